@@ -1,0 +1,69 @@
+/* The keyring: a JWK Set (RFC 7517) with one purpose per key, in generations. */
+
+#ifndef MPK_KEYRING_H
+#define MPK_KEYRING_H
+
+#include "mpk.h"
+
+#define MPK_KEYS_MAX      64     /* keys in a keyring */
+#define MPK_KID_MAX       32     /* characters of a kid: [A-Za-z0-9._-] */
+#define MPK_SECRET_MIN    32     /* bytes of an HS256 key (RFC 7518, 3.2) */
+#define MPK_SECRET_MAX    64
+#define MPK_KEYRING_MAX   65536  /* bytes of the file */
+
+
+typedef enum {
+    MPK_USE_TOKEN = 0,   /* tokens and nonces that the module signs */
+    MPK_USE_LINK,        /* links that the shop signs itself; optional */
+    MPK_USE_WRAP,        /* wraps each order's data key, A256GCM */
+    MPK_USE_LOOKUP,      /* keyed hashes; exactly one */
+    MPK_USE_JOURNAL,     /* the journal's chain */
+    MPK_USE_EVIDENCE,    /* signs evidence, Ed25519 */
+    MPK_USE_MAX
+} mpk_use_t;
+
+
+typedef struct {
+    mpk_use_t   use;
+    mpk_str_t   kid;
+    size_t      len;                         /* of secret; Ed25519: 32 */
+    uint8_t     secret[MPK_SECRET_MAX];      /* zeroed beyond len */
+    uint8_t     public[32];                  /* Ed25519 only */
+    mpk_str_t   header;                      /* token, link: the JWS header they sign with, base64url */
+} mpk_key_t;
+
+
+typedef struct {
+    size_t      count;
+    mpk_key_t   keys[MPK_KEYS_MAX];          /* in the file's order */
+} mpk_keyring_t;
+
+
+/*
+ * Reads a keyring file's content.  Every key has kid, kty, use, alg and k (oct) or
+ * crv, x, d (OKP); nothing else.  One kid names one key in the whole file.
+ * Required: token, wrap, lookup, journal, evidence.
+ *
+ * error says what is wrong and what to do: not JSON (with its line), an unknown or
+ * repeated member, a wrong alg or kty for its use, a short, long or uniform key, a
+ * repeated kid, the same secret twice, a second lookup key, a missing use, an
+ * Ed25519 "x" that does not belong to "d".  No secret is ever part of error.
+ *
+ * Of the secrets, keyring holds the only copy that outlives the call, besides data
+ * itself: the caller cleanses both.  A keyring that is refused comes back zeroed.
+ */
+mpk_status_t mpk_keyring_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
+    mpk_keyring_t *keyring, mpk_error_t *error);
+
+/* The current key of a use: the first in the file.  NULL where there is none. */
+const mpk_key_t *mpk_keyring_current(const mpk_keyring_t *keyring, mpk_use_t use);
+
+/* The key that kid names, if it is for this use; otherwise NULL. */
+const mpk_key_t *mpk_keyring_find(const mpk_keyring_t *keyring, mpk_use_t use,
+    mpk_str_t kid);
+
+/* The word for a use as it stands in the file. */
+const char *mpk_use_name(mpk_use_t use);
+
+
+#endif /* MPK_KEYRING_H */

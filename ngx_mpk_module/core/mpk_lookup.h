@@ -1,0 +1,28 @@
+/* Keyed hashes (use "lookup"): Redis can compare and find, but not read. */
+
+#ifndef MPK_LOOKUP_H
+#define MPK_LOOKUP_H
+
+#include "mpk_crypto.h"
+
+#define MPK_EMAIL_MAX  254      /* RFC 5321, 4.5.3.1.3, less the angle brackets */
+
+
+/*
+ * An email address is compared after trimming white space and lower-casing ASCII,
+ * and no other normalisation: dots and plus tags are the mail provider's business.
+ * MPK_MALFORMED: empty, no "@" inside, or over MPK_EMAIL_MAX.
+ */
+mpk_status_t mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t email,
+    uint8_t hash[MPK_MAC_LEN]);
+
+/* An account identity as the shop writes it, byte for byte. */
+mpk_status_t mpk_lookup_account(mpk_crypto_t *crypto, mpk_str_t account,
+    uint8_t hash[MPK_MAC_LEN]);
+
+/* The digest of the content that was filed (R10). */
+mpk_status_t mpk_lookup_digest(mpk_crypto_t *crypto, mpk_str_t content,
+    uint8_t hash[MPK_MAC_LEN]);
+
+
+#endif /* MPK_LOOKUP_H */

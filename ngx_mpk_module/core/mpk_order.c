@@ -1,0 +1,412 @@
+/* An order as it lies in Redis: read into memory, and written from it. */
+
+#include "mpk_order.h"
+#include "mpk_pack.h"
+
+#define MPK_ORDER_VERSION  1
+
+
+static mpk_status_t mpk_order_read_head(const mpk_mem_t *mem, mpk_str_t in,
+    mpk_order_t *order);
+static mpk_status_t mpk_order_read_links(const mpk_mem_t *mem,
+    mpk_unpack_t *in, mpk_order_t *order);
+static mpk_status_t mpk_order_read_filed(mpk_str_t in, mpk_order_t *order);
+static mpk_status_t mpk_order_read_items(mpk_str_t in, mpk_order_t *order);
+static uint64_t mpk_order_revision(mpk_str_t text);
+static int64_t mpk_order_time(mpk_unpack_t *in);
+
+
+mpk_status_t
+mpk_order_read(const mpk_mem_t *mem, mpk_str_t id, const mpk_str_t fields[4],
+    mpk_order_t *order)
+{
+    mpk_status_t  status;
+
+    memset(order, 0, sizeof(mpk_order_t));
+
+    order->id = id;
+
+    if (fields[0].data == NULL) {
+        return MPK_OK;
+    }
+
+    order->revision = mpk_order_revision(fields[0]);
+    if (order->revision == 0) {
+        return MPK_MALFORMED;
+    }
+
+    status = mpk_order_read_head(mem, fields[1], order);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    status = mpk_order_read_filed(fields[2], order);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    return mpk_order_read_items(fields[3], order);
+}
+
+
+static mpk_status_t
+mpk_order_read_head(const mpk_mem_t *mem, mpk_str_t value, mpk_order_t *order)
+{
+    size_t        i;
+    mpk_str_t     mac;
+    mpk_item_t   *item;
+    mpk_unpack_t  in;
+    mpk_status_t  status;
+
+    mpk_unpack_init(&in, value);
+
+    if (mpk_unpack_int(&in) != MPK_ORDER_VERSION) {
+        return MPK_MALFORMED;
+    }
+
+    order->state = mpk_unpack_upto(&in, MPK_ORDER_STATE_MAX - 1);
+    order->filed_at = mpk_order_time(&in);
+    order->released_at = mpk_order_time(&in);
+    order->cancelled_at = mpk_order_time(&in);
+    order->cancel_reason = mpk_unpack_str(&in);
+    order->delivered_at = mpk_order_time(&in);
+    order->delivered_by = mpk_unpack_upto(&in, MPK_CHANNEL_MAX - 1);
+    order->first_viewed_at = mpk_order_time(&in);
+    order->views = mpk_unpack_int(&in);
+    mac = mpk_unpack_bytes(&in, MPK_MAC_LEN);
+
+    order->items_count = mpk_unpack_upto(&in, MPK_ITEMS_MAX);
+
+    if (in.failed || order->state == MPK_ORDER_ABSENT) {
+        return MPK_MALFORMED;
+    }
+
+    memcpy(order->mac, mac.data, MPK_MAC_LEN);
+
+    order->items = mpk_calloc(mem, order->items_count * sizeof(mpk_item_t) + 1);
+    if (order->items == NULL) {
+        return MPK_NOMEM;
+    }
+
+    for (i = 0; i < order->items_count; i++) {
+        item = &order->items[i];
+
+        item->state = mpk_unpack_upto(&in, MPK_ITEM_STATE_MAX - 1);
+        item->generation = mpk_unpack_int(&in);
+        item->since = mpk_unpack_int(&in);
+        item->viewed_at = mpk_order_time(&in);
+    }
+
+    status = mpk_order_read_links(mem, &in, order);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    return mpk_unpack_done(&in) ? MPK_OK : MPK_MALFORMED;
+}
+
+
+static mpk_status_t
+mpk_order_read_links(const mpk_mem_t *mem, mpk_unpack_t *in,
+    mpk_order_t *order)
+{
+    size_t       i, n;
+    uint16_t    *items;
+    mpk_str_t    id, nonce;
+    mpk_link_t  *link;
+
+    order->links_count = mpk_unpack_upto(in, MPK_LINKS_MAX);
+
+    order->links = mpk_calloc(mem, order->links_count * sizeof(mpk_link_t) + 1);
+    if (order->links == NULL) {
+        return MPK_NOMEM;
+    }
+
+    for (i = 0; i < order->links_count; i++) {
+        link = &order->links[i];
+
+        id = mpk_unpack_bytes(in, MPK_ID_LEN);
+        link->iat = mpk_order_time(in);
+        link->exp = mpk_order_time(in);
+        link->delivered = mpk_unpack_upto(in, 1) == 1;
+        link->opened = mpk_unpack_int(in);
+        link->used_at = mpk_order_time(in);
+
+        if (link->used_at) {
+            link->used_revision = mpk_unpack_int(in);
+            nonce = mpk_unpack_bytes(in, MPK_ID_LEN);
+
+        } else {
+            nonce = (mpk_str_t) { 0, NULL };
+        }
+
+        link->items_count = mpk_unpack_upto(in, order->items_count);
+
+        if (in->failed) {
+            return MPK_MALFORMED;
+        }
+
+        memcpy(link->id, id.data, MPK_ID_LEN);
+
+        if (nonce.len) {
+            memcpy(link->nonce, nonce.data, MPK_ID_LEN);
+        }
+
+        if (link->items_count == 0) {
+            continue;
+        }
+
+        items = mpk_alloc(mem, link->items_count * sizeof(uint16_t));
+        if (items == NULL) {
+            return MPK_NOMEM;
+        }
+
+        for (n = 0; n < link->items_count; n++) {
+            items[n] = (uint16_t) mpk_unpack_upto(in, order->items_count);
+        }
+
+        link->items = items;
+    }
+
+    return MPK_OK;
+}
+
+
+static mpk_status_t
+mpk_order_read_filed(mpk_str_t value, mpk_order_t *order)
+{
+    mpk_unpack_t  in;
+
+    mpk_unpack_init(&in, value);
+
+    if (mpk_unpack_int(&in) != MPK_ORDER_VERSION) {
+        return MPK_MALFORMED;
+    }
+
+    order->purchased_at = mpk_order_time(&in);
+    order->locale = mpk_unpack_str(&in);
+    order->email_hash = mpk_unpack_str(&in);
+    order->account_hash = mpk_unpack_str(&in);
+    order->digest = mpk_unpack_str(&in);
+    order->data_key = mpk_unpack_str(&in);
+    order->person = mpk_unpack_str(&in);
+
+    if (order->email_hash.len != MPK_MAC_LEN
+        || order->digest.len != MPK_MAC_LEN)
+    {
+        return MPK_MALFORMED;
+    }
+
+    return mpk_unpack_done(&in) ? MPK_OK : MPK_MALFORMED;
+}
+
+
+static mpk_status_t
+mpk_order_read_items(mpk_str_t value, mpk_order_t *order)
+{
+    size_t        i;
+    mpk_unpack_t  in;
+
+    mpk_unpack_init(&in, value);
+
+    if (mpk_unpack_int(&in) != MPK_ORDER_VERSION
+        || mpk_unpack_int(&in) != order->items_count)
+    {
+        return MPK_MALFORMED;
+    }
+
+    for (i = 0; i < order->items_count; i++) {
+        order->items[i].sku = mpk_unpack_str(&in);
+        order->items[i].product = mpk_unpack_str(&in);
+        order->items[i].key = mpk_unpack_str(&in);
+    }
+
+    return mpk_unpack_done(&in) ? MPK_OK : MPK_MALFORMED;
+}
+
+
+void
+mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
+{
+    size_t             i, n;
+    const mpk_link_t  *link;
+    const mpk_item_t  *item;
+
+    mpk_pack_int(out, MPK_ORDER_VERSION);
+    mpk_pack_int(out, order->state);
+    mpk_pack_int(out, (uint64_t) order->filed_at);
+    mpk_pack_int(out, (uint64_t) order->released_at);
+    mpk_pack_int(out, (uint64_t) order->cancelled_at);
+    mpk_pack_str(out, order->cancel_reason);
+    mpk_pack_int(out, (uint64_t) order->delivered_at);
+    mpk_pack_int(out, order->delivered_by);
+    mpk_pack_int(out, (uint64_t) order->first_viewed_at);
+    mpk_pack_int(out, order->views);
+    mpk_buf_put(out, order->mac, MPK_MAC_LEN);
+
+    mpk_pack_int(out, order->items_count);
+
+    for (i = 0; i < order->items_count; i++) {
+        item = &order->items[i];
+
+        mpk_pack_int(out, item->state);
+        mpk_pack_int(out, item->generation);
+        mpk_pack_int(out, item->since);
+        mpk_pack_int(out, (uint64_t) item->viewed_at);
+    }
+
+    mpk_pack_int(out, order->links_count);
+
+    for (i = 0; i < order->links_count; i++) {
+        link = &order->links[i];
+
+        mpk_buf_put(out, link->id, MPK_ID_LEN);
+        mpk_pack_int(out, (uint64_t) link->iat);
+        mpk_pack_int(out, (uint64_t) link->exp);
+        mpk_pack_int(out, link->delivered);
+        mpk_pack_int(out, link->opened);
+        mpk_pack_int(out, (uint64_t) link->used_at);
+
+        if (link->used_at) {
+            mpk_pack_int(out, link->used_revision);
+            mpk_buf_put(out, link->nonce, MPK_ID_LEN);
+        }
+
+        mpk_pack_int(out, link->items_count);
+
+        for (n = 0; n < link->items_count; n++) {
+            mpk_pack_int(out, link->items[n]);
+        }
+    }
+}
+
+
+void
+mpk_order_write_filed(const mpk_order_t *order, mpk_buf_t *out)
+{
+    mpk_pack_int(out, MPK_ORDER_VERSION);
+    mpk_pack_int(out, (uint64_t) order->purchased_at);
+    mpk_pack_str(out, order->locale);
+    mpk_pack_str(out, order->email_hash);
+    mpk_pack_str(out, order->account_hash);
+    mpk_pack_str(out, order->digest);
+    mpk_pack_str(out, order->data_key);
+    mpk_pack_str(out, order->person);
+}
+
+
+void
+mpk_order_write_items(const mpk_order_t *order, mpk_buf_t *out)
+{
+    size_t  i;
+
+    mpk_pack_int(out, MPK_ORDER_VERSION);
+    mpk_pack_int(out, order->items_count);
+
+    for (i = 0; i < order->items_count; i++) {
+        mpk_pack_str(out, order->items[i].sku);
+        mpk_pack_str(out, order->items[i].product);
+        mpk_pack_str(out, order->items[i].key);
+    }
+}
+
+
+void
+mpk_person_write(const mpk_person_t *person, mpk_buf_t *out)
+{
+    mpk_pack_str(out, person->email);
+    mpk_pack_str(out, person->account);
+    mpk_pack_str(out, person->name);
+    mpk_pack_str(out, person->purchase_ip);
+    mpk_pack_str(out, person->device_id);
+}
+
+
+mpk_status_t
+mpk_person_read(mpk_str_t value, mpk_person_t *person)
+{
+    mpk_unpack_t  in;
+
+    mpk_unpack_init(&in, value);
+
+    person->email = mpk_unpack_str(&in);
+    person->account = mpk_unpack_str(&in);
+    person->name = mpk_unpack_str(&in);
+    person->purchase_ip = mpk_unpack_str(&in);
+    person->device_id = mpk_unpack_str(&in);
+
+    return mpk_unpack_done(&in) ? MPK_OK : MPK_MALFORMED;
+}
+
+
+mpk_link_t *
+mpk_order_link(const mpk_order_t *order, const uint8_t id[MPK_ID_LEN])
+{
+    size_t  i;
+
+    for (i = 0; i < order->links_count; i++) {
+        if (memcmp(order->links[i].id, id, MPK_ID_LEN) == 0) {
+            return &order->links[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+mpk_str_t
+mpk_order_state_name(mpk_order_state_t state)
+{
+    static const mpk_str_t  names[MPK_ORDER_STATE_MAX] = {
+        [MPK_ORDER_ABSENT] = { 6, (const uint8_t *) "absent" },
+        [MPK_ORDER_HELD] = { 4, (const uint8_t *) "held" },
+        [MPK_ORDER_READY] = { 5, (const uint8_t *) "ready" },
+        [MPK_ORDER_CANCELLED] = { 9, (const uint8_t *) "cancelled" },
+    };
+
+    return names[state];
+}
+
+
+mpk_str_t
+mpk_item_state_name(mpk_item_state_t state)
+{
+    static const mpk_str_t  names[MPK_ITEM_STATE_MAX] = {
+        [MPK_ITEM_NEW] = { 3, (const uint8_t *) "new" },
+        [MPK_ITEM_VIEWED] = { 6, (const uint8_t *) "viewed" },
+    };
+
+    return names[state];
+}
+
+
+static uint64_t
+mpk_order_revision(mpk_str_t text)
+{
+    size_t    i;
+    uint64_t  n;
+
+    if (text.len == 0 || text.len > 18) {
+        return 0;
+    }
+
+    n = 0;
+
+    for (i = 0; i < text.len; i++) {
+
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return 0;
+        }
+
+        n = n * 10 + (uint64_t) (text.data[i] - '0');
+    }
+
+    return n;
+}
+
+
+static int64_t
+mpk_order_time(mpk_unpack_t *in)
+{
+    return (int64_t) mpk_unpack_upto(in, INT64_MAX);
+}

@@ -1,0 +1,34 @@
+/*
+ * The one binary encoding of core: integers as LEB128 (7 bits a byte, low first),
+ * strings as length and bytes.  Compact, without ambiguity: what is stored in an
+ * order, what a MAC covers, what additional data binds, is written with it.
+ */
+
+#ifndef MPK_PACK_H
+#define MPK_PACK_H
+
+#include "mpk.h"
+
+
+void mpk_pack_int(mpk_buf_t *buf, uint64_t n);
+void mpk_pack_str(mpk_buf_t *buf, mpk_str_t str);
+
+
+/* A failed read makes the reader fail for good; it gives 0 and "" from then on. */
+typedef struct {
+    const uint8_t  *p;
+    const uint8_t  *end;
+    bool            failed;
+} mpk_unpack_t;
+
+void mpk_unpack_init(mpk_unpack_t *unpack, mpk_str_t in);
+uint64_t mpk_unpack_int(mpk_unpack_t *unpack);
+uint64_t mpk_unpack_upto(mpk_unpack_t *unpack, uint64_t max);   /* fails above max */
+mpk_str_t mpk_unpack_str(mpk_unpack_t *unpack);                 /* refers to the input */
+mpk_str_t mpk_unpack_bytes(mpk_unpack_t *unpack, size_t len);   /* without a length before it */
+
+/* True if all of the input has been read and nothing failed. */
+bool mpk_unpack_done(const mpk_unpack_t *unpack);
+
+
+#endif /* MPK_PACK_H */

@@ -1,0 +1,22 @@
+/* Times as the API writes and reads them: RFC 3339, seconds since 1970 inside. */
+
+#ifndef MPK_TIME_H
+#define MPK_TIME_H
+
+#include "mpk.h"
+
+#define MPK_TIME_LEN  20                  /* 2026-11-23T08:15:30Z */
+#define MPK_TIME_MAX  253402300799        /* 9999-12-31T23:59:59Z */
+
+
+/* Writes MPK_TIME_LEN characters, UTC; seconds outside 0..MPK_TIME_MAX are clamped. */
+void mpk_time_format(int64_t seconds, uint8_t out[MPK_TIME_LEN]);
+
+/*
+ * Reads an RFC 3339 date-time with "Z" or a numeric offset; a fraction is dropped,
+ * second 60 counts as 59.  MPK_MALFORMED: anything else, or before 1970.
+ */
+mpk_status_t mpk_time_read(mpk_str_t text, int64_t *seconds);
+
+
+#endif /* MPK_TIME_H */

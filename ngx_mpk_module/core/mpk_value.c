@@ -1,0 +1,139 @@
+/* A tree of values: made, and looked into. */
+
+#include "mpk_value.h"
+
+
+static mpk_value_t *mpk_value_add(const mpk_mem_t *mem, mpk_value_t *parent,
+    mpk_str_t name, mpk_value_type_t type);
+
+
+mpk_value_t *
+mpk_value_object(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name)
+{
+    return mpk_value_add(mem, parent, name, MPK_VALUE_OBJECT);
+}
+
+
+mpk_value_t *
+mpk_value_array(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name)
+{
+    return mpk_value_add(mem, parent, name, MPK_VALUE_ARRAY);
+}
+
+
+mpk_value_t *
+mpk_value_string(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name,
+    mpk_str_t string)
+{
+    mpk_value_t  *value;
+
+    value = mpk_value_add(mem, parent, name, MPK_VALUE_STRING);
+    if (value) {
+        value->u.string = string;
+    }
+
+    return value;
+}
+
+
+mpk_value_t *
+mpk_value_int(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name,
+    int64_t n)
+{
+    mpk_value_t  *value;
+
+    value = mpk_value_add(mem, parent, name, MPK_VALUE_INT);
+    if (value) {
+        value->u.integer = n;
+    }
+
+    return value;
+}
+
+
+mpk_value_t *
+mpk_value_bool(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name,
+    bool b)
+{
+    mpk_value_t  *value;
+
+    value = mpk_value_add(mem, parent, name, MPK_VALUE_BOOL);
+    if (value) {
+        value->u.boolean = b;
+    }
+
+    return value;
+}
+
+
+mpk_value_t *
+mpk_value_null(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name)
+{
+    return mpk_value_add(mem, parent, name, MPK_VALUE_NULL);
+}
+
+
+static mpk_value_t *
+mpk_value_add(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name,
+    mpk_value_type_t type)
+{
+    mpk_value_t  *value;
+
+    value = mpk_calloc(mem, sizeof(mpk_value_t));
+    if (value == NULL) {
+        return NULL;
+    }
+
+    value->type = type;
+    value->name = name;
+
+    if (parent == NULL) {
+        return value;
+    }
+
+    if (parent->u.list.last) {
+        parent->u.list.last->next = value;
+
+    } else {
+        parent->u.list.first = value;
+    }
+
+    parent->u.list.last = value;
+    parent->u.list.count++;
+
+    return value;
+}
+
+
+const mpk_value_t *
+mpk_value_get(const mpk_value_t *object, mpk_str_t name)
+{
+    const mpk_value_t  *value;
+
+    if (object == NULL || object->type != MPK_VALUE_OBJECT) {
+        return NULL;
+    }
+
+    for (value = object->u.list.first; value; value = value->next) {
+        if (mpk_str_eq(value->name, name)) {
+            return value;
+        }
+    }
+
+    return NULL;
+}
+
+
+mpk_str_t
+mpk_value_get_string(const mpk_value_t *object, mpk_str_t name)
+{
+    const mpk_value_t  *value;
+
+    value = mpk_value_get(object, name);
+
+    if (value == NULL || value->type != MPK_VALUE_STRING) {
+        return (mpk_str_t) { 0, NULL };
+    }
+
+    return value->u.string;
+}

@@ -1,0 +1,358 @@
+/*
+ * The nginx side of the module: configurations, what a request carries along, and
+ * what the files of http/ offer each other.
+ */
+
+#ifndef NGX_HTTP_MPK_H
+#define NGX_HTTP_MPK_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "mpk_journal.h"
+#include "mpk_lookup.h"
+#include "mpk_template.h"
+#include "mpk_time.h"
+#include "ngx_mpk_redis.h"
+
+
+/* core's memory on an nginx pool; failed tells a builder of values that it ran dry. */
+typedef struct {
+    mpk_mem_t                     mem;      /* first: its ctx is this structure */
+    ngx_pool_t                   *pool;
+    unsigned                      failed:1;
+} ngx_http_mpk_mem_t;
+
+void ngx_http_mpk_mem_init(ngx_http_mpk_mem_t *mem, ngx_pool_t *pool);
+
+
+static ngx_inline mpk_str_t
+ngx_http_mpk_str(const ngx_str_t *s)
+{
+    return (mpk_str_t) { s->len, s->data };
+}
+
+
+/* ------------------------------------------------------------------ pages */
+
+typedef enum {
+    NGX_HTTP_MPK_PAGE_CONFIRM = 0,
+    NGX_HTTP_MPK_PAGE_KEYS,
+    NGX_HTTP_MPK_PAGE_HELD,
+    NGX_HTTP_MPK_PAGE_USED,
+    NGX_HTTP_MPK_PAGE_EXPIRED,
+    NGX_HTTP_MPK_PAGE_NOTFOUND,
+    NGX_HTTP_MPK_PAGE_CANCELLED,
+    NGX_HTTP_MPK_PAGE_LIMITED,
+    NGX_HTTP_MPK_PAGE_REFUSED,
+    NGX_HTTP_MPK_PAGE_UNAVAILABLE,
+    NGX_HTTP_MPK_PAGE_MAX
+} ngx_http_mpk_page_t;
+
+
+/* The pages of one mpk_pages directory (or the built-in ones), compiled. */
+typedef struct {
+    ngx_str_t                     directory;       /* empty: built-in */
+    ngx_str_t                     language;
+    mpk_template_t               *templates[NGX_HTTP_MPK_PAGE_MAX];
+    ngx_str_t                     csp;             /* with the hashes of style and script */
+    ngx_str_t                     consent;         /* hash of the texts consented to */
+    unsigned                      support:1;       /* the catalogue says where it is */
+} ngx_http_mpk_pages_t;
+
+ngx_http_mpk_pages_t *ngx_http_mpk_pages_load(ngx_conf_t *cf,
+    ngx_str_t *directory);
+
+
+/* --------------------------------------------------------- configurations */
+
+typedef struct {
+    ngx_str_t                     name;
+    ngx_uint_t                    roles;           /* bits of NGX_HTTP_MPK_ROLE_* */
+    u_char                        hash[MPK_MAC_LEN];
+} ngx_http_mpk_api_token_t;
+
+#define NGX_HTTP_MPK_ROLE_SHOP     1
+#define NGX_HTTP_MPK_ROLE_SUPPORT  2
+#define NGX_HTTP_MPK_ROLE_READ     4
+#define NGX_HTTP_MPK_ROLE_ALL      7
+
+
+typedef struct {
+    ngx_mpk_redis_t              *redis;
+    mpk_keyring_t                *keyring;
+    mpk_crypto_t                 *crypto;          /* the worker's own */
+    ngx_array_t                   pages;           /* ngx_http_mpk_pages_t * */
+    ngx_int_t                     request_id;      /* index of $request_id */
+    ngx_uint_t                    endpoints;       /* how many locations have one */
+} ngx_http_mpk_main_conf_t;
+
+
+typedef struct {
+    ngx_str_t                     public_url;      /* scheme and host, no slash */
+    ngx_str_t                     reveal_path;     /* "/r/" */
+} ngx_http_mpk_srv_conf_t;
+
+
+typedef enum {
+    NGX_HTTP_MPK_CHALLENGE_CLICK = 0,
+    NGX_HTTP_MPK_CHALLENGE_EMAIL
+} ngx_http_mpk_challenge_t;
+
+
+typedef struct {
+    ngx_http_handler_pt           endpoint;        /* NULL: none here */
+    ngx_str_t                     endpoint_name;   /* its directive */
+    ngx_str_t                     file;            /* where it stands, for errors */
+    ngx_uint_t                    line;
+
+    ngx_uint_t                    challenge;
+    time_t                        reveal_ttl;
+    time_t                        reveal_grace;
+    ngx_flag_t                    consent;
+    ngx_flag_t                    fallthrough;
+    ngx_str_t                     policy_version;
+    ngx_http_mpk_pages_t         *pages;
+
+    ngx_array_t                  *api_tokens;      /* NULL: "off" */
+    ngx_flag_t                    api_tokens_set;
+} ngx_http_mpk_loc_conf_t;
+
+
+extern ngx_module_t  ngx_http_mpk_module;
+
+char *ngx_http_mpk_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_mpk_conf_keyring(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_reveal_path(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_pages(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_mpk_conf_api_tokens(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_mpk_conf_read(ngx_conf_t *cf, ngx_str_t *name,
+    size_t max, ngx_uint_t secret, ngx_str_t *content);
+char *ngx_http_mpk_conf_check_endpoint(ngx_conf_t *cf,
+    ngx_http_mpk_loc_conf_t *conf);
+
+
+/* ------------------------------------------------------------ transactions */
+
+typedef struct ngx_http_mpk_txn_s  ngx_http_mpk_txn_t;
+
+typedef enum {
+    NGX_HTTP_MPK_TXN_OK = 0,       /* the decision holds; DONE means committed */
+    NGX_HTTP_MPK_TXN_UNAVAILABLE,  /* nothing was written */
+    NGX_HTTP_MPK_TXN_LOST,         /* nobody knows whether it was written */
+    NGX_HTTP_MPK_TXN_BUSY,         /* others wrote each time; nothing was written */
+    NGX_HTTP_MPK_TXN_ERROR         /* what is stored does not open, or no memory */
+} ngx_http_mpk_txn_result_t;
+
+
+/*
+ * Read, decide, commit: one order, one event.  Has its own pool and lives on its
+ * own: a request that dies detaches, and what is under way comes to its end.
+ */
+struct ngx_http_mpk_txn_s {
+    ngx_pool_t                   *pool;
+    ngx_http_mpk_mem_t            mem;
+    ngx_http_mpk_main_conf_t     *mmcf;
+    ngx_http_request_t           *request;         /* NULL: detached */
+    ngx_log_t                    *log;
+
+    /* set by the maker before ngx_http_mpk_txn_start() */
+    mpk_str_t                     id;              /* the order's */
+    mpk_request_t                 what;
+    mpk_entry_t                   who;             /* what the entry tells beside the event */
+    mpk_data_key_t               *filing_key;      /* for MPK_EVENT_FILED */
+    unsigned                      dry:1;           /* decide, write nothing */
+    unsigned                      history:1;       /* read the journal's ids, too */
+    unsigned                      counted:1;       /* read the token's wrong challenges */
+
+    /* results */
+    ngx_http_mpk_txn_result_t     result;
+    mpk_order_t                   order;           /* as read */
+    mpk_decision_t                decision;
+    mpk_data_key_t                data_key;        /* see ngx_http_mpk_txn_unwrap() */
+    mpk_str_t                    *keys;            /* opened, one for each decision.items */
+    mpk_str_t                     ids;             /* the journal's, history */
+    ngx_msec_t                    store_time;
+
+    /* its own */
+    ngx_mpk_redis_cmd_t           read;
+    ngx_mpk_redis_cmd_t           count;
+    ngx_mpk_redis_cmd_t           commit;
+    mpk_str_t                     argv[16];
+    ngx_uint_t                    argc;
+    ngx_uint_t                    waiting;         /* commands without an answer */
+    ngx_uint_t                    tries;
+    ngx_msec_t                    started;
+    mpk_record_t                  record;
+    u_char                        number[NGX_INT64_LEN];
+    unsigned                      decided:1;
+    unsigned                      unwrapped:1;
+};
+
+
+ngx_int_t ngx_http_mpk_txn_init(ngx_conf_t *cf);
+
+/*
+ * request may be NULL for a transaction that nobody waits for.  Otherwise it dies
+ * with the request, or, if a command is under way then, after it.
+ */
+ngx_http_mpk_txn_t *ngx_http_mpk_txn_create(ngx_http_mpk_main_conf_t *mmcf,
+    ngx_http_request_t *r);
+
+/* Copies into the transaction's pool: it may outlive the request. */
+mpk_str_t ngx_http_mpk_txn_copy(ngx_http_mpk_txn_t *txn, mpk_str_t s);
+
+/* NGX_AGAIN: return it from the phase handler; ctx->next is called when it is done. */
+ngx_int_t ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn);
+
+/* Unwraps the order's data key once; NGX_ERROR is logged. */
+ngx_int_t ngx_http_mpk_txn_unwrap(ngx_http_mpk_txn_t *txn);
+
+/* Opens an item's product key into the transaction's memory. */
+ngx_int_t ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t item,
+    mpk_str_t *key);
+
+/* Counts a wrong challenge of what.token_id; nobody waits for it. */
+void ngx_http_mpk_txn_wrong(ngx_http_mpk_txn_t *txn);
+
+/* Journals, in the background, that the answer of a view was cut off. */
+void ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view);
+
+
+/* ---------------------------------------------------------------- requests */
+
+typedef struct ngx_http_mpk_ctx_s  ngx_http_mpk_ctx_t;
+
+typedef ngx_int_t (*ngx_http_mpk_next_pt)(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+/* What a request carries along; survives internal redirects, for the log's sake. */
+struct ngx_http_mpk_ctx_s {
+    ngx_http_mpk_mem_t            mem;
+    ngx_http_mpk_txn_t           *txn;
+    ngx_http_mpk_next_pt          next;            /* called once nothing is waited for */
+    void                         *data;            /* the endpoint's own */
+    ngx_str_t                     actor;           /* the API token's name */
+
+    unsigned                      waiting:1;
+    unsigned                      passed:1;        /* goes on to the upstream */
+    unsigned                      json:1;          /* what Accept prefers */
+    unsigned                      reader:1;        /* the token's role is read only */
+
+    /* for the variables */
+    mpk_str_t                     event;
+    mpk_str_t                     outcome;
+    mpk_str_t                     order;
+    mpk_str_t                     items;
+    mpk_str_t                     channel;
+    mpk_str_t                     token_id;
+    mpk_str_t                     claim;
+    mpk_str_t                     head;
+    ngx_msec_t                    store_time;
+    unsigned                      stored:1;
+};
+
+
+/* The request's context, found again after an internal redirect; NULL: none. */
+ngx_http_mpk_ctx_t *ngx_http_mpk_get_ctx(ngx_http_request_t *r);
+ngx_http_mpk_ctx_t *ngx_http_mpk_create_ctx(ngx_http_request_t *r);
+ngx_int_t ngx_http_mpk_phases_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_mpk_variables_init(ngx_conf_t *cf);
+
+/* Replaces the token part after the first reveal path in text. */
+ngx_int_t ngx_http_mpk_hide(ngx_http_request_t *r, ngx_str_t *text);
+
+/* Notes what the transaction did, for the variables. */
+void ngx_http_mpk_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn);
+
+/* Hands the request on, for good, to what stands behind in the location. */
+ngx_int_t ngx_http_mpk_pass(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx);
+
+/* What a handler returns to wait; next is called through the phases. */
+ngx_int_t ngx_http_mpk_wait(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_next_pt next);
+
+/* Starts the transaction and waits for it. */
+ngx_int_t ngx_http_mpk_run(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_txn_t *txn, ngx_http_mpk_next_pt next);
+
+/*
+ * Waits for the whole body, then calls next through the phases.  NGX_DONE or an
+ * error to return from the handler.
+ */
+ngx_int_t ngx_http_mpk_read_body(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_next_pt next);
+
+/* The body in one piece; NGX_DECLINED: over max bytes. */
+ngx_int_t ngx_http_mpk_body(ngx_http_request_t *r, size_t max,
+    mpk_str_t *body);
+
+typedef enum {
+    NGX_HTTP_MPK_BODY_NONE = 0,
+    NGX_HTTP_MPK_BODY_FORM,
+    NGX_HTTP_MPK_BODY_JSON,
+    NGX_HTTP_MPK_BODY_OTHER
+} ngx_http_mpk_body_type_t;
+
+ngx_http_mpk_body_type_t ngx_http_mpk_body_type(ngx_http_request_t *r);
+
+/* A request header by its lower-case name; NULL: not there. */
+ngx_table_elt_t *ngx_http_mpk_header(ngx_http_request_t *r, ngx_str_t *name);
+
+/* True if Accept prefers application/json to text/html. */
+ngx_uint_t ngx_http_mpk_wants_json(ngx_http_request_t *r);
+
+ngx_uint_t ngx_http_mpk_is_prefetch(ngx_http_request_t *r);
+
+/* True if a browser says that another site sent the request (R4). */
+ngx_uint_t ngx_http_mpk_is_foreign(ngx_http_request_t *r);
+
+/* ip, agent, language and request id of the client, into the transaction. */
+void ngx_http_mpk_who(ngx_http_request_t *r, ngx_http_mpk_txn_t *txn);
+
+
+/* ----------------------------------------------------------------- answers */
+
+/* Headers of an answer with facts; retry_after 0: none. */
+typedef struct {
+    ngx_uint_t                    status;
+    ngx_uint_t                    retry_after;
+    const char                   *allow;
+} ngx_http_mpk_answer_t;
+
+/* Each sends a whole answer, finalizes the request and gives NGX_DONE. */
+ngx_int_t ngx_http_mpk_send_page(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
+    ngx_http_mpk_page_t page, const mpk_value_t *facts);
+ngx_int_t ngx_http_mpk_send_json(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
+    const mpk_value_t *facts);
+
+/* problem+json (RFC 9457); "errors" may be NULL: an array of {pointer, detail}. */
+ngx_int_t ngx_http_mpk_send_problem(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
+    mpk_str_t type, mpk_str_t detail, mpk_str_t rule, mpk_value_t *errors);
+
+/* A time as a fact: RFC 3339 for JSON, plainer for a page; null where it is 0. */
+mpk_value_t *ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx,
+    mpk_value_t *parent, mpk_str_t name, int64_t seconds);
+
+/* A key with all but its end hidden. */
+mpk_str_t ngx_http_mpk_mask(ngx_http_mpk_mem_t *mem, mpk_str_t key);
+
+
+/* --------------------------------------------------------------- endpoints */
+
+ngx_int_t ngx_http_mpk_reveal_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mpk_api_handler(ngx_http_request_t *r);
+
+
+#endif /* NGX_HTTP_MPK_H */

@@ -1,0 +1,319 @@
+/* Answers: pages, JSON and problems, with the headers that a secret needs. */
+
+#include "ngx_http_mpk.h"
+
+
+typedef struct {
+    ngx_str_t    name;
+    ngx_str_t    value;
+} ngx_http_mpk_header_t;
+
+
+static ngx_int_t ngx_http_mpk_send(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
+    ngx_str_t *type, ngx_str_t *csp, mpk_buf_t *body);
+static ngx_int_t ngx_http_mpk_add_header(ngx_http_request_t *r,
+    ngx_str_t *name, ngx_str_t *value);
+
+
+static ngx_http_mpk_header_t  ngx_http_mpk_headers[] = {
+    { ngx_string("Cache-Control"), ngx_string("no-store") },
+    { ngx_string("Referrer-Policy"), ngx_string("no-referrer") },
+    { ngx_string("X-Content-Type-Options"), ngx_string("nosniff") },
+    { ngx_string("X-Robots-Tag"), ngx_string("noindex") },
+    { ngx_null_string, ngx_null_string }
+};
+
+static ngx_str_t  ngx_http_mpk_csp_none =
+    ngx_string("default-src 'none'; frame-ancestors 'none'");
+
+
+ngx_int_t
+ngx_http_mpk_send_page(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    const ngx_http_mpk_answer_t *answer, ngx_http_mpk_page_t page,
+    const mpk_value_t *facts)
+{
+    mpk_buf_t                 body;
+    ngx_http_mpk_loc_conf_t  *mlcf;
+
+    static ngx_str_t  type = ngx_string("text/html; charset=utf-8");
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    mpk_buf_init(&body, &ctx->mem.mem, 12288);
+    mpk_template_render(mlcf->pages->templates[page], facts, &body);
+
+    return ngx_http_mpk_send(r, ctx, answer, &type, &mlcf->pages->csp, &body);
+}
+
+
+ngx_int_t
+ngx_http_mpk_send_json(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    const ngx_http_mpk_answer_t *answer, const mpk_value_t *facts)
+{
+    mpk_buf_t  body;
+
+    static ngx_str_t  json = ngx_string("application/json");
+    static ngx_str_t  problem = ngx_string("application/problem+json");
+
+    mpk_buf_init(&body, &ctx->mem.mem, 1024);
+    mpk_json_write(&body, facts);
+    mpk_buf_byte(&body, '\n');
+
+    return ngx_http_mpk_send(r, ctx, answer,
+                             answer->status < 300 ? &json : &problem,
+                             &ngx_http_mpk_csp_none, &body);
+}
+
+
+ngx_int_t
+ngx_http_mpk_send_problem(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    const ngx_http_mpk_answer_t *answer, mpk_str_t type, mpk_str_t detail,
+    mpk_str_t rule, mpk_value_t *errors)
+{
+    mpk_buf_t         urn;
+    ngx_uint_t        i;
+    mpk_value_t      *problem;
+    const mpk_mem_t  *mem;
+
+    static const struct {
+        ngx_uint_t    status;
+        mpk_str_t     title;
+    } titles[] = {
+        { 400, { 11, (const uint8_t *) "Bad Request" } },
+        { 401, { 12, (const uint8_t *) "Unauthorized" } },
+        { 403, { 9, (const uint8_t *) "Forbidden" } },
+        { 404, { 9, (const uint8_t *) "Not Found" } },
+        { 405, { 18, (const uint8_t *) "Method Not Allowed" } },
+        { 409, { 8, (const uint8_t *) "Conflict" } },
+        { 410, { 4, (const uint8_t *) "Gone" } },
+        { 413, { 17, (const uint8_t *) "Content Too Large" } },
+        { 415, { 22, (const uint8_t *) "Unsupported Media Type" } },
+        { 422, { 21, (const uint8_t *) "Unprocessable Content" } },
+        { 429, { 17, (const uint8_t *) "Too Many Requests" } },
+        { 500, { 21, (const uint8_t *) "Internal Server Error" } },
+        { 503, { 19, (const uint8_t *) "Service Unavailable" } },
+    };
+
+    mem = &ctx->mem.mem;
+    problem = mpk_value_object(mem, NULL, mpk_string(""));
+
+    mpk_buf_init(&urn, mem, 64);
+    mpk_buf_lit(&urn, "urn:mpk:");
+    mpk_buf_str(&urn, type);
+
+    (void) mpk_value_string(mem, problem, mpk_string("type"),
+                            mpk_buf_done(&urn));
+
+    for (i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
+        if (titles[i].status == answer->status) {
+            (void) mpk_value_string(mem, problem, mpk_string("title"),
+                                    titles[i].title);
+        }
+    }
+
+    (void) mpk_value_int(mem, problem, mpk_string("status"),
+                         (int64_t) answer->status);
+    (void) mpk_value_string(mem, problem, mpk_string("detail"), detail);
+
+    if (rule.len) {
+        (void) mpk_value_string(mem, problem, mpk_string("rule"), rule);
+    }
+
+    if (errors && problem) {
+        errors->name = mpk_string("errors");
+        problem->u.list.last->next = errors;
+        problem->u.list.last = errors;
+        problem->u.list.count++;
+    }
+
+    return ngx_http_mpk_send_json(r, ctx, answer, problem);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    const ngx_http_mpk_answer_t *answer, ngx_str_t *type, ngx_str_t *csp,
+    mpk_buf_t *body)
+{
+    ngx_buf_t              *b;
+    ngx_int_t               rc;
+    ngx_str_t               value;
+    ngx_chain_t             out;
+    ngx_http_mpk_header_t  *header;
+
+    static ngx_str_t  policy = ngx_string("Content-Security-Policy");
+    static ngx_str_t  retry_after = ngx_string("Retry-After");
+    static ngx_str_t  allow = ngx_string("Allow");
+    static ngx_str_t  authenticate = ngx_string("WWW-Authenticate");
+    static ngx_str_t  bearer = ngx_string("Bearer");
+
+    if (body->failed || ctx->mem.failed) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->request_body == NULL) {
+        rc = ngx_http_discard_request_body(r);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    r->headers_out.status = answer->status;
+    r->headers_out.content_length_n = body->len;
+    r->headers_out.content_type = *type;
+    r->headers_out.content_type_len = type->len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    for (header = ngx_http_mpk_headers; header->name.len; header++) {
+        if (ngx_http_mpk_add_header(r, &header->name, &header->value)
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (ngx_http_mpk_add_header(r, &policy, csp) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (answer->retry_after) {
+        value.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+        if (value.data == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        value.len = ngx_sprintf(value.data, "%ui", answer->retry_after)
+                    - value.data;
+
+        if (ngx_http_mpk_add_header(r, &retry_after, &value) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (answer->allow) {
+        value.data = (u_char *) answer->allow;
+        value.len = ngx_strlen(answer->allow);
+
+        if (ngx_http_mpk_add_header(r, &allow, &value) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (answer->status == NGX_HTTP_UNAUTHORIZED
+        && ngx_http_mpk_add_header(r, &authenticate, &bearer) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+#if (NGX_HTTP_GZIP)
+
+    /* a compressed secret beside reflected input leaks its length (BREACH) */
+
+    r->gzip_tested = 1;
+    r->gzip_ok = 0;
+
+#endif
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->pos = body->data;
+    b->last = body->data + body->len;
+    b->memory = 1;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc != NGX_ERROR && rc <= NGX_OK && !r->header_only) {
+        rc = ngx_http_output_filter(r, &out);
+    }
+
+    /* what is not written yet is written by the finalized request */
+
+    ngx_http_finalize_request(r, rc);
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_add_header(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    h->key = *name;
+    h->value = *value;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    return NGX_OK;
+}
+
+
+mpk_value_t *
+ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx, mpk_value_t *parent,
+    mpk_str_t name, int64_t seconds)
+{
+    u_char           *p;
+    size_t            len;
+    const mpk_mem_t  *mem;
+
+    mem = &ctx->mem.mem;
+
+    if (seconds == 0) {
+        return mpk_value_null(mem, parent, name);
+    }
+
+    p = mpk_alloc(mem, MPK_TIME_LEN + 3);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    mpk_time_format(seconds, p);
+    len = MPK_TIME_LEN;
+
+    if (!ctx->json) {
+        p[10] = ' ';
+        (void) ngx_cpymem(p + len - 1, " UTC", 4);
+        len += 3;
+    }
+
+    return mpk_value_string(mem, parent, name, (mpk_str_t) { len, p });
+}
+
+
+/* The last five characters of a key that is long enough to hide the rest. */
+
+mpk_str_t
+ngx_http_mpk_mask(ngx_http_mpk_mem_t *mem, mpk_str_t key)
+{
+    size_t     shown;
+    mpk_buf_t  buf;
+
+    shown = key.len >= 15 ? 5 : key.len >= 8 ? 2 : 0;
+
+    while (shown && (key.data[key.len - shown] & 0xc0) == 0x80) {
+        shown--;
+    }
+
+    mpk_buf_init(&buf, &mem->mem, 32);
+    mpk_buf_lit(&buf, "\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2");
+    mpk_buf_put(&buf, key.data + key.len - shown, shown);
+
+    return mpk_buf_done(&buf);
+}

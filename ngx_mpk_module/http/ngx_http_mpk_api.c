@@ -1,0 +1,530 @@
+/* mpk_api: who calls, what is called, and what a refusal looks like. */
+
+#include "ngx_http_mpk_api.h"
+
+#define NGX_HTTP_MPK_API_BODY_MAX  (1024 * 1024)
+
+
+typedef struct {
+    ngx_str_t                     suffix;          /* after orders/{id} */
+    ngx_uint_t                    method;
+    ngx_uint_t                    roles;
+    ngx_uint_t                    body;            /* it has one */
+    ngx_http_mpk_next_pt          handler;
+} ngx_http_mpk_api_route_t;
+
+
+static const ngx_http_mpk_api_route_t *ngx_http_mpk_api_route(
+    ngx_http_request_t *r, ngx_str_t *suffix, const char **allow);
+static ngx_int_t ngx_http_mpk_api_auth(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_uint_t roles, ngx_uint_t *status);
+static ngx_int_t ngx_http_mpk_api_body(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_api_problem(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_uint_t status, const char *type,
+    const char *detail);
+
+
+static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
+
+    { ngx_string(""), NGX_HTTP_PUT, NGX_HTTP_MPK_ROLE_SHOP, 1,
+      ngx_http_mpk_api_file },
+
+    { ngx_string(""), NGX_HTTP_GET|NGX_HTTP_HEAD, NGX_HTTP_MPK_ROLE_ALL, 0,
+      ngx_http_mpk_api_show },
+
+    { ngx_string("/release"), NGX_HTTP_POST, NGX_HTTP_MPK_ROLE_SHOP, 1,
+      ngx_http_mpk_api_release },
+
+    { ngx_string("/cancel"), NGX_HTTP_POST, NGX_HTTP_MPK_ROLE_SHOP, 1,
+      ngx_http_mpk_api_cancel },
+
+    { ngx_string("/links"), NGX_HTTP_POST, NGX_HTTP_MPK_ROLE_SHOP, 1,
+      ngx_http_mpk_api_links },
+
+    { ngx_string("/journal"), NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT, 0,
+      ngx_http_mpk_api_journal },
+
+    { ngx_null_string, 0, 0, 0, NULL }
+};
+
+
+ngx_int_t
+ngx_http_mpk_api_handler(ngx_http_request_t *r)
+{
+    u_char                          *p, *last;
+    ngx_str_t                        suffix;
+    ngx_uint_t                       status;
+    const char                      *allow;
+    ngx_http_mpk_api_t              *api;
+    ngx_http_mpk_ctx_t              *ctx;
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_mpk_answer_t            answer;
+    const ngx_http_mpk_api_route_t  *route;
+
+    static ngx_str_t  orders = ngx_string("orders/");
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    p = r->uri.data + clcf->name.len;
+    last = r->uri.data + r->uri.len;
+
+    if (p < last && *p == '/') {
+        p++;
+    }
+
+    if (p >= last || (size_t) (last - p) <= orders.len
+        || ngx_strncmp(p, orders.data, orders.len) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    p += orders.len;
+
+    suffix.data = ngx_strlchr(p, last, '/');
+    suffix.data = suffix.data ? suffix.data : last;
+    suffix.len = last - suffix.data;
+
+    route = ngx_http_mpk_api_route(r, &suffix, &allow);
+
+    if (route == NULL && allow == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_mpk_create_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->json = 1;
+
+    api = ngx_pcalloc(r->pool, sizeof(ngx_http_mpk_api_t));
+    if (api == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->data = api;
+
+    if (ngx_http_mpk_api_auth(r, ctx, route ? route->roles
+                                            : NGX_HTTP_MPK_ROLE_ALL,
+                              &status)
+        != NGX_OK)
+    {
+        if (status == NGX_HTTP_UNAUTHORIZED) {
+            return ngx_http_mpk_api_problem(r, ctx, status, "unauthorized",
+                       "Send \"Authorization: Bearer\" with a token of this "
+                       "API.");
+        }
+
+        return ngx_http_mpk_api_problem(r, ctx, status, "forbidden",
+                                        "The token's role does not allow "
+                                        "this.");
+    }
+
+    if (route == NULL) {
+        ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+        answer.status = NGX_HTTP_NOT_ALLOWED;
+        answer.allow = allow;
+
+        return ngx_http_mpk_send_problem(r, ctx, &answer,
+                                         mpk_string("method"),
+                                         mpk_string("This resource does not "
+                                                    "have the method."),
+                                         mpk_string(""), NULL);
+    }
+
+    api->order = (mpk_str_t) { suffix.data - p, p };
+
+    if (!mpk_order_id_valid(api->order)) {
+        return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_NOT_FOUND, "absent",
+                   "An order id is 1 to 64 of the characters A-Z, a-z, 0-9, "
+                   "\".\", \"_\" and \"-\".");
+    }
+
+    ctx->order = api->order;
+
+    if (route->body) {
+        ctx->next = route->handler;
+        api->data = (void *) (uintptr_t) route->handler;
+
+        return ngx_http_mpk_read_body(r, ctx, ngx_http_mpk_api_body);
+    }
+
+    return route->handler(r, ctx);
+}
+
+
+/* NULL: *allow names the methods there are, or is NULL where the path is not ours. */
+
+static const ngx_http_mpk_api_route_t *
+ngx_http_mpk_api_route(ngx_http_request_t *r, ngx_str_t *suffix,
+    const char **allow)
+{
+    const ngx_http_mpk_api_route_t  *route;
+
+    *allow = NULL;
+
+    for (route = ngx_http_mpk_api_routes; route->handler; route++) {
+
+        if (route->suffix.len != suffix->len
+            || ngx_strncmp(route->suffix.data, suffix->data, suffix->len) != 0)
+        {
+            continue;
+        }
+
+        if (route->method & r->method) {
+            return route;
+        }
+
+        *allow = suffix->len == 0 ? "GET, HEAD, PUT"
+                 : (route->method & NGX_HTTP_POST) ? "POST" : "GET, HEAD";
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_uint_t roles, ngx_uint_t *status)
+{
+    u_char                     hash[MPK_MAC_LEN];
+    mpk_str_t                  token;
+    ngx_str_t                 *value;
+    ngx_uint_t                 i;
+    ngx_http_mpk_loc_conf_t   *mlcf;
+    ngx_http_mpk_api_token_t  *t, *found;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+
+    if (mlcf->api_tokens == NULL) {
+        ngx_str_set(&ctx->actor, "api");
+        return NGX_OK;
+    }
+
+    *status = NGX_HTTP_UNAUTHORIZED;
+
+    if (r->headers_in.authorization == NULL) {
+        return NGX_ERROR;
+    }
+
+    value = &r->headers_in.authorization->value;
+
+    if (value->len <= 7
+        || ngx_strncasecmp(value->data, (u_char *) "Bearer ", 7) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    token.data = value->data + 7;
+    token.len = value->len - 7;
+
+    if (mpk_crypto_hash(mmcf->crypto, token, hash) != MPK_OK) {
+        return NGX_ERROR;
+    }
+
+    t = mlcf->api_tokens->elts;
+    found = NULL;
+
+    for (i = 0; i < mlcf->api_tokens->nelts; i++) {
+        if (mpk_secret_eq((mpk_str_t) { MPK_MAC_LEN, t[i].hash },
+                          (mpk_str_t) { MPK_MAC_LEN, hash }))
+        {
+            found = &t[i];
+        }
+    }
+
+    if (found == NULL) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "mpk: unknown API token");
+        return NGX_ERROR;
+    }
+
+    ctx->actor = found->name;
+    ctx->reader = (found->roles == NGX_HTTP_MPK_ROLE_READ);
+
+    if (!(found->roles & roles)) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "mpk: the role of API token \"%V\" does not allow this",
+                      &found->name);
+
+        *status = NGX_HTTP_FORBIDDEN;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_api_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_str_t               body;
+    ngx_int_t               rc;
+    mpk_error_t             error;
+    mpk_value_t            *value;
+    ngx_http_mpk_api_t     *api;
+    ngx_http_mpk_next_pt    handler;
+
+    static const mpk_json_limits_t  limits = {
+        .size = NGX_HTTP_MPK_API_BODY_MAX, .depth = 4,
+        .values = 4 * MPK_ITEMS_MAX + 64
+    };
+
+    api = ctx->data;
+
+    handler = (ngx_http_mpk_next_pt) (uintptr_t) api->data;
+    api->data = NULL;
+
+    rc = ngx_http_mpk_body(r, NGX_HTTP_MPK_API_BODY_MAX, &body);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_mpk_api_problem(r, ctx,
+                                        NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                        "body", "The body is over 1 MB.");
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (body.len == 0) {
+        return handler(r, ctx);
+    }
+
+    if (ngx_http_mpk_body_type(r) != NGX_HTTP_MPK_BODY_JSON) {
+        return ngx_http_mpk_api_problem(r, ctx,
+                                        NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                        "media_type",
+                                        "Send the body as "
+                                        "\"Content-Type: application/json\".");
+    }
+
+    if (mpk_json_read(&ctx->mem.mem, body.data, body.len, &limits, &value,
+                      &error)
+        != MPK_OK)
+    {
+        return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_BAD_REQUEST, "body",
+                                        error.text);
+    }
+
+    if (value->type != MPK_VALUE_OBJECT) {
+        return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_BAD_REQUEST, "body",
+                                        "The body must be a JSON object.");
+    }
+
+    api->body = value;
+
+    return handler(r, ctx);
+}
+
+
+ngx_http_mpk_txn_t *
+ngx_http_mpk_api_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    mpk_event_t event)
+{
+    ngx_http_mpk_api_t        *api;
+    ngx_http_mpk_txn_t        *txn;
+    ngx_http_mpk_loc_conf_t   *mlcf;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    api = ctx->data;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    txn = ngx_http_mpk_txn_create(mmcf, r);
+    if (txn == NULL) {
+        return NULL;
+    }
+
+    txn->id = ngx_http_mpk_txn_copy(txn, api->order);
+    txn->what.event = event;
+    txn->what.grace = mlcf->reveal_grace;
+
+    ngx_http_mpk_who(r, txn);
+
+    return txn;
+}
+
+
+void
+ngx_http_mpk_api_error(ngx_http_mpk_ctx_t *ctx, mpk_str_t pointer,
+    const char *detail)
+{
+    mpk_value_t         *e;
+    const mpk_mem_t     *mem;
+    ngx_http_mpk_api_t  *api;
+
+    api = ctx->data;
+    mem = &ctx->mem.mem;
+
+    if (api->errors == NULL) {
+        api->errors = mpk_value_array(mem, NULL, mpk_string("errors"));
+    }
+
+    /* enough to see what is wrong, whatever the body's length */
+
+    if (api->errors == NULL || api->errors->u.list.count == 20) {
+        return;
+    }
+
+    e = mpk_value_object(mem, api->errors, mpk_string(""));
+
+    (void) mpk_value_string(mem, e, mpk_string("pointer"), pointer);
+    (void) mpk_value_string(mem, e, mpk_string("detail"),
+                            (mpk_str_t) { ngx_strlen(detail),
+                                          (u_char *) detail });
+}
+
+
+mpk_str_t
+ngx_http_mpk_api_pointer(ngx_http_mpk_ctx_t *ctx, mpk_str_t array,
+    ngx_uint_t index, mpk_str_t member)
+{
+    mpk_buf_t  buf;
+
+    mpk_buf_init(&buf, &ctx->mem.mem, 64);
+
+    if (array.len) {
+        mpk_buf_byte(&buf, '/');
+        mpk_buf_str(&buf, array);
+        mpk_buf_byte(&buf, '/');
+        mpk_buf_int(&buf, (int64_t) index);
+    }
+
+    if (member.len) {
+        mpk_buf_byte(&buf, '/');
+        mpk_buf_str(&buf, member);
+    }
+
+    return mpk_buf_done(&buf);
+}
+
+
+ngx_int_t
+ngx_http_mpk_api_invalid(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_api_t     *api;
+    ngx_http_mpk_answer_t   answer;
+
+    api = ctx->data;
+    ctx->outcome = mpk_string("invalid");
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = 422;
+
+    return ngx_http_mpk_send_problem(r, ctx, &answer, mpk_string("invalid"),
+               mpk_string("The body can't be used; \"errors\" says why."),
+               mpk_string(""), api->errors);
+}
+
+
+ngx_int_t
+ngx_http_mpk_api_refused(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    u_char                    *p;
+    mpk_buf_t                  detail;
+    mpk_order_t               *order;
+    mpk_outcome_t              outcome;
+    ngx_http_mpk_txn_t        *txn;
+    ngx_http_mpk_answer_t      answer;
+    ngx_http_mpk_loc_conf_t   *mlcf;
+    const mpk_outcome_info_t  *info;
+
+    txn = ctx->txn;
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+
+    switch (txn->result) {
+
+    case NGX_HTTP_MPK_TXN_OK:
+        break;
+
+    case NGX_HTTP_MPK_TXN_LOST:
+        answer.status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        answer.retry_after = 1;
+
+        return ngx_http_mpk_send_problem(r, ctx, &answer, mpk_string("lost"),
+                   mpk_string("Redis did not answer in time; it may have been "
+                              "done. Send the same again."),
+                   mpk_string(""), NULL);
+
+    case NGX_HTTP_MPK_TXN_ERROR:
+        answer.status = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+        return ngx_http_mpk_send_problem(r, ctx, &answer, mpk_string("error"),
+                   mpk_string("What is stored can't be used; the error log "
+                              "says why."),
+                   mpk_string(""), NULL);
+
+    default: /* UNAVAILABLE, BUSY */
+        answer.status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        answer.retry_after = 1;
+
+        return ngx_http_mpk_send_problem(r, ctx, &answer,
+                   mpk_string("unavailable"),
+                   mpk_string("Nothing was written. Send the same again."),
+                   mpk_string(""), NULL);
+    }
+
+    outcome = txn->decision.outcome;
+    info = mpk_outcome_info(outcome);
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    if (outcome == MPK_ABSENT) {
+
+        if (mlcf->fallthrough) {
+            return ngx_http_mpk_pass(r, ctx);
+        }
+
+        answer.status = NGX_HTTP_NOT_FOUND;
+
+    } else if (outcome == MPK_NO_ITEM) {
+        answer.status = 422;
+
+    } else {
+        answer.status = NGX_HTTP_CONFLICT;
+    }
+
+    mpk_buf_init(&detail, &ctx->mem.mem, 160);
+    mpk_buf_str(&detail, info->detail);
+
+    if (outcome == MPK_DELIVERED) {
+        order = &txn->order;
+
+        mpk_buf_lit(&detail, " It was delivered at ");
+
+        p = mpk_buf_room(&detail, MPK_TIME_LEN);
+        if (p) {
+            mpk_time_format(order->delivered_at, p);
+        }
+
+        mpk_buf_lit(&detail, ", channel ");
+        mpk_buf_str(&detail, mpk_channel_name(order->delivered_by));
+        mpk_buf_byte(&detail, '.');
+    }
+
+    return ngx_http_mpk_send_problem(r, ctx, &answer, info->name,
+                                     mpk_buf_done(&detail), info->rule, NULL);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_api_problem(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_uint_t status, const char *type, const char *detail)
+{
+    ngx_http_mpk_answer_t  answer;
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = status;
+
+    return ngx_http_mpk_send_problem(r, ctx, &answer,
+               (mpk_str_t) { ngx_strlen(type), (u_char *) type },
+               (mpk_str_t) { ngx_strlen(detail), (u_char *) detail },
+               mpk_string(""), NULL);
+}

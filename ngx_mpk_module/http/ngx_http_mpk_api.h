@@ -1,0 +1,67 @@
+/* What the files of mpk_api share: a call, its body, its answers. */
+
+#ifndef NGX_HTTP_MPK_API_H
+#define NGX_HTTP_MPK_API_H
+
+#include "ngx_http_mpk.h"
+
+
+/* A call of the API: ctx->data. */
+typedef struct {
+    mpk_str_t                     order;
+    const mpk_value_t            *body;            /* an object; NULL: empty */
+    mpk_value_t                  *errors;          /* {pointer, detail}; NULL: none */
+    void                         *data;            /* the call's own */
+} ngx_http_mpk_api_t;
+
+
+/* An entry of the journal's history, read from the stream. */
+typedef struct {
+    mpk_record_t                 *records;
+    ngx_uint_t                    count;
+} ngx_http_mpk_history_t;
+
+
+/* The calls, once the token is checked and the body is read. */
+ngx_int_t ngx_http_mpk_api_file(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_show(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_release(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_cancel(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_links(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_journal(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+/* A transaction on the call's order. */
+ngx_http_mpk_txn_t *ngx_http_mpk_api_txn(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_event_t event);
+
+/* Notes what is wrong with a member of the body. */
+void ngx_http_mpk_api_error(ngx_http_mpk_ctx_t *ctx, mpk_str_t pointer,
+    const char *detail);
+
+/* 422 with the errors noted. */
+ngx_int_t ngx_http_mpk_api_invalid(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+/* What the transaction refused or could not do, as a problem. */
+ngx_int_t ngx_http_mpk_api_refused(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+/* A pointer into the body: /items/0/key; without an array, /key. */
+mpk_str_t ngx_http_mpk_api_pointer(ngx_http_mpk_ctx_t *ctx, mpk_str_t array,
+    ngx_uint_t index, mpk_str_t member);
+
+/*
+ * Reads the entries that ctx->txn->ids names, then calls next with the history
+ * in api->data.
+ */
+ngx_int_t ngx_http_mpk_history_read(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_next_pt next);
+
+
+#endif /* NGX_HTTP_MPK_API_H */

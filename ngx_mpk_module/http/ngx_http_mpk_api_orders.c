@@ -1,0 +1,604 @@
+/* GET /orders/{id}; POST .../release, .../cancel, .../links. */
+
+#include "ngx_http_mpk_api.h"
+#include "mpk_base64url.h"
+
+#define NGX_HTTP_MPK_TTL_MIN   60
+#define NGX_HTTP_MPK_TTL_MAX   (10 * 365 * 24 * 60 * 60)
+#define NGX_HTTP_MPK_NOTE_MAX  2000    /* bytes of a note */
+
+
+static ngx_int_t ngx_http_mpk_show_read(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_show_done(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static void ngx_http_mpk_show_items(ngx_http_mpk_ctx_t *ctx,
+    mpk_value_t *facts);
+static ngx_int_t ngx_http_mpk_show_views(ngx_http_mpk_ctx_t *ctx,
+    mpk_value_t *facts);
+static ngx_int_t ngx_http_mpk_state_done(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_links_token(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn, u_char *jti);
+static void ngx_http_mpk_links_items(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_txn_t *txn, const mpk_value_t *items);
+static ngx_int_t ngx_http_mpk_links_done(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_mpk_api_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_txn_t  *txn;
+
+    txn = ngx_http_mpk_api_txn(r, ctx, MPK_EVENT_NONE);
+    if (txn == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    txn->history = 1;
+
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_show_read);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_show_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    if (ctx->txn->result != NGX_HTTP_MPK_TXN_OK
+        || ctx->txn->decision.outcome != MPK_SAME)
+    {
+        return ngx_http_mpk_api_refused(r, ctx);
+    }
+
+    return ngx_http_mpk_history_read(r, ctx, ngx_http_mpk_show_done);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_str_t               plain;
+    mpk_order_t            *order;
+    mpk_place_t             place;
+    mpk_value_t            *facts;
+    mpk_person_t            person;
+    const mpk_mem_t        *mem;
+    ngx_http_mpk_txn_t     *txn;
+    ngx_http_mpk_answer_t   answer;
+
+    txn = ctx->txn;
+    order = &txn->order;
+    mem = &ctx->mem.mem;
+
+    if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    place = (mpk_place_t) { txn->id, mpk_string("person"), 0, 0 };
+
+    if (mpk_envelope_open(txn->mmcf->crypto, &txn->mem.mem, &txn->data_key,
+                          &place, order->person, &plain)
+        != MPK_OK
+        || mpk_person_read(plain, &person) != MPK_OK)
+    {
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+                      "mpk: personal data of order \"%*s\" does not open",
+                      txn->id.len, txn->id.data);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
+
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+
+    (void) mpk_value_string(mem, facts, mpk_string("order"), order->id);
+    (void) mpk_value_string(mem, facts, mpk_string("state"),
+                            mpk_order_state_name(order->state));
+    (void) ngx_http_mpk_value_time(ctx, facts,
+                                   mpk_string("purchased_at"),
+                                   order->purchased_at);
+    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("filed_at"),
+                                   order->filed_at);
+    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("released_at"),
+                                   order->released_at);
+    (void) ngx_http_mpk_value_time(ctx, facts,
+                                   mpk_string("cancelled_at"),
+                                   order->cancelled_at);
+    (void) ngx_http_mpk_value_time(ctx, facts,
+                                   mpk_string("delivered_at"),
+                                   order->delivered_at);
+    (void) ngx_http_mpk_value_time(ctx, facts,
+                                   mpk_string("first_viewed_at"),
+                                   order->first_viewed_at);
+
+    /* who may only read states learns nothing about the person */
+
+    if (!ctx->reader) {
+        (void) mpk_value_string(mem, facts, mpk_string("email"), person.email);
+
+        if (person.account.len) {
+            (void) mpk_value_string(mem, facts, mpk_string("account"),
+                                    person.account);
+        }
+    }
+
+    (void) mpk_value_int(mem, facts, mpk_string("views_count"),
+                         (int64_t) order->views);
+    (void) mpk_value_bool(mem, facts, mpk_string("used"),
+                          order->first_viewed_at != 0);
+
+    ngx_http_mpk_show_items(ctx, facts);
+
+    if (!ctx->reader && ngx_http_mpk_show_views(ctx, facts) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_mpk_send_json(r, ctx, &answer, facts);
+}
+
+
+static void
+ngx_http_mpk_show_items(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
+{
+    mpk_str_t            key;
+    ngx_uint_t           i;
+    mpk_item_t          *item;
+    mpk_order_t         *order;
+    mpk_value_t         *list, *v;
+    const mpk_mem_t     *mem;
+    ngx_http_mpk_txn_t  *txn;
+
+    txn = ctx->txn;
+    order = &txn->order;
+    mem = &ctx->mem.mem;
+
+    list = mpk_value_array(mem, facts, mpk_string("items"));
+
+    for (i = 0; i < order->items_count; i++) {
+        item = &order->items[i];
+
+        v = mpk_value_object(mem, list, mpk_string(""));
+
+        (void) mpk_value_int(mem, v, mpk_string("item"), (int64_t) i + 1);
+        (void) mpk_value_string(mem, v, mpk_string("sku"), item->sku);
+        (void) mpk_value_string(mem, v, mpk_string("product"), item->product);
+
+        if (ngx_http_mpk_txn_open(txn, i + 1, &key) == NGX_OK) {
+            (void) mpk_value_string(mem, v, mpk_string("masked"),
+                                    ngx_http_mpk_mask(&ctx->mem, key));
+            mpk_cleanse((void *) key.data, key.len);
+
+        } else {
+            (void) mpk_value_null(mem, v, mpk_string("masked"));
+        }
+
+        (void) mpk_value_string(mem, v, mpk_string("state"),
+                                mpk_item_state_name(item->state));
+    }
+}
+
+
+/* The views among the journal's entries: when, from where, by which channel. */
+
+static ngx_int_t
+ngx_http_mpk_show_views(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
+{
+    mpk_str_t                event;
+    ngx_uint_t               i, n;
+    mpk_value_t             *list, *all, *v;
+    const mpk_mem_t         *mem;
+    const mpk_value_t       *entry;
+    ngx_http_mpk_api_t      *api;
+    ngx_http_mpk_txn_t      *txn;
+    ngx_http_mpk_history_t  *history;
+
+    static const mpk_str_t  names[] = {
+        { 2, (const uint8_t *) "at" },
+        { 2, (const uint8_t *) "ip" },
+        { 7, (const uint8_t *) "channel" }
+    };
+
+    api = ctx->data;
+    txn = ctx->txn;
+    history = api->data;
+    mem = &ctx->mem.mem;
+
+    all = mpk_value_array(mem, NULL, mpk_string(""));
+    list = mpk_value_array(mem, facts, mpk_string("views"));
+
+    if (all == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < history->count; i++) {
+
+        if (history->records[i].clear.data == NULL
+            || mpk_journal_read(txn->mmcf->crypto, mem, &txn->data_key,
+                                txn->id, i + 1, &history->records[i], all)
+               != MPK_OK)
+        {
+            continue;
+        }
+
+        entry = all->u.list.last;
+        event = mpk_value_get_string(entry, mpk_string("event"));
+
+        if (!mpk_str_eq(event, mpk_event_name(MPK_EVENT_VIEWED))
+            && !mpk_str_eq(event, mpk_event_name(MPK_EVENT_REPEATED)))
+        {
+            continue;
+        }
+
+        v = mpk_value_object(mem, list, mpk_string(""));
+
+        for (n = 0; n < 3; n++) {
+            (void) mpk_value_string(mem, v, names[n],
+                                    mpk_value_get_string(entry, names[n]));
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mpk_api_release(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_txn_t  *txn;
+
+    txn = ngx_http_mpk_api_txn(r, ctx, MPK_EVENT_RELEASED);
+    if (txn == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_state_done);
+}
+
+
+ngx_int_t
+ngx_http_mpk_api_cancel(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_str_t                  reason, note;
+    ngx_uint_t                 i;
+    const mpk_value_t         *not_sent;
+    ngx_http_mpk_api_t        *api;
+    ngx_http_mpk_txn_t        *txn;
+
+    static const mpk_str_t  reasons[] = {
+        { 5, (const uint8_t *) "fraud" },
+        { 14, (const uint8_t *) "payment_failed" },
+        { 5, (const uint8_t *) "other" }
+    };
+
+    api = ctx->data;
+
+    reason = mpk_value_get_string(api->body, mpk_string("reason"));
+    note = mpk_value_get_string(api->body, mpk_string("note"));
+
+    for (i = 0; i < 3; i++) {
+        if (mpk_str_eq(reason, reasons[i])) {
+            break;
+        }
+    }
+
+    if (i == 3) {
+        ngx_http_mpk_api_error(ctx, mpk_string("/reason"),
+                               "must be \"fraud\", \"payment_failed\" or "
+                               "\"other\"");
+
+    } else if (i == 2 && note.len == 0) {
+        ngx_http_mpk_api_error(ctx, mpk_string("/note"),
+                               "must state the reason where it is \"other\"");
+    }
+
+    if (note.len > NGX_HTTP_MPK_NOTE_MAX) {
+        ngx_http_mpk_api_error(ctx, mpk_string("/note"), "is too long");
+    }
+
+    if (api->errors) {
+        return ngx_http_mpk_api_invalid(r, ctx);
+    }
+
+    txn = ngx_http_mpk_api_txn(r, ctx, MPK_EVENT_CANCELLED);
+    if (txn == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    not_sent = mpk_value_get(api->body, mpk_string("not_sent"));
+
+    txn->what.reason = reasons[i];
+    txn->what.not_sent = not_sent && not_sent->type == MPK_VALUE_BOOL
+                         && not_sent->u.boolean;
+    txn->what.may_be_unregistered =
+        mpk_keyring_current(txn->mmcf->keyring, MPK_USE_LINK) != NULL;
+
+    txn->who.reason = reasons[i];
+    txn->who.note = ngx_http_mpk_txn_copy(txn, note);
+
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_state_done);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_state_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_value_t            *facts;
+    mpk_outcome_t           outcome;
+    const mpk_mem_t        *mem;
+    ngx_http_mpk_txn_t     *txn;
+    ngx_http_mpk_answer_t   answer;
+
+    txn = ctx->txn;
+    outcome = txn->decision.outcome;
+
+    if (txn->result != NGX_HTTP_MPK_TXN_OK
+        || (outcome != MPK_DONE && outcome != MPK_SAME))
+    {
+        return ngx_http_mpk_api_refused(r, ctx);
+    }
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
+
+    mem = &ctx->mem.mem;
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+
+    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
+    (void) mpk_value_string(mem, facts, mpk_string("state"),
+                            mpk_order_state_name(txn->decision.order.state));
+
+    return ngx_http_mpk_send_json(r, ctx, &answer, facts);
+}
+
+
+ngx_int_t
+ngx_http_mpk_api_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    u_char                    *jti;
+    int64_t                    ttl;
+    mpk_str_t                  id;
+    const mpk_value_t         *v;
+    ngx_http_mpk_api_t        *api;
+    ngx_http_mpk_txn_t        *txn;
+    ngx_http_mpk_loc_conf_t   *mlcf;
+
+    api = ctx->data;
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    txn = ngx_http_mpk_api_txn(r, ctx, MPK_EVENT_LINK_MINTED);
+    if (txn == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ttl = mlcf->reveal_ttl;
+    v = mpk_value_get(api->body, mpk_string("ttl"));
+
+    if (v) {
+        if (v->type != MPK_VALUE_INT || v->u.integer < NGX_HTTP_MPK_TTL_MIN
+            || v->u.integer > NGX_HTTP_MPK_TTL_MAX)
+        {
+            ngx_http_mpk_api_error(ctx, mpk_string("/ttl"),
+                                   "must be a number of seconds, 60 or more");
+        } else {
+            ttl = v->u.integer;
+        }
+    }
+
+    ngx_http_mpk_links_items(ctx, txn, mpk_value_get(api->body,
+                                                     mpk_string("items")));
+
+    txn->what.iat = txn->what.now;
+    txn->what.exp = txn->what.now + ttl;
+    txn->what.channel = MPK_CHANNEL_EMAIL;
+
+    jti = ngx_pcalloc(txn->pool, MPK_JTI_LEN + MPK_TOKEN_ID_LEN);
+    if (jti == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    v = mpk_value_get(api->body, mpk_string("token_id"));
+
+    if (v) {
+        id = mpk_value_get_string(api->body, mpk_string("token_id"));
+
+        if (id.len != MPK_TOKEN_ID_LEN
+            || mpk_base64url_decode(txn->what.token_id, id.data, id.len)
+               != MPK_OK)
+        {
+            ngx_http_mpk_api_error(ctx, mpk_string("/token_id"),
+                                   "must be the first 16 bytes of "
+                                   "SHA-256(jti), in base64url");
+        } else {
+            ngx_memcpy(jti + MPK_JTI_LEN, id.data, MPK_TOKEN_ID_LEN);
+        }
+
+    } else if (ngx_http_mpk_links_token(r, ctx, txn, jti) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (api->errors) {
+        return ngx_http_mpk_api_invalid(r, ctx);
+    }
+
+    api->data = jti;
+
+    txn->who.token_id = (mpk_str_t) { MPK_TOKEN_ID_LEN, jti + MPK_JTI_LEN };
+    ctx->token_id = txn->who.token_id;
+
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_links_done);
+}
+
+
+/*
+ * A jti and its token id.  An Idempotency-Key always gives the same jti for an
+ * order, so that the call can be sent again.
+ */
+
+static ngx_int_t
+ngx_http_mpk_links_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_txn_t *txn, u_char *jti)
+{
+    u_char            bytes[MPK_MAC_LEN];
+    mpk_str_t         parts[4];
+    mpk_crypto_t     *crypto;
+    mpk_status_t      status;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  idempotency = ngx_string("idempotency-key");
+
+    crypto = txn->mmcf->crypto;
+    h = ngx_http_mpk_header(r, &idempotency);
+
+    if (h && h->value.len) {
+        parts[0] = mpk_string("jti:");
+        parts[1] = txn->id;
+        parts[2] = mpk_string(":");
+        parts[3] = ngx_http_mpk_str(&h->value);
+
+        status = mpk_crypto_mac(crypto,
+                     mpk_keyring_current(txn->mmcf->keyring, MPK_USE_TOKEN),
+                     parts, 4, bytes);
+    } else {
+        status = mpk_crypto_random(crypto, bytes, 16);
+    }
+
+    if (status != MPK_OK) {
+        return NGX_ERROR;
+    }
+
+    mpk_base64url_encode(jti, bytes, 16);
+
+    if (mpk_token_id(crypto, (mpk_str_t) { MPK_JTI_LEN, jti },
+                     jti + MPK_JTI_LEN)
+        != MPK_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return mpk_base64url_decode(txn->what.token_id, jti + MPK_JTI_LEN,
+                                MPK_TOKEN_ID_LEN)
+           == MPK_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_mpk_links_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
+    const mpk_value_t *items)
+{
+    uint16_t           *numbers;
+    ngx_uint_t          n;
+    const mpk_value_t  *v;
+
+    if (items == NULL) {
+        return;
+    }
+
+    n = 0;
+    numbers = NULL;
+
+    if (items->type == MPK_VALUE_ARRAY && items->u.list.count
+        && items->u.list.count <= MPK_ITEMS_MAX)
+    {
+        numbers = mpk_alloc(&txn->mem.mem,
+                            items->u.list.count * sizeof(uint16_t));
+    }
+
+    if (numbers) {
+        for (v = items->u.list.first; v; v = v->next) {
+
+            if (v->type != MPK_VALUE_INT || v->u.integer < 1
+                || v->u.integer > MPK_ITEMS_MAX
+                || (n && v->u.integer <= numbers[n - 1]))
+            {
+                break;
+            }
+
+            numbers[n++] = (uint16_t) v->u.integer;
+        }
+    }
+
+    if (numbers == NULL || n != items->u.list.count) {
+        ngx_http_mpk_api_error(ctx, mpk_string("/items"),
+                               "must be an array of item numbers, ascending, "
+                               "each once");
+        return;
+    }
+
+    txn->what.items = numbers;
+    txn->what.items_count = n;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_links_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    u_char                    *jti;
+    mpk_buf_t                  url;
+    mpk_link_t                *link;
+    mpk_token_t                token;
+    mpk_value_t               *facts;
+    mpk_outcome_t              outcome;
+    const mpk_mem_t           *mem;
+    ngx_http_mpk_api_t        *api;
+    ngx_http_mpk_txn_t        *txn;
+    ngx_http_mpk_answer_t      answer;
+    ngx_http_mpk_srv_conf_t   *mscf;
+
+    api = ctx->data;
+    txn = ctx->txn;
+    outcome = txn->decision.outcome;
+    mem = &ctx->mem.mem;
+    jti = api->data;
+
+    if (txn->result != NGX_HTTP_MPK_TXN_OK
+        || (outcome != MPK_DONE && outcome != MPK_SAME))
+    {
+        return ngx_http_mpk_api_refused(r, ctx);
+    }
+
+    link = txn->decision.link;
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
+
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+
+    if (jti[0]) {
+        mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+        ngx_memzero(&token, sizeof(mpk_token_t));
+
+        token.aud = MPK_AUD_REVEAL;
+        token.channel = MPK_CHANNEL_EMAIL;
+        token.order = txn->id;
+        token.jti = (mpk_str_t) { MPK_JTI_LEN, jti };
+        token.iat = link->iat;
+        token.exp = link->exp;
+        token.items = link->items;
+        token.items_count = link->items_count;
+
+        mpk_buf_init(&url, mem, 512);
+        mpk_buf_str(&url, ngx_http_mpk_str(&mscf->public_url));
+        mpk_buf_str(&url, ngx_http_mpk_str(&mscf->reveal_path));
+
+        if (mpk_token_sign(txn->mmcf->crypto, mem, &token, &url) != MPK_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        (void) mpk_value_string(mem, facts, mpk_string("url"),
+                                mpk_buf_done(&url));
+
+    } else {
+        /* the shop has signed it, and knows it */
+        (void) mpk_value_null(mem, facts, mpk_string("url"));
+    }
+
+    (void) mpk_value_string(mem, facts, mpk_string("token_id"),
+                            txn->who.token_id);
+    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("expires_at"),
+                                   link->exp);
+
+    return ngx_http_mpk_send_json(r, ctx, &answer, facts);
+}

@@ -1,0 +1,348 @@
+/* Directives, configurations and the life of a worker. */
+
+#include "ngx_http_mpk.h"
+
+
+static void *ngx_http_mpk_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_mpk_create_srv_conf(ngx_conf_t *cf);
+static char *ngx_http_mpk_merge_srv_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static void *ngx_http_mpk_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_http_mpk_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_mpk_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_mpk_init_process(ngx_cycle_t *cycle);
+static void ngx_http_mpk_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_conf_enum_t  ngx_http_mpk_challenges[] = {
+    { ngx_string("click"), NGX_HTTP_MPK_CHALLENGE_CLICK },
+    { ngx_string("email"), NGX_HTTP_MPK_CHALLENGE_EMAIL },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_http_mpk_commands[] = {
+
+    { ngx_string("mpk_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_mpk_conf_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mpk_keyring"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_mpk_conf_keyring,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mpk_public_url"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_http_mpk_conf_public_url,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mpk_reveal_path"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_http_mpk_conf_reveal_path,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mpk_pages"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_mpk_conf_pages,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mpk_reveal"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_http_mpk_conf_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      ngx_http_mpk_reveal_handler },
+
+    { ngx_string("mpk_reveal_challenge"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mpk_loc_conf_t, challenge),
+      &ngx_http_mpk_challenges },
+
+    { ngx_string("mpk_reveal_ttl"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mpk_loc_conf_t, reveal_ttl),
+      NULL },
+
+    { ngx_string("mpk_reveal_grace"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mpk_loc_conf_t, reveal_grace),
+      NULL },
+
+    { ngx_string("mpk_consent"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mpk_loc_conf_t, consent),
+      NULL },
+
+    { ngx_string("mpk_policy_version"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mpk_loc_conf_t, policy_version),
+      NULL },
+
+    { ngx_string("mpk_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_http_mpk_conf_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      ngx_http_mpk_api_handler },
+
+    { ngx_string("mpk_api_tokens"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_mpk_conf_api_tokens,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mpk_fallthrough"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mpk_loc_conf_t, fallthrough),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_mpk_module_ctx = {
+    ngx_http_mpk_preconfiguration,         /* preconfiguration */
+    ngx_http_mpk_postconfiguration,        /* postconfiguration */
+
+    ngx_http_mpk_create_main_conf,         /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    ngx_http_mpk_create_srv_conf,          /* create server configuration */
+    ngx_http_mpk_merge_srv_conf,           /* merge server configuration */
+
+    ngx_http_mpk_create_loc_conf,          /* create location configuration */
+    ngx_http_mpk_merge_loc_conf            /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_mpk_module = {
+    NGX_MODULE_V1,
+    &ngx_http_mpk_module_ctx,              /* module context */
+    ngx_http_mpk_commands,                 /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_mpk_init_process,             /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_mpk_exit_process,             /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_http_mpk_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    mmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_mpk_main_conf_t));
+    if (mmcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&mmcf->pages, cf->pool, 2,
+                       sizeof(ngx_http_mpk_pages_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return mmcf;
+}
+
+
+static void *
+ngx_http_mpk_create_srv_conf(ngx_conf_t *cf)
+{
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->public_url = { 0, NULL };
+     *     conf->reveal_path = { 0, NULL };
+     */
+
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_mpk_srv_conf_t));
+}
+
+
+static char *
+ngx_http_mpk_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_mpk_srv_conf_t *prev = parent;
+    ngx_http_mpk_srv_conf_t *conf = child;
+
+    ngx_conf_merge_str_value(conf->public_url, prev->public_url, "");
+    ngx_conf_merge_str_value(conf->reveal_path, prev->reveal_path, "/r/");
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_mpk_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_mpk_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_mpk_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->endpoint = NULL;
+     *     conf->endpoint_name = { 0, NULL };
+     *     conf->file = { 0, NULL };
+     *     conf->line = 0;
+     *     conf->policy_version = { 0, NULL };
+     *     conf->pages = NULL;
+     *     conf->api_tokens = NULL;
+     */
+
+    conf->challenge = NGX_CONF_UNSET_UINT;
+    conf->reveal_ttl = NGX_CONF_UNSET;
+    conf->reveal_grace = NGX_CONF_UNSET;
+    conf->consent = NGX_CONF_UNSET;
+    conf->fallthrough = NGX_CONF_UNSET;
+    conf->api_tokens_set = NGX_CONF_UNSET;
+
+    return conf;
+}
+
+
+static char *
+ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_mpk_loc_conf_t *prev = parent;
+    ngx_http_mpk_loc_conf_t *conf = child;
+
+    ngx_conf_merge_uint_value(conf->challenge, prev->challenge,
+                              NGX_HTTP_MPK_CHALLENGE_EMAIL);
+    ngx_conf_merge_sec_value(conf->reveal_ttl, prev->reveal_ttl,
+                             30 * 24 * 60 * 60);
+    ngx_conf_merge_sec_value(conf->reveal_grace, prev->reveal_grace, 60 * 60);
+    ngx_conf_merge_value(conf->consent, prev->consent, 0);
+    ngx_conf_merge_value(conf->fallthrough, prev->fallthrough, 0);
+    ngx_conf_merge_str_value(conf->policy_version, prev->policy_version, "");
+    ngx_conf_merge_ptr_value(conf->pages, prev->pages, NULL);
+
+    if (conf->api_tokens_set == NGX_CONF_UNSET) {
+        conf->api_tokens_set = prev->api_tokens_set;
+        conf->api_tokens = prev->api_tokens;
+    }
+
+    if (conf->endpoint == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (conf->endpoint == ngx_http_mpk_api_handler
+        && conf->api_tokens_set == NGX_CONF_UNSET)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"mpk_api\" needs \"mpk_api_tokens\" with a file of "
+                      "bearer tokens, or \"mpk_api_tokens off\" where nginx's "
+                      "own access control guards the location, in %V:%ui",
+                      &conf->file, conf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->pages == NULL) {
+        conf->pages = ngx_http_mpk_pages_load(cf, NULL);
+        if (conf->pages == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return ngx_http_mpk_conf_check_endpoint(cf, conf);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_preconfiguration(ngx_conf_t *cf)
+{
+    return ngx_http_mpk_variables_init(cf);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_postconfiguration(ngx_conf_t *cf)
+{
+    if (ngx_http_mpk_txn_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_mpk_phases_init(cf);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    mmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_mpk_module);
+
+    if (mmcf == NULL || mmcf->redis == NULL || mmcf->keyring == NULL) {
+        return NGX_OK;
+    }
+
+    mmcf->crypto = mpk_crypto_create(mmcf->keyring);
+    if (mmcf->crypto == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "mpk: OpenSSL does not give the contexts needed");
+        return NGX_ERROR;
+    }
+
+    return ngx_mpk_redis_init_worker(mmcf->redis, cycle);
+}
+
+
+static void
+ngx_http_mpk_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_mpk_module);
+
+    if (mmcf == NULL || mmcf->crypto == NULL) {
+        return;
+    }
+
+    ngx_mpk_redis_exit_worker(mmcf->redis);
+    mpk_crypto_free(mmcf->crypto);
+}

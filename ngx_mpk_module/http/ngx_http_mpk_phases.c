@@ -1,0 +1,343 @@
+/*
+ * Where the module takes part in a request: tokens are hidden before anybody can
+ * log them, endpoints answer before the content phase, the log phase sees whether
+ * a view was cut off.
+ */
+
+#include "ngx_http_mpk.h"
+
+
+static ngx_int_t ngx_http_mpk_post_read_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mpk_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mpk_log_handler(ngx_http_request_t *r);
+static void ngx_http_mpk_body_handler(ngx_http_request_t *r);
+static void ngx_http_mpk_ctx_cleanup(void *data);
+static void *ngx_http_mpk_alloc(void *ctx, size_t size);
+
+
+ngx_int_t
+ngx_http_mpk_phases_init(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_mpk_main_conf_t   *mmcf;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mpk_module);
+
+    if (mmcf->endpoints == 0) {
+        return NGX_OK;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_mpk_post_read_handler;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_mpk_handler;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_mpk_log_handler;
+
+    return NGX_OK;
+}
+
+
+/*
+ * limit_req and others log the request line and the Referer long before the
+ * endpoint's turn: the token is cut out of both first.
+ */
+
+static ngx_int_t
+ngx_http_mpk_post_read_handler(ngx_http_request_t *r)
+{
+    if (ngx_http_mpk_hide(r, &r->request_line) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->headers_in.referer
+        && ngx_http_mpk_hide(r, &r->headers_in.referer->value) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_mpk_hide(ngx_http_request_t *r, ngx_str_t *text)
+{
+    u_char                   *p, *q, *new, *last;
+    ngx_http_mpk_srv_conf_t  *mscf;
+
+    static u_char  hidden[] = "[hidden]";
+
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+    last = text->data + text->len;
+
+    p = ngx_strnstr(text->data, (char *) mscf->reveal_path.data, text->len);
+    if (p == NULL) {
+        return NGX_OK;
+    }
+
+    p += mscf->reveal_path.len;
+
+    for (q = p; q < last && *q != ' ' && *q != '?' && *q != '#'; q++) {
+        /* void */
+    }
+
+    if (q == p) {
+        return NGX_OK;
+    }
+
+    new = ngx_pnalloc(r->pool, text->len + sizeof(hidden));
+    if (new == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(ngx_cpymem(new, text->data, p - text->data),
+                   hidden, sizeof(hidden) - 1);
+    p = ngx_cpymem(p, q, last - q);
+
+    text->data = new;
+    text->len = p - new;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_handler(ngx_http_request_t *r)
+{
+    ngx_http_mpk_ctx_t       *ctx;
+    ngx_http_mpk_loc_conf_t  *mlcf;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    if (mlcf->endpoint == NULL || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
+
+    if (ctx == NULL) {
+        return mlcf->endpoint(r);
+    }
+
+    if (ctx->passed) {
+        return NGX_DECLINED;
+    }
+
+    if (ctx->waiting) {
+        return NGX_AGAIN;
+    }
+
+    return ctx->next(r, ctx);
+}
+
+
+/*
+ * A view whose answer did not go to the kernel whole is journaled as cut off.
+ * Nginx keeps what it could not send in r->out or below it.
+ */
+
+static ngx_int_t
+ngx_http_mpk_log_handler(ngx_http_request_t *r)
+{
+    ngx_connection_t    *c;
+    ngx_http_mpk_ctx_t  *ctx;
+
+    ctx = ngx_http_mpk_get_ctx(r);
+
+    if (ctx == NULL || ctx->txn == NULL || ctx->txn->keys == NULL
+        || ctx->txn->waiting || ctx->txn->result != NGX_HTTP_MPK_TXN_OK
+        || r != r->main)
+    {
+        return NGX_OK;
+    }
+
+    c = r->connection;
+
+    if (r->header_sent && r->out == NULL && !c->buffered
+#if (NGX_HTTP_V2)
+        && (r->stream == NULL || (r->stream->queued == 0 && !c->error))
+#endif
+       )
+    {
+        return NGX_OK;
+    }
+
+    ngx_http_mpk_txn_cut_off(ctx->txn);
+
+    return NGX_OK;
+}
+
+
+ngx_http_mpk_ctx_t *
+ngx_http_mpk_get_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+    ngx_http_mpk_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
+
+    if (ctx || !(r->internal || r->filter_finalize)) {
+        return ctx;
+    }
+
+    /* an internal redirect has reset the contexts */
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_mpk_ctx_cleanup) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_http_mpk_ctx_t *
+ngx_http_mpk_create_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+    ngx_http_mpk_ctx_t  *ctx;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_mpk_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_mpk_ctx_cleanup;
+
+    ctx = cln->data;
+
+    ngx_memzero(ctx, sizeof(ngx_http_mpk_ctx_t));
+    ngx_http_mpk_mem_init(&ctx->mem, r->pool);
+
+    ngx_http_set_ctx(r, ctx, ngx_http_mpk_module);
+
+    return ctx;
+}
+
+
+static void
+ngx_http_mpk_ctx_cleanup(void *data)
+{
+    /* only marks the context, so that it can be found again */
+}
+
+
+ngx_int_t
+ngx_http_mpk_pass(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ctx->passed = 1;
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_mpk_wait(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_next_pt next)
+{
+    ctx->next = next;
+    ctx->waiting = 1;
+
+    /* a client that goes away is noticed */
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    return NGX_AGAIN;
+}
+
+
+ngx_int_t
+ngx_http_mpk_run(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_txn_t *txn, ngx_http_mpk_next_pt next)
+{
+    ctx->txn = txn;
+
+    if (txn->mem.failed || ngx_http_mpk_txn_start(txn) != NGX_AGAIN) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_mpk_wait(r, ctx, next);
+}
+
+
+ngx_int_t
+ngx_http_mpk_read_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_next_pt next)
+{
+    ngx_int_t  rc;
+
+    ctx->next = next;
+    ctx->waiting = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_mpk_body_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    ngx_http_finalize_request(r, NGX_DONE);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_mpk_body_handler(ngx_http_request_t *r)
+{
+    ngx_http_mpk_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
+
+    ctx->waiting = 0;
+
+    r->preserve_body = 1;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+}
+
+
+void
+ngx_http_mpk_mem_init(ngx_http_mpk_mem_t *mem, ngx_pool_t *pool)
+{
+    mem->mem.alloc = ngx_http_mpk_alloc;
+    mem->mem.ctx = mem;
+    mem->pool = pool;
+    mem->failed = 0;
+}
+
+
+static void *
+ngx_http_mpk_alloc(void *ctx, size_t size)
+{
+    ngx_http_mpk_mem_t *mem = ctx;
+
+    void  *p;
+
+    p = ngx_palloc(mem->pool, size);
+    if (p == NULL) {
+        mem->failed = 1;
+    }
+
+    return p;
+}

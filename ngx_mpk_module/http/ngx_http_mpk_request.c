@@ -1,0 +1,339 @@
+/* What a request says: its body, what it accepts, where it comes from, who sent it. */
+
+#include "ngx_http_mpk.h"
+
+
+static ngx_uint_t ngx_http_mpk_header_is(ngx_http_request_t *r,
+    ngx_str_t *name, const char *value);
+static ngx_uint_t ngx_http_mpk_accept_q(ngx_str_t *accept, const char *type);
+
+
+ngx_int_t
+ngx_http_mpk_body(ngx_http_request_t *r, size_t max, mpk_str_t *body)
+{
+    u_char       *p;
+    size_t        size;
+    ssize_t       n;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    body->len = 0;
+    body->data = (u_char *) "";
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL) {
+        return NGX_OK;
+    }
+
+    size = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        size += ngx_buf_size(cl->buf);
+    }
+
+    if (size > max) {
+        return NGX_DECLINED;
+    }
+
+    cl = r->request_body->bufs;
+
+    if (cl->next == NULL && ngx_buf_in_memory(cl->buf)) {
+        body->data = cl->buf->pos;
+        body->len = size;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, size + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    body->data = p;
+    body->len = size;
+
+    for ( /* void */ ; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_in_memory(b)) {
+            p = ngx_cpymem(p, b->pos, b->last - b->pos);
+            continue;
+        }
+
+        size = (size_t) (b->file_last - b->file_pos);
+
+        n = ngx_read_file(b->file, p, size, b->file_pos);
+
+        if (n == NGX_ERROR || (size_t) n != size) {
+            return NGX_ERROR;
+        }
+
+        p += size;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_http_mpk_body_type_t
+ngx_http_mpk_body_type(ngx_http_request_t *r)
+{
+    size_t      i, len;
+    ngx_str_t  *type;
+
+    static struct {
+        ngx_str_t                 name;
+        ngx_http_mpk_body_type_t  type;
+    } types[] = {
+        { ngx_string("application/x-www-form-urlencoded"),
+          NGX_HTTP_MPK_BODY_FORM },
+        { ngx_string("application/json"), NGX_HTTP_MPK_BODY_JSON }
+    };
+
+    if (r->headers_in.content_type == NULL) {
+        return NGX_HTTP_MPK_BODY_NONE;
+    }
+
+    type = &r->headers_in.content_type->value;
+
+    for (len = 0; len < type->len; len++) {
+        if (type->data[len] == ';' || type->data[len] == ' ') {
+            break;
+        }
+    }
+
+    for (i = 0; i < 2; i++) {
+        if (types[i].name.len == len
+            && ngx_strncasecmp(types[i].name.data, type->data, len) == 0)
+        {
+            return types[i].type;
+        }
+    }
+
+    return NGX_HTTP_MPK_BODY_OTHER;
+}
+
+
+ngx_table_elt_t *
+ngx_http_mpk_header(ngx_http_request_t *r, ngx_str_t *name)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == name->len
+            && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
+        {
+            return &h[i];
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_mpk_header_is(ngx_http_request_t *r, ngx_str_t *name,
+    const char *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_http_mpk_header(r, name);
+
+    return h && ngx_strlcasestrn(h->value.data, h->value.data + h->value.len,
+                                 (u_char *) value, ngx_strlen(value) - 1);
+}
+
+
+ngx_uint_t
+ngx_http_mpk_wants_json(ngx_http_request_t *r)
+{
+    ngx_uint_t         json;
+    ngx_table_elt_t   *h;
+    static ngx_str_t   accept = ngx_string("accept");
+
+    h = ngx_http_mpk_header(r, &accept);
+    if (h == NULL) {
+        return 0;
+    }
+
+    json = ngx_http_mpk_accept_q(&h->value, "application/json");
+
+    return json && json > ngx_http_mpk_accept_q(&h->value, "text/html");
+}
+
+
+/* The q-value of a media type, in thousandths; ranges like text/<*> do not count. */
+
+static ngx_uint_t
+ngx_http_mpk_accept_q(ngx_str_t *accept, const char *type)
+{
+    u_char      *p, *last, *end, *q;
+    size_t       len, i;
+    ngx_uint_t   n, scale;
+
+    len = ngx_strlen(type);
+    p = accept->data;
+    last = p + accept->len;
+
+    for ( /* void */ ; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, ',');
+        if (end == NULL) {
+            end = last;
+        }
+
+        while (p < end && *p == ' ') {
+            p++;
+        }
+
+        if ((size_t) (end - p) < len
+            || ngx_strncasecmp(p, (u_char *) type, len) != 0
+            || (p + len < end && p[len] != ';' && p[len] != ' '))
+        {
+            continue;
+        }
+
+        q = ngx_strlcasestrn(p + len, end, (u_char *) "q=", 2 - 1);
+
+        if (q == NULL) {
+            return 1000;
+        }
+
+        q += 2;
+
+        n = (q < end && *q == '1') ? 1000 : 0;
+        q++;
+
+        if (q < end && *q == '.') {
+            q++;
+
+            for (i = 0, scale = 100; i < 3 && q < end; i++, scale /= 10) {
+
+                if (*q < '0' || *q > '9') {
+                    break;
+                }
+
+                n += (*q++ - '0') * scale;
+            }
+        }
+
+        return ngx_min(n, 1000);
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_http_mpk_is_prefetch(ngx_http_request_t *r)
+{
+    ngx_uint_t  i;
+
+    static ngx_str_t  names[] = {
+        ngx_string("sec-purpose"),
+        ngx_string("purpose"),
+        ngx_string("x-purpose"),
+        ngx_string("x-moz")
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(ngx_str_t); i++) {
+        if (ngx_http_mpk_header_is(r, &names[i], "prefetch")
+            || ngx_http_mpk_header_is(r, &names[i], "prerender")
+            || ngx_http_mpk_header_is(r, &names[i], "preview"))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_http_mpk_is_foreign(ngx_http_request_t *r)
+{
+    ngx_table_elt_t          *h;
+    ngx_http_mpk_srv_conf_t  *mscf;
+
+    static ngx_str_t  site = ngx_string("sec-fetch-site");
+    static ngx_str_t  origin = ngx_string("origin");
+
+    h = ngx_http_mpk_header(r, &site);
+
+    if (h && h->value.len == 10
+        && ngx_strncmp(h->value.data, "cross-site", 10) == 0)
+    {
+        return 1;
+    }
+
+    h = ngx_http_mpk_header(r, &origin);
+
+    if (h == NULL
+        || (h->value.len == 4 && ngx_strncmp(h->value.data, "null", 4) == 0))
+    {
+        return 0;
+    }
+
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+    return h->value.len != mscf->public_url.len
+           || ngx_strncasecmp(h->value.data, mscf->public_url.data,
+                              h->value.len) != 0;
+}
+
+
+void
+ngx_http_mpk_who(ngx_http_request_t *r, ngx_http_mpk_txn_t *txn)
+{
+    ngx_str_t                  *ip;
+    mpk_str_t                   value;
+    ngx_table_elt_t            *h;
+    ngx_http_mpk_ctx_t         *ctx;
+    ngx_http_mpk_loc_conf_t    *mlcf;
+    ngx_http_variable_value_t  *id;
+
+    static ngx_str_t  language = ngx_string("accept-language");
+
+    ctx = ngx_http_mpk_get_ctx(r);
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    ip = &r->connection->addr_text;
+    txn->who.ip = ngx_http_mpk_txn_copy(txn, ngx_http_mpk_str(ip));
+
+    if (r->headers_in.user_agent) {
+        value = ngx_http_mpk_str(&r->headers_in.user_agent->value);
+        value.len = ngx_min(value.len, MPK_AGENT_MAX + 4);
+        txn->who.user_agent = ngx_http_mpk_txn_copy(txn, value);
+    }
+
+    h = ngx_http_mpk_header(r, &language);
+
+    if (h) {
+        value = ngx_http_mpk_str(&h->value);
+        value.len = ngx_min(value.len, MPK_LANGUAGE_MAX + 4);
+        txn->who.accept_language = ngx_http_mpk_txn_copy(txn, value);
+    }
+
+    id = ngx_http_get_indexed_variable(r, txn->mmcf->request_id);
+
+    if (id && !id->not_found) {
+        txn->who.request_id = ngx_http_mpk_txn_copy(txn,
+                                         (mpk_str_t) { id->len, id->data });
+    }
+
+    txn->who.policy = ngx_http_mpk_str(&mlcf->policy_version);
+    txn->who.actor = ctx->actor.len ? ngx_http_mpk_str(&ctx->actor)
+                                    : mpk_string("customer");
+}

@@ -1,0 +1,727 @@
+/*
+ * Read, decide, commit: reads an order, lets core decide, and writes state and
+ * journal entry with one script, if nobody else wrote in between.
+ */
+
+#include "mpk_base64url.h"
+#include "mpk_bucket.h"
+#include "ngx_http_mpk.h"
+
+#include <ngx_sha1.h>
+
+#define NGX_HTTP_MPK_TXN_TRIES  5
+
+
+static ngx_int_t ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd);
+static void ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn);
+static mpk_status_t ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn);
+static ngx_int_t ngx_http_mpk_txn_prepare(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_txn_commit(ngx_http_mpk_txn_t *txn, ngx_uint_t eval);
+static void ngx_http_mpk_txn_commit_handler(ngx_mpk_redis_cmd_t *cmd);
+static void ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
+    ngx_http_mpk_txn_result_t result);
+static void ngx_http_mpk_txn_detach(void *data);
+static void ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn);
+static mpk_str_t ngx_http_mpk_txn_name(ngx_http_mpk_txn_t *txn,
+    const char *what, mpk_str_t name);
+static void ngx_http_mpk_txn_wrong_handler(ngx_mpk_redis_cmd_t *cmd);
+
+
+/*
+ * KEYS: the order, its bucket's journal.  ARGV: the revision read, e, x, m, then
+ * field and value pairs.  Gives the entry's id, or, if the order has another
+ * revision by now, that revision.
+ */
+static u_char  ngx_http_mpk_script[] =
+    "local o = redis.call('HMGET', KEYS[1], 'r', 'j')\n"
+    "local r = tonumber(o[1] or '0')\n"
+    "if r ~= tonumber(ARGV[1]) then return r end\n"
+    "local id = redis.call('XADD', KEYS[2], '*',"
+        " 'e', ARGV[2], 'x', ARGV[3], 'm', ARGV[4])\n"
+    "redis.call('HSET', KEYS[1], 'r', r + 1,"
+        " 'j', (o[2] or '') .. id .. ' ', unpack(ARGV, 5))\n"
+    "return id\n";
+
+static u_char  ngx_http_mpk_script_sha[40];
+
+
+ngx_int_t
+ngx_http_mpk_txn_init(ngx_conf_t *cf)
+{
+    u_char      digest[20];
+    ngx_sha1_t  sha;
+
+    ngx_sha1_init(&sha);
+    ngx_sha1_update(&sha, ngx_http_mpk_script,
+                    sizeof(ngx_http_mpk_script) - 1);
+    ngx_sha1_final(digest, &sha);
+
+    (void) ngx_hex_dump(ngx_http_mpk_script_sha, digest, 20);
+
+    return NGX_OK;
+}
+
+
+ngx_http_mpk_txn_t *
+ngx_http_mpk_txn_create(ngx_http_mpk_main_conf_t *mmcf, ngx_http_request_t *r)
+{
+    ngx_pool_t          *pool;
+    ngx_pool_cleanup_t  *cln;
+    ngx_http_mpk_txn_t  *txn;
+
+    cln = NULL;
+
+    if (r) {
+        cln = ngx_pool_cleanup_add(r->pool, 0);
+        if (cln == NULL) {
+            return NULL;
+        }
+    }
+
+    pool = ngx_create_pool(8192, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    txn = ngx_pcalloc(pool, sizeof(ngx_http_mpk_txn_t));
+    if (txn == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    txn->pool = pool;
+    txn->mmcf = mmcf;
+    txn->request = r;
+    txn->log = r ? r->connection->log : ngx_cycle->log;
+
+    ngx_http_mpk_mem_init(&txn->mem, pool);
+
+    txn->what.now = ngx_time();
+
+    if (cln) {
+        cln->handler = ngx_http_mpk_txn_detach;
+        cln->data = txn;
+    }
+
+    return txn;
+}
+
+
+mpk_str_t
+ngx_http_mpk_txn_copy(ngx_http_mpk_txn_t *txn, mpk_str_t s)
+{
+    mpk_str_t  copy;
+
+    if (s.len == 0 || mpk_dup(&txn->mem.mem, s, &copy) != MPK_OK) {
+        return (mpk_str_t) { 0, NULL };
+    }
+
+    return copy;
+}
+
+
+ngx_int_t
+ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn)
+{
+    txn->started = ngx_current_msec;
+
+    return ngx_http_mpk_txn_read(txn);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
+{
+    u_char     *id;
+    mpk_str_t   argv[7];
+
+    txn->unwrapped = 0;
+    txn->decided = 0;
+    txn->waiting = 1;
+
+    if (txn->counted) {
+        id = ngx_pnalloc(txn->pool, MPK_TOKEN_ID_LEN);
+        if (id == NULL) {
+            return NGX_ERROR;
+        }
+
+        mpk_base64url_encode(id, txn->what.token_id, MPK_ID_LEN);
+
+        argv[0] = mpk_string("GET");
+        argv[1] = ngx_http_mpk_txn_name(txn, ":l:c:",
+                                  (mpk_str_t) { MPK_TOKEN_ID_LEN, id });
+
+        txn->count.pool = txn->pool;
+        txn->count.handler = ngx_http_mpk_txn_read_handler;
+        txn->count.data = txn;
+        txn->waiting = 2;
+
+        ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_READ,
+                           &txn->count, 2, argv);
+    }
+
+    argv[0] = mpk_string("HMGET");
+    argv[1] = ngx_http_mpk_txn_name(txn, ":o:", txn->id);
+    argv[2] = mpk_string("r");
+    argv[3] = mpk_string("h");
+    argv[4] = mpk_string("f");
+    argv[5] = mpk_string("i");
+    argv[6] = mpk_string("j");
+
+    txn->read.pool = txn->pool;
+    txn->read.handler = ngx_http_mpk_txn_read_handler;
+    txn->read.data = txn;
+
+    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_READ, &txn->read,
+                       txn->history ? 7 : 6, argv);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
+{
+    mpk_status_t         status;
+    ngx_http_mpk_txn_t  *txn;
+
+    txn = cmd->data;
+
+    if (--txn->waiting) {
+        return;
+    }
+
+    /* nobody waits for what has not been written yet */
+
+    if (txn->request == NULL && txn->what.event != MPK_EVENT_CUT_OFF) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
+        return;
+    }
+
+    if (txn->read.result != NGX_MPK_REDIS_ANSWERED
+        || (txn->counted && txn->count.result != NGX_MPK_REDIS_ANSWERED))
+    {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
+        return;
+    }
+
+    status = ngx_http_mpk_txn_order(txn);
+
+    if (status != MPK_OK) {
+        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
+                      "mpk: order \"%*s\" can't be read from Redis: %s",
+                      txn->id.len, txn->id.data, mpk_status_text(status));
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
+        return;
+    }
+
+    ngx_http_mpk_txn_decide(txn);
+}
+
+
+static mpk_status_t
+ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn)
+{
+    size_t                  i;
+    mpk_str_t               fields[5];
+    ngx_int_t               wrong;
+    ngx_mpk_redis_reply_t  *reply;
+
+    reply = txn->read.reply;
+
+    if (reply->type != NGX_MPK_REDIS_ARRAY
+        || reply->count != (txn->history ? 5 : 4))
+    {
+        return MPK_MALFORMED;
+    }
+
+    fields[4] = (mpk_str_t) { 0, NULL };
+
+    for (i = 0; i < reply->count; i++) {
+
+        if (reply->elements[i].type == NGX_MPK_REDIS_STRING) {
+            fields[i] = reply->elements[i].str;
+
+        } else {
+            fields[i] = (mpk_str_t) { 0, NULL };
+        }
+    }
+
+    txn->ids = fields[4];
+
+    if (txn->counted && txn->count.reply->type == NGX_MPK_REDIS_STRING) {
+        wrong = ngx_atoi((u_char *) txn->count.reply->str.data,
+                         txn->count.reply->str.len);
+
+        txn->what.challenge_closed = (wrong == NGX_ERROR
+                                      || wrong >= MPK_CHALLENGES_MAX);
+    }
+
+    return mpk_order_read(&txn->mem.mem, txn->id, fields, &txn->order);
+}
+
+
+static void
+ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn)
+{
+    if (mpk_policy_decide(&txn->mem.mem, &txn->order, &txn->what,
+                          &txn->decision)
+        != MPK_OK)
+    {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
+        return;
+    }
+
+    txn->decided = 1;
+
+    if (txn->decision.outcome != MPK_DONE || txn->dry) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_OK);
+        return;
+    }
+
+    if (ngx_http_mpk_txn_prepare(txn) != NGX_OK) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
+        return;
+    }
+
+    ngx_http_mpk_txn_commit(txn, 0);
+}
+
+
+/* Opens what must be shown, and makes what will be written. */
+
+static ngx_int_t
+ngx_http_mpk_txn_prepare(ngx_http_mpk_txn_t *txn)
+{
+    u_char                 *p;
+    mpk_buf_t               head, filed, items;
+    ngx_uint_t              i, n;
+    mpk_entry_t            *who;
+    mpk_order_t            *order;
+    mpk_status_t            status;
+    mpk_decision_t         *decision;
+    const mpk_data_key_t   *key;
+
+    decision = &txn->decision;
+    order = &decision->order;
+    key = txn->filing_key;
+
+    if (decision->event != MPK_EVENT_FILED) {
+
+        if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        key = &txn->data_key;
+    }
+
+    if (decision->event == MPK_EVENT_VIEWED
+        || decision->event == MPK_EVENT_REPEATED)
+    {
+        txn->keys = ngx_palloc(txn->pool,
+                               decision->items_count * sizeof(mpk_str_t));
+        if (txn->keys == NULL) {
+            return NGX_ERROR;
+        }
+
+        for (i = 0; i < decision->items_count; i++) {
+            if (ngx_http_mpk_txn_open(txn, decision->items[i], &txn->keys[i])
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    who = &txn->who;
+
+    who->number = order->revision;
+    who->event = decision->event;
+    who->order = txn->id;
+    who->at = txn->what.now;
+    who->channel = txn->what.channel;
+    who->items = decision->items;
+    who->items_count = decision->items_count;
+    who->generations = order->items;
+
+    status = mpk_journal_write(txn->mmcf->crypto, &txn->mem.mem, key, who,
+                               txn->order.mac, &txn->record, order->mac);
+    if (status != MPK_OK) {
+        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
+                      "mpk: journal entry of order \"%*s\" can't be made: %s",
+                      txn->id.len, txn->id.data, mpk_status_text(status));
+        return NGX_ERROR;
+    }
+
+    mpk_buf_init(&head, &txn->mem.mem, 256);
+    mpk_order_write_head(order, &head);
+
+    p = ngx_sprintf(txn->number, "%uL", txn->order.revision);
+
+    n = 0;
+
+    txn->argv[n++] = mpk_string("EVALSHA");
+    txn->argv[n++] = (mpk_str_t) { 40, ngx_http_mpk_script_sha };
+    txn->argv[n++] = mpk_string("2");
+    txn->argv[n++] = ngx_http_mpk_txn_name(txn, ":o:", txn->id);
+    txn->argv[n++] = ngx_http_mpk_txn_name(txn, ":journal",
+                                           (mpk_str_t) { 0, NULL });
+    txn->argv[n++] = (mpk_str_t) { p - txn->number, txn->number };
+    txn->argv[n++] = txn->record.clear;
+    txn->argv[n++] = txn->record.sealed;
+    txn->argv[n++] = txn->record.mac;
+    txn->argv[n++] = mpk_string("h");
+    txn->argv[n++] = mpk_buf_done(&head);
+
+    if (decision->event == MPK_EVENT_FILED) {
+
+        mpk_buf_init(&filed, &txn->mem.mem, 512);
+        mpk_buf_init(&items, &txn->mem.mem, 512);
+
+        mpk_order_write_filed(order, &filed);
+        mpk_order_write_items(order, &items);
+
+        txn->argv[n++] = mpk_string("f");
+        txn->argv[n++] = mpk_buf_done(&filed);
+        txn->argv[n++] = mpk_string("i");
+        txn->argv[n++] = mpk_buf_done(&items);
+
+        if (filed.failed || items.failed) {
+            return NGX_ERROR;
+        }
+    }
+
+    txn->argc = n;
+
+    return (head.failed || txn->mem.failed) ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mpk_txn_unwrap(ngx_http_mpk_txn_t *txn)
+{
+    mpk_status_t  status;
+
+    if (txn->unwrapped) {
+        return NGX_OK;
+    }
+
+    status = mpk_envelope_unwrap(txn->mmcf->crypto, &txn->mem.mem, txn->id,
+                                 txn->order.data_key, &txn->data_key);
+    if (status != MPK_OK) {
+        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
+                      "mpk: data key of order \"%*s\" can't be unwrapped: %s",
+                      txn->id.len, txn->id.data,
+                      status == MPK_UNKNOWN ? "its wrap key is not in the "
+                                              "keyring"
+                                            : mpk_status_text(status));
+        return NGX_ERROR;
+    }
+
+    txn->unwrapped = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t number,
+    mpk_str_t *key)
+{
+    mpk_item_t    *item;
+    mpk_place_t    place;
+    mpk_status_t   status;
+
+    if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    item = &txn->order.items[number - 1];
+    place = (mpk_place_t) { txn->id, mpk_string("key"), number,
+                            item->generation };
+
+    status = mpk_envelope_open(txn->mmcf->crypto, &txn->mem.mem,
+                               &txn->data_key, &place, item->key, key);
+    if (status != MPK_OK) {
+        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
+                      "mpk: key of item %ui of order \"%*s\" does not open: "
+                      "%s", number, txn->id.len, txn->id.data,
+                      mpk_status_text(status));
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_mpk_txn_commit(ngx_http_mpk_txn_t *txn, ngx_uint_t eval)
+{
+    if (eval) {
+        txn->argv[0] = mpk_string("EVAL");
+        txn->argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_script) - 1,
+                                     ngx_http_mpk_script };
+    }
+
+    txn->commit.pool = txn->pool;
+    txn->commit.handler = ngx_http_mpk_txn_commit_handler;
+    txn->commit.data = txn;
+    txn->waiting = 1;
+
+    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_COMMIT, &txn->commit,
+                       txn->argc, txn->argv);
+}
+
+
+static void
+ngx_http_mpk_txn_commit_handler(ngx_mpk_redis_cmd_t *cmd)
+{
+    ngx_http_mpk_txn_t  *txn;
+
+    txn = cmd->data;
+    txn->waiting = 0;
+
+    switch (cmd->result) {
+
+    case NGX_MPK_REDIS_ANSWERED:
+        break;
+
+    case NGX_MPK_REDIS_LOST:
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_LOST);
+        return;
+
+    case NGX_MPK_REDIS_REFUSED:
+
+        if (cmd->error == NGX_MPK_REDIS_ERR_NOSCRIPT) {
+            ngx_http_mpk_txn_commit(txn, 1);
+            return;
+        }
+
+        /* fall through */
+
+    default: /* NGX_MPK_REDIS_FAILED */
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
+        return;
+    }
+
+    if (cmd->reply->type == NGX_MPK_REDIS_STRING) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_OK);
+        return;
+    }
+
+    /* another revision: somebody wrote in between */
+
+    if (++txn->tries == NGX_HTTP_MPK_TXN_TRIES) {
+        ngx_log_error(NGX_LOG_WARN, txn->log, 0,
+                      "mpk: order \"%*s\" was changed by others %d times "
+                      "while being changed", txn->id.len, txn->id.data,
+                      NGX_HTTP_MPK_TXN_TRIES);
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_BUSY);
+        return;
+    }
+
+    if (ngx_http_mpk_txn_read(txn) == NGX_ERROR) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
+    }
+}
+
+
+static void
+ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
+    ngx_http_mpk_txn_result_t result)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+    ngx_http_mpk_ctx_t  *ctx;
+
+    txn->result = result;
+    txn->store_time = ngx_current_msec - txn->started;
+
+    r = txn->request;
+
+    if (r == NULL) {
+
+        /* the view is in the journal, and its customer has gone */
+
+        if (result == NGX_HTTP_MPK_TXN_OK
+            && txn->decision.outcome == MPK_DONE
+            && txn->keys)
+        {
+            ngx_http_mpk_txn_cut_off(txn);
+        }
+
+        ngx_http_mpk_txn_destroy(txn);
+        return;
+    }
+
+    c = r->connection;
+    ctx = ngx_http_mpk_get_ctx(r);
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_http_mpk_note(ctx, txn);
+
+    ctx->waiting = 0;
+
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* The request dies. */
+
+static void
+ngx_http_mpk_txn_detach(void *data)
+{
+    ngx_http_mpk_txn_t *txn = data;
+
+    txn->request = NULL;
+    txn->log = ngx_cycle->log;
+
+    if (txn->waiting == 0) {
+        ngx_http_mpk_txn_destroy(txn);
+    }
+}
+
+
+static void
+ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn)
+{
+    ngx_uint_t   i;
+    mpk_str_t   *key;
+
+    mpk_cleanse(&txn->data_key, sizeof(mpk_data_key_t));
+
+    if (txn->filing_key) {
+        mpk_cleanse(txn->filing_key, sizeof(mpk_data_key_t));
+    }
+
+    if (txn->keys) {
+        for (i = 0; i < txn->decision.items_count; i++) {
+            key = &txn->keys[i];
+            mpk_cleanse((void *) key->data, key->len);
+        }
+    }
+
+    ngx_destroy_pool(txn->pool);
+}
+
+
+void
+ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view)
+{
+    ngx_http_mpk_txn_t  *txn;
+
+    txn = ngx_http_mpk_txn_create(view->mmcf, NULL);
+    if (txn == NULL) {
+        return;
+    }
+
+    txn->id = ngx_http_mpk_txn_copy(txn, view->id);
+
+    txn->what.event = MPK_EVENT_CUT_OFF;
+    txn->what.channel = view->what.channel;
+    txn->what.items_count = view->decision.items_count;
+    txn->what.items = (uint16_t *) (void *) ngx_http_mpk_txn_copy(txn,
+                          (mpk_str_t) { view->decision.items_count
+                                        * sizeof(uint16_t),
+                                        (u_char *) view->decision.items }).data;
+
+    txn->who.actor = mpk_string("customer");
+    txn->who.ip = ngx_http_mpk_txn_copy(txn, view->who.ip);
+    txn->who.token_id = ngx_http_mpk_txn_copy(txn, view->who.token_id);
+    txn->who.request_id = ngx_http_mpk_txn_copy(txn, view->who.request_id);
+
+    if (txn->mem.failed
+        || ngx_http_mpk_txn_start(txn) != NGX_AGAIN)
+    {
+        ngx_http_mpk_txn_destroy(txn);
+    }
+}
+
+
+/* "mpk:{tag}", what and name. */
+
+static mpk_str_t
+ngx_http_mpk_txn_name(ngx_http_mpk_txn_t *txn, const char *what,
+    mpk_str_t name)
+{
+    mpk_buf_t  buf;
+
+    mpk_buf_init(&buf, &txn->mem.mem, 20 + name.len);
+
+    mpk_buf_lit(&buf, "mpk:{");
+    mpk_buf_str(&buf, mpk_bucket_tag(mpk_bucket(txn->id)));
+    mpk_buf_lit(&buf, "}");
+    mpk_buf_put(&buf, what, ngx_strlen(what));
+    mpk_buf_str(&buf, name);
+
+    return mpk_buf_done(&buf);
+}
+
+
+typedef struct {
+    ngx_pool_t           *pool;
+    ngx_uint_t            waiting;
+    ngx_mpk_redis_cmd_t   incr;
+    ngx_mpk_redis_cmd_t   expire;
+} ngx_http_mpk_wrong_t;
+
+
+void
+ngx_http_mpk_txn_wrong(ngx_http_mpk_txn_t *txn)
+{
+    u_char                 id[MPK_TOKEN_ID_LEN];
+    mpk_str_t              argv[3], key;
+    ngx_pool_t            *pool;
+    ngx_http_mpk_wrong_t  *wrong;
+
+    pool = ngx_create_pool(1024, ngx_cycle->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    wrong = ngx_pcalloc(pool, sizeof(ngx_http_mpk_wrong_t));
+    if (wrong == NULL) {
+        ngx_destroy_pool(pool);
+        return;
+    }
+
+    wrong->pool = pool;
+    wrong->waiting = 2;
+
+    wrong->incr.pool = pool;
+    wrong->incr.handler = ngx_http_mpk_txn_wrong_handler;
+    wrong->incr.data = wrong;
+
+    wrong->expire = wrong->incr;
+
+    mpk_base64url_encode(id, txn->what.token_id, MPK_ID_LEN);
+
+    key = ngx_http_mpk_txn_name(txn, ":l:c:",
+                                (mpk_str_t) { MPK_TOKEN_ID_LEN, id });
+
+    argv[0] = mpk_string("INCR");
+    argv[1] = key;
+
+    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_READ, &wrong->incr,
+                       2, argv);
+
+    argv[0] = mpk_string("EXPIRE");
+    argv[2] = mpk_string("900");
+
+    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_READ, &wrong->expire,
+                       3, argv);
+}
+
+
+static void
+ngx_http_mpk_txn_wrong_handler(ngx_mpk_redis_cmd_t *cmd)
+{
+    ngx_http_mpk_wrong_t *wrong = cmd->data;
+
+    if (--wrong->waiting == 0) {
+        ngx_destroy_pool(wrong->pool);
+    }
+}

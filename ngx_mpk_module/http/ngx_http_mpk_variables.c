@@ -1,0 +1,216 @@
+/* $mpk_event, $mpk_outcome and the others: facts for logs, never a secret. */
+
+#include "ngx_http_mpk.h"
+#include "mpk_base64url.h"
+
+
+static ngx_int_t ngx_http_mpk_variable_str(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_mpk_variable_store_time(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_mpk_variable_uri(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+
+static ngx_http_variable_t  ngx_http_mpk_variables[] = {
+
+    { ngx_string("mpk_event"), NULL, ngx_http_mpk_variable_str,
+      offsetof(ngx_http_mpk_ctx_t, event), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mpk_outcome"), NULL, ngx_http_mpk_variable_str,
+      offsetof(ngx_http_mpk_ctx_t, outcome), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mpk_order"), NULL, ngx_http_mpk_variable_str,
+      offsetof(ngx_http_mpk_ctx_t, order), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mpk_items"), NULL, ngx_http_mpk_variable_str,
+      offsetof(ngx_http_mpk_ctx_t, items), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mpk_channel"), NULL, ngx_http_mpk_variable_str,
+      offsetof(ngx_http_mpk_ctx_t, channel), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mpk_token_id"), NULL, ngx_http_mpk_variable_str,
+      offsetof(ngx_http_mpk_ctx_t, token_id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mpk_claim"), NULL, ngx_http_mpk_variable_str,
+      offsetof(ngx_http_mpk_ctx_t, claim), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mpk_journal_head"), NULL, ngx_http_mpk_variable_str,
+      offsetof(ngx_http_mpk_ctx_t, head), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mpk_store_time"), NULL, ngx_http_mpk_variable_store_time,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mpk_uri"), NULL, ngx_http_mpk_variable_uri,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+      ngx_http_null_variable
+};
+
+
+ngx_int_t
+ngx_http_mpk_variables_init(ngx_conf_t *cf)
+{
+    ngx_http_variable_t       *var, *v;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    static ngx_str_t  request_id = ngx_string("request_id");
+
+    for (v = ngx_http_mpk_variables; v->name.len; v++) {
+
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mpk_module);
+
+    mmcf->request_id = ngx_http_get_variable_index(cf, &request_id);
+
+    return mmcf->request_id == NGX_ERROR ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_variable_str(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    mpk_str_t           *s;
+    ngx_http_mpk_ctx_t  *ctx;
+
+    ctx = ngx_http_mpk_get_ctx(r);
+
+    s = ctx ? (mpk_str_t *) ((u_char *) ctx + data) : NULL;
+
+    if (s == NULL || s->len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->len = s->len;
+    v->data = (u_char *) s->data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+/* Seconds with milliseconds that the request has waited for Redis. */
+
+static ngx_int_t
+ngx_http_mpk_variable_store_time(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char              *p;
+    ngx_http_mpk_ctx_t  *ctx;
+
+    ctx = ngx_http_mpk_get_ctx(r);
+
+    if (ctx == NULL || !ctx->stored) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_TIME_T_LEN + 4);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->len = ngx_sprintf(p, "%T.%03M", (time_t) ctx->store_time / 1000,
+                         ctx->store_time % 1000)
+             - p;
+    v->data = p;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_variable_uri(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t  uri;
+
+    uri = r->unparsed_uri;
+
+    if (ngx_http_mpk_hide(r, &uri) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    v->len = uri.len;
+    v->data = uri.data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+/* What outlives the transaction is copied: the log phase comes before its end. */
+
+void
+ngx_http_mpk_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
+{
+    mpk_buf_t             buf;
+    ngx_uint_t            i;
+    mpk_decision_t       *decision;
+    const mpk_mem_t      *mem;
+
+    static const mpk_str_t  results[] = {
+        [NGX_HTTP_MPK_TXN_UNAVAILABLE] = { 11, (u_char *) "unavailable" },
+        [NGX_HTTP_MPK_TXN_LOST] = { 4, (u_char *) "lost" },
+        [NGX_HTTP_MPK_TXN_BUSY] = { 4, (u_char *) "busy" },
+        [NGX_HTTP_MPK_TXN_ERROR] = { 5, (u_char *) "error" },
+    };
+
+    mem = &ctx->mem.mem;
+    decision = &txn->decision;
+
+    ctx->stored = 1;
+    ctx->store_time += txn->store_time;
+    ctx->channel = mpk_channel_name(txn->what.channel);
+
+    if (txn->result != NGX_HTTP_MPK_TXN_OK) {
+        ctx->event = mpk_event_name(txn->what.event);
+        ctx->outcome = results[txn->result];
+        return;
+    }
+
+    ctx->event = mpk_event_name(decision->event);
+    ctx->outcome = mpk_outcome_info(decision->outcome)->name;
+
+    if (decision->outcome != MPK_DONE || txn->dry) {
+        return;
+    }
+
+    mpk_buf_init(&buf, mem, 80);
+    mpk_buf_int(&buf, (int64_t) decision->order.revision);
+    mpk_buf_byte(&buf, ':');
+    mpk_base64url_encode(mpk_buf_room(&buf,
+                                      mpk_base64url_encoded_len(MPK_MAC_LEN)),
+                         decision->order.mac, MPK_MAC_LEN);
+
+    ctx->head = mpk_buf_done(&buf);
+
+    mpk_buf_init(&buf, mem, 16);
+
+    for (i = 0; i < decision->items_count; i++) {
+        if (i) {
+            mpk_buf_byte(&buf, ',');
+        }
+
+        mpk_buf_int(&buf, decision->items[i]);
+    }
+
+    ctx->items = mpk_buf_done(&buf);
+}

@@ -1,0 +1,604 @@
+/*
+ * Commands and answers: a worker's queues, one write per pass of the event loop,
+ * replies given to their commands in order.
+ */
+
+#include "ngx_mpk_redis_int.h"
+
+
+static ngx_mpk_redis_conn_t *ngx_mpk_redis_pick(ngx_mpk_redis_worker_t *worker);
+static ngx_int_t ngx_mpk_redis_format(ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc,
+    const mpk_str_t *argv);
+static void ngx_mpk_redis_flush_handler(ngx_event_t *ev);
+static ngx_int_t ngx_mpk_redis_dispatch(ngx_mpk_redis_conn_t *conn, size_t len);
+static ngx_int_t ngx_mpk_redis_answer(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply);
+static void ngx_mpk_redis_log_error(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_error_t error);
+static void ngx_mpk_redis_done_handler(ngx_event_t *ev);
+
+
+ngx_int_t
+ngx_mpk_redis_init_worker(ngx_mpk_redis_t *redis, ngx_cycle_t *cycle)
+{
+    ngx_uint_t               i;
+    ngx_mpk_redis_conn_t    *conn;
+    ngx_mpk_redis_worker_t  *worker;
+
+    worker = ngx_pcalloc(cycle->pool, sizeof(ngx_mpk_redis_worker_t));
+    if (worker == NULL) {
+        return NGX_ERROR;
+    }
+
+    worker->conns = ngx_pcalloc(cycle->pool, redis->connections
+                                             * sizeof(ngx_mpk_redis_conn_t));
+    if (worker->conns == NULL) {
+        return NGX_ERROR;
+    }
+
+    worker->redis = redis;
+    worker->cycle = cycle;
+
+    ngx_queue_init(&worker->done);
+    worker->done_event.handler = ngx_mpk_redis_done_handler;
+    worker->done_event.data = worker;
+    worker->done_event.log = cycle->log;
+
+    redis->worker = worker;
+
+    for (i = 0; i < redis->connections; i++) {
+        conn = &worker->conns[i];
+
+        conn->worker = worker;
+        conn->redis = redis;
+        conn->ident = -1;
+        conn->log = *cycle->log;
+        conn->last = &conn->out;
+
+        ngx_queue_init(&conn->waiting);
+        ngx_queue_init(&conn->sent);
+
+        conn->flush.handler = ngx_mpk_redis_flush_handler;
+        conn->flush.data = conn;
+        conn->flush.log = cycle->log;
+
+        conn->timer.handler = ngx_mpk_redis_timer_handler;
+        conn->timer.data = conn;
+        conn->timer.log = cycle->log;
+        conn->timer.cancelable = 1;
+
+        conn->retry.handler = ngx_mpk_redis_retry_handler;
+        conn->retry.data = conn;
+        conn->retry.log = cycle->log;
+        conn->retry.cancelable = 1;
+
+        ngx_mpk_redis_connect(conn);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_mpk_redis_exit_worker(ngx_mpk_redis_t *redis)
+{
+    ngx_uint_t               i;
+    ngx_mpk_redis_conn_t    *conn;
+    ngx_mpk_redis_worker_t  *worker;
+
+    worker = redis->worker;
+
+    if (worker == NULL) {
+        return;
+    }
+
+    for (i = 0; i < redis->connections; i++) {
+        conn = &worker->conns[i];
+
+        ngx_mpk_redis_close(conn);
+
+        if (conn->retry.timer_set) {
+            ngx_del_timer(&conn->retry);
+        }
+    }
+
+    if (worker->done_event.posted) {
+        ngx_delete_posted_event(&worker->done_event);
+    }
+
+    redis->worker = NULL;
+}
+
+
+void
+ngx_mpk_redis_send(ngx_mpk_redis_t *redis, ngx_mpk_redis_lane_t lane,
+    ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc, const mpk_str_t *argv)
+{
+    ngx_mpk_redis_conn_t  *conn;
+
+    /* nothing waits in a lane yet: both share the connections */
+
+    (void) lane;
+
+    cmd->error = NGX_MPK_REDIS_ERR_OTHER;
+    cmd->reply = NULL;
+    cmd->sent = 0;
+
+    conn = ngx_mpk_redis_pick(redis->worker);
+
+    if (conn == NULL || ngx_mpk_redis_format(cmd, argc, argv) != NGX_OK) {
+        ngx_mpk_redis_done(redis->worker, cmd, NGX_MPK_REDIS_FAILED);
+        return;
+    }
+
+    ngx_queue_insert_tail(&conn->waiting, &cmd->queue);
+    conn->pending++;
+
+    /* from here on a worker that shuts down waits for this connection */
+
+    conn->timer.cancelable = 0;
+
+    if (conn->state == NGX_MPK_REDIS_READY) {
+        *conn->last = &cmd->link;
+        conn->last = &cmd->link.next;
+
+        cmd->deadline = ngx_current_msec + redis->timeout;
+
+        ngx_mpk_redis_arm(conn, cmd->deadline);
+
+        ngx_post_event(&conn->flush, &ngx_posted_events);
+
+        return;
+    }
+
+    cmd->deadline = ngx_current_msec + redis->connect_timeout;
+
+    if (conn->state == NGX_MPK_REDIS_DOWN) {
+        ngx_mpk_redis_connect(conn);
+        return;
+    }
+
+    ngx_mpk_redis_arm(conn, cmd->deadline);
+}
+
+
+/* The best state first, then the shortest queue; NULL: nobody takes a command. */
+static ngx_mpk_redis_conn_t *
+ngx_mpk_redis_pick(ngx_mpk_redis_worker_t *worker)
+{
+    ngx_uint_t             i, n, rank, best_rank;
+    ngx_mpk_redis_conn_t  *conn, *best;
+
+    best = NULL;
+    best_rank = 0;
+    n = worker->redis->connections;
+
+    for (i = 0; i < n; i++) {
+
+        if (worker->next >= n) {
+            worker->next = 0;
+        }
+
+        conn = &worker->conns[worker->next++];
+
+        if (conn->pending >= NGX_MPK_REDIS_QUEUE_MAX) {
+            continue;
+        }
+
+        switch (conn->state) {
+
+        case NGX_MPK_REDIS_READY:
+            rank = 3;
+            break;
+
+        case NGX_MPK_REDIS_DRAINING:
+            continue;
+
+        case NGX_MPK_REDIS_DOWN:
+            if (conn->retry.timer_set) {
+                continue;
+            }
+
+            rank = 1;
+            break;
+
+        default:
+            rank = 2;
+        }
+
+        if (rank > best_rank
+            || (rank == best_rank && conn->pending < best->pending))
+        {
+            best = conn;
+            best_rank = rank;
+        }
+    }
+
+    /* the one after the one taken is looked at first next time */
+
+    if (best) {
+        worker->next = (ngx_uint_t) (best - worker->conns) + 1;
+    }
+
+    return best;
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_format(ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc,
+    const mpk_str_t *argv)
+{
+    size_t   len;
+    u_char  *p;
+
+    len = ngx_mpk_redis_command_len(argc, argv);
+
+    p = ngx_pnalloc(cmd->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&cmd->buf, sizeof(ngx_buf_t));
+
+    cmd->buf.start = p;
+    cmd->buf.pos = p;
+    cmd->buf.last = ngx_mpk_redis_command_write(p, argc, argv);
+    cmd->buf.end = cmd->buf.last;
+    cmd->buf.memory = 1;
+    cmd->buf.flush = 1;
+
+    cmd->link.buf = &cmd->buf;
+    cmd->link.next = NULL;
+
+    cmd->mem.alloc = ngx_mpk_redis_alloc;
+    cmd->mem.ctx = cmd->pool;
+
+    return NGX_OK;
+}
+
+
+void *
+ngx_mpk_redis_alloc(void *ctx, size_t size)
+{
+    return ngx_palloc(ctx, size);
+}
+
+
+static void
+ngx_mpk_redis_flush_handler(ngx_event_t *ev)
+{
+    ngx_mpk_redis_write(ev->data);
+}
+
+
+void
+ngx_mpk_redis_write_handler(ngx_event_t *wev)
+{
+    ngx_connection_t  *c;
+
+    c = wev->data;
+
+    ngx_mpk_redis_write(c->data);
+}
+
+
+void
+ngx_mpk_redis_write(ngx_mpk_redis_conn_t *conn)
+{
+    ngx_err_t             err;
+    ngx_chain_t          *cl, *rest;
+    ngx_connection_t     *c;
+    ngx_mpk_redis_cmd_t  *cmd;
+
+    c = conn->connection;
+
+    if (conn->state < NGX_MPK_REDIS_HELLO || (conn->out == NULL && !c->buffered)) {
+        return;
+    }
+
+    rest = c->send_chain(c, conn->out, 0);
+
+    if (rest == NGX_CHAIN_ERROR) {
+        err = ngx_socket_errno;
+        c->error = 1;
+        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, err, "writing failed");
+        return;
+    }
+
+    if (conn->state != NGX_MPK_REDIS_HELLO) {
+
+        for (cl = conn->out; cl; cl = cl->next) {
+
+            if (cl == rest && cl->buf->pos == cl->buf->start) {
+                break;
+            }
+
+            cmd = ngx_mpk_redis_cmd_of(cl);
+
+            if (!cmd->sent) {
+                cmd->sent = 1;
+                ngx_queue_remove(&cmd->queue);
+                ngx_queue_insert_tail(&conn->sent, &cmd->queue);
+            }
+
+            if (cl == rest) {
+                break;
+            }
+        }
+    }
+
+    conn->out = rest;
+
+    if (rest == NULL) {
+        conn->last = &conn->out;
+    }
+
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0, "no event for writing");
+    }
+}
+
+
+void
+ngx_mpk_redis_read_handler(ngx_event_t *rev)
+{
+    ssize_t                n;
+    ngx_err_t              err;
+    ngx_uint_t             i;
+    ngx_connection_t      *c;
+    ngx_mpk_redis_conn_t  *conn;
+
+    c = rev->data;
+    conn = c->data;
+
+    if (c->close) {
+
+        if (c->error) {
+            ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
+                               "worker_shutdown_timeout has expired");
+            return;
+        }
+
+        if (conn->pending == 0) {
+            ngx_mpk_redis_close(conn);
+            return;
+        }
+    }
+
+    for (i = 0; i < NGX_MPK_REDIS_ROUNDS; i++) {
+
+        n = c->recv(c, conn->worker->buffer, NGX_MPK_REDIS_BUFFER);
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n == NGX_ERROR) {
+            err = ngx_socket_errno;
+            c->error = 1;
+            ngx_mpk_redis_fail(conn, NGX_LOG_ERR, err, "reading failed");
+            return;
+        }
+
+        if (n == 0) {
+            ngx_mpk_redis_fail(conn,
+                               conn->state == NGX_MPK_REDIS_READY
+                               && conn->pending == 0
+                               ? NGX_LOG_INFO : NGX_LOG_ERR,
+                               0, "closed by Redis");
+            return;
+        }
+
+        if (ngx_mpk_redis_dispatch(conn, (size_t) n) != NGX_OK) {
+            return;
+        }
+
+        if (!rev->ready) {
+            break;
+        }
+    }
+
+    if (i == NGX_MPK_REDIS_ROUNDS) {
+        ngx_post_event(rev, &ngx_posted_next_events);
+        return;
+    }
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0, "no event for reading");
+    }
+}
+
+
+/* NGX_DONE: the connection is closed. */
+static ngx_int_t
+ngx_mpk_redis_dispatch(ngx_mpk_redis_conn_t *conn, size_t len)
+{
+    ngx_int_t               rc;
+    mpk_status_t            status;
+    ngx_mpk_redis_cmd_t    *cmd;
+    ngx_mpk_redis_reply_t  *reply;
+
+    status = ngx_mpk_redis_parser_feed(conn->parser, conn->worker->buffer, len);
+
+    while (status == MPK_OK) {
+
+        if (conn->state == NGX_MPK_REDIS_HELLO) {
+            ngx_mpk_redis_parser_mem(conn->parser, &conn->mem);
+
+        } else if (!ngx_queue_empty(&conn->sent)) {
+            cmd = ngx_queue_data(ngx_queue_head(&conn->sent),
+                                 ngx_mpk_redis_cmd_t, queue);
+            ngx_mpk_redis_parser_mem(conn->parser, &cmd->mem);
+
+        } else {
+
+            if (ngx_mpk_redis_parser_rest(conn->parser)) {
+                ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
+                                   "bytes came that nobody had asked for");
+                return NGX_DONE;
+            }
+
+            break;
+        }
+
+        status = ngx_mpk_redis_parser_next(conn->parser, &reply);
+
+        if (status != MPK_OK || reply == NULL) {
+            break;
+        }
+
+        if (conn->state == NGX_MPK_REDIS_HELLO) {
+            rc = ngx_mpk_redis_hello_reply(conn, reply);
+
+            if (rc == NGX_ERROR) {
+                return NGX_DONE;
+            }
+
+            if (rc == NGX_OK) {
+
+                if (conn->out || ngx_mpk_redis_parser_rest(conn->parser)) {
+                    ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
+                                       "bytes came that nobody had asked for");
+                    return NGX_DONE;
+                }
+
+                ngx_mpk_redis_ready(conn);
+
+                return conn->state == NGX_MPK_REDIS_READY ? NGX_OK : NGX_DONE;
+            }
+
+            continue;
+        }
+
+        if (ngx_mpk_redis_answer(conn, reply) != NGX_OK) {
+            return NGX_DONE;
+        }
+    }
+
+    if (status != MPK_OK) {
+        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0, "an answer is unusable: %s",
+                           mpk_status_text(status));
+        return NGX_DONE;
+    }
+
+    if (conn->pending) {
+        return NGX_OK;
+    }
+
+    if (conn->state == NGX_MPK_REDIS_DRAINING) {
+        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
+                           "given up after an error that Redis answered");
+        return NGX_DONE;
+    }
+
+    conn->timer.cancelable = 1;
+
+    if (ngx_exiting && conn->state == NGX_MPK_REDIS_READY) {
+        ngx_mpk_redis_close(conn);
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_answer(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_reply_t *reply)
+{
+    ngx_mpk_redis_cmd_t  *cmd;
+
+    cmd = ngx_queue_data(ngx_queue_head(&conn->sent), ngx_mpk_redis_cmd_t,
+                         queue);
+
+    if (conn->out == &cmd->link) {
+        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
+                           "an answer came before its command was sent whole");
+        return NGX_DONE;
+    }
+
+    ngx_queue_remove(&cmd->queue);
+    conn->pending--;
+
+    cmd->reply = reply;
+
+    if (reply->type == NGX_MPK_REDIS_ERROR) {
+        cmd->result = NGX_MPK_REDIS_REFUSED;
+        cmd->error = ngx_mpk_redis_error_find(reply->str);
+
+        ngx_mpk_redis_log_error(conn, cmd->error);
+
+        if (ngx_mpk_redis_error_info(cmd->error)->reconnect) {
+            ngx_mpk_redis_drain(conn);
+        }
+
+    } else {
+        cmd->result = NGX_MPK_REDIS_ANSWERED;
+    }
+
+    cmd->handler(cmd);
+
+    return NGX_OK;
+}
+
+
+/* Says the error's name only: its text can hold what the command held. */
+static void
+ngx_mpk_redis_log_error(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_error_t error)
+{
+    ngx_uint_t                         level;
+    const ngx_mpk_redis_error_info_t  *info;
+
+    info = ngx_mpk_redis_error_info(error);
+    level = info->ops ? NGX_LOG_ERR : NGX_LOG_WARN;
+
+    if (info->remedy == NULL
+        || !ngx_mpk_redis_log_due(&conn->worker->error_logged[error]))
+    {
+        return;
+    }
+
+    if (info->name.len == 0) {
+        ngx_log_error(level, conn->worker->cycle->log, 0,
+                      "mpk_redis %V: a command was refused: %s",
+                      &conn->redis->name, info->remedy);
+        return;
+    }
+
+    ngx_log_error(level, conn->worker->cycle->log, 0,
+                  "mpk_redis %V: a command was refused with %*s: %s",
+                  &conn->redis->name, info->name.len, info->name.data,
+                  info->remedy);
+}
+
+
+void
+ngx_mpk_redis_done(ngx_mpk_redis_worker_t *worker, ngx_mpk_redis_cmd_t *cmd,
+    ngx_mpk_redis_result_t result)
+{
+    cmd->result = result;
+    cmd->error = NGX_MPK_REDIS_ERR_OTHER;
+    cmd->reply = NULL;
+
+    ngx_queue_insert_tail(&worker->done, &cmd->queue);
+
+    ngx_post_event(&worker->done_event, &ngx_posted_events);
+}
+
+
+static void
+ngx_mpk_redis_done_handler(ngx_event_t *ev)
+{
+    ngx_queue_t             *q;
+    ngx_mpk_redis_cmd_t     *cmd;
+    ngx_mpk_redis_worker_t  *worker;
+
+    worker = ev->data;
+
+    while (!ngx_queue_empty(&worker->done)) {
+        q = ngx_queue_head(&worker->done);
+        ngx_queue_remove(q);
+
+        cmd = ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue);
+        cmd->handler(cmd);
+    }
+}

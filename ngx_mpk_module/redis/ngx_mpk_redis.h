@@ -1,0 +1,97 @@
+/*
+ * The worker's Redis client.  Commands queued in one pass of the event loop leave
+ * in one write, on one connection per worker and lane; their answers come back in
+ * order, each to its own handler.
+ */
+
+#ifndef NGX_MPK_REDIS_H
+#define NGX_MPK_REDIS_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_event_connect.h>
+
+#include "ngx_mpk_redis_resp.h"
+
+
+/*
+ * What became of a command.  After FAILED it was not executed; after LOST nobody
+ * knows, and it must not be sent again blindly.
+ */
+typedef enum {
+    NGX_MPK_REDIS_ANSWERED = 0,     /* cmd->reply is there, of any type but ERROR */
+    NGX_MPK_REDIS_REFUSED,          /* cmd->reply is an ERROR, cmd->error its kind */
+    NGX_MPK_REDIS_FAILED,           /* never sent: no connection, queue full, no memory */
+    NGX_MPK_REDIS_LOST              /* sent; the connection or the time ran out first */
+} ngx_mpk_redis_result_t;
+
+
+/* A lane is a connection of its own, so that a commit's WAIT never holds up a lookup. */
+typedef enum {
+    NGX_MPK_REDIS_READ = 0,
+    NGX_MPK_REDIS_COMMIT,
+    NGX_MPK_REDIS_LANES
+} ngx_mpk_redis_lane_t;
+
+
+/* A server as mpk_redis names it; made at configuration time, read-only afterwards. */
+typedef struct ngx_mpk_redis_s      ngx_mpk_redis_t;
+
+typedef struct ngx_mpk_redis_cmd_s  ngx_mpk_redis_cmd_t;
+
+typedef void (*ngx_mpk_redis_handler_pt)(ngx_mpk_redis_cmd_t *cmd);
+
+struct ngx_mpk_redis_cmd_s {
+    /* set by the caller */
+    ngx_pool_t                *pool;       /* replies are made in it */
+    ngx_mpk_redis_handler_pt   handler;
+    void                      *data;
+
+    /* set before handler is called */
+    ngx_mpk_redis_result_t     result;
+    ngx_mpk_redis_error_t      error;
+    ngx_mpk_redis_reply_t     *reply;
+
+    /* the client's own */
+    ngx_queue_t                queue;
+    mpk_mem_t                  mem;
+    ngx_chain_t                link;       /* the command's bytes, in pool */
+    ngx_buf_t                  buf;
+    ngx_msec_t                 deadline;
+    unsigned                   sent:1;     /* one byte at least is written */
+};
+
+
+/*
+ * The directive "mpk_redis url [name=value ...]": parses cf->args, resolves names,
+ * reads password_file, makes the SSL context.  NULL: logged with [emerg], file and
+ * line by ngx_conf_log_error, with the remedy.
+ *
+ *     redis://host[:6379][/db]     rediss://host[:6379][/db]     unix:/path[:db]
+ *
+ * rediss: is TLS, always verified, and needs tls_ca=.
+ */
+ngx_mpk_redis_t *ngx_mpk_redis_conf(ngx_conf_t *cf);
+
+/*
+ * Called from init_process and exit_process: connections are the worker's own.
+ * init connects at once; exit closes what is open and calls no handler any more.
+ */
+ngx_int_t ngx_mpk_redis_init_worker(ngx_mpk_redis_t *redis, ngx_cycle_t *cycle);
+void ngx_mpk_redis_exit_worker(ngx_mpk_redis_t *redis);
+
+/*
+ * Queues a command.  cmd and its pool belong to the caller and must live until
+ * handler has been called, which happens exactly once, from the event loop, never
+ * from within this function.  argv is copied into the pool.  A handler may send
+ * again and may destroy the pool.  A request never passes r->pool: it may die first.
+ *
+ * A command waits for a connection that is being made, no longer than
+ * connect_timeout; between two attempts it is FAILED at once.
+ */
+void ngx_mpk_redis_send(ngx_mpk_redis_t *redis, ngx_mpk_redis_lane_t lane,
+    ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc, const mpk_str_t *argv);
+
+
+#endif /* NGX_MPK_REDIS_H */

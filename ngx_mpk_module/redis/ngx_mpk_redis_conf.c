@@ -1,0 +1,582 @@
+/* The directive mpk_redis: its URL, its parameters, the files they name. */
+
+#include "ngx_mpk_redis_int.h"
+
+
+#define NGX_MPK_REDIS_PORT             6379
+#define NGX_MPK_REDIS_DB_MAX           65535
+#define NGX_MPK_REDIS_CONNECTIONS_MAX  64
+#define NGX_MPK_REDIS_PASSWORD_MAX     1024    /* bytes of the file's first line */
+
+
+typedef struct {
+    ngx_str_t   user;
+    ngx_str_t   password_file;
+    ngx_str_t   tls_ca;
+    ngx_str_t   tls_cert;
+    ngx_str_t   tls_key;
+    ngx_str_t   tls_name;
+    ngx_str_t   connect_timeout;
+    ngx_str_t   timeout;
+    ngx_str_t   connections;
+    ngx_str_t   durability;
+
+    ngx_str_t   host;
+    ngx_uint_t  db;
+    unsigned    tls:1;
+} ngx_mpk_redis_params_t;
+
+
+typedef struct {
+    ngx_str_t   name;
+    size_t      offset;
+} ngx_mpk_redis_param_t;
+
+
+static ngx_int_t ngx_mpk_redis_conf_param(ngx_conf_t *cf,
+    ngx_mpk_redis_params_t *params, ngx_str_t *value);
+static ngx_int_t ngx_mpk_redis_conf_values(ngx_conf_t *cf,
+    ngx_mpk_redis_t *redis, ngx_mpk_redis_params_t *params);
+static ngx_int_t ngx_mpk_redis_conf_time(ngx_conf_t *cf, const char *name,
+    ngx_str_t *value, ngx_msec_t *msec);
+static ngx_int_t ngx_mpk_redis_conf_url(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params, ngx_str_t *url);
+static ngx_int_t ngx_mpk_redis_conf_db(ngx_conf_t *cf,
+    ngx_mpk_redis_params_t *params, ngx_str_t *url, u_char *p, u_char *last);
+static ngx_int_t ngx_mpk_redis_conf_tls(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params);
+static ngx_int_t ngx_mpk_redis_conf_password(ngx_conf_t *cf,
+    ngx_mpk_redis_params_t *params, ngx_str_t *password);
+
+
+static ngx_mpk_redis_param_t  ngx_mpk_redis_params[] = {
+    { ngx_string("user"), offsetof(ngx_mpk_redis_params_t, user) },
+    { ngx_string("password_file"),
+      offsetof(ngx_mpk_redis_params_t, password_file) },
+    { ngx_string("tls_ca"), offsetof(ngx_mpk_redis_params_t, tls_ca) },
+    { ngx_string("tls_cert"), offsetof(ngx_mpk_redis_params_t, tls_cert) },
+    { ngx_string("tls_key"), offsetof(ngx_mpk_redis_params_t, tls_key) },
+    { ngx_string("tls_name"), offsetof(ngx_mpk_redis_params_t, tls_name) },
+    { ngx_string("connect_timeout"),
+      offsetof(ngx_mpk_redis_params_t, connect_timeout) },
+    { ngx_string("timeout"), offsetof(ngx_mpk_redis_params_t, timeout) },
+    { ngx_string("connections"),
+      offsetof(ngx_mpk_redis_params_t, connections) },
+    { ngx_string("durability"), offsetof(ngx_mpk_redis_params_t, durability) },
+    { ngx_null_string, 0 }
+};
+
+
+ngx_mpk_redis_t *
+ngx_mpk_redis_conf(ngx_conf_t *cf)
+{
+    ngx_str_t               *value, password;
+    ngx_uint_t               i;
+    ngx_mpk_redis_t         *redis;
+    ngx_mpk_redis_params_t   params;
+
+    redis = ngx_pcalloc(cf->pool, sizeof(ngx_mpk_redis_t));
+    if (redis == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(&params, sizeof(ngx_mpk_redis_params_t));
+
+    value = cf->args->elts;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_mpk_redis_conf_param(cf, &params, &value[i]) != NGX_OK) {
+            return NULL;
+        }
+    }
+
+    ngx_str_null(&password);
+
+    if (ngx_mpk_redis_conf_values(cf, redis, &params) != NGX_OK
+        || ngx_mpk_redis_conf_url(cf, redis, &params, &value[1]) != NGX_OK
+        || ngx_mpk_redis_conf_tls(cf, redis, &params) != NGX_OK
+        || ngx_mpk_redis_conf_password(cf, &params, &password) != NGX_OK
+        || ngx_mpk_redis_hello_make(cf, redis, &params.user, &password,
+                                    params.db)
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return redis;
+}
+
+
+/* Never prints a value: it could be a password, put where none belongs. */
+static ngx_int_t
+ngx_mpk_redis_conf_param(ngx_conf_t *cf, ngx_mpk_redis_params_t *params,
+    ngx_str_t *value)
+{
+    u_char                 *p;
+    ngx_str_t               name, *param;
+    ngx_mpk_redis_param_t  *known;
+
+    p = ngx_strlchr(value->data, value->data + value->len, '=');
+
+    if (p == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"mpk_redis\" takes a URL and name=value "
+                           "parameters, one of them has no \"=\"");
+        return NGX_ERROR;
+    }
+
+    name.data = value->data;
+    name.len = p - value->data;
+
+    for (known = ngx_mpk_redis_params; known->name.len; known++) {
+
+        if (name.len != known->name.len
+            || ngx_strncmp(name.data, known->name.data, name.len) != 0)
+        {
+            continue;
+        }
+
+        param = (ngx_str_t *) ((char *) params + known->offset);
+
+        if (param->data) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V=\" stands twice in \"mpk_redis\"", &name);
+            return NGX_ERROR;
+        }
+
+        param->data = p + 1;
+        param->len = value->data + value->len - param->data;
+
+        if (param->len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V=\" in \"mpk_redis\" is empty, leave it "
+                               "out or give it a value", &name);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    if (name.len == 8 && ngx_strncmp(name.data, "password", 8) == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"mpk_redis\" takes no password here, where "
+                           "\"nginx -T\" prints it: put it in a file and name "
+                           "that with password_file=");
+        return NGX_ERROR;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"mpk_redis\" knows no parameter \"%V=\", but user=, "
+                       "password_file=, tls_ca=, tls_cert=, tls_key=, "
+                       "tls_name=, connect_timeout=, timeout=, connections= "
+                       "and durability=", &name);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_conf_values(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params)
+{
+    ngx_int_t  n;
+
+    redis->connect_timeout = 250;
+    redis->timeout = 1000;
+    redis->connections = 1;
+
+    if (ngx_mpk_redis_conf_time(cf, "connect_timeout",
+                                &params->connect_timeout,
+                                &redis->connect_timeout)
+        != NGX_OK
+        || ngx_mpk_redis_conf_time(cf, "timeout", &params->timeout,
+                                   &redis->timeout)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (params->connections.len) {
+        n = ngx_atoi(params->connections.data, params->connections.len);
+
+        if (n < 1 || n > NGX_MPK_REDIS_CONNECTIONS_MAX) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"connections=%V\" in \"mpk_redis\" must be "
+                               "1 to %d, for each worker",
+                               &params->connections,
+                               NGX_MPK_REDIS_CONNECTIONS_MAX);
+            return NGX_ERROR;
+        }
+
+        redis->connections = (ngx_uint_t) n;
+    }
+
+    if (params->durability.len
+        && (params->durability.len != 4
+            || ngx_strncmp(params->durability.data, "none", 4) != 0))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"durability=%V\" in \"mpk_redis\" is not valid, "
+                           "the one value is \"none\"", &params->durability);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_conf_time(ngx_conf_t *cf, const char *name, ngx_str_t *value,
+    ngx_msec_t *msec)
+{
+    ngx_int_t  n;
+
+    if (value->len == 0) {
+        return NGX_OK;
+    }
+
+    n = ngx_parse_time(value, 0);
+
+    if (n == NGX_ERROR || n == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%s=%V\" in \"mpk_redis\" must be a time above "
+                           "zero, e.g. 250ms or 1s", name, value);
+        return NGX_ERROR;
+    }
+
+    *msec = (ngx_msec_t) n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_conf_url(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params, ngx_str_t *url)
+{
+    u_char     *p, *last, *db;
+    ngx_url_t   u;
+
+    p = url->data;
+    last = p + url->len;
+
+    /* looked at first: no other message may print such a URL */
+
+    if (ngx_strlchr(p, last, '@')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the URL of \"mpk_redis\" must hold no user and no "
+                           "password, \"nginx -T\" would print them: use "
+                           "user= and password_file=");
+        return NGX_ERROR;
+    }
+
+    redis->name = *url;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+
+    db = NULL;
+
+    if (url->len > 5 && ngx_strncmp(p, "unix:", 5) == 0) {
+
+        u.url.data = p;
+
+        db = ngx_strlchr(p + 5, last, ':');
+
+        u.url.len = (db ? db : last) - p;
+
+    } else {
+
+        if (url->len > 8 && ngx_strncmp(p, "redis://", 8) == 0) {
+            p += 8;
+
+        } else if (url->len > 9 && ngx_strncmp(p, "rediss://", 9) == 0) {
+            p += 9;
+            params->tls = 1;
+
+        } else {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" is no URL for \"mpk_redis\": it takes "
+                               "redis://host[:port][/db], "
+                               "rediss://host[:port][/db] and "
+                               "unix:/path[:db]", url);
+            return NGX_ERROR;
+        }
+
+        db = ngx_strlchr(p, last, '/');
+
+        u.url.data = p;
+        u.url.len = (db ? db : last) - p;
+        u.default_port = NGX_MPK_REDIS_PORT;
+
+        if (db && db + 1 == last) {         /* "redis://host/" */
+            db = NULL;
+        }
+    }
+
+    if (db && ngx_mpk_redis_conf_db(cf, params, url, db + 1, last) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in the URL \"%V\" of \"mpk_redis\"",
+                           u.err ? u.err : "no memory", url);
+        return NGX_ERROR;
+    }
+
+    redis->addrs = u.addrs;
+    redis->naddrs = u.naddrs;
+
+    params->host = u.host;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_conf_db(ngx_conf_t *cf, ngx_mpk_redis_params_t *params,
+    ngx_str_t *url, u_char *p, u_char *last)
+{
+    ngx_int_t  n;
+
+    n = ngx_atoi(p, last - p);
+
+    if (n == NGX_ERROR || n > NGX_MPK_REDIS_DB_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the URL \"%V\" of \"mpk_redis\" must end with its "
+                           "server or with the number of a database", url);
+        return NGX_ERROR;
+    }
+
+    params->db = (ngx_uint_t) n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_conf_tls(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params)
+{
+#if (NGX_SSL)
+    u_char              *p;
+    in_addr_t            inaddr;
+    ngx_str_t            name;
+    ngx_pool_cleanup_t  *cln;
+#endif
+
+    if (!params->tls) {
+
+        if (params->tls_ca.len || params->tls_cert.len
+            || params->tls_key.len || params->tls_name.len)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"mpk_redis\" has tls_ parameters, but its URL "
+                               "\"%V\" is not for TLS: use rediss://",
+                               &redis->name);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+#if (NGX_SSL)
+
+    if (params->tls_ca.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"mpk_redis %V\" needs tls_ca=file, the "
+                           "certificates of the CA that has signed Redis' "
+                           "own: it is always verified", &redis->name);
+        return NGX_ERROR;
+    }
+
+    if ((params->tls_cert.len == 0) != (params->tls_key.len == 0)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"mpk_redis\" needs tls_cert= and tls_key= "
+                           "together, or neither");
+        return NGX_ERROR;
+    }
+
+    redis->ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
+    if (redis->ssl == NULL) {
+        return NGX_ERROR;
+    }
+
+    redis->ssl->log = cf->log;
+
+    if (ngx_ssl_create(redis->ssl, NGX_SSL_TLSv1_2|NGX_SSL_TLSv1_3, NULL)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        ngx_ssl_cleanup_ctx(redis->ssl);
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_ssl_cleanup_ctx;
+    cln->data = redis->ssl;
+
+    if (ngx_ssl_trusted_certificate(cf, redis->ssl, &params->tls_ca, 9)
+        != NGX_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"tls_ca=%V\" of \"mpk_redis\" must be a readable "
+                           "file of certificates in PEM", &params->tls_ca);
+        return NGX_ERROR;
+    }
+
+    if (params->tls_cert.len
+        && ngx_ssl_certificate(cf, redis->ssl, &params->tls_cert,
+                               &params->tls_key, NULL)
+           != NGX_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"tls_cert=%V\" and \"tls_key=%V\" of "
+                           "\"mpk_redis\" must be readable files in PEM that "
+                           "belong together",
+                           &params->tls_cert, &params->tls_key);
+        return NGX_ERROR;
+    }
+
+    name = params->tls_name.len ? params->tls_name : params->host;
+
+    if (name.len > 2 && name.data[0] == '[') {
+        name.data++;
+        name.len -= 2;
+    }
+
+    p = ngx_pnalloc(cf->pool, name.len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    redis->tls_name.len = name.len;
+    redis->tls_name.data = p;
+
+    (void) ngx_cpystrn(p, name.data, name.len + 1);
+
+    inaddr = ngx_inet_addr(name.data, name.len);
+
+    redis->tls_ip = (inaddr != INADDR_NONE)
+                    || ngx_strlchr(name.data, name.data + name.len, ':')
+                       != NULL;
+
+    return NGX_OK;
+
+#else
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"mpk_redis %V\" needs an nginx built with SSL",
+                       &redis->name);
+    return NGX_ERROR;
+
+#endif
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_conf_password(ngx_conf_t *cf, ngx_mpk_redis_params_t *params,
+    ngx_str_t *password)
+{
+    size_t            len;
+    u_char           *line;
+    u_char            buf[NGX_MPK_REDIS_PASSWORD_MAX + 2];
+    ssize_t           n;
+    ngx_fd_t          fd;
+    ngx_int_t         rc;
+    ngx_str_t        *file;
+    const char       *wrong;
+    ngx_file_info_t   fi;
+
+    file = &params->password_file;
+
+    if (file->len == 0) {
+
+        if (params->user.len) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"mpk_redis\" has user=, so it needs "
+                               "password_file= too");
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    if (ngx_conf_full_name(cf->cycle, file, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    fd = ngx_open_file(file->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                       NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "\"password_file=%V\" of \"mpk_redis\" can't be "
+                           "opened", file);
+        return NGX_ERROR;
+    }
+
+    rc = NGX_ERROR;
+    wrong = NULL;
+
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR || !ngx_is_file(&fi)) {
+        wrong = "must be a regular file";
+        goto done;
+    }
+
+    if (fi.st_mode & 0007) {
+        wrong = "lets every user of this machine at it, "
+                "take that away with \"chmod o-rwx\"";
+        goto done;
+    }
+
+    n = ngx_read_fd(fd, buf, sizeof(buf));
+
+    if (n == -1) {
+        wrong = "can't be read";
+        goto done;
+    }
+
+    line = ngx_strlchr(buf, buf + n, '\n');
+    len = line ? (size_t) (line - buf) : (size_t) n;
+
+    if (len && buf[len - 1] == '\r') {
+        len--;
+    }
+
+    if (len == 0) {
+        wrong = "must hold the password as its first line, which is empty";
+        goto done;
+    }
+
+    if (len > NGX_MPK_REDIS_PASSWORD_MAX) {
+        wrong = "has a first line too long for a password";
+        goto done;
+    }
+
+    password->data = ngx_pnalloc(cf->pool, len);
+    if (password->data == NULL) {
+        goto done;
+    }
+
+    ngx_memcpy(password->data, buf, len);
+    password->len = len;
+
+    rc = NGX_OK;
+
+done:
+
+    if (wrong) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"password_file=%V\" of \"mpk_redis\" %s",
+                           file, wrong);
+    }
+
+    ngx_explicit_memzero(buf, sizeof(buf));
+    (void) ngx_close_file(fd);
+
+    return rc;
+}

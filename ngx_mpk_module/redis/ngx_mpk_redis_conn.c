@@ -1,0 +1,515 @@
+/*
+ * A connection's life: connecting, ready, given up; timeouts, backoff, and what
+ * the log hears of it.
+ */
+
+#include "ngx_mpk_redis_int.h"
+
+
+static void ngx_mpk_redis_connect_handler(ngx_event_t *ev);
+static void ngx_mpk_redis_connected(ngx_mpk_redis_conn_t *conn);
+static ngx_uint_t ngx_mpk_redis_give_up(ngx_mpk_redis_conn_t *conn,
+    ngx_queue_t *queue, ngx_mpk_redis_result_t result);
+static void ngx_mpk_redis_report(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
+    ngx_err_t err, const char *reason, ngx_uint_t lost, ngx_uint_t unsent);
+
+
+void
+ngx_mpk_redis_connect(ngx_mpk_redis_conn_t *conn)
+{
+    ngx_int_t             rc;
+    ngx_err_t             err;
+    ngx_addr_t           *addr;
+    ngx_connection_t     *c;
+    ngx_mpk_redis_cmd_t  *cmd;
+
+    addr = &conn->redis->addrs[conn->addr];
+
+    ngx_mpk_redis_mute(conn, 1);
+
+    ngx_memzero(&conn->peer, sizeof(ngx_peer_connection_t));
+
+    conn->peer.sockaddr = addr->sockaddr;
+    conn->peer.socklen = addr->socklen;
+    conn->peer.name = &addr->name;
+    conn->peer.get = ngx_event_get_peer;
+    conn->peer.log = &conn->log;
+    conn->peer.log_error = NGX_ERROR_ERR;
+    conn->peer.so_keepalive = 1;
+
+    conn->state = NGX_MPK_REDIS_CONNECTING;
+    conn->connect_deadline = ngx_current_msec + conn->redis->connect_timeout;
+
+    rc = ngx_event_connect_peer(&conn->peer);
+
+    err = ngx_socket_errno;
+    c = conn->peer.connection;
+    conn->connection = c;
+
+    if (rc != NGX_OK && rc != NGX_AGAIN) {
+        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, err, "connect() to %V failed",
+                           &addr->name);
+        return;
+    }
+
+    c->data = conn;
+    c->sendfile = 0;
+    c->log = &conn->log;
+    c->read->log = c->log;
+    c->write->log = c->log;
+    c->read->handler = ngx_mpk_redis_connect_handler;
+    c->write->handler = ngx_mpk_redis_connect_handler;
+
+    conn->log.connection = c->number;
+
+    c->pool = ngx_create_pool(1024, &conn->log);
+    if (c->pool == NULL) {
+        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0, "no memory");
+        return;
+    }
+
+    ngx_mpk_redis_arm(conn, conn->connect_deadline);
+
+    if (!ngx_queue_empty(&conn->waiting)) {
+        cmd = ngx_queue_data(ngx_queue_head(&conn->waiting),
+                             ngx_mpk_redis_cmd_t, queue);
+        ngx_mpk_redis_arm(conn, cmd->deadline);
+    }
+
+    if (rc == NGX_OK) {
+        ngx_mpk_redis_connected(conn);
+    }
+}
+
+
+static void
+ngx_mpk_redis_connect_handler(ngx_event_t *ev)
+{
+    int                    err;
+    socklen_t              len;
+    ngx_connection_t      *c;
+    ngx_mpk_redis_conn_t  *conn;
+
+    c = ev->data;
+    conn = c->data;
+
+    if (c->close) {
+        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
+                           "worker_shutdown_timeout has expired");
+        return;
+    }
+
+    err = 0;
+    len = sizeof(int);
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    if (err) {
+        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, err, "connect() to %V failed",
+                           conn->peer.name);
+        return;
+    }
+
+    ngx_mpk_redis_connected(conn);
+}
+
+
+static void
+ngx_mpk_redis_connected(ngx_mpk_redis_conn_t *conn)
+{
+    (void) ngx_tcp_nodelay(conn->connection);
+
+#if (NGX_SSL)
+
+    if (conn->redis->ssl) {
+        ngx_mpk_redis_handshake(conn);
+        return;
+    }
+
+#endif
+
+    ngx_mpk_redis_hello_start(conn);
+}
+
+
+void
+ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
+{
+    ngx_queue_t          *q;
+    ngx_mpk_redis_cmd_t  *cmd;
+
+    conn->state = NGX_MPK_REDIS_READY;
+    conn->ready_at = ngx_current_msec;
+    conn->tried = 0;
+
+    /* a worker that shuts down tells idle connections by calling their handlers */
+
+    conn->connection->idle = 1;
+
+    if (conn->reported) {
+        conn->reported = 0;
+
+        ngx_log_error(NGX_LOG_NOTICE, conn->worker->cycle->log, 0,
+                      "mpk_redis %V: connection restored", &conn->redis->name);
+    }
+
+    if (conn->pending == 0) {
+        conn->timer.cancelable = 1;
+
+        if (ngx_exiting) {
+            ngx_mpk_redis_close(conn);
+        }
+
+        return;
+    }
+
+    for (q = ngx_queue_head(&conn->waiting);
+         q != ngx_queue_sentinel(&conn->waiting);
+         q = ngx_queue_next(q))
+    {
+        cmd = ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue);
+
+        cmd->deadline = ngx_current_msec + conn->redis->timeout;
+
+        *conn->last = &cmd->link;
+        conn->last = &cmd->link.next;
+    }
+
+    ngx_mpk_redis_write(conn);
+}
+
+
+void
+ngx_mpk_redis_drain(ngx_mpk_redis_conn_t *conn)
+{
+    if (conn->state != NGX_MPK_REDIS_READY) {
+        return;
+    }
+
+    conn->state = NGX_MPK_REDIS_DRAINING;
+
+    /* what is begun must be finished, or its predecessors get no answers */
+
+    if (conn->out && ngx_mpk_redis_cmd_of(conn->out)->sent) {
+        conn->out->next = NULL;
+        conn->last = &conn->out->next;
+
+    } else {
+        conn->out = NULL;
+        conn->last = &conn->out;
+    }
+
+    conn->pending -= ngx_mpk_redis_give_up(conn, &conn->waiting,
+                                           NGX_MPK_REDIS_FAILED);
+}
+
+
+void
+ngx_mpk_redis_close(ngx_mpk_redis_conn_t *conn)
+{
+    ngx_pool_t        *pool;
+    ngx_connection_t  *c;
+
+    c = conn->connection;
+
+    if (c) {
+
+#if (NGX_SSL)
+
+        /* with both set it says nothing, waits for nothing and always succeeds */
+
+        if (c->ssl) {
+            c->ssl->no_wait_shutdown = 1;
+            c->ssl->no_send_shutdown = 1;
+            (void) ngx_ssl_shutdown(c);
+        }
+
+#endif
+
+        pool = c->pool;
+
+        ngx_close_connection(c);
+
+        if (pool) {
+            ngx_destroy_pool(pool);
+        }
+
+        conn->connection = NULL;
+    }
+
+    ngx_mpk_redis_parser_free(conn->parser);
+    conn->parser = NULL;
+
+    if (conn->timer.timer_set) {
+        ngx_del_timer(&conn->timer);
+    }
+
+    if (conn->flush.posted) {
+        ngx_delete_posted_event(&conn->flush);
+    }
+
+    conn->out = NULL;
+    conn->last = &conn->out;
+    conn->state = NGX_MPK_REDIS_DOWN;
+}
+
+
+void
+ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level, ngx_err_t err,
+    const char *fmt, ...)
+{
+    u_char                 *p;
+    u_char                  reason[NGX_MPK_REDIS_REASON];
+    va_list                 args;
+    ngx_msec_t              delay;
+    ngx_uint_t              lost, unsent, stable;
+    ngx_mpk_redis_state_t   state;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(reason, reason + NGX_MPK_REDIS_REASON - 1, fmt, args);
+    va_end(args);
+
+    *p = '\0';
+
+    state = conn->state;
+
+    ngx_mpk_redis_close(conn);
+
+    if (state < NGX_MPK_REDIS_READY) {
+        conn->addr = (conn->addr + 1) % conn->redis->naddrs;
+
+        if (++conn->tried < conn->redis->naddrs) {
+            ngx_mpk_redis_connect(conn);
+            return;
+        }
+    }
+
+    conn->tried = 0;
+
+    lost = ngx_mpk_redis_give_up(conn, &conn->sent, NGX_MPK_REDIS_LOST);
+    unsent = ngx_mpk_redis_give_up(conn, &conn->waiting, NGX_MPK_REDIS_FAILED);
+
+    conn->pending = 0;
+    conn->timer.cancelable = 1;
+
+    stable = (state >= NGX_MPK_REDIS_READY
+              && (ngx_msec_int_t) (ngx_current_msec - conn->ready_at)
+                 >= NGX_MPK_REDIS_STABLE);
+
+    ngx_mpk_redis_report(conn, stable ? level : NGX_LOG_ERR, err,
+                         (char *) reason, lost, unsent);
+
+    /* a worker that shuts down connects for commands only */
+
+    if (ngx_exiting) {
+        return;
+    }
+
+    if (stable) {
+        conn->backoff = 0;
+        ngx_mpk_redis_connect(conn);
+        return;
+    }
+
+    conn->backoff = conn->backoff
+                    ? ngx_min(conn->backoff * 2, NGX_MPK_REDIS_BACKOFF_MAX)
+                    : NGX_MPK_REDIS_BACKOFF_MIN;
+
+    delay = conn->backoff / 2 + (ngx_msec_t) ngx_random() % (conn->backoff + 1);
+
+    ngx_add_timer(&conn->retry, delay);
+}
+
+
+static ngx_uint_t
+ngx_mpk_redis_give_up(ngx_mpk_redis_conn_t *conn, ngx_queue_t *queue,
+    ngx_mpk_redis_result_t result)
+{
+    ngx_uint_t    n;
+    ngx_queue_t  *q;
+
+    for (n = 0; !ngx_queue_empty(queue); n++) {
+        q = ngx_queue_head(queue);
+        ngx_queue_remove(q);
+
+        ngx_mpk_redis_done(conn->worker,
+                           ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue),
+                           result);
+    }
+
+    return n;
+}
+
+
+void
+ngx_mpk_redis_retry_handler(ngx_event_t *ev)
+{
+    if (!ngx_exiting) {
+        ngx_mpk_redis_connect(ev->data);
+    }
+}
+
+
+/*
+ * One timer for all commands: it is left alone while answers come in time, and
+ * when it fires it looks for the oldest command and is set for that one.
+ */
+void
+ngx_mpk_redis_arm(ngx_mpk_redis_conn_t *conn, ngx_msec_t deadline)
+{
+    ngx_msec_int_t  left;
+
+    if (conn->timer.timer_set) {
+
+        if ((ngx_msec_int_t) (conn->timer.timer.key - deadline) <= 0) {
+            return;
+        }
+
+        /* ngx_add_timer() alone would not move it by less than 300 ms */
+
+        ngx_del_timer(&conn->timer);
+    }
+
+    left = (ngx_msec_int_t) (deadline - ngx_current_msec);
+
+    ngx_add_timer(&conn->timer, left > 0 ? (ngx_msec_t) left : 1);
+}
+
+
+void
+ngx_mpk_redis_timer_handler(ngx_event_t *ev)
+{
+    ngx_uint_t             unsent;
+    ngx_queue_t           *q;
+    ngx_connection_t      *c;
+    ngx_mpk_redis_cmd_t   *cmd;
+    ngx_mpk_redis_conn_t  *conn;
+
+    conn = ev->data;
+    c = conn->connection;
+
+    if (conn->state >= NGX_MPK_REDIS_READY && conn->pending) {
+
+        /* after a stall of this process the answers may be there, unread */
+
+        ngx_mpk_redis_read_handler(c->read);
+
+        if (conn->connection != c || conn->state < NGX_MPK_REDIS_READY) {
+            return;
+        }
+    }
+
+    if (conn->state < NGX_MPK_REDIS_READY
+        && (ngx_msec_int_t) (conn->connect_deadline - ngx_current_msec) <= 0)
+    {
+        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
+                           "no connection within connect_timeout=%Mms",
+                           conn->redis->connect_timeout);
+        return;
+    }
+
+    unsent = 0;
+
+    while (conn->pending) {
+
+        q = ngx_queue_head(ngx_queue_empty(&conn->sent) ? &conn->waiting
+                                                        : &conn->sent);
+        cmd = ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue);
+
+        if ((ngx_msec_int_t) (cmd->deadline - ngx_current_msec) > 0) {
+            ngx_mpk_redis_arm(conn, cmd->deadline);
+            break;
+        }
+
+        if (conn->state >= NGX_MPK_REDIS_READY) {
+            ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
+                               "no answer within timeout=%Mms",
+                               conn->redis->timeout);
+            return;
+        }
+
+        /* the addresses before this one took its time */
+
+        ngx_queue_remove(q);
+        conn->pending--;
+        unsent++;
+
+        ngx_mpk_redis_done(conn->worker, cmd, NGX_MPK_REDIS_FAILED);
+    }
+
+    if (conn->state < NGX_MPK_REDIS_READY) {
+
+        if (unsent && conn->pending == 0) {
+            conn->timer.cancelable = 1;
+        }
+
+        ngx_mpk_redis_arm(conn, conn->connect_deadline);
+    }
+}
+
+
+static void
+ngx_mpk_redis_report(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
+    ngx_err_t err, const char *reason, ngx_uint_t lost, ngx_uint_t unsent)
+{
+    ngx_log_t  *log;
+
+    log = conn->worker->cycle->log;
+
+    if (level == NGX_LOG_INFO) {
+        ngx_log_error(level, log, err, "mpk_redis %V: %s, while idle",
+                      &conn->redis->name, reason);
+        return;
+    }
+
+    if (!ngx_mpk_redis_report_due(conn)) {
+        return;
+    }
+
+    conn->reported = 1;
+    conn->reported_at = ngx_current_msec | 1;
+
+    ngx_log_error(level, log, err,
+                  "mpk_redis %V: %s; %ui commands are lost, %ui were not sent",
+                  &conn->redis->name, reason, lost, unsent);
+}
+
+
+ngx_uint_t
+ngx_mpk_redis_report_due(ngx_mpk_redis_conn_t *conn)
+{
+    return !conn->reported
+           && (conn->reported_at == 0
+               || (ngx_msec_int_t) (ngx_current_msec - conn->reported_at)
+                  >= NGX_MPK_REDIS_LOG_INTERVAL);
+}
+
+
+ngx_uint_t
+ngx_mpk_redis_log_due(ngx_msec_t *last)
+{
+    if (*last
+        && (ngx_msec_int_t) (ngx_current_msec - *last)
+           < NGX_MPK_REDIS_LOG_INTERVAL)
+    {
+        return 0;
+    }
+
+    *last = ngx_current_msec | 1;
+
+    return 1;
+}
+
+
+void
+ngx_mpk_redis_mute(ngx_mpk_redis_conn_t *conn, ngx_uint_t mute)
+{
+    ngx_log_t  *log;
+
+    log = conn->worker->cycle->log;
+
+    conn->log.log_level = (mute && !(log->log_level & NGX_LOG_DEBUG_ALL))
+                          ? NGX_LOG_ALERT : log->log_level;
+}

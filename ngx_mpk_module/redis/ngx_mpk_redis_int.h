@@ -1,0 +1,176 @@
+/* What the parts of the Redis client share: the server, a worker's connections. */
+
+#ifndef NGX_MPK_REDIS_INT_H
+#define NGX_MPK_REDIS_INT_H
+
+#include "ngx_mpk_redis.h"
+
+#define NGX_MPK_REDIS_BUFFER         16384   /* bytes read at once */
+#define NGX_MPK_REDIS_ROUNDS         8       /* reads in one pass of the event loop */
+#define NGX_MPK_REDIS_QUEUE_MAX      16384   /* commands of one connection */
+#define NGX_MPK_REDIS_BACKOFF_MIN    50      /* ms */
+#define NGX_MPK_REDIS_BACKOFF_MAX    2000
+#define NGX_MPK_REDIS_STABLE         1000    /* ms: a connection that lived so long is retried at once */
+#define NGX_MPK_REDIS_LOG_INTERVAL   10000   /* ms between two lines about the same */
+#define NGX_MPK_REDIS_REASON         256     /* bytes of an explanation */
+
+
+/* What a new connection asks before anything else, in one write. */
+typedef enum {
+    NGX_MPK_REDIS_HELLO_AUTH = 0,
+    NGX_MPK_REDIS_HELLO_SELECT,
+    NGX_MPK_REDIS_HELLO_NAME,
+    NGX_MPK_REDIS_HELLO_ROLE,
+    NGX_MPK_REDIS_HELLO_MEMORY,
+    NGX_MPK_REDIS_HELLO_PING,
+    NGX_MPK_REDIS_HELLO_MAX
+} ngx_mpk_redis_hello_t;
+
+
+typedef enum {
+    NGX_MPK_REDIS_DOWN = 0,
+    NGX_MPK_REDIS_CONNECTING,
+    NGX_MPK_REDIS_HANDSHAKE,
+    NGX_MPK_REDIS_HELLO,
+    NGX_MPK_REDIS_READY,
+    NGX_MPK_REDIS_DRAINING           /* takes no more commands, closes after the last answer */
+} ngx_mpk_redis_state_t;
+
+
+typedef struct ngx_mpk_redis_worker_s  ngx_mpk_redis_worker_t;
+
+
+struct ngx_mpk_redis_s {
+    ngx_str_t                 name;          /* the URL, as logs say it */
+    ngx_addr_t               *addrs;
+    ngx_uint_t                naddrs;
+    ngx_msec_t                connect_timeout;
+    ngx_msec_t                timeout;
+    ngx_uint_t                connections;
+
+    ngx_str_t                 hello;         /* bytes; the password is in them */
+    ngx_uint_t                nsteps;
+    ngx_mpk_redis_hello_t     steps[NGX_MPK_REDIS_HELLO_MAX];
+
+#if (NGX_SSL)
+    ngx_ssl_t                *ssl;
+    ngx_str_t                 tls_name;      /* NUL-terminated */
+    unsigned                  tls_ip:1;      /* tls_name is an address */
+#endif
+
+    ngx_mpk_redis_worker_t   *worker;        /* set in each worker */
+};
+
+
+typedef struct {
+    ngx_mpk_redis_worker_t   *worker;
+    ngx_mpk_redis_t          *redis;
+    ngx_connection_t         *connection;    /* NULL: DOWN */
+
+    /* event ident must be after 3 pointers as in ngx_connection_t */
+    ngx_int_t                 ident;
+
+    ngx_mpk_redis_state_t     state;
+    ngx_queue_t               waiting;       /* commands not written at all */
+    ngx_queue_t               sent;          /* the others, as answers will come */
+    ngx_uint_t                pending;       /* both */
+    ngx_chain_t              *out;           /* bytes still to be written */
+    ngx_chain_t             **last;
+
+    ngx_mpk_redis_parser_t   *parser;
+    mpk_mem_t                 mem;           /* connection->pool, for the hello */
+    ngx_uint_t                step;
+    ngx_chain_t               hello;
+    ngx_buf_t                 hello_buf;
+
+    ngx_peer_connection_t     peer;
+    ngx_uint_t                addr;
+    ngx_uint_t                tried;         /* addresses, since the last success */
+    ngx_msec_t                connect_deadline;
+    ngx_msec_t                ready_at;
+    ngx_msec_t                backoff;
+
+    ngx_event_t               flush;
+    ngx_event_t               timer;         /* never later than the next deadline */
+    ngx_event_t               retry;
+
+    ngx_log_t                 log;           /* nginx core's words, muted when repeated */
+    ngx_msec_t                reported_at;
+    unsigned                  reported:1;    /* the log says that it is down */
+} ngx_mpk_redis_conn_t;
+
+
+struct ngx_mpk_redis_worker_s {
+    ngx_mpk_redis_t          *redis;
+    ngx_cycle_t              *cycle;
+    ngx_mpk_redis_conn_t     *conns;
+    ngx_uint_t                next;
+    ngx_queue_t               done;          /* commands whose handlers wait for a call */
+    ngx_event_t               done_event;
+    ngx_msec_t                error_logged[NGX_MPK_REDIS_ERR_MAX];
+    ngx_msec_t                hello_logged[NGX_MPK_REDIS_HELLO_MAX];
+    u_char                    buffer[NGX_MPK_REDIS_BUFFER];
+};
+
+
+/* ngx_mpk_redis_conn.c */
+
+void ngx_mpk_redis_connect(ngx_mpk_redis_conn_t *conn);
+
+/*
+ * Closes the connection, gives up its commands, logs once per change of state, and
+ * tries the next address, or again later.  A failure at level INFO is one that
+ * nobody noticed.  The caller does not touch the connection afterwards.
+ */
+void ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
+    ngx_err_t err, const char *fmt, ...);
+void ngx_mpk_redis_close(ngx_mpk_redis_conn_t *conn);
+void ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn);
+void ngx_mpk_redis_drain(ngx_mpk_redis_conn_t *conn);
+void ngx_mpk_redis_arm(ngx_mpk_redis_conn_t *conn, ngx_msec_t deadline);
+void ngx_mpk_redis_timer_handler(ngx_event_t *ev);
+void ngx_mpk_redis_retry_handler(ngx_event_t *ev);
+
+/* True at most once in NGX_MPK_REDIS_LOG_INTERVAL. */
+ngx_uint_t ngx_mpk_redis_log_due(ngx_msec_t *last);
+
+/* Whether a failure would be logged: once for each time the connection goes down. */
+ngx_uint_t ngx_mpk_redis_report_due(ngx_mpk_redis_conn_t *conn);
+
+/* Silences nginx core's own lines, which would come with every attempt. */
+void ngx_mpk_redis_mute(ngx_mpk_redis_conn_t *conn, ngx_uint_t mute);
+
+
+/* ngx_mpk_redis_tls.c */
+
+#if (NGX_SSL)
+void ngx_mpk_redis_handshake(ngx_mpk_redis_conn_t *conn);
+#endif
+
+
+/* ngx_mpk_redis_hello.c */
+
+/* Makes redis->hello and redis->steps.  An empty password: no AUTH. */
+ngx_int_t ngx_mpk_redis_hello_make(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_str_t *user, ngx_str_t *password, ngx_uint_t db);
+void ngx_mpk_redis_hello_start(ngx_mpk_redis_conn_t *conn);
+
+/* NGX_AGAIN: more are to come; NGX_OK: that was the last; NGX_ERROR: failed. */
+ngx_int_t ngx_mpk_redis_hello_reply(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply);
+
+
+/* ngx_mpk_redis.c */
+
+void ngx_mpk_redis_write(ngx_mpk_redis_conn_t *conn);
+void ngx_mpk_redis_read_handler(ngx_event_t *rev);
+void ngx_mpk_redis_write_handler(ngx_event_t *wev);
+void ngx_mpk_redis_done(ngx_mpk_redis_worker_t *worker,
+    ngx_mpk_redis_cmd_t *cmd, ngx_mpk_redis_result_t result);
+void *ngx_mpk_redis_alloc(void *ctx, size_t size);
+
+#define ngx_mpk_redis_cmd_of(chain)                                          \
+    (ngx_queue_data(chain, ngx_mpk_redis_cmd_t, link))
+
+
+#endif /* NGX_MPK_REDIS_INT_H */

@@ -1,0 +1,580 @@
+/*
+ * Redis' protocol: replies through hiredis' reader under caps, commands written
+ * straight into the caller's memory, errors by name.
+ */
+
+#include <stdlib.h>
+
+#include <hiredis/hiredis.h>
+
+#include "ngx_mpk_redis_resp.h"
+
+
+#if (HIREDIS_MAJOR >= 1)
+typedef size_t  ngx_mpk_redis_elements_t;
+#else
+typedef int     ngx_mpk_redis_elements_t;
+#endif
+
+
+struct ngx_mpk_redis_parser_s {
+    redisReader            *reader;
+    const mpk_mem_t        *mem;
+    size_t                  elements;    /* of the reply under way */
+    size_t                  bytes;       /* likewise, of its strings */
+    mpk_status_t            status;
+    ngx_mpk_redis_reply_t   dropped;
+};
+
+
+static void *ngx_mpk_redis_create_string(const redisReadTask *task,
+    char *data, size_t len);
+static void *ngx_mpk_redis_create_array(const redisReadTask *task,
+    ngx_mpk_redis_elements_t elements);
+static void *ngx_mpk_redis_create_integer(const redisReadTask *task,
+    long long value);
+static void *ngx_mpk_redis_create_nil(const redisReadTask *task);
+
+#if (HIREDIS_MAJOR >= 1)
+static void *ngx_mpk_redis_create_double(const redisReadTask *task,
+    double value, char *data, size_t len);
+static void *ngx_mpk_redis_create_bool(const redisReadTask *task, int value);
+#endif
+
+static ngx_mpk_redis_reply_t *ngx_mpk_redis_create(const redisReadTask *task,
+    ngx_mpk_redis_type_t type);
+static mpk_status_t ngx_mpk_redis_parser_check(
+    const ngx_mpk_redis_parser_t *parser);
+
+
+/* hiredis takes a NULL from one of these for lack of memory and stops. */
+static redisReplyObjectFunctions  ngx_mpk_redis_functions = {
+    .createString = ngx_mpk_redis_create_string,
+    .createArray = ngx_mpk_redis_create_array,
+    .createInteger = ngx_mpk_redis_create_integer,
+#if (HIREDIS_MAJOR >= 1)
+    .createDouble = ngx_mpk_redis_create_double,
+    .createBool = ngx_mpk_redis_create_bool,
+#endif
+    .createNil = ngx_mpk_redis_create_nil,
+};
+
+
+static const ngx_mpk_redis_error_info_t
+    ngx_mpk_redis_errors[NGX_MPK_REDIS_ERR_MAX] =
+{
+    [NGX_MPK_REDIS_ERR_OTHER] = { { 0, NULL }, false, true,
+        "not an error this module knows: is it Redis >= 6.2 or Valkey, with no "
+        "commands renamed?" },
+
+    [NGX_MPK_REDIS_ERR_NOSCRIPT] = { mpk_string("NOSCRIPT"), false, false,
+        NULL },
+
+    [NGX_MPK_REDIS_ERR_LOADING] = { mpk_string("LOADING"), true, false,
+        "Redis is still reading its data from disk, wait until it is done" },
+
+    [NGX_MPK_REDIS_ERR_READONLY] = { mpk_string("READONLY"), true, true,
+        "this Redis is a replica now, let mpk_redis name the master" },
+
+    [NGX_MPK_REDIS_ERR_MOVED] = { mpk_string("MOVED"), false, true,
+        "this Redis is part of a cluster, which mpk_redis can't use: name a "
+        "standalone server" },
+
+    [NGX_MPK_REDIS_ERR_ASK] = { mpk_string("ASK"), false, true,
+        "this Redis is part of a cluster, which mpk_redis can't use: name a "
+        "standalone server" },
+
+    [NGX_MPK_REDIS_ERR_CLUSTERDOWN] = { mpk_string("CLUSTERDOWN"), false, true,
+        "this Redis is part of a cluster, which mpk_redis can't use: name a "
+        "standalone server" },
+
+    [NGX_MPK_REDIS_ERR_MASTERDOWN] = { mpk_string("MASTERDOWN"), true, true,
+        "this Redis is a replica that has lost its master, let mpk_redis name "
+        "the master" },
+
+    [NGX_MPK_REDIS_ERR_TRYAGAIN] = { mpk_string("TRYAGAIN"), false, false,
+        "a cluster is moving the keys just now" },
+
+    [NGX_MPK_REDIS_ERR_OOM] = { mpk_string("OOM"), false, true,
+        "Redis has reached its maxmemory, give it more" },
+
+    [NGX_MPK_REDIS_ERR_MISCONF] = { mpk_string("MISCONF"), false, true,
+        "Redis can't write to its disk, see Redis' own log" },
+
+    [NGX_MPK_REDIS_ERR_NOREPLICAS] = { mpk_string("NOREPLICAS"), false, true,
+        "fewer replicas are connected than min-replicas-to-write asks for" },
+
+    [NGX_MPK_REDIS_ERR_NOAUTH] = { mpk_string("NOAUTH"), true, true,
+        "Redis wants a password, give it with password_file=" },
+
+    [NGX_MPK_REDIS_ERR_WRONGPASS] = { mpk_string("WRONGPASS"), true, true,
+        "compare user= and password_file= with Redis' ACL" },
+
+    [NGX_MPK_REDIS_ERR_NOPERM] = { mpk_string("NOPERM"), false, true,
+        "the ACL of Redis' user lacks a command or a key pattern" },
+
+    [NGX_MPK_REDIS_ERR_BUSY] = { mpk_string("BUSY"), false, true,
+        "a script blocks Redis, see SCRIPT KILL" },
+};
+
+
+ngx_mpk_redis_parser_t *
+ngx_mpk_redis_parser_create(void)
+{
+    ngx_mpk_redis_parser_t  *parser;
+
+    parser = calloc(1, sizeof(ngx_mpk_redis_parser_t));
+    if (parser == NULL) {
+        return NULL;
+    }
+
+    parser->reader = redisReaderCreateWithFunctions(&ngx_mpk_redis_functions);
+    if (parser->reader == NULL) {
+        free(parser);
+        return NULL;
+    }
+
+    parser->reader->privdata = parser;
+
+    return parser;
+}
+
+
+void
+ngx_mpk_redis_parser_free(ngx_mpk_redis_parser_t *parser)
+{
+    if (parser) {
+        redisReaderFree(parser->reader);
+        free(parser);
+    }
+}
+
+
+void
+ngx_mpk_redis_parser_mem(ngx_mpk_redis_parser_t *parser, const mpk_mem_t *mem)
+{
+    parser->mem = mem;
+}
+
+
+mpk_status_t
+ngx_mpk_redis_parser_feed(ngx_mpk_redis_parser_t *parser, const uint8_t *data,
+    size_t len)
+{
+    if (parser->status == MPK_OK
+        && redisReaderFeed(parser->reader, (const char *) data, len)
+           != REDIS_OK)
+    {
+        parser->status = MPK_NOMEM;
+    }
+
+    return parser->status;
+}
+
+
+mpk_status_t
+ngx_mpk_redis_parser_next(ngx_mpk_redis_parser_t *parser,
+    ngx_mpk_redis_reply_t **reply)
+{
+    void  *object;
+
+    *reply = NULL;
+
+    if (parser->status != MPK_OK) {
+        return parser->status;
+    }
+
+    if (redisReaderGetReply(parser->reader, &object) != REDIS_OK) {
+
+        /* the functions below have said why they gave no object */
+
+        if (parser->status == MPK_OK) {
+            parser->status = parser->reader->err == REDIS_ERR_OOM
+                             ? MPK_NOMEM : MPK_MALFORMED;
+        }
+
+        return parser->status;
+    }
+
+    if (object == NULL) {
+        parser->status = ngx_mpk_redis_parser_check(parser);
+        return parser->status;
+    }
+
+    parser->elements = 0;
+    parser->bytes = 0;
+
+    *reply = object;
+
+    return MPK_OK;
+}
+
+
+size_t
+ngx_mpk_redis_parser_rest(const ngx_mpk_redis_parser_t *parser)
+{
+    return parser->reader->len - parser->reader->pos;
+}
+
+
+/*
+ * Looks at what the reader waits for: it would buffer a string of any announced
+ * length, and a line without an end.
+ */
+static mpk_status_t
+ngx_mpk_redis_parser_check(const ngx_mpk_redis_parser_t *parser)
+{
+    size_t                len, announced;
+    const char           *p, *last;
+    const redisReader    *reader;
+    const redisReadTask  *task;
+
+    reader = parser->reader;
+    len = reader->len - reader->pos;
+
+    if (reader->ridx < 0 || len == 0) {
+        return MPK_OK;
+    }
+
+#if (HIREDIS_MAJOR >= 1)
+    task = reader->task[reader->ridx];
+#else
+    task = &reader->rstack[reader->ridx];
+#endif
+
+    p = reader->buf + reader->pos;
+    last = p + len;
+
+    if (task->type == REDIS_REPLY_STRING) {
+
+        for (announced = 0; p < last && *p >= '0' && *p <= '9'; p++) {
+            announced = announced * 10 + (size_t) (*p - '0');
+
+            if (announced > NGX_MPK_REDIS_BYTES_MAX - parser->bytes) {
+                return MPK_LIMIT;
+            }
+        }
+
+        if (last - p >= 2 && p[0] == '\r' && p[1] == '\n') {
+            return MPK_OK;
+        }
+    }
+
+    /* one more for a CR that waits for its LF */
+
+    return len > NGX_MPK_REDIS_LINE_MAX + 1 ? MPK_LIMIT : MPK_OK;
+}
+
+
+static void *
+ngx_mpk_redis_create_string(const redisReadTask *task, char *data, size_t len)
+{
+    ngx_mpk_redis_type_t     type;
+    ngx_mpk_redis_reply_t   *reply;
+    ngx_mpk_redis_parser_t  *parser;
+
+    parser = task->privdata;
+
+    switch (task->type) {
+
+    case REDIS_REPLY_STRING:
+        type = NGX_MPK_REDIS_STRING;
+
+        /* the reader skips these two unseen */
+
+        if (data[len] != '\r' || data[len + 1] != '\n') {
+            parser->status = MPK_MALFORMED;
+            return NULL;
+        }
+
+        break;
+
+    case REDIS_REPLY_STATUS:
+        type = NGX_MPK_REDIS_STATUS;
+        break;
+
+    case REDIS_REPLY_ERROR:
+        type = NGX_MPK_REDIS_ERROR;
+        break;
+
+    default:                             /* RESP3's: never asked for */
+        parser->status = MPK_MALFORMED;
+        return NULL;
+    }
+
+    if ((type != NGX_MPK_REDIS_STRING && len > NGX_MPK_REDIS_LINE_MAX)
+        || len > NGX_MPK_REDIS_BYTES_MAX - parser->bytes)
+    {
+        parser->status = MPK_LIMIT;
+        return NULL;
+    }
+
+    parser->bytes += len;
+
+    reply = ngx_mpk_redis_create(task, type);
+
+    if (reply == NULL || reply == &parser->dropped) {
+        return reply;
+    }
+
+    if (mpk_dup(parser->mem,
+                (mpk_str_t) { len, (const uint8_t *) data }, &reply->str)
+        != MPK_OK)
+    {
+        parser->status = MPK_NOMEM;
+        return NULL;
+    }
+
+    return reply;
+}
+
+
+static void *
+ngx_mpk_redis_create_array(const redisReadTask *task,
+    ngx_mpk_redis_elements_t elements)
+{
+    size_t                   count, depth;
+    const redisReadTask     *parent;
+    ngx_mpk_redis_reply_t   *reply;
+    ngx_mpk_redis_parser_t  *parser;
+
+    parser = task->privdata;
+    count = (size_t) elements;
+
+    if (task->type != REDIS_REPLY_ARRAY) {
+        parser->status = MPK_MALFORMED;
+        return NULL;
+    }
+
+    depth = 1;
+
+    for (parent = task->parent; parent; parent = parent->parent) {
+        depth++;
+    }
+
+    if (depth > NGX_MPK_REDIS_DEPTH_MAX
+        || count > NGX_MPK_REDIS_ELEMENTS_MAX - parser->elements)
+    {
+        parser->status = MPK_LIMIT;
+        return NULL;
+    }
+
+    parser->elements += count;
+
+    reply = ngx_mpk_redis_create(task, NGX_MPK_REDIS_ARRAY);
+
+    if (reply == NULL || reply == &parser->dropped || count == 0) {
+        return reply;
+    }
+
+    reply->elements = mpk_calloc(parser->mem,
+                                 count * sizeof(ngx_mpk_redis_reply_t));
+    if (reply->elements == NULL) {
+        parser->status = MPK_NOMEM;
+        return NULL;
+    }
+
+    reply->count = count;
+
+    return reply;
+}
+
+
+static void *
+ngx_mpk_redis_create_integer(const redisReadTask *task, long long value)
+{
+    ngx_mpk_redis_reply_t   *reply;
+    ngx_mpk_redis_parser_t  *parser;
+
+    parser = task->privdata;
+
+    reply = ngx_mpk_redis_create(task, NGX_MPK_REDIS_INTEGER);
+
+    if (reply && reply != &parser->dropped) {
+        reply->integer = value;
+    }
+
+    return reply;
+}
+
+
+static void *
+ngx_mpk_redis_create_nil(const redisReadTask *task)
+{
+    return ngx_mpk_redis_create(task, NGX_MPK_REDIS_NIL);
+}
+
+
+#if (HIREDIS_MAJOR >= 1)
+
+static void *
+ngx_mpk_redis_create_double(const redisReadTask *task, double value,
+    char *data, size_t len)
+{
+    ngx_mpk_redis_parser_t  *parser;
+
+    (void) value;
+    (void) data;
+    (void) len;
+
+    parser = task->privdata;
+    parser->status = MPK_MALFORMED;
+
+    return NULL;
+}
+
+
+static void *
+ngx_mpk_redis_create_bool(const redisReadTask *task, int value)
+{
+    ngx_mpk_redis_parser_t  *parser;
+
+    (void) value;
+
+    parser = task->privdata;
+    parser->status = MPK_MALFORMED;
+
+    return NULL;
+}
+
+#endif
+
+
+/* An element lives in its array, which was made whole; only the root is new. */
+static ngx_mpk_redis_reply_t *
+ngx_mpk_redis_create(const redisReadTask *task, ngx_mpk_redis_type_t type)
+{
+    ngx_mpk_redis_reply_t   *reply;
+    ngx_mpk_redis_parser_t  *parser;
+
+    parser = task->privdata;
+
+    if (parser->mem == NULL) {
+        return &parser->dropped;
+    }
+
+    if (task->parent) {
+        reply = task->parent->obj;
+        reply = &reply->elements[task->idx];
+
+    } else {
+        reply = mpk_calloc(parser->mem, sizeof(ngx_mpk_redis_reply_t));
+        if (reply == NULL) {
+            parser->status = MPK_NOMEM;
+            return NULL;
+        }
+    }
+
+    reply->type = type;
+
+    return reply;
+}
+
+
+static size_t
+ngx_mpk_redis_digits(size_t n)
+{
+    size_t  digits;
+
+    for (digits = 1; n >= 10; digits++) {
+        n /= 10;
+    }
+
+    return digits;
+}
+
+
+static uint8_t *
+ngx_mpk_redis_header(uint8_t *p, uint8_t type, size_t n)
+{
+    size_t  i, digits;
+
+    digits = ngx_mpk_redis_digits(n);
+
+    *p++ = type;
+
+    for (i = digits; i > 0; i--) {
+        p[i - 1] = (uint8_t) ('0' + n % 10);
+        n /= 10;
+    }
+
+    p += digits;
+
+    *p++ = '\r';
+    *p++ = '\n';
+
+    return p;
+}
+
+
+size_t
+ngx_mpk_redis_command_len(size_t argc, const mpk_str_t *argv)
+{
+    size_t  i, len;
+
+    len = 3 + ngx_mpk_redis_digits(argc);
+
+    for (i = 0; i < argc; i++) {
+        len += 3 + ngx_mpk_redis_digits(argv[i].len) + argv[i].len + 2;
+    }
+
+    return len;
+}
+
+
+uint8_t *
+ngx_mpk_redis_command_write(uint8_t *p, size_t argc, const mpk_str_t *argv)
+{
+    size_t  i;
+
+    p = ngx_mpk_redis_header(p, '*', argc);
+
+    for (i = 0; i < argc; i++) {
+        p = ngx_mpk_redis_header(p, '$', argv[i].len);
+
+        if (argv[i].len) {
+            memcpy(p, argv[i].data, argv[i].len);
+            p += argv[i].len;
+        }
+
+        *p++ = '\r';
+        *p++ = '\n';
+    }
+
+    return p;
+}
+
+
+ngx_mpk_redis_error_t
+ngx_mpk_redis_error_find(mpk_str_t text)
+{
+    unsigned   i;
+    mpk_str_t  word;
+
+    word.data = text.data;
+
+    for (word.len = 0; word.len < text.len; word.len++) {
+        if (text.data[word.len] == ' ') {
+            break;
+        }
+    }
+
+    for (i = NGX_MPK_REDIS_ERR_OTHER + 1; i < NGX_MPK_REDIS_ERR_MAX; i++) {
+        if (mpk_str_eq(word, ngx_mpk_redis_errors[i].name)) {
+            return (ngx_mpk_redis_error_t) i;
+        }
+    }
+
+    return NGX_MPK_REDIS_ERR_OTHER;
+}
+
+
+const ngx_mpk_redis_error_info_t *
+ngx_mpk_redis_error_info(ngx_mpk_redis_error_t error)
+{
+    if ((unsigned) error >= NGX_MPK_REDIS_ERR_MAX) {
+        error = NGX_MPK_REDIS_ERR_OTHER;
+    }
+
+    return &ngx_mpk_redis_errors[error];
+}
