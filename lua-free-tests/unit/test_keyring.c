@@ -69,8 +69,8 @@ static const test_case_t  cases[] = {
       MPK_LIMIT, "key 1: \"kid\" must have 1 to 32 characters" },
     { "a kid with a slash", FIRST(KEY("token", "HS256", "../t1", K1)),
       MPK_MALFORMED, "letters, digits" },
-    { "a kid with a quote", FIRST(KEY("token", "HS256", "t\\\"1", K1)),
-      MPK_MALFORMED, "letters, digits" },
+    { "an escape", FIRST(KEY("token", "HS256", "t\\u0031", K1)), MPK_MALFORMED,
+      "backslash" },
     { "a member twice", FIRST("{\"kid\":\"t\",\"kid\":\"t\"}"), MPK_DUPLICATE,
       "stands twice" },
     { "a member that is not known",
@@ -274,12 +274,6 @@ test_keys(void)
     ok(test_read(FIRST(TOKEN), &error) == MPK_OK
        && mpk_keyring_current(&keyring, MPK_USE_LINK) == NULL,
        "a link key is not required");
-
-    ok(test_read(FIRST(KEY("token", "HS256", "t\\u0031", "\\u0074oken-secret-token-"
-                           "secret-token-secret-tokA")), &error) == MPK_OK
-       && mpk_str_eq(keyring.keys[0].kid, mpk_string("t1"))
-       && memcmp(keyring.keys[0].secret, "\xb6\x89\x1e", 3) == 0,
-       "escapes in the file mean the same");
 
     ok(test_read(FIRST(KEY("token", "HS256", "t1", K1 "token-secret-token-secret-token"
                            "-secret-tokA")), &error) == MPK_OK

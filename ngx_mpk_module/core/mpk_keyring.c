@@ -32,6 +32,13 @@ mpk_keyring_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
     limits.depth = MPK_KEYRING_DEPTH;
     limits.values = MPK_KEYRING_VALUES;
 
+    /* unescaping would leave copies of secrets in memory that nobody cleanses */
+
+    if (len && memchr(data, '\\', len)) {
+        return mpk_fail(error, MPK_MALFORMED, 0,
+                        "a backslash: nothing in a keyring needs an escape");
+    }
+
     status = mpk_json_read(mem, data, len, &limits, &set, &json);
 
     /* the reader's own words are not passed on: they may quote the file */

@@ -44,8 +44,8 @@ typedef struct {
  * crv, x, d (OKP); nothing else.  One kid names one key in the whole file.
  * Required: token, wrap, lookup, journal, evidence.
  *
- * error says what is wrong and what to do: not JSON (with its line), an unknown or
- * repeated member, a wrong alg or kty for its use, a short, long or uniform key, a
+ * error says what is wrong and what to do: not JSON (with its line), an escape, an
+ * unknown or repeated member, a wrong alg or kty for its use, a short, long or uniform key, a
  * repeated kid, the same secret twice, a second lookup key, a missing use, an
  * Ed25519 "x" that does not belong to "d".  No secret is ever part of error.
  *

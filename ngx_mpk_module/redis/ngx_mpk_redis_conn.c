@@ -144,6 +144,8 @@ ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
     conn->ready_at = ngx_current_msec;
     conn->tried = 0;
 
+    ngx_mpk_redis_mute(conn, 1);
+
     /* a worker that shuts down tells idle connections by calling their handlers */
 
     conn->connection->idle = 1;

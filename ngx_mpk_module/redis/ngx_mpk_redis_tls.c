@@ -39,7 +39,10 @@ ngx_mpk_redis_handshake(ngx_mpk_redis_conn_t *conn)
         return;
     }
 
-    /* only nginx core knows what is wrong with a handshake */
+    /*
+     * Only nginx core knows what is wrong with a handshake.  A server refuses a
+     * client certificate after it, so core may speak until the hello is answered.
+     */
 
     ngx_mpk_redis_mute(conn, !ngx_mpk_redis_report_due(conn));
 
@@ -89,8 +92,6 @@ ngx_mpk_redis_handshake_done(ngx_mpk_redis_conn_t *conn)
                            "see tls_name=", &conn->redis->tls_name);
         return;
     }
-
-    ngx_mpk_redis_mute(conn, 1);
 
     ngx_mpk_redis_hello_start(conn);
 }
