@@ -329,6 +329,77 @@ test_many(void)
 
 
 typedef struct {
+    size_t   used;
+    _Alignas(max_align_t) uint8_t  data[65536];
+} test_arena_t;
+
+
+static void *
+test_arena_alloc(void *ctx, size_t size)
+{
+    void          *p;
+    test_arena_t  *arena;
+
+    arena = ctx;
+    size = (size + 15) & ~(size_t) 15;
+
+    if (size > sizeof(arena->data) - arena->used) {
+        return NULL;
+    }
+
+    p = arena->data + arena->used;
+    arena->used += size;
+
+    return p;
+}
+
+
+static bool
+test_holds(const test_arena_t *arena, const void *what, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i + len <= arena->used; i++) {
+        if (memcmp(arena->data + i, what, len) == 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static void
+test_copies(void)
+{
+    size_t         i;
+    bool           good;
+    mpk_mem_t      mem;
+    mpk_error_t    error;
+    const char    *text, *secrets[] = { K1, K2, K3, K4, K5, D1 };
+
+    static test_arena_t  arena;
+
+    text = WITH(LINK);
+    mem = (mpk_mem_t) { test_arena_alloc, &arena };
+
+    good = mpk_keyring_read(&mem, (const uint8_t *) text, strlen(text), &keyring,
+                            &error) == MPK_OK
+           && test_holds(&arena, "t1", 2);
+
+    for (i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+        good &= !test_holds(&arena, secrets[i], 16);
+    }
+
+    for (i = 0; i < keyring.count; i++) {
+        good &= !test_holds(&arena, keyring.keys[i].secret, 8);
+    }
+
+    ok(good, "no secret is copied to the caller's memory");
+}
+
+
+typedef struct {
     size_t  left;
 } test_scarce_t;
 
@@ -523,6 +594,7 @@ main(int argc, char **argv)
     test_keys();
     test_words();
     test_many();
+    test_copies();
     test_memory();
     test_script(argc > 1 ? argv[1] : "lua-free-tests/vectors");
 

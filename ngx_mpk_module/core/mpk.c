@@ -126,7 +126,7 @@ mpk_buf_room(mpk_buf_t *buf, size_t len)
     size_t    size;
     uint8_t  *p;
 
-    if (buf->failed) {
+    if (buf->failed || len == 0) {
         return NULL;
     }
 

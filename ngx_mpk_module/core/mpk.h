@@ -91,7 +91,7 @@ void mpk_buf_put(mpk_buf_t *buf, const void *data, size_t len);
 void mpk_buf_str(mpk_buf_t *buf, mpk_str_t str);
 void mpk_buf_byte(mpk_buf_t *buf, uint8_t byte);
 void mpk_buf_int(mpk_buf_t *buf, int64_t n);             /* decimal */
-uint8_t *mpk_buf_room(mpk_buf_t *buf, size_t len);       /* reserve and count len; NULL if failed */
+uint8_t *mpk_buf_room(mpk_buf_t *buf, size_t len);       /* reserve and count len; NULL if failed or 0 */
 
 #define mpk_buf_lit(buf, literal)                                            \
     mpk_buf_put(buf, literal, sizeof(literal) - 1)

@@ -12,8 +12,6 @@ static mpk_status_t mpk_keyring_read_set(const mpk_mem_t *mem,
     const mpk_value_t *set, mpk_keyring_t *keyring, mpk_error_t *error);
 static mpk_status_t mpk_keyring_check(const mpk_keyring_t *keyring,
     mpk_error_t *error);
-static void mpk_keyring_wipe(const mpk_value_t *value, const uint8_t *data,
-    size_t len);
 
 
 mpk_status_t
@@ -32,7 +30,7 @@ mpk_keyring_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
     limits.depth = MPK_KEYRING_DEPTH;
     limits.values = MPK_KEYRING_VALUES;
 
-    /* unescaping would leave copies of secrets in memory that nobody cleanses */
+    /* strings without escapes stay where they are; unescaping would copy secrets to mem */
 
     if (len && memchr(data, '\\', len)) {
         return mpk_fail(error, MPK_MALFORMED, 0,
@@ -72,8 +70,6 @@ mpk_keyring_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
     if (status == MPK_OK) {
         status = mpk_keyring_check(keyring, error);
     }
-
-    mpk_keyring_wipe(set, data, len);
 
     if (status != MPK_OK) {
         mpk_cleanse(keyring, sizeof(mpk_keyring_t));
@@ -226,38 +222,4 @@ mpk_keyring_check(const mpk_keyring_t *keyring, mpk_error_t *error)
     }
 
     return MPK_OK;
-}
-
-
-/* Strings with escapes were copied out of data by the reader: the copies go. */
-static void
-mpk_keyring_wipe(const mpk_value_t *value, const uint8_t *data, size_t len)
-{
-    uintptr_t           p;
-    const mpk_value_t  *child;
-
-    switch (value->type) {
-
-    case MPK_VALUE_STRING:
-        p = (uintptr_t) value->u.string.data;
-
-        if (value->u.string.len
-            && (p < (uintptr_t) data || p >= (uintptr_t) data + len))
-        {
-            mpk_cleanse((void *) p, value->u.string.len);
-        }
-
-        break;
-
-    case MPK_VALUE_ARRAY:
-    case MPK_VALUE_OBJECT:
-        for (child = value->u.list.first; child; child = child->next) {
-            mpk_keyring_wipe(child, data, len);
-        }
-
-        break;
-
-    default:
-        break;
-    }
 }

@@ -45,12 +45,12 @@ typedef struct {
  * Required: token, wrap, lookup, journal, evidence.
  *
  * error says what is wrong and what to do: not JSON (with its line), an escape, an
- * unknown or repeated member, a wrong alg or kty for its use, a short, long or uniform key, a
- * repeated kid, the same secret twice, a second lookup key, a missing use, an
- * Ed25519 "x" that does not belong to "d".  No secret is ever part of error.
+ * unknown or repeated member, a wrong alg or kty for its use, a short, long or
+ * uniform key, a repeated kid, the same secret twice, a second lookup key, a missing
+ * use, an Ed25519 "x" that does not belong to "d".  No secret is ever part of error.
  *
- * Of the secrets, keyring holds the only copy that outlives the call, besides data
- * itself: the caller cleanses both.  A keyring that is refused comes back zeroed.
+ * No secret goes to mem: data and keyring are all that the caller has to cleanse.  A
+ * keyring that is refused comes back zeroed.
  */
 mpk_status_t mpk_keyring_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
     mpk_keyring_t *keyring, mpk_error_t *error);

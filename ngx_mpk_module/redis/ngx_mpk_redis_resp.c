@@ -186,7 +186,7 @@ ngx_mpk_redis_parser_next(ngx_mpk_redis_parser_t *parser,
 
     if (redisReaderGetReply(parser->reader, &object) != REDIS_OK) {
 
-        /* the functions below have said why they gave no object */
+        /* the functions below say why they give no object, but for want of memory */
 
         if (parser->status == MPK_OK) {
             parser->status = parser->reader->err == REDIS_ERR_OOM
@@ -321,7 +321,6 @@ ngx_mpk_redis_create_string(const redisReadTask *task, char *data, size_t len)
                 (mpk_str_t) { len, (const uint8_t *) data }, &reply->str)
         != MPK_OK)
     {
-        parser->status = MPK_NOMEM;
         return NULL;
     }
 
@@ -370,7 +369,6 @@ ngx_mpk_redis_create_array(const redisReadTask *task,
     reply->elements = mpk_calloc(parser->mem,
                                  count * sizeof(ngx_mpk_redis_reply_t));
     if (reply->elements == NULL) {
-        parser->status = MPK_NOMEM;
         return NULL;
     }
 
@@ -460,7 +458,6 @@ ngx_mpk_redis_create(const redisReadTask *task, ngx_mpk_redis_type_t type)
     } else {
         reply = mpk_calloc(parser->mem, sizeof(ngx_mpk_redis_reply_t));
         if (reply == NULL) {
-            parser->status = MPK_NOMEM;
             return NULL;
         }
     }

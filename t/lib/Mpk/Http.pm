@@ -1,0 +1,134 @@
+package Mpk::Http;
+
+# HTTP/1.1 by hand, so that a test sees and sends every byte; HTTP/2 by curl.
+
+use warnings;
+use strict;
+
+use IO::Select;
+use IO::Socket::INET;
+use Time::HiRes qw(time);
+
+
+# form(%fields): application/x-www-form-urlencoded
+sub form {
+    my (%fields) = @_;
+    return join '&', map {
+        my ($name, $value) = ($_, $fields{$_});
+        s/([^A-Za-z0-9_.~-])/sprintf '%%%02X', ord $1/ge for $name, $value;
+        "$name=$value";
+    } sort keys %fields;
+}
+
+
+sub connection {
+    my ($port) = @_;
+    return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port,
+        Timeout => 5) // die "connect to $port: $!";
+}
+
+
+# text(method, path, %options): the bytes of a request; headers, body, close
+sub text {
+    my ($method, $path, %options) = @_;
+    my %headers = (Host => '127.0.0.1', %{$options{headers} // {}});
+    my $body = $options{body};
+    $headers{Connection} //= 'close' unless $options{keepalive};
+    $headers{'Content-Length'} //= length $body
+        if defined $body && !$headers{'Transfer-Encoding'};
+    return "$method $path HTTP/1.1\r\n"
+        . join('', map { defined $headers{$_} ? "$_: $headers{$_}\r\n" : () }
+            sort keys %headers)
+        . "\r\n" . ($body // '');
+}
+
+
+# request(port, method, path, %options): {status, headers, body, raw}; options as text()
+# and socket (a connection to reuse), timeout
+sub request {
+    my ($port, $method, $path, %options) = @_;
+    my $socket = $options{socket} // connection($port);
+    $socket->autoflush(1);
+    print $socket text($method, $path, %options);
+    return response($socket, $options{timeout} // 30, $method eq 'HEAD');
+}
+
+
+# response(socket, timeout, no body): reads one answer
+sub response {
+    my ($socket, $timeout, $nobody) = @_;
+    my $until = time + ($timeout // 30);
+    my $select = IO::Select->new($socket);
+    my $raw = '';
+    my %r = (status => 0, headers => {}, body => '');
+
+    while (1) {
+        if ($raw =~ /^(.*?)\r\n\r\n/s) {
+            my ($head, $rest) = ($1, substr $raw, length($1) + 4);
+            my ($line, @lines) = split /\r\n/, $head;
+            ($r{status}) = $line =~ m{^HTTP/1\.1 (\d+)};
+            if ($r{status} == 100) {
+                $raw = $rest;
+                next;
+            }
+            $r{headers} = {};
+            for (@lines) {
+                my ($name, $value) = /^([^:]+): ?(.*)$/ or next;
+                my $seen = $r{headers}{lc $name};
+                $r{headers}{lc $name} = defined $seen ? "$seen, $value" : $value;
+            }
+            $r{head} = $head;
+            $r{body} = $rest;
+            my $length = $r{headers}{'content-length'};
+            last if $nobody || defined $length && length $rest >= $length;
+            if (($r{headers}{'transfer-encoding'} // '') eq 'chunked'
+                && $rest =~ /(^|\r\n)0\r\n\r\n$/)
+            {
+                my $body = '';
+                while ($rest =~ s/^([0-9a-fA-F]+)\r\n//) {
+                    my $n = hex $1 or last;
+                    $body .= substr $rest, 0, $n, '';
+                    substr $rest, 0, 2, '';
+                }
+                $r{body} = $body;
+                last;
+            }
+        }
+        my $left = $until - time;
+        last if $left <= 0 || !$select->can_read($left);
+        my $n = sysread $socket, $raw, 65536, length $raw;
+        last if !$n;
+    }
+
+    $r{raw} = $raw;
+    return \%r;
+}
+
+
+# h2(port, method, path, %options): over HTTP/2, by curl
+sub h2 {
+    my ($port, $method, $path, %options) = @_;
+    my @command = ('curl', '-s', '-i', '-m', 30, '--http2-prior-knowledge', '-X', $method);
+    push @command, '-I' if $method eq 'HEAD';
+    for my $name (sort keys %{$options{headers} // {}}) {
+        push @command, '-H', "$name: $options{headers}{$name}";
+    }
+    push @command, '--data-binary', $options{body} if defined $options{body};
+
+    open my $out, '-|', @command, "http://127.0.0.1:$port$path" or die "curl: $!";
+    local $/;
+    my $raw = <$out> // '';
+    close $out;
+
+    my ($head, $body) = split /\r\n\r\n/, $raw, 2;
+    my %r = (status => 0, headers => {}, body => $body // '', raw => $raw);
+    my ($line, @lines) = split /\r\n/, $head // '';
+    ($r{status}) = ($line // '') =~ m{^HTTP/2 (\d+)};
+    for (@lines) {
+        my ($name, $value) = /^([^:]+): ?(.*)$/ or next;
+        $r{headers}{lc $name} = $value;
+    }
+    return \%r;
+}
+
+1;

@@ -1,0 +1,112 @@
+package Mpk::Redis;
+
+# A real Redis that a test may stop, kill and bring back; and a client for it.
+
+use warnings;
+use strict;
+
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use POSIX qw(:sys_wait_h);
+use Time::HiRes qw(sleep time);
+
+
+# new(test, name, args): starts redis-server with a unix socket, append-only
+sub new {
+    my ($class, %self) = @_;
+    my $self = bless { %self }, $class;
+    $self->{dir} = $self->{test}->dir . "/$self->{name}.d";
+    $self->{socket} = $self->{test}->dir . "/$self->{name}.sock";
+    mkdir $self->{dir};
+    $self->{owner} = $$;
+    $self->start;
+    return $self;
+}
+
+
+sub start {
+    my ($self) = @_;
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        open STDOUT, '>>', "$self->{dir}/log";
+        open STDERR, '>>', "$self->{dir}/log";
+        exec 'redis-server', '--port', 0, '--unixsocket', $self->{socket},
+            '--dir', $self->{dir}, '--appendonly', 'yes', '--appendfsync', 'always',
+            '--save', '', @{$self->{args} // []}
+            or POSIX::_exit(127);
+    }
+
+    $self->{pid} = $pid;
+    delete $self->{client};
+
+    Mpk::wait_for(sub {
+        my $pong = eval { $self->cmd('PING') } // '';
+        delete $self->{client} if $@;
+        $pong =~ /PONG|NOAUTH/;
+    }, 'Redis answers') or die "Redis does not start: $self->{dir}/log";
+
+    return $self;
+}
+
+
+# stop(signal): ends it; start() brings it back with what was on disk
+sub stop {
+    my ($self, $signal) = @_;
+    return unless $self->{owner} == $$;
+    my $pid = delete $self->{pid} or return;
+    delete $self->{client};
+    kill $signal // 'TERM', $pid;
+    kill 'CONT', $pid;
+    Mpk::wait_for(sub { waitpid($pid, WNOHANG) == $pid }, 'Redis goes')
+        or kill 'KILL', $pid;
+}
+
+# pause(), resume(): SIGSTOP and SIGCONT
+sub pause { kill 'STOP', $_[0]{pid} }
+sub resume { kill 'CONT', $_[0]{pid} }
+
+# wipe(): forgets the disk; call it while stopped
+sub wipe {
+    my ($self) = @_;
+    system 'rm', '-rf', "$self->{dir}/appendonlydir", "$self->{dir}/dump.rdb";
+}
+
+
+# cmd(words): one command; dies on an error reply but -NOAUTH
+sub cmd {
+    my ($self, @words) = @_;
+    my $client = $self->{client} //= do {
+        my $s = IO::Socket::UNIX->new(Peer => $self->{socket})
+            or die "no Redis: $!\n";
+        $s->autoflush(1);
+        $s;
+    };
+
+    print $client '*' . @words . "\r\n", map { '$' . length($_) . "\r\n$_\r\n" } @words;
+
+    return reply($client);
+}
+
+sub reply {
+    my ($client) = @_;
+    defined(my $line = <$client>) or die "Redis has gone\n";
+    $line =~ s/\r\n$//;
+    my ($type, $rest) = $line =~ /^(.)(.*)$/s or die "no RESP: $line\n";
+
+    return $rest if $type eq '+' || $type eq ':';
+    return $line if $type eq '-' && $line =~ /^-NOAUTH/;
+    die "$line\n" if $type eq '-';
+    return undef if $rest < 0;
+
+    if ($type eq '$') {
+        my $data = '';
+        read($client, $data, $rest + 2 - length $data, length $data) or die "Redis has gone\n"
+            while length $data < $rest + 2;
+        return substr $data, 0, $rest;
+    }
+
+    return [ map { reply($client) } 1 .. $rest ];
+}
+
+1;

@@ -1,0 +1,283 @@
+#!/usr/bin/perl
+
+# The reveal: rules R1 to R4 and R8, every row of the reveal's table of answers.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+use JSON::PP;
+use Mpk;
+use Test::More;
+
+my $t = Mpk->new;
+$t->keyring('link');
+my $redis = $t->redis;
+
+$t->conf(
+    http => "mpk_policy_version 2026-1;",
+)->start;
+
+my $key = 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE';
+my %json = (Accept => 'application/json');
+
+
+# a whole reveal, in HTML
+
+my $link = $t->link('A-1');
+my $r = $t->get($link);
+
+is($r->{status}, 200, 'GET shows the confirm page');
+like($r->{headers}{'content-type'}, qr{^text/html; charset=utf-8$}, 'HTML by default');
+like($r->{body}, qr/name="nonce" value="[\w-]{54}"/, 'the confirm page has a nonce');
+like($r->{body}, qr/type="email"/, 'the confirm page asks for the email');
+like($r->{body}, qr/Office 2024/, 'the confirm page names the product');
+unlike($r->{body}, qr/XK7QX/, 'the confirm page does not hold the key');
+
+my %expected = ('cache-control' => 'no-store', 'referrer-policy' => 'no-referrer',
+    'x-content-type-options' => 'nosniff', 'x-robots-tag' => 'noindex');
+
+is($r->{headers}{$_}, $expected{$_}, "the confirm page has $_") for sort keys %expected;
+
+my $csp = $r->{headers}{'content-security-policy'};
+like($csp, qr/default-src 'none'/, 'the policy allows nothing by default');
+like($csp, qr/frame-ancestors 'none'/, 'no page may frame it');
+unlike($csp, qr/unsafe/, 'nothing unsafe is allowed');
+
+my ($nonce) = $r->{body} =~ /name="nonce" value="([\w-]+)"/;
+
+$r = $t->request('POST', $link, headers => { Origin => 'null',
+    'Content-Type' => 'application/x-www-form-urlencoded', 'Sec-Fetch-Site' => 'same-origin' },
+    body => Mpk::Http::form(nonce => $nonce, email => " Ann\@Example.COM "));
+
+is($r->{status}, 200, 'a POST with nonce and email shows the key, Origin: null');
+like($r->{body}, qr{<code[^>]*><span>XK7QX-</span>}, 'the key is grouped');
+(my $shown = $r->{body}) =~ s/<[^>]+>//g;
+like($shown, qr/\Q$key\E/, 'the groups make up the key');
+is($r->{headers}{$_}, $expected{$_}, "the key's page has $_") for sort keys %expected;
+is($r->{headers}{'etag'}, undef, 'no ETag');
+is($r->{headers}{'accept-ranges'}, undef, 'no ranges');
+
+use Digest::SHA qw(sha256_base64);
+for my $element (qw(style script)) {
+    my ($inline) = $r->{body} =~ m{<$element>(.*?)</$element>}s;
+    my $hash = sha256_base64($inline);
+    $hash .= '=' while length($hash) % 4;
+    like($csp, qr/$element-src 'sha256-\Q$hash\E'/, "the policy has the hash of the $element");
+}
+
+is($t->events('A-1'), 'filed link_minted opened viewed', 'the view is in the journal');
+
+my $view = $t->journal('A-1')->{entries}[3];
+is($view->{ip}, '127.0.0.1', 'the view has the IP address');
+is($view->{channel}, 'email', 'the view has its channel');
+is($view->{challenge}, 'email', 'the view has the challenge that was passed');
+is($view->{policy}, '2026-1', 'the view has the policy version');
+is($view->{actor}, 'customer', 'the view was made by the customer');
+is_deeply($view->{items}, [ 1 ], 'the view has the items');
+like($view->{at}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'the view has its time');
+
+
+# R3: one view, and its repeat
+
+$r = $t->confirm($link, nonce => $nonce);
+is($r->{status}, 200, 'R3: the same confirmation again shows the key again');
+is($r->{json}{repeat}, JSON::PP::true, 'R3: as a repeat');
+is($r->{json}{items}[0]{key}, $key, 'R3: the same key');
+
+$r = $t->confirm($link, nonce => $nonce, email => 'eve@example.com');
+is($r->{status}, 422, 'R3, R4: a repeat passes the challenge, too');
+
+$r = $t->get($link);
+is($r->{status}, 410, 'R3: a used link is gone');
+like($r->{body}, qr/used/i, 'R3: the page says so');
+like($r->{body}, qr{href="/track"}, 'R3: and points to the tracking page');
+
+my $fresh = $t->link('A-2');
+my $other = $t->nonce($fresh);
+is($t->confirm($link, nonce => $other)->{status}, 410, 'R3: another nonce does not reveal it again');
+
+is($t->events('A-1'), 'filed link_minted opened viewed repeated',
+    'R3: repeats are journaled, refusals write nothing');
+
+
+# R4: what uses nothing up
+
+$link = $t->link('B-1');
+
+is($t->request('HEAD', $link)->{status}, 200, 'R4: HEAD answers');
+is($t->request('HEAD', $link)->{body}, '', 'R4: HEAD has no body');
+is($t->events('B-1'), 'filed link_minted', 'R4: HEAD leaves no trace');
+
+for (['Sec-Purpose', 'prefetch;prerender'], ['Purpose', 'prefetch'], ['X-Moz', 'prefetch']) {
+    is($t->get($link, headers => { $_->[0] => $_->[1] })->{status}, 200, "R4: a prefetch by $_->[0] gets the page");
+    is($t->events('B-1'), 'filed link_minted', 'R4: a prefetch leaves no trace');
+}
+
+$nonce = $t->nonce($link);
+
+my $confirm = sub {
+    my (%headers) = @_;
+    return $t->confirm($link, nonce => $nonce, headers => \%headers)->{status};
+};
+
+is($confirm->('Sec-Fetch-Site' => 'cross-site'), 403, 'R4: a cross-site POST is refused');
+is($confirm->('Origin' => 'https://evil.example'), 403, 'R4: a foreign Origin is refused');
+is($confirm->('Sec-Purpose' => 'prefetch'), 403, 'R4: a prefetching POST is refused');
+is($t->confirm($link, nonce => $nonce, email => 'eve@example.com')->{status}, 422, 'R4: a wrong email is refused');
+is($t->confirm($link, nonce => $nonce, email => '')->{status}, 422, 'R4: a missing email is refused');
+is($t->confirm($link, nonce => $other)->{status}, 422, "R4: another link's nonce is refused");
+is($t->confirm($link, nonce => 'A' x 54)->{status}, 422, 'R4: a made-up nonce is refused');
+is($t->request('POST', $link, headers => \%json)->{status}, 422, 'R4: an empty POST is refused');
+is($t->request('OPTIONS', $link)->{headers}{'x-shop'}, "OPTIONS $link", 'other methods go to the shop');
+is($t->events('B-1'), 'filed link_minted opened', 'R4: none of these used anything up');
+
+is($confirm->('Sec-Fetch-Site' => 'none'), 200, 'R4: Sec-Fetch-Site: none is fine');
+is($confirm->('Sec-Fetch-Site' => 'same-site'), 200, 'R4: Sec-Fetch-Site: same-site is fine');
+is($confirm->('Sec-Fetch-Site' => 'same-origin'), 200, 'R4: Sec-Fetch-Site: same-origin is fine');
+is($confirm->('Origin' => 'http://127.0.0.1:' . $t->port('edge')), 200, 'R4: the own Origin is fine');
+
+$link = $t->link('B-2');
+$t->nonce($link) for 1 .. 14;
+is($t->events('B-2'), join(' ', 'filed link_minted', ('opened') x 10), 'R4: ten opened a token are journaled');
+
+$link = $t->link('B-3');
+$nonce = $t->nonce($link);
+$t->confirm($link, nonce => $nonce, email => "eve$_\@example.com") for 1 .. 10;
+$r = $t->confirm($link, nonce => $nonce);
+is($r->{status}, 429, 'R4: ten wrong challenges close the link for a while, for the right one too');
+is($r->{headers}{'retry-after'}, 900, 'R4: and the answer says for how long');
+is($t->events('B-3'), 'filed link_minted opened', 'R4: and nothing is used up');
+$redis->cmd('DEL', $_) for grep { /:l:c:/ } @{$redis->cmd('KEYS', 'mpk:*')};
+is($t->confirm($link, nonce => $nonce)->{status}, 200, 'R4: never for good');
+
+
+# R1: held, cancelled, absent
+
+$t->file('C-1', state => 'held');
+my $claims = $t->claims('C-1');
+my $token = $t->sign($claims);
+$r = $t->get("/r/$token");
+is($r->{status}, 409, 'R1: a held order is under review');
+like($r->{body}, qr/http-equiv="refresh"/, 'R1: the page reloads itself');
+is($t->confirm("/r/$token", nonce => $nonce)->{status}, 409, 'R1: a POST shows nothing, either');
+is($t->api('POST', 'orders/C-1/release')->{status}, 200, 'the order is released');
+is($t->confirm("/r/$token")->{status}, 200, 'R1: released, the same link shows the key');
+
+$t->file('C-2', state => 'held');
+is($t->api('POST', 'orders/C-2/cancel', { reason => 'fraud', not_sent => JSON::PP::true })->{status}, 200,
+    'the order is cancelled');
+$token = $t->sign($t->claims('C-2'));
+is($t->get("/r/$token")->{status}, 410, 'R1: a cancelled order is gone');
+is($t->confirm("/r/$token", nonce => $nonce)->{status}, 410, 'R1: a POST shows nothing, either');
+
+$token = $t->sign($t->claims('nobody-filed-it'));
+$r = $t->get("/r/$token");
+is($r->{status}, 404, 'an order that Redis does not know is not found');
+
+
+# 4.4: tokens
+
+for my $case (
+    [ 'garbage', 'not-a-token' ],
+    [ 'a forged signature', $t->sign($t->claims('A-2'), key => { %{$t->key('token')}, k => 'A' x 43 }) ],
+    [ 'alg none', $t->sign($t->claims('A-2'), header => { alg => 'none', typ => 'JWT', kid => $t->key('token')->{kid} }) ],
+    [ 'another audience', $t->sign($t->claims('A-2', aud => 'claim', ch => undef)) ],
+    [ 'an unknown member', $t->sign($t->claims('A-2', admin => 1)) ],
+    [ "the journal's key", $t->sign($t->claims('A-2'), key => $t->key('journal')) ],
+    [ 'a link key for another channel', $t->sign($t->claims('A-2', ch => 'track'), key => $t->key('link')) ],
+    [ 'over 1 KiB', $t->sign($t->claims('A-2')) . 'A' x 1024 ],
+) {
+    is($t->get("/r/$case->[1]")->{status}, 404, "a link with $case->[0] is not found");
+    is($t->request('POST', "/r/$case->[1]", headers => { 'Content-Type' => 'application/x-www-form-urlencoded' },
+        body => 'nonce=x')->{status}, 404, "a POST with $case->[0] is not found");
+}
+
+$token = $t->sign($t->claims('A-2', exp => time - 1, iat => time - 100));
+is($t->get("/r/$token")->{status}, 410, 'an expired link is gone');
+is($t->confirm("/r/$token", nonce => $nonce)->{status}, 410, 'and shows nothing');
+
+is($t->get("/r/$token/more")->{headers}{'x-shop'}, "GET /r/$token/more", 'what is no link goes to the shop');
+is($t->get('/r/')->{headers}{'x-shop'}, 'GET /r/', 'a path without a token goes to the shop');
+
+$t->file('D-1');
+$token = $t->sign($t->claims('D-1'), key => $t->key('link'));
+is($t->confirm("/r/$token")->{status}, 200, 'a link that the shop signed itself shows the key');
+is($t->api('GET', 'orders/D-1')->{json}{delivered_at}, $t->api('GET', 'orders/D-1')->{json}{first_viewed_at},
+    'its order counts as delivered by the view');
+
+$token = $t->sign($t->claims('D-1', ch => 'track'));
+$nonce = $t->nonce("/r/$token");
+is($t->confirm("/r/$token", nonce => $nonce, email => '')->{status}, 200, 'other channels are asked for no email');
+
+
+# items
+
+$t->file('E-1', items => [ map { { sku => "S$_", product => "P$_", key => "KEY-$_" } } 1 .. 3 ]);
+my $path = $t->mint('E-1', { items => [ 1, 3 ] });
+$r = $t->confirm($path);
+is(join(' ', map { $_->{key} } @{$r->{json}{items}}), 'KEY-1 KEY-3', 'a link for some items shows those');
+is(join(' ', map { $_->{state} } @{$t->api('GET', 'orders/E-1')->{json}{items}}), 'viewed new viewed',
+    'R8: the items shown are viewed, the others not');
+is($t->get('/r/' . $t->sign($t->claims('E-1', items => [ 4 ])))->{status}, 404, 'an item that is not there is not found');
+
+my $text = join '', map { "line $_ of a \"licence\" <file> &amp;\r\n" } 1 .. 40;
+$t->file('E-2', items => [ { sku => 'T', product => 'T', key => $text } ]);
+$r = $t->confirm($t->mint('E-2'));
+is($r->{json}{items}[0]{key}, $text, 'a key of many lines arrives unharmed, in JSON');
+my $html = $t->request('POST', $path = $t->mint('E-2'), headers => { 'Content-Type' => 'application/x-www-form-urlencoded' },
+    body => Mpk::Http::form(nonce => $t->nonce($path), email => 'ann@example.com'))->{body};
+my ($code) = $html =~ m{<code[^>]*>(.*?)</code>}s;
+my %entity = ('amp' => '&', 'lt' => '<', 'gt' => '>', 'quot' => '"', '#39' => "'", '#13' => "\r");
+$code =~ s/&([^;]+);/$entity{$1} \/\/ "?"/ge;
+is($code, $text, 'and in HTML');
+
+
+# bodies
+
+$link = $t->link('F-1');
+$nonce = $t->nonce($link);
+
+$r = $t->request('POST', $link, headers => { %json, 'Content-Type' => 'text/plain' }, body => 'hello');
+is($r->{status}, 415, 'another content type is refused');
+$r = $t->request('POST', $link, headers => { %json, 'Content-Type' => 'application/json' }, body => '{"a":1,"a":2}');
+is($r->{status}, 400, 'JSON with a repeated member is refused');
+$r = $t->request('POST', $link, headers => { %json, 'Content-Type' => 'application/x-www-form-urlencoded' }, body => 'a=%zz');
+is($r->{status}, 400, 'a broken form is refused');
+$r = $t->request('POST', $link, headers => { %json, 'Content-Type' => 'application/x-www-form-urlencoded' }, body => 'a=' . 'x' x 20000);
+is($r->{status}, 413, 'a body over 16 KB is refused');
+is($t->events('F-1'), 'filed link_minted opened', 'and nothing is used up');
+
+my $body = encode_json({ nonce => $nonce, email => 'ann@example.com' });
+$r = $t->request('POST', $link, headers => { %json, 'Content-Type' => 'application/json',
+    'Transfer-Encoding' => 'chunked' },
+    body => sprintf "%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n", 10, substr($body, 0, 10),
+        length($body) - 10, substr $body, 10);
+is($r->{status}, 200, 'a JSON body in chunks shows the key');
+
+
+# Idempotency-Key in place of a nonce
+
+$link = $t->link('G-1');
+my $post = sub {
+    my ($idempotency) = @_;
+    return $t->request('POST', $link, headers => { %json, 'Content-Type' => 'application/json',
+        'Idempotency-Key' => $idempotency }, body => '{"email":"ann@example.com"}');
+};
+is($post->('k-1')->{status}, 200, 'an Idempotency-Key stands for a nonce');
+is(decode_json($post->('k-1')->{body})->{repeat}, JSON::PP::true, 'the same one is a repeat');
+is($post->('k-2')->{status}, 410, 'another one is not');
+
+
+# JSON answers
+
+$r = $t->get($t->link('H-1'), headers => { Accept => 'text/html;q=0.5, application/json' });
+my $facts = decode_json($r->{body});
+is(join(' ', sort keys %$facts), 'challenge consent expires_at nonce order products', 'the confirm page in JSON');
+$r = $t->get('/r/bad', headers => \%json);
+is($r->{headers}{'content-type'}, 'application/problem+json', 'a refusal in JSON is a problem');
+is(decode_json($r->{body})->{status}, 404, 'with its status');
+$r = $t->get($t->link('H-2'), headers => { Accept => 'application/json;q=0.5, text/html' });
+like($r->{headers}{'content-type'}, qr/html/, 'Accept is weighed');
+
+$t->finish;
