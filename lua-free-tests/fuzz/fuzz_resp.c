@@ -1,7 +1,7 @@
 /*
  * Redis' replies: the same input gives the same replies whatever the portions,
- * nothing over the caps is made or waited for, and a reply written again is the
- * bytes that were read.
+ * nothing over the caps is made, and replies written again are the very bytes that
+ * were read.
  *
  * The first byte chooses the portions, the rest comes from the socket.
  */
@@ -194,7 +194,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     bool       good, again;
     size_t     count, n;
-    mpk_buf_t  whole, parts, copy;
+    mpk_buf_t  whole, parts;
 
     if (len == 0) {
         return 0;
@@ -208,8 +208,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
     must(parse(data + 1, len - 1, 0, true, &parts, &n) == good && count == n);
 
-    must(parse(whole.data, whole.len, 0, false, &copy, &n) && count == n);
-    must(mpk_str_eq(mpk_buf_done(&whole), mpk_buf_done(&copy)));
+    must(whole.len <= len - 1);
+
+    for (n = 0; n < whole.len; n++) {
+
+        /* a nil has two forms */
+
+        must(whole.data[n] == data[1 + n]
+             || (data[1 + n] == '*' && whole.len - n >= 5
+                 && memcmp(&whole.data[n], "$-1\r\n", 5) == 0));
+    }
 
     block_free_all();
 

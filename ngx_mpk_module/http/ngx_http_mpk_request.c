@@ -58,6 +58,12 @@ ngx_http_mpk_body(ngx_http_request_t *r, size_t max, mpk_str_t *body)
             continue;
         }
 
+        /* the end of a chunked body is a buffer with nothing in it */
+
+        if (!b->in_file) {
+            continue;
+        }
+
         size = (size_t) (b->file_last - b->file_pos);
 
         n = ngx_read_file(b->file, p, size, b->file_pos);
