@@ -123,7 +123,7 @@ sub claims {
     return \%claims;
 }
 
-sub token_id { substr encode_base64url(sha256($_[1])), 0, 22 }
+sub token_id { encode_base64url(substr sha256($_[1]), 0, 16) }
 
 
 # redis(%options): a real Redis, see Mpk::Redis

@@ -1,0 +1,306 @@
+#!/usr/bin/perl
+
+# The API: filing, release, cancel, links, journal; rules R5, R9 and R10; who may what.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+use JSON::PP;
+use Mpk;
+use Test::More;
+
+my $t = Mpk->new;
+my $redis = $t->redis;
+
+$t->conf(location => "location /open/ { mpk_api on; mpk_api_tokens off; }"
+    . " location /old/ { mpk_api on; mpk_api_tokens off; mpk_fallthrough on;"
+    . " proxy_pass http://127.0.0.1:" . $t->port('shop') . "; }")->start;
+
+
+# filing
+
+my $order = $t->order(state => undef, account => 'u-1', customer_name => 'Ann Ünal', purchase_ip => '203.0.113.9',
+    device_id => 'd-1', locale => 'de-DE');
+
+my $r = $t->api('PUT', 'orders/A-1', $order);
+is($r->{status}, 201, 'an order is filed');
+is($r->{json}{state}, 'held', 'it is held unless the shop says otherwise');
+is($r->{headers}{'cache-control'}, 'no-store', 'the answer is not stored');
+is($t->api('PUT', 'orders/A-1', $order)->{status}, 200, 'R10: filing it again with the same content is a no-op');
+
+for (['email', 'eve@example.com'], ['purchased_at', '2026-11-22T04:00:00Z'], ['state', 'ready'], ['account', 'u-2'],
+    ['customer_name', 'Eve'], ['purchase_ip', '203.0.113.8'], ['device_id', 'd-2'], ['locale', 'en'])
+{
+    my $other = { %$order, $_->[0] => $_->[1] };
+    $r = $t->api('PUT', 'orders/A-1', $other);
+    is($r->{status}, 409, "R10: filing it again with another $_->[0] is refused");
+    is($r->{json}{rule}, 'R10', 'R10: and says by which rule');
+}
+
+my $other = { %$order, items => [ { %{$order->{items}[0]}, key => 'XK7QX-OTHER' } ] };
+is($t->api('PUT', 'orders/A-1', $other)->{status}, 409, 'R10: filing it again with another key is refused');
+is($t->events('A-1'), 'filed', 'R10: and nothing is written');
+is($t->api('PUT', 'orders/A-1', $order)->{status}, 200, 'the first content is still a no-op');
+
+$r = $t->api('GET', 'orders/A-1');
+is($r->{status}, 200, 'the order can be read');
+is($r->{json}{email}, 'ann@example.com', 'with its email');
+is($r->{json}{account}, 'u-1', 'with its account');
+is($r->{json}{purchased_at}, '2026-11-23T04:00:00Z', 'with its time of purchase');
+like($r->{json}{items}[0]{masked}, qr/EEEEE$/, 'with masked keys');
+unlike($r->{body}, qr/XK7QX/, 'never with a key');
+is($r->{json}{used}, JSON::PP::false, 'an order that nobody viewed is not used');
+
+my @bad = (
+    [ 'no body', undef, 422 ],
+    [ 'no JSON', '{', 400 ],
+    [ 'an array', '[]', 400 ],
+    [ 'a repeated member', '{"email":"a@b","email":"a@b"}', 400 ],
+    [ 'no email', $t->order(email => undef), 422, '/email' ],
+    [ 'an email without @', $t->order(email => 'ann'), 422, '/email' ],
+    [ 'a number for email', $t->order(email => 7), 422, '/email' ],
+    [ 'no time', $t->order(purchased_at => undef), 422, '/purchased_at' ],
+    [ 'a bad time', $t->order(purchased_at => 'yesterday'), 422, '/purchased_at' ],
+    [ 'a bad state', $t->order(state => 'cancelled'), 422, '/state' ],
+    [ 'an unknown member', $t->order(colour => 'red'), 422, '/colour' ],
+    [ 'no items', $t->order(items => []), 422, '/items' ],
+    [ 'an item that is no object', $t->order(items => [ 1 ]), 422, '/items/0' ],
+    [ 'an item without a key', $t->order(items => [ { sku => 'a', product => 'b' } ]), 422, '/items/0/key' ],
+    [ 'an empty key', $t->order(items => [ { sku => 'a', product => 'b', key => '' } ]), 422, '/items/0/key' ],
+    [ 'a key over 4096 bytes', $t->order(items => [ { sku => 'a', product => 'b', key => 'k' x 4097 } ]), 422, '/items/0/key' ],
+    [ 'an unknown member of an item', $t->order(items => [ { sku => 'a', product => 'b', key => 'k', x => 1 } ]), 422, '/items/0/x' ],
+    [ '501 items', $t->order(items => [ map { { sku => 'a', product => 'b', key => 'k' } } 1 .. 501 ]), 422, '/items' ],
+    [ 'keys over 256 KB in all', $t->order(items => [ map { { sku => 'a', product => 'b', key => 'k' x 4096 } } 1 .. 65 ]), 422, '/items' ],
+);
+
+for (@bad) {
+    my ($what, $body, $status, $pointer) = @$_;
+    $r = $t->api('PUT', 'orders/B-1', $body);
+    is($r->{status}, $status, "an order with $what is refused");
+    is($r->{headers}{'content-type'}, 'application/problem+json', 'as a problem');
+    is($r->{json}{errors}[0]{pointer}, $pointer, "that points to $pointer") if $pointer;
+}
+
+is($t->api('GET', 'orders/B-1')->{status}, 404, 'nothing of a refused order is kept');
+
+my @items = map { { sku => "S-$_", product => "Product $_", key => "K$_-" . 'x' x 500 } } 1 .. 500;
+is($t->api('PUT', 'orders/B-2', $t->order(items => \@items))->{status}, 201, '500 items and 250 KB of keys can be filed');
+$r = $t->confirm($t->mint('B-2'));
+is_deeply([ map { $_->{key} } @{$r->{json}{items}} ], [ map { $_->{key} } @items ], 'and shown');
+
+$r = $t->request('PUT', '/mpk/v1/orders/B-3', headers => { Authorization => "Bearer $t->{token}", 'Content-Type' => 'text/plain' }, body => '{}');
+is($r->{status}, 415, 'another content type is refused');
+
+for my $id ('a b', 'x' x 65, '%2e%2e%2fa', 'ä', 'a%00b') {
+    is($t->api('GET', "orders/$id")->{status} =~ /^40[04]$/ ? 1 : 0, 1, "the order id \"" . substr($id, 0, 12) . "\" is none");
+}
+
+is($t->api('PUT', 'orders/' . 'x' x 64, $t->order)->{status}, 201, 'an id may have 64 characters');
+is($t->api('PUT', 'orders/a._-Z9', $t->order)->{status}, 201, 'of letters, digits, ".", "_", "-"');
+
+
+# release
+
+is($t->api('POST', 'orders/nobody/release')->{status}, 404, 'an order that is not there is not released');
+is($t->api('POST', 'orders/A-1/release')->{json}{state}, 'ready', 'a held order is released');
+is($t->api('POST', 'orders/A-1/release')->{status}, 200, 'R10: released again, the same answer');
+is($t->events('A-1'), 'filed released', 'R10: and no second entry');
+is($t->api('PUT', 'orders/A-1', $order)->{status}, 200, 'R10: filing is still a no-op after the release');
+
+
+# links
+
+$t->file('C-1', state => 'held');
+$r = $t->api('POST', 'orders/C-1/links');
+is($r->{status}, 409, 'R5: no link while held');
+is($r->{json}{rule}, 'R1', 'and the rule is named');
+is($t->api('POST', 'orders/nobody/links')->{status}, 404, 'no link for an order that is not there');
+
+$r = $t->api('POST', 'orders/A-1/links', { ttl => 3600 });
+is(join(' ', sort keys %{$r->{json}}), 'expires_at token_id url', 'a link is minted');
+is($t->api('GET', 'orders/A-1')->{json}{delivered_at} // '', $t->journal('A-1')->{entries}[2]{at}, 'and the order is delivered by it');
+
+my $again = $t->api('POST', 'orders/A-1/links', { ttl => 3600 }, headers => { 'Idempotency-Key' => 'mail-1' });
+is($t->api('POST', 'orders/A-1/links', { ttl => 3600 }, headers => { 'Idempotency-Key' => 'mail-1' })->{json}{url},
+    $again->{json}{url}, 'the same Idempotency-Key gives the same link');
+isnt($t->api('POST', 'orders/A-1/links', { ttl => 3600 }, headers => { 'Idempotency-Key' => 'mail-2' })->{json}{url},
+    $again->{json}{url}, 'another one another link');
+
+for ([ { ttl => 1 }, '/ttl' ], [ { ttl => 'x' }, '/ttl' ], [ { items => [] }, '/items' ], [ { items => [ 2, 1 ] }, '/items' ],
+    [ { items => [ 'a' ] }, '/items' ], [ { token_id => 'short' }, '/token_id' ])
+{
+    $r = $t->api('POST', 'orders/A-1/links', $_->[0]);
+    is($r->{status}, 422, 'a link with bad ' . substr($_->[1], 1) . ' is refused');
+    is($r->{json}{errors}[0]{pointer}, $_->[1], "pointing to $_->[1]");
+}
+
+is($t->api('POST', 'orders/A-1/links', { items => [ 2 ] })->{status}, 422, 'no link for an item that the order does not have');
+
+$t->file('C-2');
+my $claims = $t->claims('C-2');
+my $id = Mpk->token_id($claims->{jti});
+$r = $t->api('POST', 'orders/C-2/links', { token_id => $id });
+is($r->{status}, 200, 'a link that the shop signed is registered');
+is($r->{json}{token_id}, $id, 'by its token id');
+is($t->api('POST', 'orders/C-2/links', { token_id => $id })->{status}, 200, 'and again, the same');
+is($t->events('C-2'), 'filed link_minted', 'with one entry');
+
+
+# R5: cancel
+
+is($t->api('POST', 'orders/nobody/cancel', { reason => 'fraud' })->{status}, 404, 'an order that is not there is not cancelled');
+
+for ([ {}, '/reason' ], [ { reason => 'mood' }, '/reason' ], [ { reason => 'other' }, '/note' ]) {
+    $r = $t->api('POST', 'orders/C-1/cancel', $_->[0]);
+    is($r->{status}, 422, 'a cancel with a bad ' . substr($_->[1], 1) . ' is refused');
+}
+
+is($t->api('POST', 'orders/C-1/cancel', { reason => 'fraud' })->{json}{state}, 'cancelled', 'R5: a held order is cancelled');
+is($t->api('POST', 'orders/C-1/cancel', { reason => 'fraud' })->{status}, 200, 'R10: cancelled again, the same answer');
+is($t->api('POST', 'orders/C-1/cancel', { reason => 'payment_failed' })->{status}, 409, 'R10: for another reason it is refused');
+is($t->api('POST', 'orders/C-1/release')->{status}, 409, 'a cancelled order is not released');
+is($t->api('POST', 'orders/C-1/links')->{status}, 409, 'and gets no link');
+
+$t->file('C-3');
+is($t->api('POST', 'orders/C-3/cancel', { reason => 'other', note => 'asked for' })->{status}, 200, 'R5: a ready order is cancelled before delivery');
+
+$r = $t->api('POST', 'orders/C-2/cancel', { reason => 'fraud' });
+is($r->{status}, 409, 'R5: not after delivery');
+is($r->{json}{rule}, 'R5', 'R5: by this rule');
+like($r->{json}{detail}, qr/delivered at 20\d\d-.*channel email/, 'R5: with the time and channel of the delivery');
+
+
+# who may what
+
+for ([ undef, 401 ], [ 'wrong', 401 ], [ '', 401 ]) {
+    $r = $t->request('GET', '/mpk/v1/orders/A-1', headers => { defined $_->[0] ? (Authorization => "Bearer $_->[0]") : () });
+    is($r->{status}, $_->[1], 'without a good token: 401');
+    is($r->{headers}{'www-authenticate'}, 'Bearer', 'and what to send');
+}
+
+is($t->api('GET', 'orders/nobody', undef, token => 'wrong')->{status}, 401, 'a stranger does not learn what there is');
+is($t->api('GET', 'orders/A-1', undef, token => 'read-token')->{status}, 200, 'the role "read" reads the state');
+is($t->api('GET', 'orders/A-1', undef, token => 'read-token')->{json}{email}, undef, 'but no email');
+is($t->api('GET', 'orders/A-1', undef, token => 'read-token')->{json}{views}, undef, 'and no views');
+is($t->api('GET', 'orders/A-1/journal', undef, token => 'read-token')->{status}, 403, 'and no journal');
+is($t->api('POST', 'orders/A-1/links', undef, token => 'support-token')->{status}, 403, 'the role "support" mints no links');
+is($t->api('GET', 'orders/A-1/journal', undef, token => 'support-token')->{status}, 200, 'but reads the journal');
+is($t->api('POST', 'orders/A-1/links', undef, token => 'shop-token')->{status}, 200, 'the role "shop" mints links');
+like($t->read('error.log'), qr/role of API token "reader" does not allow/, 'a refused role is in the error log, by name');
+is($t->journal('A-1')->{entries}[-1]{actor}, 'shop-only', "the token's name is the actor");
+is($t->get('/open/orders/A-1')->{status}, 200, 'mpk_api_tokens off leaves it to nginx');
+
+$r = $t->api('DELETE', 'orders/A-1/release');
+is($r->{status}, 405, 'another method is refused');
+is($r->{headers}{allow}, 'POST', 'with those that there are');
+is($t->api('POST', 'orders/A-1')->{headers}{allow}, 'GET, HEAD, PUT', 'for the order, too');
+is($t->get('/old/orders/nobody')->{headers}{'x-shop'}, 'GET /old/orders/nobody', 'mpk_fallthrough hands an unknown order on');
+is($t->get('/old/orders/A-1')->{headers}{'x-shop'}, undef, 'but not a known one');
+is($t->get('/old/other')->{headers}{'x-shop'}, 'GET /old/other', 'what the API does not know goes on');
+
+
+# the journal's verdict
+
+sub stream {
+    my ($id) = @_;
+    my ($order) = grep { /:o:\Q$id\E$/ } @{$redis->cmd('KEYS', "mpk:*:o:$id")};
+    (my $stream = $order) =~ s/:o:.*/:journal/;
+    return ($order, $stream, split ' ', $redis->cmd('HGET', $order, 'j'));
+}
+
+sub fields { my (undef, $f) = @{$redis->cmd('XRANGE', $_[0], $_[1], $_[1])->[0]}; return @$f }
+
+# an entry is written again, in its place in the order, with other bytes
+sub rewrite {
+    my ($id, $n, %change) = @_;
+    my ($order, $stream, @ids) = stream($id);
+    my %f = fields($stream, $ids[$n - 1]);
+    $ids[$n - 1] = $redis->cmd('XADD', $stream, '*', map { $_ => $change{$_} // $f{$_} } qw(e x m));
+    $redis->cmd('HSET', $order, 'j', join '', map { "$_ " } @ids);
+}
+
+sub prepared { my ($id) = @_; $t->confirm($t->link($id)); return $id }
+
+my $j = $t->journal(prepared('J-0'));
+is($j->{verdict}, 'intact', 'an untouched journal is intact');
+is(scalar @{$j->{entries}}, 4, 'with all entries');
+
+my ($o, $s, @ids) = stream(prepared('J-1'));
+my %f = fields($s, $ids[3]);
+(my $e = $f{e}) =~ s/"viewed"/"opened"/;
+rewrite('J-1', 4, e => $e);
+$j = $t->journal('J-1');
+is("$j->{verdict} $j->{entry}", 'altered 4', 'an altered entry is found');
+
+prepared('J-2');
+($o, $s, @ids) = stream('J-2');
+%f = fields($s, $ids[1]);
+substr($f{x}, 20, 1) ^= "\x01";
+rewrite('J-2', 2, x => $f{x});
+$j = $t->journal('J-2');
+is("$j->{verdict} $j->{entry}", 'altered 2', 'an altered personal part is found');
+
+($o, $s, @ids) = stream(prepared('J-3'));
+$redis->cmd('XDEL', $s, $ids[2]);
+$j = $t->journal('J-3');
+is("$j->{verdict} $j->{entry}", 'missing 3', 'a missing entry is found');
+
+($o, $s, @ids) = stream(prepared('J-4'));
+$redis->cmd('HSET', $o, 'j', "$ids[0] $ids[2] $ids[1] $ids[3] ");
+$j = $t->journal('J-4');
+is("$j->{verdict} $j->{entry}", 'altered 2', 'entries in another order are found');
+
+($o, $s, @ids) = stream(prepared('J-5'));
+$redis->cmd('HSET', $o, 'j', "$ids[0] $ids[1] $ids[2] ");
+$j = $t->journal('J-5');
+is("$j->{verdict} $j->{entry}", 'missing 4', 'a cut end is found');
+
+prepared('J-6'); prepared('J-7');
+my ($o6, $s6, @ids6) = stream('J-6');
+my ($o7, $s7, @ids7) = stream('J-7');
+my %moved = fields($s7, $ids7[3]);
+rewrite('J-6', 4, %moved);
+$j = $t->journal('J-6');
+is("$j->{verdict} $j->{entry}", 'altered 4', "another order's entry is found");
+
+prepared('J-8');
+($o, $s, @ids) = stream('J-8');
+my %before = @{$redis->cmd('HGETALL', $o)};
+my ($anchor) = $t->read('access.log') =~ /order=J-8 .*event=viewed|event=viewed [^\n]*order=J-8 [^\n]*head=(\S+)/;
+$t->api('POST', 'orders/J-8/links');
+my ($head) = (grep { /order=J-8 / } split /\n/, $t->read('access.log'))[-1] =~ /head=(\S+)/;
+like($head, qr/^5:[\w-]{43}$/, '$mpk_journal_head is n:MAC');
+is($t->journal('J-8', "?anchor=$head")->{verdict}, 'intact', 'the anchor of an untouched order agrees');
+$redis->cmd('HSET', $o, %before);
+is($t->journal('J-8')->{verdict}, 'intact', 'a rollback of the whole order is consistent in itself');
+$j = $t->journal('J-8', "?anchor=$head");
+is("$j->{verdict} $j->{entry}", 'missing 5', 'and found by its anchor');
+$t->api('POST', 'orders/J-8/links');
+$j = $t->journal('J-8', "?anchor=$head");
+is("$j->{verdict} $j->{entry}", 'altered 5', 'also when it has gone on since');
+is($t->api('GET', 'orders/J-8/journal?anchor=nonsense')->{status}, 422, 'a bad anchor is refused');
+
+
+# values moved in Redis
+
+prepared('K-1'); prepared('K-2');
+my ($k1) = stream('K-1');
+my ($k2) = stream('K-2');
+$redis->cmd('HSET', $k1, 'i', $redis->cmd('HGET', $k2, 'i'));
+my $r1 = $t->confirm('/r/' . $t->sign($t->claims('K-1')));
+is($r1->{status}, 503, "another order's key does not open");
+unlike($r1->{body}, qr/XK7QX/, 'and is not shown');
+is($t->events('K-1'), 'filed link_minted opened viewed opened', 'and uses nothing up');
+like($t->read('error.log'), qr/\[crit\].*key of item 1 of order "K-1" does not open/, 'ops learn of it');
+
+$redis->cmd('HSET', $k2, 'h', 'garbage');
+is($t->api('GET', 'orders/K-2')->{status}, 500, 'a broken order is an error');
+like($t->read('error.log'), qr/\[crit\].*order "K-2" can't be read/, 'that ops learn of');
+
+
+# R9, over HTTP/2, and by many at once
+
+is($t->api('GET', 'orders/A-1')->{status}, 200, 'all is well after that');
+
+$t->finish;
