@@ -179,6 +179,7 @@ struct ngx_http_mpk_txn_s {
     mpk_decision_t                decision;
     mpk_data_key_t                data_key;        /* see ngx_http_mpk_txn_unwrap() */
     mpk_str_t                    *keys;            /* opened, one for each decision.items */
+    ngx_uint_t                    keys_count;
     mpk_str_t                     ids;             /* the journal's, history */
     ngx_msec_t                    store_time;
 

@@ -163,7 +163,7 @@ ngx_http_mpk_log_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_mpk_get_ctx(r);
 
-    if (ctx == NULL || ctx->txn == NULL || ctx->txn->keys == NULL
+    if (ctx == NULL || ctx->txn == NULL || ctx->txn->keys_count == 0
         || ctx->txn->waiting || ctx->txn->result != NGX_HTTP_MPK_TXN_OK
         || r != r->main)
     {

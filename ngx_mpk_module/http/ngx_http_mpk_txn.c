@@ -23,6 +23,7 @@ static void ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
     ngx_http_mpk_txn_result_t result);
 static void ngx_http_mpk_txn_detach(void *data);
 static void ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn);
 static mpk_str_t ngx_http_mpk_txn_name(ngx_http_mpk_txn_t *txn,
     const char *what, mpk_str_t name);
 static void ngx_http_mpk_txn_wrong_handler(ngx_mpk_redis_cmd_t *cmd);
@@ -319,6 +320,8 @@ ngx_http_mpk_txn_prepare(ngx_http_mpk_txn_t *txn)
     if (decision->event == MPK_EVENT_VIEWED
         || decision->event == MPK_EVENT_REPEATED)
     {
+        ngx_http_mpk_txn_close(txn);
+
         txn->keys = ngx_palloc(txn->pool,
                                decision->items_count * sizeof(mpk_str_t));
         if (txn->keys == NULL) {
@@ -331,6 +334,8 @@ ngx_http_mpk_txn_prepare(ngx_http_mpk_txn_t *txn)
             {
                 return NGX_ERROR;
             }
+
+            txn->keys_count++;
         }
     }
 
@@ -546,7 +551,7 @@ ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
 
         if (result == NGX_HTTP_MPK_TXN_OK
             && txn->decision.outcome == MPK_DONE
-            && txn->keys)
+            && txn->keys_count)
         {
             ngx_http_mpk_txn_cut_off(txn);
         }
@@ -588,23 +593,29 @@ ngx_http_mpk_txn_detach(void *data)
 static void
 ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn)
 {
-    ngx_uint_t   i;
-    mpk_str_t   *key;
-
     mpk_cleanse(&txn->data_key, sizeof(mpk_data_key_t));
 
     if (txn->filing_key) {
         mpk_cleanse(txn->filing_key, sizeof(mpk_data_key_t));
     }
 
-    if (txn->keys) {
-        for (i = 0; i < txn->decision.items_count; i++) {
-            key = &txn->keys[i];
-            mpk_cleanse((void *) key->data, key->len);
-        }
-    }
+    ngx_http_mpk_txn_close(txn);
 
     ngx_destroy_pool(txn->pool);
+}
+
+
+/* Forgets the product keys that were opened. */
+
+static void
+ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn)
+{
+    mpk_str_t  *key;
+
+    while (txn->keys_count) {
+        key = &txn->keys[--txn->keys_count];
+        mpk_cleanse((void *) key->data, key->len);
+    }
 }
 
 
