@@ -1,0 +1,254 @@
+#!/usr/bin/perl
+
+# A real Redis that is stopped, killed, paused, restarted empty; clients that go away
+# at each stage; reload and quit while commands are pending.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+use Mpk;
+use JSON::PP;
+use Mpk::Http2;
+use Socket qw(SOL_SOCKET SO_LINGER SO_RCVBUF);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $t = Mpk->new;
+my $redis = $t->redis;
+my $h2 = $t->port('h2');
+my $dir = $t->dir;
+
+# small buffers, so that a big answer does not go to the kernel at once
+
+$t->conf(redis => "unix:$dir/redis.sock timeout=1s", listen => 'sndbuf=16k',
+    server => "listen 127.0.0.1:$h2 http2; send_timeout 2s; output_buffers 1 16k; postpone_output 0;")->start;
+
+my $key = qr/XK7QX/;
+my $slow = $ENV{MPK_VALGRIND} ? 10 : 1;
+
+sub served { wait_for(sub { $t->api('GET', 'orders/nobody')->{status} == 404 }, 'service is back', 10) }
+sub quick { my $start = time; $_[0]->(); return time - $start }
+
+
+# Redis goes
+
+my $link = $t->link('A-1');
+my $nonce = $t->nonce($link);
+
+$redis->stop('KILL');
+my $r;
+cmp_ok(quick(sub { $r = $t->confirm($link, nonce => $nonce) }), '<', 2 * $slow, 'with Redis killed, a reveal is answered soon');
+is($r->{status}, 503, 'R2: with 503');
+ok($r->{headers}{'retry-after'}, 'R2: and Retry-After');
+unlike($r->{body}, $key, 'R2: without the key');
+is($t->api('PUT', 'orders/A-2', $t->order)->{status}, 503, 'filing: 503');
+is($t->get('/')->{body}, "shop\n", 'I6: the rest of the site is served');
+cmp_ok(quick(sub { $t->get('/') for 1 .. 50 }), '<', 2 * $slow, 'I6: as fast as ever');
+
+$redis->start;
+ok(served(), 'with Redis back, service is back without a reload');
+is($t->events('A-1'), 'filed link_minted opened', 'I3: what was committed is there');
+is($t->confirm($link, nonce => $nonce)->{status}, 200, 'and the same confirmation works');
+
+$redis->stop;
+is($t->get($link)->{status}, 503, 'with Redis stopped, a link is unavailable');
+like($t->get($link)->{body}, qr/Nothing has been used|nothing has been used|try again/i, 'and the page says what to do');
+$redis->start;
+ok(served(), 'and back again');
+
+
+# Redis hangs
+
+$link = $t->link('B-1');
+$nonce = $t->nonce($link);
+$redis->pause;
+my $took = quick(sub { $r = $t->confirm($link, nonce => $nonce) });
+is($r->{status}, 503, 'with Redis paused, a reveal ends in 503');
+cmp_ok($took, '>', 0.8, 'not before the timeout');
+cmp_ok($took, '<', 2.5 * $slow, 'and not long after it');
+cmp_ok(quick(sub { $t->get('/') for 1 .. 20 }), '<', 1 * $slow, 'I6: nobody else waits');
+$redis->resume;
+ok(served(), 'resumed, it is back');
+is($t->confirm($link, nonce => $nonce)->{status}, 200, 'and the same confirmation works');
+
+
+# Redis comes back empty
+
+$redis->stop;
+$redis->wipe;
+$redis->start;
+ok(served(), 'an empty Redis serves');
+is($t->get($link)->{status}, 404, 'it does not know the order');
+is($t->confirm($t->link('C-1'))->{status}, 200, 'a new order works, the script is sent again');
+
+
+# the client goes away
+
+sub gone {
+    my ($order, $events, $name) = @_;
+    ok(wait_for(sub { $t->events($order) eq $events }, "events $events: " . $t->events($order), 8), $name);
+}
+
+sub post_text {
+    my ($link, $nonce, %how) = @_;
+    return Mpk::Http::text('POST', $link, headers => { 'Content-Type' => 'application/x-www-form-urlencoded',
+        Accept => 'application/json' }, body => Mpk::Http::form(nonce => $nonce, email => 'ann@example.com'));
+}
+
+sub slam {
+    my ($socket) = @_;
+    setsockopt $socket, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0;
+    close $socket;
+}
+
+$link = $t->link('D-1');
+$nonce = $t->nonce($link);
+my $s = Mpk::Http::connection($t->port('edge'));
+print $s substr post_text($link, $nonce), 0, -10;
+$s->flush;
+sleep 0.05;
+slam($s);
+is($t->confirm($link, nonce => $nonce)->{json}{repeat}, JSON::PP::false, 'a client that goes in the middle of its body uses nothing up');
+
+$link = $t->link('D-2');
+$nonce = $t->nonce($link);
+$redis->pause;
+$s = Mpk::Http::connection($t->port('edge'));
+print $s post_text($link, $nonce);
+$s->flush;
+sleep 0.1;
+slam($s);
+sleep 0.1;
+$redis->resume;
+ok(served(), 'a client that goes during the read');
+gone('D-2', 'filed link_minted opened', 'uses nothing up: the read is not followed by a commit');
+
+# at any moment of a reveal
+
+my $cut = 0;
+
+for my $try (1 .. 40) {
+    $link = $t->link("D-3-$try");
+    $nonce = $t->nonce($link);
+    $s = Mpk::Http::connection($t->port('edge'));
+    print $s post_text($link, $nonce);
+    $s->flush;
+    sleep 0.00003 * $try;
+    slam($s);
+
+    my $events = '';
+    wait_for(sub { my $now = $t->events("D-3-$try"); my $same = $now eq $events; $events = $now; $same }, 'steady', 5);
+    like($events, qr/^filed link_minted opened( viewed cut_off| viewed)?$/, 'a client that goes at any moment leaves a whole story')
+        or last;
+    $cut++ if $events =~ /cut_off/;
+}
+
+note("$cut of 40 were cut off");
+
+
+# an answer that does not fit into the socket's buffer
+
+my @items = map { { sku => "S-$_", product => "P $_", key => "XK7QX$_-" . 'x' x 500 } } 1 .. 500;
+$t->file('E-1', items => \@items);
+$link = $t->mint('E-1');
+$nonce = $t->nonce($link);
+$s = IO::Socket::INET->new(Proto => 'tcp');
+setsockopt $s, SOL_SOCKET, SO_RCVBUF, pack 'i', 2048;
+$s->connect(Socket::pack_sockaddr_in($t->port('edge'), Socket::inet_aton('127.0.0.1'))) or die "connect: $!";
+print $s post_text($link, $nonce);
+$s->flush;
+ok(wait_for(sub { $t->events('E-1') =~ /viewed/ }, 'the view'), 'a big answer begins');
+sysread $s, my $begin, 1000;
+slam($s);
+gone('E-1', 'filed link_minted opened viewed cut_off', 'an answer that was cut off is journaled as such');
+is($t->journal('E-1')->{verdict}, 'intact', 'and the journal is intact');
+
+my $c = Mpk::Http2->new($h2, 1000);
+$t->file('E-2', items => \@items);
+$link = $t->mint('E-2');
+$nonce = $t->nonce($link);
+my $stream = $c->request('POST', $link, { 'content-type' => 'application/x-www-form-urlencoded', accept => 'application/json' },
+    Mpk::Http::form(nonce => $nonce, email => 'ann@example.com'));
+my $data = '';
+while (my ($type, undef, undef, $payload) = $c->next(10)) {
+    $data .= $payload if $type == Mpk::Http2::DATA;
+    last if length $data >= 1000;
+}
+is(length $data, 1000, 'HTTP/2: the window is all that comes');
+$c->reset($stream);
+gone('E-2', 'filed link_minted opened viewed cut_off', 'HTTP/2: an answer that was reset is journaled as cut off');
+
+$link = $t->link('E-3');
+$nonce = $t->nonce($link);
+$redis->pause;
+$stream = $c->request('POST', $link, { 'content-type' => 'application/x-www-form-urlencoded' },
+    Mpk::Http::form(nonce => $nonce, email => 'ann@example.com'));
+sleep 0.1;
+$c->reset($stream);
+sleep 0.1;
+$redis->resume;
+ok(served(), 'HTTP/2: a stream that is reset during the read');
+gone('E-3', 'filed link_minted opened', 'uses nothing up');
+
+$link = $t->link('E-4');
+$nonce = $t->nonce($link);
+$stream = $c->request('POST', $link, { 'content-type' => 'application/x-www-form-urlencoded' },
+    Mpk::Http::form(nonce => $nonce, email => 'ann@example.com'));
+$c->frame(Mpk::Http2::WINDOW_UPDATE, 0, $stream, pack 'N', 100000);
+$data = '';
+while (my ($type, $flags, $id, $payload) = $c->next(10)) {
+    next unless $id == $stream;
+    $data .= $payload if $type == Mpk::Http2::DATA;
+    last if $type == Mpk::Http2::DATA && $flags & 1;
+}
+like($data, $key, 'HTTP/2: a whole answer shows the key');
+sleep 0.1;
+is($t->events('E-4'), 'filed link_minted opened viewed', 'HTTP/2: and is not cut off');
+
+my $h = Mpk::Http::h2($h2, 'GET', $t->link('E-5'));
+is($h->{status}, 200, 'HTTP/2: the confirm page');
+
+
+# reload and quit while commands are pending
+
+$link = $t->link('F-1');
+$nonce = $t->nonce($link);
+$redis->pause;
+$s = Mpk::Http::connection($t->port('edge'));
+print $s post_text($link, $nonce);
+$s->flush;
+sleep 0.05;
+my ($old) = $t->workers;
+kill 'HUP', $t->{nginx};
+ok(wait_for(sub { my @w = $t->workers; @w > 1 || $w[0] != $old }, 'a new worker'), 'a reload begins');
+$redis->resume;
+$r = Mpk::Http::response($s);
+is($r->{status}, 200, 'a reveal under way during a reload is answered');
+like($r->{body}, $key, 'with the key');
+ok(wait_for(sub { !kill 0, $old }, 'the old worker goes', 10), 'and the old worker goes');
+is($t->events('F-1'), 'filed link_minted opened viewed', 'and the new one serves');
+
+$redis->pause;
+ok($t->reload(10), 'a reload while Redis hangs leaves no worker behind');
+$redis->resume;
+ok(served(), 'and the new worker serves');
+ok($t->reload(10), 'an idle reload') for 1 .. 3;
+my @connected = grep { /name=ngx_mpk/ } split /\n/, $redis->cmd('CLIENT', 'LIST');
+is(scalar @connected, 1, 'reloads leave no connection behind');
+
+$link = $t->link('F-2');
+$nonce = $t->nonce($link);
+$redis->pause;
+$s = Mpk::Http::connection($t->port('edge'));
+print $s post_text($link, $nonce);
+$s->flush;
+sleep 0.05;
+kill 'QUIT', $t->{nginx};
+sleep 0.1;
+$redis->resume;
+$r = Mpk::Http::response($s);
+is($r->{status}, 200, 'a reveal under way when nginx is told to quit is answered');
+ok($t->quit, 'and nginx quits');
+
+$t->finish;
