@@ -4,6 +4,7 @@
 
 #include <yajl/yajl_parse.h>
 
+#include "mpk_escape.h"
 #include "mpk_json.h"
 
 #define MPK_JSON_DEPTH_MAX  16
@@ -96,6 +97,12 @@ mpk_json_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
                         "the JSON begins with a byte order mark");
     }
 
+    /* yajl's own check lets overlong forms and surrogates pass */
+
+    if (!mpk_utf8_valid(data, len)) {
+        return mpk_fail(error, MPK_MALFORMED, 0, "the JSON is not in UTF-8");
+    }
+
     reader.status = mpk_json_escapes(reader.in, &reader.text);
 
     if (reader.status != MPK_OK) {
@@ -109,6 +116,8 @@ mpk_json_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
     }
 
     yajl = yajl_alloc(&mpk_json_callbacks, &memory, &reader);
+    (void) yajl_config(yajl, yajl_dont_validate_strings, 1);
+
 
     rc = yajl_parse(yajl, data, len);
     at = rc == yajl_status_ok ? len : yajl_get_bytes_consumed(yajl);

@@ -1,0 +1,159 @@
+/* JSON (RFC 8259): what is read, what is refused, what is written. */
+
+#include "mpk_json.h"
+#include "test.h"
+
+
+static const mpk_json_limits_t  limits = { 1024, 4, 20 };
+
+static mpk_error_t  error;
+
+
+static mpk_status_t
+get(const char *text, mpk_value_t **value)
+{
+    memset(&error, 0, sizeof(mpk_error_t));
+
+    return mpk_json_read(&test_mem, (const uint8_t *) text, strlen(text),
+                         &limits, value, &error);
+}
+
+
+static int
+round_trip(const char *text, const char *expected)
+{
+    mpk_buf_t     out;
+    mpk_value_t  *value;
+
+    if (get(text, &value) != MPK_OK) {
+        return 0;
+    }
+
+    mpk_buf_init(&out, &test_mem, 0);
+    mpk_json_write(&out, value);
+
+    return mpk_str_eq(mpk_buf_done(&out),
+                      (mpk_str_t) { strlen(expected),
+                                    (const uint8_t *) expected });
+}
+
+
+/* Memory that runs out after some allocations. */
+
+static size_t  left;
+
+static void *
+scarce(void *ctx, size_t size)
+{
+    return left-- ? test_alloc(ctx, size) : NULL;
+}
+
+
+int
+main(void)
+{
+    size_t        i;
+    mpk_value_t  *value, *v;
+    mpk_buf_t     out;
+    mpk_status_t  status;
+
+    static const mpk_mem_t  little = { scarce, NULL };
+
+    static const struct {
+        const char    *text;
+        mpk_status_t   status;
+        const char    *name;
+    } refused[] = {
+        { "", MPK_MALFORMED, "nothing is refused" },
+        { " ", MPK_MALFORMED, "white space alone is refused" },
+        { "{", MPK_MALFORMED, "an open object is refused" },
+        { "[1,]", MPK_MALFORMED, "a trailing comma is refused" },
+        { "{\"a\":1,}", MPK_MALFORMED, "a trailing comma of an object is refused" },
+        { "{a:1}", MPK_MALFORMED, "a name without quotes is refused" },
+        { "'a'", MPK_MALFORMED, "single quotes are refused" },
+        { "1 2", MPK_MALFORMED, "a second value is refused" },
+        { "{} x", MPK_MALFORMED, "bytes after the value are refused" },
+        { "/* c */ 1", MPK_MALFORMED, "a comment is refused" },
+        { "01", MPK_MALFORMED, "a leading zero is refused" },
+        { "+1", MPK_MALFORMED, "a plus sign is refused" },
+        { "1.0", MPK_MALFORMED, "a fraction is refused" },
+        { "1e3", MPK_MALFORMED, "an exponent is refused" },
+        { "9223372036854775808", MPK_MALFORMED, "a number over 63 bits is refused" },
+        { "-9223372036854775809", MPK_MALFORMED, "a number under 63 bits is refused" },
+        { "NaN", MPK_MALFORMED, "NaN is refused" },
+        { "\"\x01\"", MPK_MALFORMED, "a control character is refused" },
+        { "\"\\x\"", MPK_MALFORMED, "an unknown escape is refused" },
+        { "\"\\u12\"", MPK_MALFORMED, "a short escape is refused" },
+        { "\"\\u0000\"", MPK_MALFORMED, "a NUL is refused" },
+        { "\"\\ud800\"", MPK_MALFORMED, "a high surrogate alone is refused" },
+        { "\"\\udc00\"", MPK_MALFORMED, "a low surrogate alone is refused" },
+        { "\"\\ud800\\u0041\"", MPK_MALFORMED, "a half pair is refused" },
+        { "\"\\ud800\\\\dc00\"", MPK_MALFORMED, "a half pair before a backslash is refused" },
+        { "\"\xff\"", MPK_MALFORMED, "invalid UTF-8 is refused" },
+        { "\"\xc0\x80\"", MPK_MALFORMED, "overlong UTF-8 is refused" },
+        { "\"\xed\xa0\x80\"", MPK_MALFORMED, "a surrogate in UTF-8 is refused" },
+        { "\xef\xbb\xbf{}", MPK_MALFORMED, "a byte order mark is refused" },
+        { "{\"a\":1,\"a\":2}", MPK_DUPLICATE, "a member that stands twice is refused" },
+        { "{\"a\":1,\"\\u0061\":2}", MPK_DUPLICATE, "also when one is escaped" },
+        { "[[[[[1]]]]]", MPK_LIMIT, "nesting over the limit is refused" },
+        { "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", MPK_LIMIT, "values over the limit are refused" },
+    };
+
+    for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        ok(get(refused[i].text, &value) == refused[i].status && error.text[0],
+           refused[i].name);
+    }
+
+    ok(get("{\n\"a\": 1,\n\"b\": x\n}", &value) == MPK_MALFORMED
+       && error.line == 3, "an error tells its line");
+    ok(get("{\n\"a\": 1,\n\"a\": 2\n}", &value) == MPK_DUPLICATE
+       && error.line == 3, "a repeated member tells its line");
+
+    ok(round_trip("{\"a\":[1,-2,true,false,null,\"x\"],\"b\":{}}",
+                  "{\"a\":[1,-2,true,false,null,\"x\"],\"b\":{}}"),
+       "values are read and written in order");
+    ok(round_trip("[9223372036854775807,-9223372036854775808,-0]",
+                  "[9223372036854775807,-9223372036854775808,0]"),
+       "64-bit integers are kept");
+    ok(round_trip("\"\\\"\\\\\\/\\b\\n\\u00e9\\ud83d\\ude00\"",
+                  "\"\\\"\\\\/\\u0008\\u000a\xc3\xa9\xf0\x9f\x98\x80\""),
+       "escapes are read");
+    ok(round_trip("\"</script>&\xe2\x80\xa8\xe2\x80\xa9\"",
+                  "\"\\u003c/script\\u003e\\u0026\\u2028\\u2029\""),
+       "what is written is safe inside <script>");
+    ok(round_trip("  [ ]  ", "[]"), "white space around is fine");
+
+    (void) get("{\"a\":{\"b\":\"c\"},\"n\":7}", &value);
+    ok(mpk_str_eq(mpk_value_get_string(mpk_value_get(value, mpk_string("a")),
+                                       mpk_string("b")), mpk_string("c")),
+       "a member is found by its name");
+    ok(mpk_value_get_string(value, mpk_string("n")).data == NULL,
+       "a number is no string");
+    ok(mpk_value_get(mpk_value_get(value, mpk_string("n")), mpk_string("x"))
+       == NULL, "a number has no members");
+
+    value = mpk_value_object(&test_mem, NULL, mpk_string(""));
+    v = mpk_value_string(&test_mem, value, mpk_string("hidden"),
+                         mpk_string("x"));
+    v->page_only = true;
+    (void) mpk_value_int(&test_mem, value, mpk_string("n"), 1);
+    mpk_buf_init(&out, &test_mem, 0);
+    mpk_json_write(&out, value);
+    ok(mpk_str_eq(mpk_buf_done(&out), mpk_string("{\"n\":1}")),
+       "what is for pages only is not written");
+
+    for (i = 0; i < 1000; i++) {
+        left = i;
+
+        status = mpk_json_read(&little,
+                               (const uint8_t *) "{\"a\":[\"\\n\",{\"b\":1}]}", 20,
+                               &limits, &value, &error);
+        if (status != MPK_NOMEM) {
+            break;
+        }
+    }
+
+    ok(i > 3 && status == MPK_OK, "memory that runs out anywhere is an error");
+
+    return done_testing();
+}
