@@ -121,7 +121,7 @@ mpk_buf_init(mpk_buf_t *buf, const mpk_mem_t *mem, size_t size)
 
 
 uint8_t *
-mpk_buf_room(mpk_buf_t *buf, size_t len)
+mpk_buf_grow(mpk_buf_t *buf, size_t len)
 {
     size_t    size;
     uint8_t  *p;
@@ -142,6 +142,10 @@ mpk_buf_room(mpk_buf_t *buf, size_t len)
             size *= 2;
         }
 
+        if (size > buf->max) {
+            size = buf->max;
+        }
+
         p = mpk_alloc(buf->mem, size);
         if (p == NULL) {
             buf->failed = true;
@@ -160,36 +164,6 @@ mpk_buf_room(mpk_buf_t *buf, size_t len)
     buf->len += len;
 
     return p;
-}
-
-
-void
-mpk_buf_put(mpk_buf_t *buf, const void *data, size_t len)
-{
-    uint8_t  *p;
-
-    if (len == 0) {
-        return;
-    }
-
-    p = mpk_buf_room(buf, len);
-    if (p) {
-        memcpy(p, data, len);
-    }
-}
-
-
-void
-mpk_buf_str(mpk_buf_t *buf, mpk_str_t str)
-{
-    mpk_buf_put(buf, str.data, str.len);
-}
-
-
-void
-mpk_buf_byte(mpk_buf_t *buf, uint8_t byte)
-{
-    mpk_buf_put(buf, &byte, 1);
 }
 
 

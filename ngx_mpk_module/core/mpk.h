@@ -87,11 +87,52 @@ typedef struct {
 } mpk_buf_t;
 
 void mpk_buf_init(mpk_buf_t *buf, const mpk_mem_t *mem, size_t size);
-void mpk_buf_put(mpk_buf_t *buf, const void *data, size_t len);
-void mpk_buf_str(mpk_buf_t *buf, mpk_str_t str);
-void mpk_buf_byte(mpk_buf_t *buf, uint8_t byte);
 void mpk_buf_int(mpk_buf_t *buf, int64_t n);             /* decimal */
-uint8_t *mpk_buf_room(mpk_buf_t *buf, size_t len);       /* reserve and count len; NULL if failed or 0 */
+
+/* Reserves and counts len bytes behind the buffer's size; NULL: failed, or len is 0. */
+uint8_t *mpk_buf_grow(mpk_buf_t *buf, size_t len);
+
+/* Reserves and counts len bytes; NULL: failed, or len is 0. */
+static inline uint8_t *
+mpk_buf_room(mpk_buf_t *buf, size_t len)
+{
+    uint8_t  *p;
+
+    if (len == 0 || len > buf->size - buf->len || buf->failed) {
+        return mpk_buf_grow(buf, len);
+    }
+
+    p = buf->data + buf->len;
+    buf->len += len;
+
+    return p;
+}
+
+
+static inline void
+mpk_buf_put(mpk_buf_t *buf, const void *data, size_t len)
+{
+    uint8_t  *p;
+
+    p = mpk_buf_room(buf, len);
+    if (p) {
+        memcpy(p, data, len);
+    }
+}
+
+
+static inline void
+mpk_buf_str(mpk_buf_t *buf, mpk_str_t str)
+{
+    mpk_buf_put(buf, str.data, str.len);
+}
+
+
+static inline void
+mpk_buf_byte(mpk_buf_t *buf, uint8_t byte)
+{
+    mpk_buf_put(buf, &byte, 1);
+}
 
 #define mpk_buf_lit(buf, literal)                                            \
     mpk_buf_put(buf, literal, sizeof(literal) - 1)

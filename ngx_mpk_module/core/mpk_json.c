@@ -542,6 +542,16 @@ mpk_json_write(mpk_buf_t *buf, const mpk_value_t *value)
 }
 
 
+/* Bytes that a string can't hold as they are; 0xe2 may begin U+2028. */
+
+static const uint8_t  mpk_json_special[256] = {
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    ['"'] = 1, ['\\'] = 1, ['<'] = 1, ['>'] = 1, ['&'] = 1,
+    [0x7f] = 1, [0xe2] = 1
+};
+
+
 void
 mpk_json_write_string(mpk_buf_t *buf, mpk_str_t string)
 {
@@ -557,6 +567,10 @@ mpk_json_write_string(mpk_buf_t *buf, mpk_str_t string)
     start = 0;
 
     for (i = 0; i < string.len; i++) {
+
+        if (!mpk_json_special[p[i]]) {
+            continue;
+        }
 
         memcpy(escape, "\\u0000", 6);
         skip = 1;
