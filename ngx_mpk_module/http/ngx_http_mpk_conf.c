@@ -134,8 +134,7 @@ ngx_http_mpk_conf_read(ngx_conf_t *cf, ngx_str_t *name, size_t max,
     if (secret && (ngx_file_access(&fi) & 0007)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" holds secrets and can be read or written "
-                           "by others (mode %04uo): run \"chmod o-rwx %V\"",
-                           name, ngx_file_access(&fi), name);
+                           "by others: run \"chmod o-rwx %V\"", name, name);
         goto failed;
     }
 
@@ -379,7 +378,7 @@ ngx_http_mpk_conf_pages(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_str_t  *value;
 
-    if (mlcf->pages) {
+    if (mlcf->pages != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
     }
 

@@ -224,10 +224,10 @@ ngx_http_mpk_create_loc_conf(ngx_conf_t *cf)
      *     conf->file = { 0, NULL };
      *     conf->line = 0;
      *     conf->policy_version = { 0, NULL };
-     *     conf->pages = NULL;
-     *     conf->api_tokens = NULL;
+         *     conf->api_tokens = NULL;
      */
 
+    conf->pages = NGX_CONF_UNSET_PTR;
     conf->challenge = NGX_CONF_UNSET_UINT;
     conf->reveal_ttl = NGX_CONF_UNSET;
     conf->reveal_grace = NGX_CONF_UNSET;

@@ -267,8 +267,9 @@ ngx_http_mpk_pages_messages(ngx_http_mpk_pages_loader_t *loader)
             != MPK_OK)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
-                               "en.json, line %uz: %s", error.line,
-                               error.text);
+                               "%s%sen.json, line %uz: %s",
+                               builtin ? "" : (char *) loader->directory->data,
+                               builtin ? "" : "/", error.line, error.text);
             return NGX_ERROR;
         }
 

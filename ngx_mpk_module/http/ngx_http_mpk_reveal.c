@@ -458,6 +458,7 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         }
 
         answer.status = NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
+        ctx->outcome = mpk_string("invalid");
 
         return ngx_http_mpk_send_problem(r, ctx, &answer,
                    mpk_string("media_type"),
@@ -467,6 +468,7 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     if (status != MPK_OK) {
         answer.status = NGX_HTTP_BAD_REQUEST;
+        ctx->outcome = mpk_string("invalid");
 
         return ngx_http_mpk_send_problem(r, ctx, &answer,
                    mpk_string("body"),

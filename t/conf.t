@@ -1,0 +1,216 @@
+#!/usr/bin/perl
+
+# nginx -t: what is wrong dies there, with file, line and what to do; inheritance.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+use JSON::PP;
+use Mpk;
+use Test::More;
+
+my $t = Mpk->new;
+my $dir = $t->dir;
+$t->port($_) for qw(edge shop);
+my $good = $t->read('keyring.json');
+
+sub refused {
+    my ($name, $text, %part) = @_;
+    $t->conf(%part) unless $part{raw};
+    my ($ok, $out) = $t->check;
+    ok(!$ok, "$name is refused");
+    like($out, $text, "$name: the text says what to do");
+    like($out, qr{nginx\.conf:\d+}, "$name: with file and line");
+    unlike($out, qr/$_/, "$name: no secret in it") for map { substr $_->{k} // $_->{d}, 0, 20 } @{$t->{keys}};
+}
+
+sub accepted {
+    my ($name, %part) = @_;
+    $t->conf(%part);
+    my ($ok, $out) = $t->check;
+    ok($ok, "$name is accepted") or diag($out);
+}
+
+sub without {
+    my ($line, $name, $text) = @_;
+    $t->conf;
+    (my $conf = $t->read('nginx.conf')) =~ s/^\s*$line.*\n//m or die;
+    $t->write('nginx.conf', $conf);
+    refused($name, $text, raw => 1);
+}
+
+accepted('the fixture');
+
+without('mpk_keyring', 'no mpk_keyring', qr/"mpk_reveal" needs "mpk_keyring".*mpk-keyring new FILE/);
+without('mpk_redis', 'no mpk_redis', qr/"mpk_reveal" needs "mpk_redis"/);
+without('mpk_public_url', 'no mpk_public_url', qr/"mpk_reveal" needs "mpk_public_url"/);
+without('mpk_api_tokens', 'mpk_api without mpk_api_tokens', qr/"mpk_api" needs "mpk_api_tokens".*off/);
+
+
+# the keyring
+
+sub keyring {
+    my ($name, $text, $content, $mode) = @_;
+    $content = JSON::PP->new->canonical->encode($content) if ref $content;
+    $t->write('keyring.json', $content, $mode // 0600);
+    refused($name, $text);
+    $t->write('keyring.json', $good, 0600);
+}
+
+sub keys_with { my ($change) = @_; my $k = decode_json($good); $change->($k->{keys}); return $k }
+
+keyring('a keyring that others can read', qr/chmod o-rwx/, $good, 0644);
+keyring('a keyring that is no JSON', qr/line 2/, "{\n!");
+keyring('an empty keyring', qr/keyring/, '');
+keyring('a short key', qr/32/, keys_with(sub { $_[0][0]{k} = substr $_[0][0]{k}, 0, 40 }));
+keyring('a kid that stands twice', qr/kid/, keys_with(sub { $_[0][1]{kid} = $_[0][0]{kid} }));
+keyring('a secret that stands twice', qr/secret|same/, keys_with(sub {
+    my @oct = grep { $_->{kty} eq 'oct' } @{$_[0]}; $oct[1]{k} = $oct[0]{k} }));
+keyring('an unknown member', qr/colour/, keys_with(sub { $_[0][0]{colour} = 'red' }));
+keyring('an unknown use', qr/use/, keys_with(sub { $_[0][0]{use} = 'sig' }));
+keyring('a second lookup key', qr/lookup/, keys_with(sub {
+    my ($l) = grep { $_->{use} eq 'lookup' } @{$_[0]}; push @{$_[0]}, { %$l, kid => 'l2', k => 'B' . substr $l->{k}, 1 } }));
+
+for my $use (qw(token wrap lookup journal evidence)) {
+    keyring("a keyring without $use", qr/"$use"/, keys_with(sub { @{$_[0]} = grep { $_->{use} ne $use } @{$_[0]} }));
+}
+
+
+# Redis
+
+my $secret = $t->write('password', "hunter2\n", 0600);
+my $open = $t->write('password.open', "hunter2\n", 0644);
+my $empty = $t->write('password.empty', "\n", 0600);
+
+for (
+    [ 'another scheme', 'http://localhost', qr/redis:\/\// ],
+    [ 'a url without a host', 'redis://', qr/host/ ],
+    [ 'a bad port', 'redis://localhost:99999', qr/port/ ],
+    [ 'a bad db', 'redis://localhost/x', qr/db|database/ ],
+    [ 'a password in the url', 'redis://:hunter2@localhost', qr/password_file/ ],
+    [ 'a name that does not resolve', 'redis://no-such-host.invalid', qr/no-such-host/ ],
+    [ 'rediss:// without tls_ca', 'rediss://localhost', qr/tls_ca/ ],
+    [ 'a tls_ca that is not there', "rediss://localhost tls_ca=$dir/none.pem", qr/none\.pem/ ],
+    [ 'tls_ca with redis://', "redis://localhost tls_ca=$dir/x.pem", qr/rediss/ ],
+    [ 'an unknown option', 'redis://localhost colour=red', qr/colour/ ],
+    [ 'a bad timeout', 'redis://localhost timeout=soon', qr/timeout/ ],
+    [ 'zero connections', 'redis://localhost connections=0', qr/connections/ ],
+    [ 'an unknown durability', 'redis://localhost durability=perhaps', qr/durability/ ],
+    [ 'a password file that is not there', "redis://localhost password_file=$dir/none", qr/none/ ],
+    [ 'a password file that others can read', "redis://localhost password_file=$open", qr/chmod o-rwx/ ],
+    [ 'an empty password file', "redis://localhost password_file=$empty", qr/empty/ ],
+) {
+    refused($_->[0], $_->[2], redis => $_->[1]);
+}
+
+accepted('a Redis by name with a db, timeouts and a password',
+    redis => "redis://localhost:6399/3 user=mpk password_file=$secret timeout=500ms connect_timeout=100ms connections=2");
+unlike(`@{[Mpk::nginx()]} -T -c $dir/nginx.conf -e $dir/error.log 2>&1`, qr/hunter2/, 'nginx -T does not print the password');
+like(`@{[Mpk::nginx()]} -T -c $dir/nginx.conf -e $dir/error.log 2>&1`, qr/mpk_redis redis:/, 'though it prints the rest');
+
+
+# the public URL, the path, the location
+
+for (
+    [ 'http:// for a host that is no loopback', 'http://shop.example', qr/https/ ],
+    [ 'http:// for a host that looks like one', 'http://localhost.shop.example', qr/https/ ],
+    [ 'a URL with a path', 'https://shop.example/shop', qr/path/ ],
+    [ 'a URL without a scheme', 'shop.example', qr/https/ ],
+    [ 'a URL without a host', 'https://', qr/https/ ],
+) {
+    refused($_->[0], $_->[2], server => "mpk_public_url $_->[1];");
+}
+
+accepted("$_ as the public URL", server => "mpk_public_url $_;")
+    for 'https://shop.example', 'https://shop.example:8443', 'http://localhost:8080', 'http://[::1]';
+
+refused("a reveal path $_", qr/begin and end/, server => "mpk_reveal_path $_;") for 'r', '/r', 'r/', '/';
+refused('two endpoints in one location', qr/can't share a location/, reveal => 'mpk_api on;');
+refused('mpk_reveal in a regex location', qr/plain prefix/, location => 'location ~ ^/x/ { mpk_reveal on; }');
+refused('mpk_reveal twice', qr/duplicate/, reveal => 'mpk_reveal on;');
+refused('mpk_keyring twice', qr/duplicate/, http => "mpk_keyring $dir/keyring.json;");
+refused('mpk_reveal neither on nor off', qr/"on" or "off"/, location => 'location /x/ { mpk_reveal maybe; }');
+refused('an unknown challenge', qr/invalid value/, reveal => 'mpk_reveal_challenge shout;');
+
+
+# API tokens
+
+sub tokens {
+    my ($name, $text, $content, $mode) = @_;
+    my $file = $t->write('tokens', $content, $mode // 0600);
+    refused($name, $text, location => "location /x/ { mpk_api on; mpk_api_tokens $file; }");
+}
+
+my $hash = 'a' x 64;
+tokens('a token file that others can read', qr/chmod/, "a:$hash\n", 0644);
+tokens('a token file without tokens', qr/has no token/, "# none\n");
+tokens('a line without a hash', qr/tokens:2/, "a:$hash\nb\n");
+tokens('a short hash', qr/tokens:1/, "a:abc\n");
+tokens('a hash that is not hex', qr/tokens:1/, 'a:' . 'z' x 64 . "\n");
+tokens('an unknown role', qr/tokens:1/, "a:$hash:god\n");
+tokens('a name that stands twice', qr/stands twice/, "a:$hash\na:$hash\n");
+
+
+# pages
+
+mkdir "$dir/pages";
+
+sub pages {
+    my ($name, $text, $file, $content) = @_;
+    $t->write("pages/$file", $content);
+    refused($name, $text, http => "mpk_pages $dir/pages;");
+    unlink "$dir/pages/$file";
+}
+
+refused('a directory that is not there', qr/no directory/, http => "mpk_pages $dir/none;");
+pages('a broken template', qr/line 2: confirm\.mustache: this section is never closed/, 'confirm.mustache', "x\n{{#a}}\n");
+pages('a message that is not there', qr/line 1: .*no\.such/, 'keys.mustache', '{{>no.such}}');
+pages('a partial that is not there', qr/_none/, 'keys.mustache', '{{>_none}}');
+pages('broken messages', qr/en\.json, line 2/, 'en.json', "{\n!}");
+pages('a message that is no string', qr/must be a string/, 'en.json', '{"confirm.title":7}');
+
+$t->write('pages/en.json', '{"confirm.title":"Your <key> waits","shop.name":"Microprokey"}');
+$t->write('pages/style.css', 'body{color:red}');
+
+my $redis = $t->redis;
+$t->conf(http => 'mpk_policy_version at-http;',
+    challenge => 'click', server => "mpk_pages $dir/pages; mpk_policy_version at-server;",
+    reveal => 'mpk_policy_version at-location;')->start;
+
+my $link = $t->link('P-1');
+my $r = $t->get($link);
+like($r->{body}, qr{<h1>Your &lt;key&gt; waits</h1>}, 'a message of the directory goes over the built-in one');
+like($r->{body}, qr/Microprokey/, 'so does the name of the shop');
+like($r->{body}, qr{<style>body\{color:red\}</style>}, 'and the style');
+use Digest::SHA qw(sha256_base64);
+like($r->{headers}{'content-security-policy'}, qr/\Q@{[sha256_base64('body{color:red}')]}\E/, 'whose hash the policy has');
+like($r->{body}, qr/Show my key/, 'the other messages are built in');
+unlike($r->{body}, qr/type="email"/, 'mpk_reveal_challenge of the server holds in the location');
+
+is($t->confirm($link, email => '')->{status}, 200, 'the click is enough');
+my $j = $t->journal('P-1');
+is($j->{entries}[-1]{policy}, 'at-location', "the location's own value wins");
+is($j->{entries}[-1]{challenge}, 'click', 'the challenge is in the journal');
+is($j->{entries}[0]{policy}, 'at-server', "the server's value holds elsewhere");
+
+
+# consent
+
+$t->quit;
+$t->conf(server => 'mpk_consent on; mpk_reveal_grace 10s;')->start;
+$link = $t->link('C-1');
+like($t->get($link)->{body}, qr/name="consent_supply"(?!.*checked)/s, 'mpk_consent asks, unticked');
+my $nonce = $t->nonce($link);
+is($t->confirm($link, nonce => $nonce)->{status}, 422, 'without consent no key');
+is($t->confirm($link, nonce => $nonce, consent_supply => 'yes')->{status}, 422, 'nor with half of it');
+is($t->confirm($link, nonce => $nonce, consent_supply => 'yes', consent_waiver => 'yes')->{status}, 200, 'with both there is');
+my $consent = $t->journal('C-1')->{entries}[-1]{consent};
+like($consent->{text}, qr/^[\w+\/=]{44}$/, 'the hash of the text is in the journal');
+is($consent->{language}, 'en', 'and its language');
+my $second = $t->mint('C-1');
+unlike($t->get($second)->{body}, qr/consent_supply/, 'after the first view it is not asked again');
+
+$t->finish(alerts => qr/\[emerg\]/);
+
+

@@ -1,0 +1,106 @@
+#!/usr/bin/perl
+
+# I4: no key, token, nonce, email or password in a log, nor in clear in Redis; answers
+# that hold a secret are never compressed.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+use Mpk;
+use Test::More;
+
+my $t = Mpk->new;
+my $redis = $t->redis;
+my $h2 = $t->port('h2');
+
+$t->conf(http => 'limit_req_zone $binary_remote_addr zone=slow:1m rate=1r/m; gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any;',
+    server => "listen 127.0.0.1:$h2 http2;",
+    location => 'location /r/limited { limit_req zone=slow; mpk_reveal on; } location /far/ { limit_req zone=slow; proxy_pass http://127.0.0.1:' . $t->port('shop') . '; }')->start;
+
+my @secrets = ('XK7QX', 'ann@example.com', 'Ann Secret', 'acc-4711', '203.0.113.77', 'dev-4711', $t->{token},
+    map { $_->{k} // $_->{d} } @{$t->{keys}});
+
+my $link = $t->link('A-1', account => 'acc-4711', customer_name => 'Ann Secret', purchase_ip => '203.0.113.77', device_id => 'dev-4711');
+my ($token) = $link =~ m{^/r/(.+)};
+my $nonce = $t->nonce($link);
+
+push @secrets, $token, $nonce, substr($token, -20), 'eve@example.com';
+
+$t->confirm($link, nonce => $nonce, email => 'eve@example.com');
+my $shown = $t->confirm($link, nonce => $nonce, headers => { Referer => "https://shop.example$link" });
+is($shown->{status}, 200, 'the key is shown');
+$t->get("$link?utm=1");
+$t->get("$link/below");
+$t->get('/elsewhere', headers => { Referer => "https://shop.example$link?x=1#y" });
+Mpk::Http::h2($h2, 'GET', $link, headers => { referer => "https://shop.example$link" });
+Mpk::Http::h2($h2, 'POST', $link, body => 'nonce=x', headers => { 'content-type' => 'application/x-www-form-urlencoded' });
+$t->request('POST', $link, headers => { 'Content-Type' => 'text/plain' }, body => 'x');
+$t->request('POST', $link, headers => { 'Content-Type' => 'application/x-www-form-urlencoded' }, body => 'a=%');
+$t->request('DELETE', $link);
+$t->request('PUT', '/mpk/v1/orders/A-1', headers => { Authorization => "Bearer $t->{token}x" }, body => '{}');
+
+# limit_req complains about a link, in its address and in the Referer
+
+$t->get("/r/limited$token") for 1 .. 3;
+$t->get('/far/', headers => { Referer => "https://shop.example$link" }) for 1 .. 3;
+my $errors = $t->read('error.log');
+like($errors, qr{limiting requests.*"GET /r/\[hidden\] HTTP/1.1"}, 'limit_req complains about a link, its token hidden');
+like($errors, qr{limiting requests.*referrer: "https://shop.example/r/\[hidden\]"}, 'and hidden in the referrer');
+
+wait_for(sub { $t->read('access.log') =~ /elsewhere/ }, 'the log');
+my $access = $t->read('access.log');
+like($access, qr{"POST /r/\[hidden\] HTTP/1.1" 200 .*event=viewed outcome=done order=A-1 items=1 channel=email token=[\w-]{22} store=\d\.\d{3} head=4:[\w-]{43} uri=/r/\[hidden\] referer="https://shop.example/r/\[hidden\]"},
+    'the access log tells the whole view, and no token');
+like($access, qr{"GET /r/\[hidden\] HTTP/2.0" 410}, 'also over HTTP/2');
+like($access, qr{uri=/r/\[hidden\]\?utm=1}, '$mpk_uri keeps the arguments');
+like($access, qr{"GET /r/\[hidden\] HTTP|/r/\[hidden\]}, 'what is below a link is hidden, too');
+
+for my $secret (@secrets) {
+    my $what = substr($secret, 0, 6) . '...';
+    is(index($errors, $secret), -1, "$what is not in the error log");
+    is(index($access, $secret), -1, "$what is not in the access log");
+    is(index($t->read('stderr'), $secret), -1, "$what is not on stderr");
+}
+
+my $stored = '';
+
+for my $key (@{$redis->cmd('KEYS', '*')}) {
+    my $type = $redis->cmd('TYPE', $key);
+    my $value = $redis->cmd($type eq 'hash' ? ('HGETALL', $key) : $type eq 'stream' ? ('XRANGE', $key, '-', '+') : ('GET', $key));
+    $stored .= "$key\n" . flat($value);
+}
+
+sub flat { my ($v) = @_; return ref $v ? join("\n", map { flat($_) } @$v) : $v // '' }
+
+like($stored, qr/Office 2024/, 'what is public is in Redis');
+
+for my $secret (@secrets, '127.0.0.1') {
+    is(index($stored, $secret), -1, substr($secret, 0, 6) . '... is not in Redis');
+}
+
+my $aof = join '', map { do { local (@ARGV, $/) = $_; <> } // '' } glob "$redis->{dir}/appendonlydir/* $redis->{dir}/log";
+is(index($aof, $_), -1, substr($_, 0, 6) . '... is not in its files') for @secrets, '127.0.0.1';
+
+
+# compression, ranges
+
+my %gzip = ('Accept-Encoding' => 'gzip');
+my $other = $t->link('B-1');
+is($t->get('/', headers => \%gzip)->{headers}{'content-encoding'}, 'gzip', "the shop's answers are compressed");
+is($t->get($other, headers => \%gzip)->{headers}{'content-encoding'}, undef, 'the confirm page is not');
+is($t->confirm($other, headers => \%gzip)->{headers}{'content-encoding'}, undef, 'the key is not');
+is($t->get($other, headers => \%gzip)->{headers}{'content-encoding'}, undef, 'a refusal is not');
+is($t->api('GET', 'orders/B-1', undef, headers => \%gzip)->{headers}{'content-encoding'}, undef, "the API's answers are not");
+is($t->get($t->link('B-2'), headers => { Range => 'bytes=0-10' })->{status}, 200, 'there are no ranges');
+
+for my $r ($t->get('/r/none'), $t->get($link), $t->api('GET', 'orders/none'), $t->api('GET', 'orders/A-1', undef, token => 'none'),
+    $t->request('POST', $link, headers => { 'Sec-Fetch-Site' => 'cross-site' }))
+{
+    is($r->{headers}{'cache-control'}, 'no-store', "$r->{status}: not stored");
+    is($r->{headers}{'referrer-policy'}, 'no-referrer', "$r->{status}: no referrer");
+    is($r->{headers}{'x-content-type-options'}, 'nosniff', "$r->{status}: no sniffing");
+    like($r->{headers}{'content-security-policy'}, qr/default-src 'none'.*frame-ancestors 'none'/, "$r->{status}: the policy");
+}
+
+$t->finish;
