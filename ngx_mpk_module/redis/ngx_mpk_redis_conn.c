@@ -456,7 +456,8 @@ static void
 ngx_mpk_redis_report(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
     ngx_err_t err, const char *reason, ngx_uint_t lost, ngx_uint_t unsent)
 {
-    ngx_log_t  *log;
+    ngx_log_t   *log;
+    ngx_uint_t   other;
 
     log = conn->worker->cycle->log;
 
@@ -466,9 +467,17 @@ ngx_mpk_redis_report(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
         return;
     }
 
-    if (!ngx_mpk_redis_report_due(conn)) {
+    /* what began it may hide what keeps it down: a lost connection, a wrong password */
+
+    other = ngx_strncmp(conn->reason, reason, sizeof(conn->reason) - 1) != 0
+            && (ngx_msec_int_t) (ngx_current_msec - conn->reported_at)
+               >= NGX_MPK_REDIS_REASON_TIME;
+
+    if (!other && !ngx_mpk_redis_report_due(conn)) {
         return;
     }
+
+    (void) ngx_cpystrn(conn->reason, (u_char *) reason, sizeof(conn->reason));
 
     conn->reported = 1;
     conn->reported_at = ngx_current_msec | 1;

@@ -12,6 +12,7 @@
 #define NGX_MPK_REDIS_BACKOFF_MAX    2000
 #define NGX_MPK_REDIS_STABLE         1000    /* ms: a connection that lived so long is retried at once */
 #define NGX_MPK_REDIS_LOG_INTERVAL   10000   /* ms between two lines about the same */
+#define NGX_MPK_REDIS_REASON_TIME    1000    /* ms until another reason is worth a line */
 #define NGX_MPK_REDIS_REASON         256     /* bytes of an explanation */
 
 
@@ -96,6 +97,7 @@ typedef struct {
 
     ngx_log_t                 log;           /* nginx core's words, muted when repeated */
     ngx_msec_t                reported_at;
+    u_char                    reason[64];    /* the reported one begins so */
     unsigned                  reported:1;    /* the log says that it is down */
 } ngx_mpk_redis_conn_t;
 
