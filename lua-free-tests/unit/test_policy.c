@@ -1,0 +1,441 @@
+/*
+ * The rules R1 to R10, against a table written from the shop's policy: every event in
+ * every state that an order can reach; then what is special to a rule; then thousands
+ * of random events that must keep what can never change.
+ */
+
+#include "mpk_policy.h"
+#include "test.h"
+
+#define NOW    1000000
+#define GRACE  3600
+
+
+typedef enum { ABSENT, HELD, READY, DELIVERED, VIEWED, CANCELLED, STATES } state_t;
+
+static const char  *state_names[STATES] = {
+    "absent", "held", "ready", "delivered", "viewed", "cancelled"
+};
+
+static uint8_t  hash[MPK_MAC_LEN] = "the hash of the right email....";
+static uint8_t  wrong[MPK_MAC_LEN] = "the hash of another email......";
+static uint8_t  digest[MPK_MAC_LEN] = "the digest of what was filed...";
+static uint8_t  other[MPK_MAC_LEN] = "the digest of something else...";
+
+static mpk_item_t   items[3];
+static mpk_order_t  filing;
+
+
+/* A request that would be allowed in a ready order. */
+
+static mpk_request_t
+request(mpk_event_t event)
+{
+    mpk_request_t  r;
+
+    memset(&r, 0, sizeof(mpk_request_t));
+
+    r.event = event;
+    r.now = NOW;
+    r.grace = GRACE;
+    r.filing = event == MPK_EVENT_FILED ? &filing : NULL;
+    r.reason = mpk_string("fraud");
+    memset(r.token_id, 7, MPK_ID_LEN);
+    r.iat = NOW - 100;
+    r.exp = NOW + 1000;
+    r.channel = MPK_CHANNEL_EMAIL;
+    memset(r.nonce, 9, MPK_ID_LEN);
+    r.nonce_fresh = true;
+    r.challenge_email = true;
+    r.email_hash = hash;
+
+    return r;
+}
+
+
+static mpk_decision_t
+decide(const mpk_order_t *order, mpk_request_t r)
+{
+    mpk_decision_t  d;
+
+    if (mpk_policy_decide(&test_mem, order, &r, &d) != MPK_OK) {
+        memset(&d, 0, sizeof(mpk_decision_t));
+        d.outcome = MPK_OUTCOME_MAX;
+    }
+
+    return d;
+}
+
+
+static mpk_order_t
+reach(state_t state)
+{
+    mpk_order_t    order;
+    mpk_request_t  r;
+
+    memset(&order, 0, sizeof(mpk_order_t));
+    order.id = mpk_string("A-1");
+
+    if (state == ABSENT) {
+        return order;
+    }
+
+    order = decide(&order, request(MPK_EVENT_FILED)).order;
+
+    if (state == HELD) {
+        return order;
+    }
+
+    if (state == CANCELLED) {
+        return decide(&order, request(MPK_EVENT_CANCELLED)).order;
+    }
+
+    order = decide(&order, request(MPK_EVENT_RELEASED)).order;
+
+    if (state == READY) {
+        return order;
+    }
+
+    r = request(MPK_EVENT_LINK_MINTED);
+    memset(r.token_id, 5, MPK_ID_LEN);
+    order = decide(&order, r).order;
+
+    if (state == DELIVERED) {
+        return order;
+    }
+
+    r = request(MPK_EVENT_VIEWED);
+    memset(r.token_id, 5, MPK_ID_LEN);
+
+    return decide(&order, r).order;
+}
+
+
+static void
+test_table(void)
+{
+    char            name[160];
+    size_t          e, s;
+    mpk_order_t     order;
+    mpk_decision_t  d;
+
+    /* what the policy says, event by state */
+
+    static const struct {
+        mpk_event_t    event;
+        mpk_outcome_t  in[STATES];
+    } table[] = {
+        { MPK_EVENT_FILED,       { MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME } },
+        { MPK_EVENT_RELEASED,    { MPK_ABSENT, MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_CANCELLED } },
+        { MPK_EVENT_CANCELLED,   { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DELIVERED, MPK_DELIVERED, MPK_SAME } },
+        { MPK_EVENT_LINK_MINTED, { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED } },
+        { MPK_EVENT_OPENED,      { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED } },
+        { MPK_EVENT_VIEWED,      { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED } },
+        { MPK_EVENT_CUT_OFF,     { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE } },
+        { MPK_EVENT_NONE,        { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME } },
+    };
+
+    for (e = 0; e < sizeof(table) / sizeof(table[0]); e++) {
+        for (s = 0; s < STATES; s++) {
+            order = reach((state_t) s);
+            d = decide(&order, request(table[e].event));
+
+            (void) snprintf(name, sizeof(name), "%.*s of an order that is %s: %.*s",
+                            (int) mpk_event_name(table[e].event).len,
+                            (const char *) mpk_event_name(table[e].event).data,
+                            state_names[s],
+                            (int) mpk_outcome_info(table[e].in[s])->name.len,
+                            (const char *) mpk_outcome_info(table[e].in[s])->name.data);
+
+            ok(d.outcome == table[e].in[s]
+               && d.order.revision == order.revision + (d.outcome == MPK_DONE), name);
+        }
+    }
+}
+
+
+static void
+test_rules(void)
+{
+    size_t          i;
+    uint16_t        two[2] = { 1, 3 }, bad[1] = { 4 };
+    mpk_order_t     order, viewed;
+    mpk_request_t   r;
+    mpk_decision_t  d;
+
+    /* R3 */
+
+    order = reach(READY);
+    viewed = decide(&order, request(MPK_EVENT_VIEWED)).order;
+
+    r = request(MPK_EVENT_VIEWED);
+    d = decide(&viewed, r);
+    ok(d.outcome == MPK_DONE && d.event == MPK_EVENT_REPEATED && d.items_count == 3,
+       "R3: the same nonce within the grace is a repeat of the same items");
+    ok(d.order.views == viewed.views && d.order.first_viewed_at == viewed.first_viewed_at,
+       "R3: a repeat is no second view");
+
+    r.now = NOW + GRACE;
+    r.exp = NOW + 1;
+    ok(decide(&viewed, r).event == MPK_EVENT_REPEATED, "R3: also when the link has expired since");
+
+    r.now = NOW + GRACE + 1;
+    ok(decide(&viewed, r).outcome == MPK_USED, "R3: after the grace it is used");
+
+    r = request(MPK_EVENT_VIEWED);
+    r.nonce_fresh = false;
+    ok(decide(&viewed, r).event == MPK_EVENT_REPEATED, "R3: a repeat needs no fresh nonce");
+
+    r.nonce[0] ^= 1;
+    ok(decide(&viewed, r).outcome == MPK_USED, "R3: another nonce gets nothing");
+
+    r = request(MPK_EVENT_VIEWED);
+    r.email_hash = wrong;
+    ok(decide(&viewed, r).outcome == MPK_CHALLENGE, "R3: a repeat passes the challenge");
+
+    viewed.items[1].generation = 2;
+    viewed.items[1].since = viewed.revision + 1;
+    d = decide(&viewed, request(MPK_EVENT_VIEWED));
+    ok(d.items_count == 2 && d.items[0] == 1 && d.items[1] == 3,
+       "R3: a key that has replaced one since is not part of a repeat");
+
+    ok(decide(&viewed, request(MPK_EVENT_OPENED)).outcome == MPK_USED, "R3: a used link is used when opened, too");
+
+    /* R4 */
+
+    r = request(MPK_EVENT_VIEWED);
+    r.email_hash = wrong;
+    ok(decide(&order, r).outcome == MPK_CHALLENGE, "R4: a wrong email is refused");
+    r.email_hash = NULL;
+    ok(decide(&order, r).outcome == MPK_CHALLENGE, "R4: a missing email is refused");
+    r.challenge_email = false;
+    ok(decide(&order, r).outcome == MPK_DONE, "R4: where no email is asked for, none is needed");
+
+    r = request(MPK_EVENT_VIEWED);
+    r.challenge_closed = true;
+    ok(decide(&order, r).outcome == MPK_CLOSED, "R4: a closed link is closed for the right email, too");
+
+    r = request(MPK_EVENT_VIEWED);
+    r.nonce_fresh = false;
+    ok(decide(&order, r).outcome == MPK_STALE, "R4: a nonce that is not fresh is refused");
+
+    r = request(MPK_EVENT_VIEWED);
+    r.exp = NOW;
+    ok(decide(&order, r).outcome == MPK_LAPSED, "R4: an expired link shows nothing");
+
+    d.order = order;
+    for (i = 0; i < MPK_OPENED_MAX; i++) {
+        d = decide(&d.order, request(MPK_EVENT_OPENED));
+    }
+    ok(d.outcome == MPK_DONE && d.link->opened == MPK_OPENED_MAX && d.link->used_at == 0,
+       "R4: ten opened are journaled and use nothing up");
+    ok(decide(&d.order, request(MPK_EVENT_OPENED)).outcome == MPK_SAME, "R4: the eleventh is not journaled");
+    ok(decide(&d.order, request(MPK_EVENT_VIEWED)).outcome == MPK_DONE, "R4: and the link is still good");
+
+    /* consent */
+
+    r = request(MPK_EVENT_VIEWED);
+    r.consent_asked = true;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_CONSENT && d.consent, "consent is needed before the first view");
+    r.consent_given = true;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_DONE, "with consent there is a view");
+    r = request(MPK_EVENT_VIEWED);
+    r.consent_asked = true;
+    memset(r.token_id, 8, MPK_ID_LEN);
+    ok(decide(&d.order, r).outcome == MPK_DONE, "after it, consent is not asked again");
+
+    /* items */
+
+    r = request(MPK_EVENT_VIEWED);
+    r.items = two;
+    r.items_count = 2;
+    d = decide(&order, r);
+    ok(d.order.items[0].state == MPK_ITEM_VIEWED && d.order.items[1].state == MPK_ITEM_NEW
+       && d.order.items[2].state == MPK_ITEM_VIEWED, "R8: the items of the token are viewed, the others not");
+    ok(order.items[0].state == MPK_ITEM_NEW && order.links_count == 0, "deciding does not touch the order that was read");
+    r.items = bad;
+    r.items_count = 1;
+    ok(decide(&order, r).outcome == MPK_NO_ITEM, "an item that the order does not have is refused");
+
+    /* R5 */
+
+    viewed = decide(&order, request(MPK_EVENT_VIEWED)).order;
+    ok(viewed.delivered_at == NOW && viewed.delivered_by == MPK_CHANNEL_EMAIL, "R5: a view delivers");
+    r = request(MPK_EVENT_CANCELLED);
+    r.may_be_unregistered = true;
+    ok(decide(&order, r).outcome == MPK_UNSENT, "R5: where links may be out, a cancel must say not_sent");
+    r.not_sent = true;
+    ok(decide(&order, r).outcome == MPK_DONE, "R5: saying so, it is done");
+
+    /* R10 */
+
+    filing.digest.data = other;
+    ok(decide(&order, request(MPK_EVENT_FILED)).outcome == MPK_DIFFERS, "R10: filing with other content is refused");
+    filing.digest.data = digest;
+    viewed = reach(CANCELLED);
+    r = request(MPK_EVENT_CANCELLED);
+    r.reason = mpk_string("other");
+    ok(decide(&viewed, r).outcome == MPK_DIFFERS, "R10: cancelling for another reason is refused");
+
+    r = request(MPK_EVENT_LINK_MINTED);
+    d = decide(&order, r);
+    ok(decide(&d.order, r).outcome == MPK_SAME, "R10: minting the same link again is the same");
+    r.items = two;
+    r.items_count = 2;
+    ok(decide(&d.order, r).outcome == MPK_DIFFERS, "R10: for other items it is refused");
+
+    /* links */
+
+    d.order = order;
+    r = request(MPK_EVENT_LINK_MINTED);
+    for (i = 0; i < MPK_LINKS_MAX; i++) {
+        r.token_id[0] = (uint8_t) i;
+        r.token_id[1] = (uint8_t) (i >> 8);
+        d = decide(&d.order, r);
+    }
+    ok(d.outcome == MPK_DONE && d.order.links_count == MPK_LINKS_MAX, "an order remembers 256 links");
+    r.token_id[2]++;
+    ok(decide(&d.order, r).outcome == MPK_CROWDED, "and no more");
+    r.now = r.exp + MPK_TOKEN_SKEW + 1;
+    r.exp = r.now + 10;
+    ok(decide(&d.order, r).order.links_count == 1, "expired links make room");
+    viewed = reach(VIEWED);
+    r = request(MPK_EVENT_LINK_MINTED);
+    r.now = NOW + 2000;
+    r.exp = NOW + 3000;
+    ok(decide(&viewed, r).order.links_count == 2, "but not while a repeat may need them");
+}
+
+
+static uint32_t  seed = 7;
+
+static uint32_t
+any(uint32_t n)
+{
+    seed = seed * 1664525 + 1013904223;
+    return (seed >> 8) % n;
+}
+
+
+static void
+test_random(void)
+{
+    size_t          i, n;
+    bool            unviewed, shown, lost, number;
+    uint16_t        some[1];
+    mpk_order_t     order;
+    mpk_request_t   r;
+    mpk_decision_t  d;
+
+    static const mpk_event_t  events[] = {
+        MPK_EVENT_FILED, MPK_EVENT_RELEASED, MPK_EVENT_CANCELLED, MPK_EVENT_LINK_MINTED,
+        MPK_EVENT_OPENED, MPK_EVENT_VIEWED, MPK_EVENT_VIEWED, MPK_EVENT_CUT_OFF
+    };
+
+    unviewed = shown = lost = number = false;
+
+    for (n = 0; n < 200; n++) {
+
+        order = reach(ABSENT);
+
+        for (i = 0; i < 60; i++) {
+
+            r = request(events[any(8)]);
+            r.now = NOW + (int64_t) (n * 10000 + i * any(400));
+            r.exp = r.now + any(3) - 1;
+            memset(r.token_id, (int) any(4), MPK_ID_LEN);
+            memset(r.nonce, (int) any(3), MPK_ID_LEN);
+            r.nonce_fresh = any(5) != 0;
+            r.email_hash = any(4) ? hash : wrong;
+            r.consent_asked = any(2) == 0;
+            r.consent_given = any(2) == 0;
+
+            if (any(3) == 0 && r.event != MPK_EVENT_FILED) {
+                some[0] = (uint16_t) (1 + any(3));
+                r.items = some;
+                r.items_count = 1;
+            }
+
+            d = decide(&order, r);
+
+            if (d.outcome != MPK_DONE) {
+                continue;
+            }
+
+            number |= d.order.revision != order.revision + 1;
+            unviewed |= order.first_viewed_at && d.order.first_viewed_at != order.first_viewed_at;
+            unviewed |= d.order.views < order.views;
+
+            if (order.items_count) {
+                unviewed |= order.items[0].state == MPK_ITEM_VIEWED && d.order.items[0].state != MPK_ITEM_VIEWED;
+                unviewed |= order.items[2].state == MPK_ITEM_VIEWED && d.order.items[2].state != MPK_ITEM_VIEWED;
+            }
+
+            shown |= (d.event == MPK_EVENT_VIEWED || d.event == MPK_EVENT_REPEATED)
+                     && order.state != MPK_ORDER_READY;
+            lost |= order.delivered_at && d.order.state == MPK_ORDER_CANCELLED
+                    && order.state != MPK_ORDER_CANCELLED;
+
+            /* the links' items must outlive the request */
+
+            if (d.link && d.link->items == some) {
+                d.link->items_count = 0;
+                d.link->items = NULL;
+            }
+
+            order = d.order;
+        }
+    }
+
+    ok(!unviewed, "R8: no sequence of events makes viewed unviewed");
+    ok(!shown, "R1: no sequence shows a key of an order that is not ready");
+    ok(!lost, "R5: no sequence cancels what was delivered");
+    ok(!number, "R9: each event that is done is one revision");
+}
+
+
+static size_t  left;
+
+static void *
+scarce(void *ctx, size_t size)
+{
+    return left-- ? test_alloc(ctx, size) : NULL;
+}
+
+
+int
+main(void)
+{
+    size_t          i;
+    mpk_order_t     order;
+    mpk_request_t   r;
+    mpk_decision_t  d;
+
+    static const mpk_mem_t  little = { scarce, NULL };
+
+    filing.state = MPK_ORDER_HELD;
+    filing.items_count = 3;
+    filing.items = items;
+    filing.digest = (mpk_str_t) { MPK_MAC_LEN, digest };
+    filing.email_hash = (mpk_str_t) { MPK_MAC_LEN, hash };
+
+    test_table();
+    test_rules();
+    test_random();
+
+    order = reach(READY);
+    r = request(MPK_EVENT_VIEWED);
+
+    for (i = 0; i < 10; i++) {
+        left = i;
+        if (mpk_policy_decide(&little, &order, &r, &d) != MPK_NOMEM) {
+            break;
+        }
+    }
+
+    ok(i > 0 && d.outcome == MPK_DONE, "memory that runs out anywhere is an error");
+
+    return done_testing();
+}
