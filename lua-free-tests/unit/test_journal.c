@@ -1,0 +1,340 @@
+/* The journal's chain, the envelope, keyed hashes and nonces. */
+
+#include "mpk_journal.h"
+#include "mpk_lookup.h"
+#include "mpk_nonce.h"
+#include "test.h"
+
+#define ENTRIES  4
+
+
+static const char  ring[] =
+    "{\"keys\":["
+    "{\"kty\":\"oct\",\"use\":\"token\",\"alg\":\"HS256\",\"kid\":\"t1\",\"k\":\"dG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4tdG8\"},"
+    "{\"kty\":\"oct\",\"use\":\"wrap\",\"alg\":\"A256GCM\",\"kid\":\"w1\",\"k\":\"d3JhcC13cmFwLXdyYXAtd3JhcC13cmFwLXdyYXAtd3I\"},"
+    "{\"kty\":\"oct\",\"use\":\"lookup\",\"alg\":\"HS256\",\"kid\":\"l1\",\"k\":\"bG9va3VwLWxvb2t1cC1sb29rdXAtbG9va3VwLWxvb2s\"},"
+    "{\"kty\":\"oct\",\"use\":\"journal\",\"alg\":\"HS256\",\"kid\":\"%s\",\"k\":\"%s\"},"
+    "{\"kty\":\"oct\",\"use\":\"journal\",\"alg\":\"HS256\",\"kid\":\"%s\",\"k\":\"%s\"},"
+    "{\"kty\":\"OKP\",\"use\":\"evidence\",\"alg\":\"EdDSA\",\"crv\":\"Ed25519\",\"kid\":\"e1\","
+    "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"}]}";
+
+static const char  j1[] = "am91cm5hbC1qb3VybmFsLWpvdXJuYWwtam91cm5hbC0";
+static const char  j2[] = "c2Vjb25kLWpvdXJuYWwta2V5LXNlY29uZC1qb3VybmE";
+
+static mpk_data_key_t  data_key;
+static mpk_record_t    records[ENTRIES];
+static uint8_t         macs[ENTRIES + 1][MPK_MAC_LEN];
+
+
+static mpk_str_t
+str(const char *s)
+{
+    return (mpk_str_t) { strlen(s), (const uint8_t *) s };
+}
+
+
+static mpk_crypto_t *
+open_ring(mpk_keyring_t *keyring, const char *kid1, const char *k1, const char *kid2, const char *k2)
+{
+    int           n;
+    char         *text;
+    mpk_error_t   error;
+
+    text = mpk_alloc(&test_mem, sizeof(ring) + 256);
+    n = snprintf(text, sizeof(ring) + 256, ring, kid1, k1, kid2, k2);
+
+    if (mpk_keyring_read(&test_mem, (uint8_t *) text, (size_t) n, keyring, &error) != MPK_OK) {
+        printf("# %s\n", error.text);
+        exit(1);
+    }
+
+    return mpk_crypto_create(keyring);
+}
+
+
+static mpk_entry_t
+entry(uint64_t number)
+{
+    mpk_entry_t  e;
+
+    memset(&e, 0, sizeof(mpk_entry_t));
+
+    e.number = number;
+    e.event = MPK_EVENT_VIEWED;
+    e.order = str("A-1");
+    e.at = 1795421730;
+    e.channel = MPK_CHANNEL_EMAIL;
+    e.actor = str("customer");
+    e.ip = str("203.0.113.7");
+    e.user_agent = str("Mozilla/5.0 \xff\xfe");
+    e.consent = str("hash");
+    e.consent_language = str("en");
+
+    return e;
+}
+
+
+static void
+write_all(mpk_crypto_t *crypto)
+{
+    size_t       i;
+    mpk_entry_t  e;
+
+    memset(macs, 0, sizeof(macs));
+
+    for (i = 0; i < ENTRIES; i++) {
+        e = entry(i + 1);
+
+        if (mpk_journal_write(crypto, &test_mem, &data_key, &e, macs[i], &records[i], macs[i + 1]) != MPK_OK) {
+            exit(1);
+        }
+    }
+}
+
+
+static mpk_chain_t
+verify(mpk_crypto_t *crypto, const mpk_record_t *r, size_t count, const char *order)
+{
+    size_t       i;
+    mpk_chain_t  chain;
+
+    mpk_chain_init(&chain, str(order));
+
+    for (i = 0; i < count; i++) {
+        (void) mpk_chain_next(&chain, crypto, &test_mem, &r[i]);
+    }
+
+    mpk_chain_end(&chain, ENTRIES, macs[ENTRIES]);
+
+    return chain;
+}
+
+
+static void
+flip(mpk_str_t *s, size_t at)
+{
+    (void) mpk_dup(&test_mem, *s, s);
+    ((uint8_t *) s->data)[at] ^= 1;
+}
+
+
+#define told(chain, what, where)  ((chain).verdict == (what) && (chain).fault == (where))
+
+static void
+test_chain(mpk_crypto_t *crypto, mpk_crypto_t *rotated, mpk_crypto_t *foreign)
+{
+    size_t        i;
+    bool          good;
+    mpk_record_t  r[ENTRIES + 1], swap;
+
+    ok(verify(crypto, records, ENTRIES, "A-1").verdict == MPK_INTACT, "an untouched journal is intact");
+    ok(verify(rotated, records, ENTRIES, "A-1").verdict == MPK_INTACT, "an older generation of the key still verifies");
+    ok(told(verify(foreign, records, ENTRIES, "A-1"), MPK_ALTERED, 1), "without that key it does not");
+    ok(told(verify(crypto, records, ENTRIES, "A-2"), MPK_ALTERED, 1), "entries of another order are found");
+
+    for (i = 0, good = true; i < records[1].clear.len; i++) {
+        memcpy(r, records, sizeof(records));
+        flip(&r[1].clear, i);
+        good &= told(verify(crypto, r, ENTRIES, "A-1"), MPK_ALTERED, 2);
+    }
+
+    ok(good, "any altered byte of an entry is found");
+
+    for (i = 0, good = true; i < records[1].sealed.len; i++) {
+        memcpy(r, records, sizeof(records));
+        flip(&r[1].sealed, i);
+        good &= told(verify(crypto, r, ENTRIES, "A-1"), MPK_ALTERED, 2);
+    }
+
+    ok(good, "any altered byte of a personal part is found");
+
+    for (i = 0, good = true; i < records[1].mac.len; i++) {
+        memcpy(r, records, sizeof(records));
+        flip(&r[1].mac, i);
+        good &= told(verify(crypto, r, ENTRIES, "A-1"), MPK_ALTERED, 2);
+    }
+
+    ok(good, "any altered byte of a MAC is found");
+
+    memcpy(r, records, sizeof(records));
+    swap = r[1];
+    r[1] = r[2];
+    r[2] = swap;
+    ok(told(verify(crypto, r, ENTRIES, "A-1"), MPK_ALTERED, 2), "swapped entries are found");
+
+    memcpy(r, records, sizeof(records));
+    memset(&r[2], 0, sizeof(mpk_record_t));
+    ok(told(verify(crypto, r, ENTRIES, "A-1"), MPK_MISSING_ENTRY, 3), "a missing entry is found");
+
+    ok(told(verify(crypto, records, ENTRIES - 1, "A-1"), MPK_MISSING_ENTRY, ENTRIES), "a cut end is found");
+
+    memcpy(r, records, sizeof(records));
+    r[ENTRIES] = records[ENTRIES - 1];
+    ok(told(verify(crypto, r, ENTRIES + 1, "A-1"), MPK_ALTERED, ENTRIES + 1), "an entry too many is found");
+
+    memcpy(r, records, sizeof(records));
+    memmove(r, r + 1, (ENTRIES - 1) * sizeof(mpk_record_t));
+    ok(verify(crypto, r, ENTRIES - 1, "A-1").verdict != MPK_INTACT, "a cut beginning is found");
+}
+
+
+static void
+test_entries(mpk_crypto_t *crypto)
+{
+    mpk_buf_t     out;
+    mpk_entry_t   e;
+    mpk_value_t  *array;
+    char          agent[MPK_AGENT_MAX + 100];
+    uint8_t       mac[MPK_MAC_LEN];
+    mpk_record_t  record;
+
+    array = mpk_value_array(&test_mem, NULL, mpk_string(""));
+
+    ok(mpk_journal_read(crypto, &test_mem, &data_key, str("A-1"), 1, &records[0], array) == MPK_OK,
+       "an entry is read");
+
+    mpk_buf_init(&out, &test_mem, 0);
+    mpk_json_write(&out, array);
+
+    ok(mpk_str_eq(mpk_buf_done(&out),
+                  str("[{\"n\":1,\"order\":\"A-1\",\"event\":\"viewed\",\"at\":\"2026-11-23T08:15:30Z\",\"channel\":\"email\","
+                      "\"actor\":\"customer\",\"ip\":\"203.0.113.7\",\"user_agent\":\"Mozilla/5.0 ??\","
+                      "\"consent\":{\"text\":\"hash\",\"language\":\"en\"}}]")), "with what was written, made UTF-8");
+
+    ok(mpk_journal_read(crypto, &test_mem, &data_key, str("A-1"), 2, &records[0], array) == MPK_FORGED,
+       "a personal part opens for its own number only");
+    ok(mpk_journal_read(crypto, &test_mem, &data_key, str("A-2"), 1, &records[0], array) == MPK_FORGED,
+       "and for its own order only");
+
+    memset(agent, 'a', sizeof(agent));
+    memcpy(agent + MPK_AGENT_MAX - 1, "\xc3\xa9", 2);
+    e = entry(1);
+    e.user_agent = (mpk_str_t) { sizeof(agent), (uint8_t *) agent };
+    array = mpk_value_array(&test_mem, NULL, mpk_string(""));
+    ok(mpk_journal_write(crypto, &test_mem, &data_key, &e, macs[0], &record, mac) == MPK_OK
+       && mpk_journal_read(crypto, &test_mem, &data_key, str("A-1"), 1, &record, array) == MPK_OK
+       && mpk_value_get_string(array->u.list.first, mpk_string("user_agent")).len == MPK_AGENT_MAX - 1,
+       "a long user agent is cut, not within a character");
+}
+
+
+static void
+test_envelope(mpk_crypto_t *crypto, mpk_crypto_t *foreign)
+{
+    mpk_buf_t       wrapped, sealed;
+    mpk_str_t       plain, cut;
+    mpk_place_t     place, elsewhere;
+    mpk_data_key_t  key, again;
+
+    mpk_buf_init(&wrapped, &test_mem, 0);
+    ok(mpk_envelope_create(crypto, &test_mem, str("A-1"), &key, &wrapped) == MPK_OK, "a data key is made");
+    ok(mpk_envelope_unwrap(crypto, &test_mem, str("A-1"), mpk_buf_done(&wrapped), &again) == MPK_OK
+       && memcmp(&key, &again, sizeof(key)) == 0, "and unwrapped");
+    ok(mpk_envelope_unwrap(crypto, &test_mem, str("A-2"), mpk_buf_done(&wrapped), &again) == MPK_FORGED,
+       "but not as another order's");
+    ok(mpk_envelope_unwrap(foreign, &test_mem, str("A-1"), mpk_buf_done(&wrapped), &again) == MPK_OK,
+       "nor does the journal's key matter");
+
+    place = (mpk_place_t) { str("A-1"), str("key"), 1, 1 };
+    mpk_buf_init(&sealed, &test_mem, 0);
+    ok(mpk_envelope_seal(crypto, &test_mem, &key, &place, str("XXXXX-YYYYY"), &sealed) == MPK_OK, "a key is sealed");
+    ok(mpk_envelope_open(crypto, &test_mem, &key, &place, mpk_buf_done(&sealed), &plain) == MPK_OK
+       && mpk_str_eq(plain, str("XXXXX-YYYYY")), "and opened");
+
+    elsewhere = place;
+    elsewhere.order = str("A-2");
+    ok(mpk_envelope_open(crypto, &test_mem, &key, &elsewhere, mpk_buf_done(&sealed), &plain) == MPK_FORGED, "not for another order");
+    elsewhere = place;
+    elsewhere.number = 2;
+    ok(mpk_envelope_open(crypto, &test_mem, &key, &elsewhere, mpk_buf_done(&sealed), &plain) == MPK_FORGED, "not for another item");
+    elsewhere = place;
+    elsewhere.generation = 2;
+    ok(mpk_envelope_open(crypto, &test_mem, &key, &elsewhere, mpk_buf_done(&sealed), &plain) == MPK_FORGED, "not for another generation");
+    elsewhere = place;
+    elsewhere.field = str("person");
+    ok(mpk_envelope_open(crypto, &test_mem, &key, &elsewhere, mpk_buf_done(&sealed), &plain) == MPK_FORGED, "not for another field");
+
+    cut = mpk_buf_done(&sealed);
+    cut.len = MPK_SEAL_OVERHEAD - 1;
+    ok(mpk_envelope_open(crypto, &test_mem, &key, &place, cut, &plain) == MPK_FORGED, "not when it is cut");
+}
+
+
+static void
+test_hashes(mpk_crypto_t *crypto)
+{
+    bool      good;
+    size_t    i;
+    char      long_email[MPK_EMAIL_MAX + 2];
+    uint8_t   a[MPK_MAC_LEN], b[MPK_MAC_LEN], nonce[MPK_NONCE_LEN], copy[MPK_NONCE_LEN];
+    mpk_str_t id, text;
+
+    (void) mpk_lookup_email(crypto, str("ann@example.com"), a);
+
+    ok(mpk_lookup_email(crypto, str(" \tAnn@EXAMPLE.com\r\n"), b) == MPK_OK && memcmp(a, b, MPK_MAC_LEN) == 0,
+       "emails are trimmed and lower-cased");
+    ok(mpk_lookup_email(crypto, str("a.nn@example.com"), b) == MPK_OK && memcmp(a, b, MPK_MAC_LEN) != 0, "dots count");
+    ok(mpk_lookup_email(crypto, str("ann+x@example.com"), b) == MPK_OK && memcmp(a, b, MPK_MAC_LEN) != 0, "plus tags count");
+    ok(mpk_lookup_account(crypto, str("ann@example.com"), b) == MPK_OK && memcmp(a, b, MPK_MAC_LEN) != 0,
+       "an account's hash is not an email's");
+    ok(mpk_lookup_email(crypto, str(""), b) == MPK_MALFORMED && mpk_lookup_email(crypto, str("ann"), b) == MPK_MALFORMED
+       && mpk_lookup_email(crypto, str("@x"), b) == MPK_MALFORMED && mpk_lookup_email(crypto, str("x@"), b) == MPK_MALFORMED,
+       "what is no email is refused");
+
+    memset(long_email, 'a', sizeof(long_email));
+    long_email[5] = '@';
+    ok(mpk_lookup_email(crypto, (mpk_str_t) { MPK_EMAIL_MAX, (uint8_t *) long_email }, b) == MPK_OK
+       && mpk_lookup_email(crypto, (mpk_str_t) { MPK_EMAIL_MAX + 1, (uint8_t *) long_email }, b) == MPK_MALFORMED,
+       "an email has at most 254 bytes");
+
+    id = str("0123456789012345678901");
+    text = (mpk_str_t) { MPK_NONCE_LEN, nonce };
+
+    ok(mpk_nonce_create(crypto, id, 100000, nonce) == MPK_OK && mpk_nonce_fresh(crypto, id, 100000, text), "a nonce is fresh");
+    ok(mpk_nonce_fresh(crypto, id, 100000 + MPK_NONCE_TIME, text), "for an hour");
+    ok(!mpk_nonce_fresh(crypto, id, 100001 + MPK_NONCE_TIME, text), "and no longer");
+    ok(!mpk_nonce_fresh(crypto, id, 100000 - MPK_TOKEN_SKEW - 1, text), "one from the future is not");
+    ok(!mpk_nonce_fresh(crypto, str("1123456789012345678901"), 100000, text), "one of another token is not");
+
+    for (i = 0, good = true; i < MPK_NONCE_LEN; i++) {
+        memcpy(copy, nonce, MPK_NONCE_LEN);
+        copy[i] = copy[i] == 'A' ? 'B' : 'A';
+        good &= !mpk_nonce_fresh(crypto, id, 100000, (mpk_str_t) { MPK_NONCE_LEN, copy });
+    }
+
+    ok(good, "one with any other character is not");
+    ok(!mpk_nonce_fresh(crypto, id, 100000, (mpk_str_t) { MPK_NONCE_LEN - 1, nonce }), "one that is cut is not");
+    ok(mpk_nonce_create(crypto, id, 100000, copy) == MPK_OK && memcmp(copy, nonce, MPK_NONCE_LEN) != 0, "two nonces differ");
+}
+
+
+int
+main(void)
+{
+    mpk_buf_t      wrapped;
+    mpk_crypto_t  *crypto, *rotated, *foreign;
+
+    static mpk_keyring_t  k1, k2, k3;
+
+    crypto = open_ring(&k1, "j1", j1, "spare", j2);
+    rotated = open_ring(&k2, "spare", j2, "j1", j1);
+    foreign = open_ring(&k3, "x", "eHh4eHh4eHh4eHh4eHgxeHh4eHh4eHh4eHh4eHh4eHg", "spare", j2);
+
+    mpk_buf_init(&wrapped, &test_mem, 0);
+
+    if (mpk_envelope_create(crypto, &test_mem, str("A-1"), &data_key, &wrapped) != MPK_OK) {
+        return 1;
+    }
+
+    write_all(crypto);
+    test_chain(crypto, rotated, foreign);
+    test_entries(crypto);
+    test_envelope(crypto, foreign);
+    test_hashes(crypto);
+
+    mpk_crypto_free(crypto);
+    mpk_crypto_free(rotated);
+    mpk_crypto_free(foreign);
+
+    return done_testing();
+}
