@@ -106,8 +106,9 @@ for (
 
 accepted('a Redis by name with a db, timeouts and a password',
     redis => "redis://localhost:6399/3 user=mpk password_file=$secret timeout=500ms connect_timeout=100ms connections=2");
-unlike(`@{[Mpk::nginx()]} -T -c $dir/nginx.conf -e $dir/error.log 2>&1`, qr/hunter2/, 'nginx -T does not print the password');
-like(`@{[Mpk::nginx()]} -T -c $dir/nginx.conf -e $dir/error.log 2>&1`, qr/mpk_redis redis:/, 'though it prints the rest');
+my (undef, $dump) = $t->check('-T');
+unlike($dump, qr/hunter2/, 'nginx -T does not print the password');
+like($dump, qr/mpk_redis redis:/, 'though it prints the rest');
 
 
 # the public URL, the path, the location
