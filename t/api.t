@@ -267,9 +267,12 @@ is("$j->{verdict} $j->{entry}", 'altered 4', "another order's entry is found");
 prepared('J-8');
 ($o, $s, @ids) = stream('J-8');
 my %before = @{$redis->cmd('HGETALL', $o)};
-my ($anchor) = $t->read('access.log') =~ /order=J-8 .*event=viewed|event=viewed [^\n]*order=J-8 [^\n]*head=(\S+)/;
 $t->api('POST', 'orders/J-8/links');
-my ($head) = (grep { /order=J-8 / } split /\n/, $t->read('access.log'))[-1] =~ /head=(\S+)/;
+
+# the log is written after the answer
+
+my $head = '';
+wait_for(sub { ($head) = $t->read('access.log') =~ /order=J-8 [^\n]*head=(5:\S+)/ }, 'the log');
 like($head, qr/^5:[\w-]{43}$/, '$mpk_journal_head is n:MAC');
 is($t->journal('J-8', "?anchor=$head")->{verdict}, 'intact', 'the anchor of an untouched order agrees');
 $redis->cmd('HSET', $o, %before);

@@ -14,8 +14,12 @@ my $t = Mpk->new;
 $t->keyring('link');
 my $redis = $t->redis;
 
+my $sink = $t->port('sink');
+
 $t->conf(
-    http => "mpk_policy_version 2026-1;",
+    http => "mpk_policy_version 2026-1; server { listen 127.0.0.1:$sink; location / { return 200 sink; } }",
+    shop => "location /r/ { proxy_pass http://127.0.0.1:$sink; add_header X-Shop \"\$request_method \$request_uri\";"
+        . ' add_header X-Body $request_body; }',
 )->start;
 
 my $key = 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE';
@@ -267,6 +271,26 @@ my $post = sub {
 is($post->('k-1')->{status}, 200, 'an Idempotency-Key stands for a nonce');
 is(decode_json($post->('k-1')->{body})->{repeat}, JSON::PP::true, 'the same one is a repeat');
 is($post->('k-2')->{status}, 410, 'another one is not');
+
+
+# what is handed on
+
+$r = $t->request('POST', '/r/', body => 'a body for the shop');
+is($r->{headers}{'x-body'}, 'a body for the shop', 'what is no link goes to the shop with its body');
+$r = $t->request('PUT', $link, body => 'x' x 500);
+is($r->{headers}{'x-body'}, 'x' x 500, 'another method, too');
+$r = $t->request('POST', '/r/below/it', headers => { 'Transfer-Encoding' => 'chunked' }, body => "5\r\nhello\r\n0\r\n\r\n");
+is($r->{headers}{'x-body'}, 'hello', 'also in chunks');
+
+$t->quit;
+$t->conf(reveal => 'mpk_fallthrough on;', http => "server { listen 127.0.0.1:$sink; location / { return 200 sink; } }", shop => "location /r/ { proxy_pass http://127.0.0.1:$sink;"
+    . ' add_header X-Body $request_body; }')->start;
+$token = $t->sign($t->claims('an-older-order'));
+is($t->get("/r/$token")->{body}, 'sink', 'mpk_fallthrough hands an unknown order on');
+$r = $t->request('POST', "/r/$token", headers => { 'Content-Type' => 'application/x-www-form-urlencoded' }, body => 'nonce=1&email=a%40b');
+is($r->{headers}{'x-body'}, 'nonce=1&email=a%40b', 'with the body that was read');
+is($t->get($link)->{status}, 410, 'and answers for the orders that it knows');
+is($t->get('/r/forged')->{status}, 404, 'and for forged links');
 
 
 # JSON answers

@@ -122,6 +122,9 @@ typedef struct {
 
 extern ngx_module_t  ngx_http_mpk_module;
 
+/* What a worker needs of its own; nothing where it has it already. */
+ngx_int_t ngx_http_mpk_init_process(ngx_cycle_t *cycle);
+
 char *ngx_http_mpk_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_mpk_conf_keyring(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

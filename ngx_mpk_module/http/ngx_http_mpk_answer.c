@@ -14,6 +14,7 @@ static ngx_int_t ngx_http_mpk_send(ngx_http_request_t *r,
     ngx_str_t *type, ngx_str_t *csp, mpk_buf_t *body);
 static ngx_int_t ngx_http_mpk_add_header(ngx_http_request_t *r,
     ngx_str_t *name, ngx_str_t *value);
+static void ngx_http_mpk_cleanse(void *data);
 
 
 static ngx_http_mpk_header_t  ngx_http_mpk_headers[] = {
@@ -140,6 +141,7 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_int_t               rc;
     ngx_str_t               value;
     ngx_chain_t             out;
+    ngx_pool_cleanup_t     *cln;
     ngx_http_mpk_header_t  *header;
 
     static ngx_str_t  policy = ngx_string("Content-Security-Policy");
@@ -220,14 +222,26 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->pos = body->data;
-    b->last = body->data + body->len;
+    b->start = body->data;
+    b->end = body->data + body->len;
+    b->pos = b->start;
+    b->last = b->end;
     b->memory = 1;
     b->last_buf = 1;
     b->last_in_chain = 1;
 
     out.buf = b;
     out.next = NULL;
+
+    if (ctx->txn && ctx->txn->keys_count) {
+        cln = ngx_pool_cleanup_add(r->pool, 0);
+        if (cln == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        cln->handler = ngx_http_mpk_cleanse;
+        cln->data = b;
+    }
 
     rc = ngx_http_send_header(r);
 
@@ -240,6 +254,17 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_finalize_request(r, rc);
 
     return NGX_DONE;
+}
+
+
+/* A page with product keys does not stay in memory. */
+
+static void
+ngx_http_mpk_cleanse(void *data)
+{
+    ngx_buf_t *b = data;
+
+    mpk_cleanse(b->start, b->end - b->start);
 }
 
 

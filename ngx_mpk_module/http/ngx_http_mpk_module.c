@@ -12,7 +12,6 @@ static char *ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_mpk_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_mpk_postconfiguration(ngx_conf_t *cf);
-static ngx_int_t ngx_http_mpk_init_process(ngx_cycle_t *cycle);
 static void ngx_http_mpk_exit_process(ngx_cycle_t *cycle);
 
 
@@ -304,7 +303,7 @@ ngx_http_mpk_postconfiguration(ngx_conf_t *cf)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_mpk_init_process(ngx_cycle_t *cycle)
 {
     ngx_http_mpk_main_conf_t  *mmcf;
@@ -317,7 +316,9 @@ ngx_http_mpk_init_process(ngx_cycle_t *cycle)
 
     mmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_mpk_module);
 
-    if (mmcf == NULL || mmcf->redis == NULL || mmcf->keyring == NULL) {
+    if (mmcf == NULL || mmcf->redis == NULL || mmcf->keyring == NULL
+        || mmcf->crypto)
+    {
         return NGX_OK;
     }
 

@@ -135,6 +135,13 @@ ngx_http_mpk_handler(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
 
     if (ctx == NULL) {
+
+        /* "master_process off" does not init a process for a new configuration */
+
+        if (ngx_http_mpk_init_process((ngx_cycle_t *) ngx_cycle) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
         return mlcf->endpoint(r);
     }
 

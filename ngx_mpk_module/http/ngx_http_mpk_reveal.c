@@ -735,7 +735,9 @@ ngx_http_mpk_reveal_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
-    if (outcome == MPK_ABSENT && mlcf->fallthrough) {
+    /* without a transaction, it was the link that was refused */
+
+    if (outcome == MPK_ABSENT && mlcf->fallthrough && ctx->txn) {
         return ngx_http_mpk_pass(r, ctx);
     }
 

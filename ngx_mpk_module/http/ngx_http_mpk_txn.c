@@ -672,67 +672,54 @@ ngx_http_mpk_txn_name(ngx_http_mpk_txn_t *txn, const char *what,
 }
 
 
-typedef struct {
-    ngx_pool_t           *pool;
-    ngx_uint_t            waiting;
-    ngx_mpk_redis_cmd_t   incr;
-    ngx_mpk_redis_cmd_t   expire;
-} ngx_http_mpk_wrong_t;
+/*
+ * One command, so that there is no counter without an end: it would close the link
+ * for good.
+ */
+
+static u_char  ngx_http_mpk_wrong_script[] =
+    "redis.call('INCR', KEYS[1]) redis.call('EXPIRE', KEYS[1], ARGV[1])";
 
 
 void
 ngx_http_mpk_txn_wrong(ngx_http_mpk_txn_t *txn)
 {
-    u_char                 id[MPK_TOKEN_ID_LEN];
-    mpk_str_t              argv[3], key;
-    ngx_pool_t            *pool;
-    ngx_http_mpk_wrong_t  *wrong;
+    u_char                id[MPK_TOKEN_ID_LEN], seconds[NGX_INT_T_LEN];
+    mpk_str_t             argv[5];
+    ngx_pool_t           *pool;
+    ngx_mpk_redis_cmd_t  *cmd;
 
     pool = ngx_create_pool(1024, ngx_cycle->log);
     if (pool == NULL) {
         return;
     }
 
-    wrong = ngx_pcalloc(pool, sizeof(ngx_http_mpk_wrong_t));
-    if (wrong == NULL) {
+    cmd = ngx_pcalloc(pool, sizeof(ngx_mpk_redis_cmd_t));
+    if (cmd == NULL) {
         ngx_destroy_pool(pool);
         return;
     }
 
-    wrong->pool = pool;
-    wrong->waiting = 2;
-
-    wrong->incr.pool = pool;
-    wrong->incr.handler = ngx_http_mpk_txn_wrong_handler;
-    wrong->incr.data = wrong;
-
-    wrong->expire = wrong->incr;
+    cmd->pool = pool;
+    cmd->handler = ngx_http_mpk_txn_wrong_handler;
 
     mpk_base64url_encode(id, txn->what.token_id, MPK_ID_LEN);
 
-    key = ngx_http_mpk_txn_name(txn, ":l:c:",
-                                (mpk_str_t) { MPK_TOKEN_ID_LEN, id });
+    argv[0] = mpk_string("EVAL");
+    argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_wrong_script) - 1,
+                            ngx_http_mpk_wrong_script };
+    argv[2] = mpk_string("1");
+    argv[3] = ngx_http_mpk_txn_name(txn, ":l:c:",
+                                    (mpk_str_t) { MPK_TOKEN_ID_LEN, id });
+    argv[4].data = seconds;
+    argv[4].len = ngx_sprintf(seconds, "%d", MPK_CHALLENGES_TIME) - seconds;
 
-    argv[0] = mpk_string("INCR");
-    argv[1] = key;
-
-    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_READ, &wrong->incr,
-                       2, argv);
-
-    argv[0] = mpk_string("EXPIRE");
-    argv[2] = mpk_string("900");
-
-    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_READ, &wrong->expire,
-                       3, argv);
+    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_READ, cmd, 5, argv);
 }
 
 
 static void
 ngx_http_mpk_txn_wrong_handler(ngx_mpk_redis_cmd_t *cmd)
 {
-    ngx_http_mpk_wrong_t *wrong = cmd->data;
-
-    if (--wrong->waiting == 0) {
-        ngx_destroy_pool(wrong->pool);
-    }
+    ngx_destroy_pool(cmd->pool);
 }
