@@ -1,8 +1,9 @@
 # ngx_mpk_module
 #
 #   make              objs/ngx_http_mpk_module.so for the installed nginx
-#   make NGINX_SRC=d  the same, for an nginx source tree
-#   make install      copies it to nginx's modules folder (DESTDIR is honoured)
+#   make NGINX_SRC=d  the same, for an nginx source tree (say it to install, too)
+#   make install      copies it to nginx's modules folder (DESTDIR, MODULES_PATH)
+#   make deps         installs what the targets below need of Debian's packages
 #   make demo         a shop to try, on http://127.0.0.1:8080 (PORT=, ONCE=1)
 #   make test         everything below, then "N passed, N failed"
 #   make test-unit    core and the Redis protocol, without nginx
@@ -23,7 +24,7 @@ MODULE     = objs/ngx_http_mpk_module.so
 ASAN       = objs/asan
 
 SOURCES    = $(wildcard ngx_mpk_module/*/*.[ch])
-CONFIGURED = config Makefile $(wildcard ngx_mpk_module/*/) \
+CONFIGURED = config Makefile objs/nginx-source $(wildcard ngx_mpk_module/*/) \
              $(wildcard ngx_mpk_module/pages/*)
 
 CORE       = $(wildcard ngx_mpk_module/core/*.c) \
@@ -49,12 +50,16 @@ DEPS_BENCH = $(DEPS_BUILD) wrk perl
 
 
 .PHONY: default build install demo test test-unit test-fuzz fuzz test-t \
-        test-asan test-valgrind bench clean deps-build deps-test deps-bench
+        test-asan test-valgrind bench clean deps deps-build deps-test \
+        deps-bench FORCE
 
-default: deps-build build
+default: deps-build
+	@$(MAKE) --no-print-directory build
 
 build: $(MODULE)
 
+
+deps: deps-test deps-bench
 
 deps-build:
 	@misc/deps $(DEPS_BUILD)
@@ -65,6 +70,15 @@ deps-test:
 deps-bench:
 	@misc/deps $(DEPS_BENCH)
 
+
+# Which nginx objs/nginx was configured for: another one is configured anew.
+
+objs/nginx-source: FORCE
+	@mkdir -p objs
+	@test -f $(NGINX_SRC)/src/core/nginx.h \
+	    || { echo "$(NGINX_SRC) has no nginx: install nginx-dev or set NGINX_SRC" >&2; exit 1; }
+	@now="$(abspath $(NGINX_SRC)) $$(dpkg-query -W -f '$${Version}' nginx-dev 2>/dev/null)"; \
+	    echo "$$now" | cmp -s - $@ || echo "$$now" > $@
 
 # nginx's own configure, in a folder of links, since it writes where it runs
 
@@ -86,19 +100,25 @@ $(MODULE): objs/nginx/objs/Makefile $(SOURCES)
 	    > objs/build.log 2>&1 || { grep -A5 -E 'error|warning' objs/build.log; exit 1; }
 	cp objs/nginx/objs/ngx_http_mpk_module.so $@
 
+# An ordinary user's PATH does not have nginx.
+
+MODULES_PATH ?= $(shell PATH=$$PATH:/usr/sbin:/usr/local/sbin nginx -V 2>&1 \
+                    | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
+
 install: build
-	install -D -m 644 $(MODULE) $(DESTDIR)$(shell nginx -V 2>&1 \
-	    | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')/ngx_http_mpk_module.so
+	@test -n "$(MODULES_PATH)" || { echo 'nginx -V names no modules folder: set MODULES_PATH' >&2; exit 1; }
+	install -D -m 644 $(MODULE) $(DESTDIR)$(MODULES_PATH)/ngx_http_mpk_module.so
 
 
-demo: deps-build build
+demo: deps-build
+	@$(MAKE) --no-print-directory build
 	@PORT=$(PORT) ONCE=$(ONCE) bin/demo
 
 
-test: deps-test build
+test: deps-test
 	@rm -f objs/tally
-	-@$(MAKE) --no-print-directory test-unit
-	-@$(MAKE) --no-print-directory test-fuzz
+	-@$(MAKE) --no-print-directory -j2 test-unit
+	-@$(MAKE) --no-print-directory -j2 test-fuzz
 	-@$(MAKE) --no-print-directory test-t
 	-@$(MAKE) --no-print-directory test-asan
 	-@$(MAKE) --no-print-directory test-valgrind
@@ -134,7 +154,8 @@ objs/fuzz/fuzz_%: lua-free-tests/fuzz/fuzz_%.c $(FUZZ_OBJS) $(HEADERS)
 test-fuzz: $(FUZZERS)
 	@FUZZ_SECONDS=$(FUZZ_TEST) misc/run-tests fuzz lua-free-tests/fuzz/run.t
 
-fuzz: deps-test $(FUZZERS)
+fuzz: deps-test
+	@$(MAKE) --no-print-directory -j2 $(FUZZERS)
 	@FUZZ_SECONDS=$(SECONDS) misc/run-tests fuzz lua-free-tests/fuzz/run.t
 
 test-t: build
@@ -150,7 +171,8 @@ test-valgrind: build
 	@MPK_VALGRIND=1 MPK_MODULE=$(CURDIR)/$(MODULE) \
 	    misc/run-tests valgrind t/reveal.t t/api.t
 
-bench: deps-bench build
+bench: deps-bench
+	@$(MAKE) --no-print-directory build
 	@MPK_MODULE=$(CURDIR)/$(MODULE) bench/run
 
 clean:

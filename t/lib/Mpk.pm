@@ -9,11 +9,13 @@ use strict;
 
 use Digest::SHA qw(sha256 sha256_hex hmac_sha256);
 use File::Path qw(rmtree);
+use File::Spec::Functions qw(rel2abs);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use JSON::PP;
 use MIME::Base64 qw(encode_base64url decode_base64url);
 use POSIX qw(:sys_wait_h);
+use Scalar::Util qw(weaken);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -23,6 +25,16 @@ use Mpk::Redis;
 our @EXPORT_OK = qw(wait_for);
 
 my $json = JSON::PP->new->canonical;
+
+# A test that dies leaves its objects to global destruction, whose order would leave a
+# Redis running: what is still there is ended before.
+
+my @living;
+
+END {
+    local ($?, $@, $!);
+    $_ && $_->clear for @living;
+}
 
 
 # new(): makes the folder; nothing runs yet
@@ -35,6 +47,8 @@ sub new {
 
     chmod 0755, $self->{dir};
     $self->{owner} = $$;
+    push @living, $self;
+    weaken($living[-1]);
 
     $self->keyring;
     $self->write('api-tokens', "shop:" . sha256_hex($self->{token}) . "\n"
@@ -145,7 +159,7 @@ sub conf {
 
     $p{redis} ||= "unix:$self->{dir}/redis.sock";
     my $user = $> == 0 ? 'user root;' : '';
-    my $module = $ENV{MPK_MODULE} // 'objs/ngx_http_mpk_module.so';
+    my $module = rel2abs($ENV{MPK_MODULE} // 'objs/ngx_http_mpk_module.so');
     my $port = $self->port('edge');
     my $shop = $self->port('shop');
     my $dir = $self->{dir};
@@ -278,8 +292,10 @@ sub start {
     $self->{nginx} = $pid;
 
     wait_for(sub {
-        waitpid($pid, WNOHANG) == $pid and die "nginx does not start: "
-            . $self->read('stderr') . $self->read('error.log');
+        if (waitpid($pid, WNOHANG) == $pid) {
+            delete $self->{nginx};
+            die 'nginx does not start: ' . $self->read('stderr') . $self->read('error.log');
+        }
         -s "$self->{dir}/nginx.pid" && $self->connects('edge') && $self->workers;
     }, 'nginx answers') or die "nginx does not answer";
 
@@ -470,16 +486,22 @@ sub complaints {
     return @bad;
 }
 
-sub DESTROY {
+# clear(): ends what still runs and removes the folder
+sub clear {
     my ($self) = @_;
-    local ($?, $@, $!);
-    return unless $self->{owner} == $$;
-    if (my $pid = $self->{nginx}) {
+    return unless $self->{owner} == $$ && !$self->{cleared}++;
+    if (my $pid = delete $self->{nginx}) {
         kill 'TERM', $pid;
         wait_for(sub { waitpid($pid, WNOHANG) == $pid }, undef, 5) or kill 'KILL', $pid;
     }
     $_ && $_->stop for values %{$self->{redis} // {}};
     rmtree($self->{dir}) unless $ENV{MPK_KEEP};
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    local ($?, $@, $!);
+    $self->clear;
 }
 
 sub import {

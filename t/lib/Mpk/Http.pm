@@ -54,13 +54,15 @@ sub request {
 }
 
 
-# response(socket, timeout, no body): reads one answer
+# response(socket, timeout, no body, buffer): reads one answer; with pipelined requests a
+# reference to a buffer keeps what has come of the next one
 sub response {
-    my ($socket, $timeout, $nobody) = @_;
+    my ($socket, $timeout, $nobody, $buffer) = @_;
     my $until = time + ($timeout // 30);
     my $select = IO::Select->new($socket);
-    my $raw = '';
+    my $raw = defined $buffer ? $$buffer // '' : '';
     my %r = (status => 0, headers => {}, body => '');
+    $$buffer = '' if defined $buffer;
 
     while (1) {
         if ($raw =~ /^(.*?)\r\n\r\n/s) {
@@ -80,7 +82,11 @@ sub response {
             $r{head} = $head;
             $r{body} = $rest;
             my $length = $r{headers}{'content-length'};
-            last if $nobody || defined $length && length $rest >= $length;
+            if ($nobody || defined $length && length $rest >= $length) {
+                $$buffer = substr $r{body}, $nobody ? 0 : $length, length $rest, ''
+                    if defined $buffer;
+                last;
+            }
             if (($r{headers}{'transfer-encoding'} // '') eq 'chunked'
                 && $rest =~ /(^|\r\n)0\r\n\r\n$/)
             {
