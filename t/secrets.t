@@ -38,6 +38,9 @@ Mpk::Http::h2($h2, 'POST', $link, body => 'nonce=x', headers => { 'content-type'
 $t->request('POST', $link, headers => { 'Content-Type' => 'text/plain' }, body => 'x');
 $t->request('POST', $link, headers => { 'Content-Type' => 'application/x-www-form-urlencoded' }, body => 'a=%');
 $t->request('DELETE', $link);
+is($t->get("/r%2f$token")->{status}, 410, 'a link may be written in another way');
+is($t->get("/%72/$token")->{status}, 410, 'or in this');
+is($t->get("/x/../%72/$token?a=b")->{status}, 410, 'or in that');
 $t->request('PUT', '/mpk/v1/orders/A-1', headers => { Authorization => "Bearer $t->{token}x" }, body => '{}');
 
 # limit_req complains about a link, in its address and in the Referer

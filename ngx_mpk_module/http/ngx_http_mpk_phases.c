@@ -77,24 +77,45 @@ ngx_http_mpk_post_read_handler(ngx_http_request_t *r)
 }
 
 
+/*
+ * An address can be written in many ways ("/r%2f..."): where the request is for a
+ * link, and the text does not say so plainly, all of the address is cut out.
+ */
+
 ngx_int_t
 ngx_http_mpk_hide(ngx_http_request_t *r, ngx_str_t *text)
 {
     u_char                   *p, *q, *new, *last;
+    ngx_str_t                *path;
     ngx_http_mpk_srv_conf_t  *mscf;
 
     static u_char  hidden[] = "[hidden]";
 
     mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
 
+    path = &mscf->reveal_path;
     last = text->data + text->len;
 
-    p = ngx_strnstr(text->data, (char *) mscf->reveal_path.data, text->len);
-    if (p == NULL) {
-        return NGX_OK;
-    }
+    p = ngx_strnstr(text->data, (char *) path->data, text->len);
 
-    p += mscf->reveal_path.len;
+    if (p) {
+        p += path->len;
+
+    } else {
+
+        if (r->uri.len <= path->len
+            || ngx_strncmp(r->uri.data, path->data, path->len) != 0
+            || (r->headers_in.referer
+                && text == &r->headers_in.referer->value))
+        {
+            return NGX_OK;
+        }
+
+        p = ngx_strlchr(text->data, last, '/');
+        if (p == NULL) {
+            return NGX_OK;
+        }
+    }
 
     for (q = p; q < last && *q != ' ' && *q != '?' && *q != '#'; q++) {
         /* void */

@@ -144,6 +144,7 @@ ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
     if (txn->counted) {
         id = ngx_pnalloc(txn->pool, MPK_TOKEN_ID_LEN);
         if (id == NULL) {
+            txn->waiting = 0;
             return NGX_ERROR;
         }
 
@@ -197,6 +198,13 @@ ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
 
     if (txn->request == NULL && txn->what.event != MPK_EVENT_CUT_OFF) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
+        return;
+    }
+
+    /* a name that memory did not suffice for is another key's */
+
+    if (txn->mem.failed) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
         return;
     }
 
