@@ -11,8 +11,6 @@ static ngx_int_t ngx_http_mpk_post_read_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_log_handler(ngx_http_request_t *r);
 static void ngx_http_mpk_body_handler(ngx_http_request_t *r);
-static void ngx_http_mpk_ctx_cleanup(void *data);
-static void *ngx_http_mpk_alloc(void *ctx, size_t size);
 
 
 ngx_int_t
@@ -215,99 +213,6 @@ ngx_http_mpk_log_handler(ngx_http_request_t *r)
 }
 
 
-ngx_http_mpk_ctx_t *
-ngx_http_mpk_get_ctx(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t  *cln;
-    ngx_http_mpk_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
-
-    if (ctx || !(r->internal || r->filter_finalize)) {
-        return ctx;
-    }
-
-    /* an internal redirect has reset the contexts */
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_mpk_ctx_cleanup) {
-            return cln->data;
-        }
-    }
-
-    return NULL;
-}
-
-
-ngx_http_mpk_ctx_t *
-ngx_http_mpk_create_ctx(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t  *cln;
-    ngx_http_mpk_ctx_t  *ctx;
-
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_mpk_ctx_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    cln->handler = ngx_http_mpk_ctx_cleanup;
-
-    ctx = cln->data;
-
-    ngx_memzero(ctx, sizeof(ngx_http_mpk_ctx_t));
-    ngx_http_mpk_mem_init(&ctx->mem, r->pool);
-
-    ngx_http_set_ctx(r, ctx, ngx_http_mpk_module);
-
-    return ctx;
-}
-
-
-static void
-ngx_http_mpk_ctx_cleanup(void *data)
-{
-    /* only marks the context, so that it can be found again */
-}
-
-
-ngx_int_t
-ngx_http_mpk_pass(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
-{
-    ctx->passed = 1;
-
-    return NGX_DECLINED;
-}
-
-
-ngx_int_t
-ngx_http_mpk_wait(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_next_pt next)
-{
-    ctx->next = next;
-    ctx->waiting = 1;
-
-    /* a client that goes away is noticed */
-
-    r->read_event_handler = ngx_http_test_reading;
-
-    return NGX_AGAIN;
-}
-
-
-ngx_int_t
-ngx_http_mpk_run(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_txn_t *txn, ngx_http_mpk_next_pt next)
-{
-    ctx->txn = txn;
-
-    if (txn->mem.failed || ngx_http_mpk_txn_start(txn) != NGX_AGAIN) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_mpk_wait(r, ctx, next);
-}
-
-
 ngx_int_t
 ngx_http_mpk_read_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_next_pt next)
@@ -342,30 +247,4 @@ ngx_http_mpk_body_handler(ngx_http_request_t *r)
     r->write_event_handler = ngx_http_core_run_phases;
 
     ngx_http_core_run_phases(r);
-}
-
-
-void
-ngx_http_mpk_mem_init(ngx_http_mpk_mem_t *mem, ngx_pool_t *pool)
-{
-    mem->mem.alloc = ngx_http_mpk_alloc;
-    mem->mem.ctx = mem;
-    mem->pool = pool;
-    mem->failed = 0;
-}
-
-
-static void *
-ngx_http_mpk_alloc(void *ctx, size_t size)
-{
-    ngx_http_mpk_mem_t *mem = ctx;
-
-    void  *p;
-
-    p = ngx_palloc(mem->pool, size);
-    if (p == NULL) {
-        mem->failed = 1;
-    }
-
-    return p;
 }

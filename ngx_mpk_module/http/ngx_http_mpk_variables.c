@@ -1,7 +1,6 @@
 /* $mpk_event, $mpk_outcome and the others: facts for logs, never a secret. */
 
 #include "ngx_http_mpk.h"
-#include "mpk_base64url.h"
 
 
 static ngx_int_t ngx_http_mpk_variable_str(ngx_http_request_t *r,
@@ -153,64 +152,4 @@ ngx_http_mpk_variable_uri(ngx_http_request_t *r,
     v->not_found = 0;
 
     return NGX_OK;
-}
-
-
-/* What outlives the transaction is copied: the log phase comes before its end. */
-
-void
-ngx_http_mpk_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
-{
-    mpk_buf_t             buf;
-    ngx_uint_t            i;
-    mpk_decision_t       *decision;
-    const mpk_mem_t      *mem;
-
-    static const mpk_str_t  results[] = {
-        [NGX_HTTP_MPK_TXN_UNAVAILABLE] = { 11, (u_char *) "unavailable" },
-        [NGX_HTTP_MPK_TXN_LOST] = { 4, (u_char *) "lost" },
-        [NGX_HTTP_MPK_TXN_BUSY] = { 4, (u_char *) "busy" },
-        [NGX_HTTP_MPK_TXN_ERROR] = { 5, (u_char *) "error" },
-    };
-
-    mem = &ctx->mem.mem;
-    decision = &txn->decision;
-
-    ctx->stored = 1;
-    ctx->store_time += txn->store_time;
-    ctx->channel = mpk_channel_name(txn->what.channel);
-
-    if (txn->result != NGX_HTTP_MPK_TXN_OK) {
-        ctx->event = mpk_event_name(txn->what.event);
-        ctx->outcome = results[txn->result];
-        return;
-    }
-
-    ctx->event = mpk_event_name(decision->event);
-    ctx->outcome = mpk_outcome_info(decision->outcome)->name;
-
-    if (decision->outcome != MPK_DONE || txn->dry) {
-        return;
-    }
-
-    mpk_buf_init(&buf, mem, 80);
-    mpk_buf_int(&buf, (int64_t) decision->order.revision);
-    mpk_buf_byte(&buf, ':');
-    mpk_base64url_encode(mpk_buf_room(&buf,
-                                      mpk_base64url_encoded_len(MPK_MAC_LEN)),
-                         decision->order.mac, MPK_MAC_LEN);
-
-    ctx->head = mpk_buf_done(&buf);
-
-    mpk_buf_init(&buf, mem, 16);
-
-    for (i = 0; i < decision->items_count; i++) {
-        if (i) {
-            mpk_buf_byte(&buf, ',');
-        }
-
-        mpk_buf_int(&buf, decision->items[i]);
-    }
-
-    ctx->items = mpk_buf_done(&buf);
 }

@@ -1,0 +1,190 @@
+/*
+ * What a request carries along: made, found again, made to wait for a transaction,
+ * and told what became of it.
+ */
+
+#include "mpk_base64url.h"
+#include "ngx_http_mpk.h"
+
+
+static void ngx_http_mpk_ctx_cleanup(void *data);
+static void *ngx_http_mpk_alloc(void *ctx, size_t size);
+
+
+ngx_http_mpk_ctx_t *
+ngx_http_mpk_get_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+    ngx_http_mpk_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
+
+    if (ctx || !(r->internal || r->filter_finalize)) {
+        return ctx;
+    }
+
+    /* an internal redirect has reset the contexts */
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_mpk_ctx_cleanup) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_http_mpk_ctx_t *
+ngx_http_mpk_create_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+    ngx_http_mpk_ctx_t  *ctx;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_mpk_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_mpk_ctx_cleanup;
+
+    ctx = cln->data;
+
+    ngx_memzero(ctx, sizeof(ngx_http_mpk_ctx_t));
+    ngx_http_mpk_mem_init(&ctx->mem, r->pool);
+
+    ngx_http_set_ctx(r, ctx, ngx_http_mpk_module);
+
+    return ctx;
+}
+
+
+static void
+ngx_http_mpk_ctx_cleanup(void *data)
+{
+    /* only marks the context, so that it can be found again */
+}
+
+
+ngx_int_t
+ngx_http_mpk_pass(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ctx->passed = 1;
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_mpk_wait(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_next_pt next)
+{
+    ctx->next = next;
+    ctx->waiting = 1;
+
+    /* a client that goes away is noticed */
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    return NGX_AGAIN;
+}
+
+
+ngx_int_t
+ngx_http_mpk_run(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_txn_t *txn, ngx_http_mpk_next_pt next)
+{
+    ctx->txn = txn;
+
+    if (txn->mem.failed || ngx_http_mpk_txn_start(txn) != NGX_AGAIN) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_mpk_wait(r, ctx, next);
+}
+
+
+/* What outlives the transaction is copied: the log phase comes before its end. */
+
+void
+ngx_http_mpk_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
+{
+    mpk_buf_t             buf;
+    ngx_uint_t            i;
+    mpk_decision_t       *decision;
+    const mpk_mem_t      *mem;
+
+    static const mpk_str_t  results[] = {
+        [NGX_HTTP_MPK_TXN_UNAVAILABLE] = { 11, (u_char *) "unavailable" },
+        [NGX_HTTP_MPK_TXN_LOST] = { 4, (u_char *) "lost" },
+        [NGX_HTTP_MPK_TXN_BUSY] = { 4, (u_char *) "busy" },
+        [NGX_HTTP_MPK_TXN_ERROR] = { 5, (u_char *) "error" },
+    };
+
+    mem = &ctx->mem.mem;
+    decision = &txn->decision;
+
+    ctx->stored = 1;
+    ctx->store_time += txn->store_time;
+    ctx->channel = mpk_channel_name(txn->what.channel);
+
+    if (txn->result != NGX_HTTP_MPK_TXN_OK) {
+        ctx->event = mpk_event_name(txn->what.event);
+        ctx->outcome = results[txn->result];
+        return;
+    }
+
+    ctx->event = mpk_event_name(decision->event);
+    ctx->outcome = mpk_outcome_info(decision->outcome)->name;
+
+    if (decision->outcome != MPK_DONE || txn->dry) {
+        return;
+    }
+
+    mpk_buf_init(&buf, mem, 80);
+    mpk_buf_int(&buf, (int64_t) decision->order.revision);
+    mpk_buf_byte(&buf, ':');
+    mpk_base64url_encode(mpk_buf_room(&buf,
+                                      mpk_base64url_encoded_len(MPK_MAC_LEN)),
+                         decision->order.mac, MPK_MAC_LEN);
+
+    ctx->head = mpk_buf_done(&buf);
+
+    mpk_buf_init(&buf, mem, 16);
+
+    for (i = 0; i < decision->items_count; i++) {
+        if (i) {
+            mpk_buf_byte(&buf, ',');
+        }
+
+        mpk_buf_int(&buf, decision->items[i]);
+    }
+
+    ctx->items = mpk_buf_done(&buf);
+}
+
+
+void
+ngx_http_mpk_mem_init(ngx_http_mpk_mem_t *mem, ngx_pool_t *pool)
+{
+    mem->mem.alloc = ngx_http_mpk_alloc;
+    mem->mem.ctx = mem;
+    mem->pool = pool;
+    mem->failed = 0;
+}
+
+
+static void *
+ngx_http_mpk_alloc(void *ctx, size_t size)
+{
+    ngx_http_mpk_mem_t *mem = ctx;
+
+    void  *p;
+
+    p = ngx_palloc(mem->pool, size);
+    if (p == NULL) {
+        mem->failed = 1;
+    }
+
+    return p;
+}

@@ -1,0 +1,42 @@
+/* What the files of mpk_reveal share. */
+
+#ifndef NGX_HTTP_MPK_REVEAL_H
+#define NGX_HTTP_MPK_REVEAL_H
+
+#include "ngx_http_mpk.h"
+
+
+/* A link while it is answered: ctx->data. */
+typedef struct {
+    mpk_token_t                   token;
+    mpk_status_t                  status;          /* OK or EXPIRED */
+    u_char                        id[MPK_TOKEN_ID_LEN];
+    u_char                        id_bytes[MPK_ID_LEN];
+    u_char                        email[MPK_MAC_LEN];
+    unsigned                      prefetch:1;
+    unsigned                      nonce_given:1;
+} ngx_http_mpk_reveal_t;
+
+
+/* The confirm page; outcome tells what was wrong with a confirmation. */
+ngx_int_t ngx_http_mpk_reveal_confirm(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome);
+
+/* The view is committed: the one place that shows keys. */
+ngx_int_t ngx_http_mpk_reveal_keys(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+/* What the policy refuses; an unknown order may go on to the upstream. */
+ngx_int_t ngx_http_mpk_reveal_notice(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome);
+
+/* Another site, or a prefetch, sent a confirmation. */
+ngx_int_t ngx_http_mpk_reveal_foreign(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+/* Redis could not be read or written. */
+ngx_int_t ngx_http_mpk_reveal_failed(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+
+#endif /* NGX_HTTP_MPK_REVEAL_H */

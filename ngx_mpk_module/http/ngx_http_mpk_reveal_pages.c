@@ -1,0 +1,381 @@
+/* The answers of a reveal: the confirm page, the keys, and what refuses them. */
+
+#include "ngx_http_mpk_reveal.h"
+#include "mpk_nonce.h"
+
+#define NGX_HTTP_MPK_RETRY       5         /* seconds, for a 503 */
+#define NGX_HTTP_MPK_REFRESH     30        /* seconds between looks at a held order */
+#define NGX_HTTP_MPK_GROUP       5         /* characters of a key without separators */
+#define NGX_HTTP_MPK_GROUPED     128       /* bytes of a key; a longer one is text */
+
+
+/* How a refusal looks: its page, and what the page offers next. */
+typedef struct {
+    ngx_uint_t                    status;
+    ngx_http_mpk_page_t           page;
+    unsigned                      track:1;
+    unsigned                      retry:1;
+    unsigned                      support:1;
+    ngx_uint_t                    refresh;
+    ngx_uint_t                    retry_after;
+} ngx_http_mpk_notice_t;
+
+
+static void ngx_http_mpk_reveal_groups(ngx_http_mpk_mem_t *mem,
+    mpk_value_t *item, mpk_str_t key);
+static ngx_int_t ngx_http_mpk_reveal_send(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_notice_t *notice,
+    mpk_str_t type, mpk_str_t detail, mpk_str_t rule);
+
+
+static const ngx_http_mpk_notice_t  ngx_http_mpk_notices[MPK_OUTCOME_MAX] = {
+
+    [MPK_ABSENT] = { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND,
+                     .support = 1 },
+    [MPK_HELD] = { .status = 409, .page = NGX_HTTP_MPK_PAGE_HELD,
+                   .refresh = NGX_HTTP_MPK_REFRESH,
+                   .retry_after = NGX_HTTP_MPK_REFRESH },
+    [MPK_CANCELLED] = { .status = 410, .page = NGX_HTTP_MPK_PAGE_CANCELLED,
+                        .support = 1 },
+    [MPK_USED] = { .status = 410, .page = NGX_HTTP_MPK_PAGE_USED,
+                   .track = 1, .support = 1 },
+    [MPK_LAPSED] = { .status = 410, .page = NGX_HTTP_MPK_PAGE_EXPIRED,
+                     .track = 1, .support = 1 },
+    [MPK_CLOSED] = { .status = 429, .page = NGX_HTTP_MPK_PAGE_LIMITED,
+                     .track = 1, .support = 1,
+                     .retry_after = MPK_CHALLENGES_TIME },
+    [MPK_NO_ITEM] = { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND,
+                      .support = 1 },
+    [MPK_CROWDED] = { .status = 503, .page = NGX_HTTP_MPK_PAGE_UNAVAILABLE,
+                      .retry = 1, .support = 1, .retry_after = 3600 },
+};
+
+static const ngx_http_mpk_notice_t  ngx_http_mpk_notice_foreign = {
+    .status = 403, .page = NGX_HTTP_MPK_PAGE_REFUSED, .support = 1
+};
+
+static const ngx_http_mpk_notice_t  ngx_http_mpk_notice_unavailable = {
+    .status = 503, .page = NGX_HTTP_MPK_PAGE_UNAVAILABLE, .retry = 1,
+    .support = 1, .retry_after = NGX_HTTP_MPK_RETRY
+};
+
+
+/* The confirm page; outcome tells what was wrong with a confirmation. */
+
+ngx_int_t
+ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    mpk_outcome_t outcome)
+{
+    u_char                    *nonce;
+    ngx_uint_t                 i;
+    mpk_value_t               *facts, *list, *errors, *e;
+    mpk_decision_t            *decision;
+    const mpk_mem_t           *mem;
+    ngx_http_mpk_reveal_t     *reveal;
+    ngx_http_mpk_answer_t      answer;
+    ngx_http_mpk_loc_conf_t   *mlcf;
+    ngx_http_mpk_main_conf_t  *mmcf;
+    const mpk_outcome_info_t  *info;
+
+    reveal = ctx->data;
+    decision = &ctx->txn->decision;
+    mem = &ctx->mem.mem;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
+
+    if (outcome != MPK_DONE && outcome != MPK_SAME) {
+
+        answer.status = 422;
+
+        if (ctx->json) {
+            info = mpk_outcome_info(outcome);
+
+            errors = mpk_value_array(mem, NULL, mpk_string("errors"));
+            e = mpk_value_object(mem, errors, mpk_string(""));
+            (void) mpk_value_string(mem, e, mpk_string("pointer"),
+                       outcome == MPK_CHALLENGE ? mpk_string("/email")
+                       : outcome == MPK_STALE ? mpk_string("/nonce")
+                       : mpk_string("/consent_supply"));
+            (void) mpk_value_string(mem, e, mpk_string("detail"),
+                                    info->detail);
+
+            return ngx_http_mpk_send_problem(r, ctx, &answer, info->name,
+                                             info->detail, info->rule,
+                                             errors);
+        }
+    }
+
+    nonce = ngx_pnalloc(r->pool, MPK_NONCE_LEN);
+
+    if (nonce == NULL
+        || mpk_nonce_create(mmcf->crypto, ctx->token_id, ngx_time(),
+                                     nonce)
+           != MPK_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+
+    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
+
+    list = mpk_value_array(mem, facts, mpk_string("products"));
+
+    for (i = 0; i < decision->items_count; i++) {
+        (void) mpk_value_string(mem, list, mpk_string(""),
+                   decision->order.items[decision->items[i] - 1].product);
+    }
+
+    (void) mpk_value_string(mem, facts, mpk_string("challenge"),
+                            mlcf->challenge == NGX_HTTP_MPK_CHALLENGE_EMAIL
+                            && reveal->token.channel == MPK_CHANNEL_EMAIL
+                            ? mpk_string("email") : mpk_string("click"));
+    (void) mpk_value_bool(mem, facts, mpk_string("consent"),
+                          decision->consent);
+    (void) mpk_value_string(mem, facts, mpk_string("nonce"),
+                            (mpk_str_t) { MPK_NONCE_LEN, nonce });
+    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("expires_at"),
+                                   reveal->token.exp);
+
+    if (ctx->json) {
+        return ngx_http_mpk_send_json(r, ctx, &answer, facts);
+    }
+
+    (void) mpk_value_bool(mem, facts, mpk_string("many"),
+                          decision->items_count > 1);
+    (void) mpk_value_bool(mem, facts, mpk_string("track"), 1);
+    (void) mpk_value_bool(mem, facts, mpk_string("support"),
+                          mlcf->pages->support);
+    (void) mpk_value_bool(mem, facts, mpk_string("challenge_email"),
+                          mlcf->challenge == NGX_HTTP_MPK_CHALLENGE_EMAIL
+                          && reveal->token.channel == MPK_CHANNEL_EMAIL);
+    (void) mpk_value_bool(mem, facts, mpk_string("error"),
+                          answer.status == 422);
+    (void) mpk_value_bool(mem, facts, mpk_string("error_email"),
+                          outcome == MPK_CHALLENGE);
+    (void) mpk_value_bool(mem, facts, mpk_string("error_consent"),
+                          outcome == MPK_CONSENT);
+    (void) mpk_value_bool(mem, facts, mpk_string("error_nonce"),
+                          outcome == MPK_STALE);
+
+    return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_CONFIRM,
+                                  facts);
+}
+
+
+/* The view is committed: the one place that shows keys. */
+
+ngx_int_t
+ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_uint_t                i;
+    mpk_item_t               *item;
+    mpk_value_t              *facts, *list, *v;
+    mpk_decision_t           *decision;
+    const mpk_mem_t          *mem;
+    ngx_http_mpk_txn_t       *txn;
+    ngx_http_mpk_answer_t     answer;
+    ngx_http_mpk_loc_conf_t  *mlcf;
+
+    txn = ctx->txn;
+    decision = &txn->decision;
+    mem = &ctx->mem.mem;
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
+
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+
+    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
+    (void) mpk_value_string(mem, facts, mpk_string("channel"), ctx->channel);
+    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("viewed_at"),
+                                   txn->what.now);
+    (void) mpk_value_bool(mem, facts, mpk_string("repeat"),
+                          decision->event == MPK_EVENT_REPEATED);
+
+    if (!ctx->json) {
+        mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+        (void) mpk_value_bool(mem, facts, mpk_string("many"),
+                              decision->items_count > 1);
+        (void) mpk_value_bool(mem, facts, mpk_string("track"), 1);
+        (void) mpk_value_bool(mem, facts, mpk_string("support"),
+                              mlcf->pages->support);
+    }
+
+    list = mpk_value_array(mem, facts, mpk_string("items"));
+
+    for (i = 0; i < decision->items_count; i++) {
+        item = &decision->order.items[decision->items[i] - 1];
+
+        v = mpk_value_object(mem, list, mpk_string(""));
+
+        (void) mpk_value_int(mem, v, mpk_string("item"), decision->items[i]);
+        (void) mpk_value_string(mem, v, mpk_string("sku"), item->sku);
+        (void) mpk_value_string(mem, v, mpk_string("product"), item->product);
+        (void) mpk_value_string(mem, v, mpk_string("key"), txn->keys[i]);
+
+        if (!ctx->json) {
+            ngx_http_mpk_reveal_groups(&ctx->mem, v, txn->keys[i]);
+        }
+    }
+
+    if (ctx->json) {
+        return ngx_http_mpk_send_json(r, ctx, &answer, facts);
+    }
+
+    return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_KEYS,
+                                  facts);
+}
+
+
+/*
+ * A key in groups for reading: at its own dashes, or by five where it has none.
+ * Text of any other kind has no groups.
+ */
+
+static void
+ngx_http_mpk_reveal_groups(ngx_http_mpk_mem_t *mem, mpk_value_t *item,
+    mpk_str_t key)
+{
+    size_t        i, start;
+    ngx_uint_t    dashes;
+    mpk_value_t  *groups;
+
+    if (key.len > NGX_HTTP_MPK_GROUPED) {
+        return;
+    }
+
+    dashes = 0;
+
+    for (i = 0; i < key.len; i++) {
+
+        if (key.data[i] == '-') {
+            dashes++;
+
+        } else if (key.data[i] <= ' ' || key.data[i] >= 0x7f) {
+            return;
+        }
+    }
+
+    groups = mpk_value_array(&mem->mem, item, mpk_string("groups"));
+
+    for (start = 0, i = 0; i < key.len; i++) {
+
+        if (dashes ? key.data[i] == '-' : (i - start == NGX_HTTP_MPK_GROUP - 1))
+        {
+            (void) mpk_value_string(&mem->mem, groups, mpk_string(""),
+                       (mpk_str_t) { i + 1 - start, key.data + start });
+            start = i + 1;
+        }
+    }
+
+    if (start < key.len) {
+        (void) mpk_value_string(&mem->mem, groups, mpk_string(""),
+                   (mpk_str_t) { key.len - start, key.data + start });
+    }
+}
+
+
+ngx_int_t
+ngx_http_mpk_reveal_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    mpk_outcome_t outcome)
+{
+    ngx_http_mpk_loc_conf_t   *mlcf;
+    const mpk_outcome_info_t  *info;
+
+    info = mpk_outcome_info(outcome);
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    /* without a transaction, it was the link that was refused */
+
+    if (outcome == MPK_ABSENT && mlcf->fallthrough && ctx->txn) {
+        return ngx_http_mpk_pass(r, ctx);
+    }
+
+    if (ctx->outcome.len == 0) {
+        ctx->outcome = info->name;
+    }
+
+    return ngx_http_mpk_reveal_send(r, ctx, &ngx_http_mpk_notices[outcome],
+                                    info->name, info->detail, info->rule);
+}
+
+
+ngx_int_t
+ngx_http_mpk_reveal_foreign(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ctx->outcome = mpk_string("foreign");
+
+    return ngx_http_mpk_reveal_send(r, ctx, &ngx_http_mpk_notice_foreign,
+               mpk_string("foreign"),
+               mpk_string("The request does not come from the confirm page."),
+               mpk_string("R4"));
+}
+
+
+ngx_int_t
+ngx_http_mpk_reveal_failed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    return ngx_http_mpk_reveal_send(r, ctx, &ngx_http_mpk_notice_unavailable,
+               mpk_string("unavailable"),
+               mpk_string("The view can't be recorded right now, so no key is "
+                          "shown; send the same again in a moment."),
+               mpk_string("R2"));
+}
+
+
+static ngx_int_t
+ngx_http_mpk_reveal_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    const ngx_http_mpk_notice_t *notice, mpk_str_t type, mpk_str_t detail,
+    mpk_str_t rule)
+{
+    mpk_link_t               *link;
+    mpk_value_t              *facts;
+    const mpk_mem_t          *mem;
+    ngx_http_mpk_answer_t     answer;
+    ngx_http_mpk_loc_conf_t  *mlcf;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+
+    answer.status = notice->status;
+    answer.retry_after = notice->retry_after;
+
+    if (ctx->json) {
+        return ngx_http_mpk_send_problem(r, ctx, &answer, type, detail, rule,
+                                         NULL);
+    }
+
+    mem = &ctx->mem.mem;
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+
+    if (ctx->order.len) {
+        (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
+    }
+
+    (void) mpk_value_bool(mem, facts, mpk_string("track"), notice->track);
+    (void) mpk_value_bool(mem, facts, mpk_string("retry"), notice->retry);
+    (void) mpk_value_bool(mem, facts, mpk_string("support"),
+                          notice->support && mlcf->pages->support);
+
+    if (notice->refresh) {
+        (void) mpk_value_int(mem, facts, mpk_string("refresh"),
+                             notice->refresh);
+    }
+
+    link = ctx->txn ? ctx->txn->decision.link : NULL;
+
+    if (link && link->used_at) {
+        (void) ngx_http_mpk_value_time(ctx, facts,
+                                       mpk_string("used_at"), link->used_at);
+    }
+
+    return ngx_http_mpk_send_page(r, ctx, &answer, notice->page, facts);
+}
