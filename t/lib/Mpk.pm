@@ -157,13 +157,14 @@ sub conf {
         location => '', listen => '', workers => 1, redis => '', challenge => 'email',
         shop => '', level => 'info', %part);
 
-    $p{redis} ||= "unix:$self->{dir}/redis.sock";
+    # patient, for a machine that is slow or busy
+
+    $p{redis} ||= "unix:$self->{dir}/redis.sock connect_timeout=5s timeout=10s";
     my $user = $> == 0 ? 'user root;' : '';
     my $module = rel2abs($ENV{MPK_MODULE} // 'objs/ngx_http_mpk_module.so');
     my $port = $self->port('edge');
     my $shop = $self->port('shop');
     my $dir = $self->{dir};
-    my $tls = $ENV{MPK_VALGRIND} ? 10 : 1;
 
     $self->write('nginx.conf', <<CONF);
 load_module $module;
