@@ -58,8 +58,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         mpk_buf_init(&second, &fuzz_mem, 0);
         first.max = second.max = 65536;
 
-        mpk_template_render(one, facts, &first);
-        mpk_template_render(two, facts, &second);
+        mpk_template_render(one, facts, &first, NULL);
+        mpk_template_render(two, facts, &second, NULL);
 
         must(first.failed == second.failed);
         must(mpk_str_eq(mpk_buf_done(&first), mpk_buf_done(&second)));

@@ -89,7 +89,8 @@ test_spec(const char *directory)
             == MPK_OK)
         {
             mpk_template_render(template,
-                                mpk_value_get(c, mpk_string("data")), &out);
+                                mpk_value_get(c, mpk_string("data")), &out,
+                                NULL);
         } else {
             mpk_buf_lit(&out, "does not compile");
         }
@@ -154,7 +155,7 @@ main(int argc, char **argv)
 
     mpk_buf_init(&out, &test_mem, 0);
     (void) compile("{{a}}", &template, &error);
-    mpk_template_render(template, facts, &out);
+    mpk_template_render(template, facts, &out, NULL);
 
     ok(mpk_str_eq(mpk_buf_done(&out),
                   mpk_string("&lt;&amp;&gt;&quot;&#39;&#13;")),
@@ -163,7 +164,7 @@ main(int argc, char **argv)
     mpk_buf_init(&out, &test_mem, 0);
     out.max = 10;
     (void) compile("{{a}}{{a}}{{a}}", &template, &error);
-    mpk_template_render(template, facts, &out);
+    mpk_template_render(template, facts, &out, NULL);
 
     ok(out.failed, "a page over the buffer's limit fails");
 

@@ -10,8 +10,8 @@ static const char  mpk_base64url_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 
-/* 0..63, or MPK_BASE64URL_BAD; the upper half of the bytes is answered without it */
-static const uint8_t  mpk_base64url_values[128] = {
+/* 0..63, or MPK_BASE64URL_BAD */
+static const uint8_t  mpk_base64url_values[256] = {
     255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
     255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
     255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,  62, 255, 255,
@@ -20,10 +20,15 @@ static const uint8_t  mpk_base64url_values[128] = {
      15,  16,  17,  18,  19,  20,  21,  22,  23,  24,  25, 255, 255, 255, 255,  63,
     255,  26,  27,  28,  29,  30,  31,  32,  33,  34,  35,  36,  37,  38,  39,  40,
      41,  42,  43,  44,  45,  46,  47,  48,  49,  50,  51, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
 };
-
-#define mpk_base64url_value(ch)                                              \
-    ((ch) < 128 ? mpk_base64url_values[ch] : MPK_BASE64URL_BAD)
 
 
 void
@@ -67,10 +72,10 @@ mpk_base64url_decode(uint8_t *out, const uint8_t *data, size_t len)
     bad = 0;
 
     while (len >= 4) {
-        a = mpk_base64url_value(data[0]);
-        b = mpk_base64url_value(data[1]);
-        c = mpk_base64url_value(data[2]);
-        d = mpk_base64url_value(data[3]);
+        a = mpk_base64url_values[data[0]];
+        b = mpk_base64url_values[data[1]];
+        c = mpk_base64url_values[data[2]];
+        d = mpk_base64url_values[data[3]];
 
         bad |= a | b | c | d;
 
@@ -83,9 +88,9 @@ mpk_base64url_decode(uint8_t *out, const uint8_t *data, size_t len)
     }
 
     if (len == 3) {
-        a = mpk_base64url_value(data[0]);
-        b = mpk_base64url_value(data[1]);
-        c = mpk_base64url_value(data[2]);
+        a = mpk_base64url_values[data[0]];
+        b = mpk_base64url_values[data[1]];
+        c = mpk_base64url_values[data[2]];
 
         /* unused bits that are set would make a second text for the same bytes */
         bad |= a | b | c | ((c & 3) ? MPK_BASE64URL_BAD : 0);
@@ -94,8 +99,8 @@ mpk_base64url_decode(uint8_t *out, const uint8_t *data, size_t len)
         *out = (uint8_t) ((b << 4) | (c >> 2));
 
     } else if (len == 2) {
-        a = mpk_base64url_value(data[0]);
-        b = mpk_base64url_value(data[1]);
+        a = mpk_base64url_values[data[0]];
+        b = mpk_base64url_values[data[1]];
 
         bad |= a | b | ((b & 15) ? MPK_BASE64URL_BAD : 0);
 

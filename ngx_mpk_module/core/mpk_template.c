@@ -3,38 +3,10 @@
  * knows where it ends.
  */
 
-#include "mpk_escape.h"
-#include "mpk_template.h"
+#include "mpk_template_int.h"
 
-#define MPK_TEMPLATE_DEPTH  16     /* of sections, and of partials */
 #define MPK_TEMPLATE_PARTS  8      /* of a dotted name */
 #define MPK_TEMPLATE_OPS    4096
-
-
-typedef enum {
-    MPK_OP_LITERAL = 0,
-    MPK_OP_ESCAPED,
-    MPK_OP_RAW,
-    MPK_OP_SECTION,
-    MPK_OP_INVERTED
-} mpk_op_type_t;
-
-
-typedef struct {
-    mpk_op_type_t     type;
-    size_t            start;       /* LITERAL: in the text */
-    size_t            len;
-    size_t            end;         /* a section's: the operation behind it */
-    size_t            count;       /* parts of the name; 0: "." */
-    const mpk_str_t  *parts;
-} mpk_op_t;
-
-
-struct mpk_template_s {
-    mpk_op_t         *ops;
-    size_t            count;
-    const uint8_t    *text;
-};
 
 
 typedef struct {
@@ -78,14 +50,6 @@ typedef struct {
 } mpk_tag_t;
 
 
-typedef struct {
-    const mpk_template_t  *template;
-    mpk_buf_t             *out;
-    const mpk_value_t     *stack[MPK_TEMPLATE_DEPTH + 1];
-    size_t                 depth;
-} mpk_render_t;
-
-
 static mpk_status_t mpk_compile(mpk_compiler_t *compiler, mpk_str_t name,
     mpk_str_t in);
 static mpk_status_t mpk_compile_tag(mpk_compiler_t *compiler,
@@ -113,14 +77,6 @@ static void mpk_source_standalone(mpk_source_t *source, mpk_tag_t *tag,
 static size_t mpk_source_line(mpk_source_t *source, size_t at);
 static mpk_str_t mpk_trim(mpk_str_t s);
 
-static void mpk_render(mpk_render_t *render, size_t first, size_t last);
-static void mpk_render_with(mpk_render_t *render, const mpk_value_t *value,
-    size_t first, size_t last);
-static const mpk_value_t *mpk_render_find(mpk_render_t *render,
-    const mpk_op_t *op);
-static void mpk_render_value(mpk_render_t *render, const mpk_value_t *value,
-    bool escaped);
-static bool mpk_render_is(const mpk_value_t *value);
 
 
 mpk_status_t
@@ -709,174 +665,4 @@ mpk_trim(mpk_str_t s)
     }
 
     return s;
-}
-
-
-void
-mpk_template_render(const mpk_template_t *template, const mpk_value_t *facts,
-    mpk_buf_t *out)
-{
-    mpk_render_t  render;
-
-    render.template = template;
-    render.out = out;
-    render.stack[0] = facts;
-    render.depth = 1;
-
-    mpk_render(&render, 0, template->count);
-}
-
-
-static void
-mpk_render(mpk_render_t *render, size_t first, size_t last)
-{
-    size_t              i;
-    const mpk_op_t     *op;
-    const mpk_value_t  *value, *v;
-
-    for (i = first; i < last && !render->out->failed; i++) {
-        op = &render->template->ops[i];
-
-        if (op->type == MPK_OP_LITERAL) {
-            mpk_buf_put(render->out, render->template->text + op->start,
-                        op->len);
-            continue;
-        }
-
-        value = mpk_render_find(render, op);
-
-        switch (op->type) {
-
-        case MPK_OP_ESCAPED:
-        case MPK_OP_RAW:
-            mpk_render_value(render, value, op->type == MPK_OP_ESCAPED);
-            continue;
-
-        case MPK_OP_INVERTED:
-            if (!mpk_render_is(value)) {
-                mpk_render(render, i + 1, op->end);
-            }
-
-            break;
-
-        default: /* MPK_OP_SECTION */
-
-            if (!mpk_render_is(value)) {
-                break;
-            }
-
-            if (value->type != MPK_VALUE_ARRAY) {
-                mpk_render_with(render, value, i + 1, op->end);
-                break;
-            }
-
-            for (v = value->u.list.first; v; v = v->next) {
-                mpk_render_with(render, v, i + 1, op->end);
-            }
-        }
-
-        i = op->end - 1;
-    }
-}
-
-
-static void
-mpk_render_with(mpk_render_t *render, const mpk_value_t *value, size_t first,
-    size_t last)
-{
-    render->stack[render->depth++] = value;
-
-    mpk_render(render, first, last);
-
-    render->depth--;
-}
-
-
-/* The first part is looked for in every context, the others in what it names. */
-
-static const mpk_value_t *
-mpk_render_find(mpk_render_t *render, const mpk_op_t *op)
-{
-    size_t              i;
-    const mpk_value_t  *value;
-
-    if (op->count == 0) {
-        return render->stack[render->depth - 1];
-    }
-
-    value = NULL;
-
-    for (i = render->depth; i > 0 && value == NULL; i--) {
-        value = mpk_value_get(render->stack[i - 1], op->parts[0]);
-    }
-
-    for (i = 1; i < op->count; i++) {
-        value = mpk_value_get(value, op->parts[i]);
-    }
-
-    return value;
-}
-
-
-static void
-mpk_render_value(mpk_render_t *render, const mpk_value_t *value, bool escaped)
-{
-    if (value == NULL) {
-        return;
-    }
-
-    switch (value->type) {
-
-    case MPK_VALUE_STRING:
-
-        if (escaped) {
-            mpk_escape_html(render->out, value->u.string);
-
-        } else {
-            mpk_buf_str(render->out, value->u.string);
-        }
-
-        break;
-
-    case MPK_VALUE_INT:
-        mpk_buf_int(render->out, value->u.integer);
-        break;
-
-    case MPK_VALUE_BOOL:
-        mpk_buf_put(render->out, value->u.boolean ? "true" : "false",
-                    value->u.boolean ? 4 : 5);
-        break;
-
-    default:
-        break;
-    }
-}
-
-
-/* True in the sense of a section. */
-
-static bool
-mpk_render_is(const mpk_value_t *value)
-{
-    if (value == NULL) {
-        return false;
-    }
-
-    switch (value->type) {
-
-    case MPK_VALUE_NULL:
-        return false;
-
-    case MPK_VALUE_BOOL:
-        return value->u.boolean;
-
-    case MPK_VALUE_STRING:
-        return value->u.string.len != 0;
-
-    case MPK_VALUE_ARRAY:
-        return value->u.list.count != 0;
-
-    default:
-        return true;
-    }
 }

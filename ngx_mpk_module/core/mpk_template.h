@@ -12,6 +12,9 @@
 
 #include "mpk_value.h"
 
+#define MPK_CUT_MIN   512     /* bytes of a literal that is worth a cut */
+#define MPK_CUTS_MAX  8
+
 
 typedef struct mpk_template_s  mpk_template_t;
 
@@ -37,15 +40,31 @@ mpk_status_t mpk_template_compile(const mpk_mem_t *mem, mpk_str_t name,
     mpk_str_t source, mpk_template_partial_pt partial, void *ctx,
     mpk_template_t **out, mpk_error_t *error);
 
+
+/* A long literal that stays where it is: it belongs before out->data[at]. */
+typedef struct {
+    size_t            at;
+    mpk_str_t         literal;
+} mpk_cut_t;
+
+typedef struct {
+    mpk_cut_t         list[MPK_CUTS_MAX];
+    size_t            count;
+} mpk_cuts_t;
+
+
 /*
  * Appends the rendering of a compiled template with facts (an object) as the
  * context.  Missing names render as nothing.  Dotted names and the implicit "."
  * follow the spec.  False in the sense of a section: null, false, "", empty array,
  * a missing name.  Integers are printed in decimal; {{{name}}} and {{&name}} are
  * not escaped.
+ *
+ * cuts may be NULL.  Otherwise long literals (a page's style) are not copied but
+ * noted there; they live as long as the template.
  */
 void mpk_template_render(const mpk_template_t *template, const mpk_value_t *facts,
-    mpk_buf_t *out);
+    mpk_buf_t *out, mpk_cuts_t *cuts);
 
 
 #endif /* MPK_TEMPLATE_H */

@@ -308,8 +308,26 @@ typedef enum {
 
 ngx_http_mpk_body_type_t ngx_http_mpk_body_type(ngx_http_request_t *r);
 
-/* A request header by its lower-case name; NULL: not there. */
-ngx_table_elt_t *ngx_http_mpk_header(ngx_http_request_t *r, ngx_str_t *name);
+/* Request headers that nginx itself does not look at. */
+typedef enum {
+    NGX_HTTP_MPK_HEADER_ACCEPT = 0,
+    NGX_HTTP_MPK_HEADER_ACCEPT_LANGUAGE,
+    NGX_HTTP_MPK_HEADER_IDEMPOTENCY_KEY,
+    NGX_HTTP_MPK_HEADER_ORIGIN,
+    NGX_HTTP_MPK_HEADER_SEC_FETCH_SITE,
+    NGX_HTTP_MPK_HEADER_SEC_PURPOSE,
+    NGX_HTTP_MPK_HEADER_PURPOSE,
+    NGX_HTTP_MPK_HEADER_X_PURPOSE,
+    NGX_HTTP_MPK_HEADER_X_MOZ,
+    NGX_HTTP_MPK_HEADER_MAX
+} ngx_http_mpk_header_name_t;
+
+/* The first header of that name; NULL: not there. */
+ngx_str_t *ngx_http_mpk_header(ngx_http_request_t *r,
+    ngx_http_mpk_header_name_t name);
+
+/* Hashes the names once. */
+void ngx_http_mpk_headers_init(void);
 
 /* True if Accept prefers application/json to text/html. */
 ngx_uint_t ngx_http_mpk_wants_json(ngx_http_request_t *r);

@@ -2,6 +2,8 @@
 
 #include "ngx_http_mpk.h"
 
+#define NGX_HTTP_MPK_PAGE_SIZE  3072     /* bytes of most pages without their cuts */
+
 
 typedef struct {
     ngx_str_t    name;
@@ -11,7 +13,11 @@ typedef struct {
 
 static ngx_int_t ngx_http_mpk_send(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
-    ngx_str_t *type, ngx_str_t *csp, mpk_buf_t *body);
+    ngx_str_t *type, ngx_str_t *csp, mpk_buf_t *body, mpk_cuts_t *cuts);
+static ngx_chain_t *ngx_http_mpk_chain(ngx_http_request_t *r,
+    mpk_buf_t *body, mpk_cuts_t *cuts);
+static ngx_chain_t **ngx_http_mpk_link(ngx_http_request_t *r,
+    ngx_chain_t **last, const u_char *data, size_t len);
 static ngx_int_t ngx_http_mpk_add_header(ngx_http_request_t *r,
     ngx_str_t *name, ngx_str_t *value);
 static void ngx_http_mpk_cleanse(void *data);
@@ -35,16 +41,18 @@ ngx_http_mpk_send_page(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const mpk_value_t *facts)
 {
     mpk_buf_t                 body;
+    mpk_cuts_t                cuts;
     ngx_http_mpk_loc_conf_t  *mlcf;
 
     static ngx_str_t  type = ngx_string("text/html; charset=utf-8");
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
-    mpk_buf_init(&body, &ctx->mem.mem, 12288);
-    mpk_template_render(mlcf->pages->templates[page], facts, &body);
+    mpk_buf_init(&body, &ctx->mem.mem, NGX_HTTP_MPK_PAGE_SIZE);
+    mpk_template_render(mlcf->pages->templates[page], facts, &body, &cuts);
 
-    return ngx_http_mpk_send(r, ctx, answer, &type, &mlcf->pages->csp, &body);
+    return ngx_http_mpk_send(r, ctx, answer, &type, &mlcf->pages->csp, &body,
+                             &cuts);
 }
 
 
@@ -63,7 +71,7 @@ ngx_http_mpk_send_json(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     return ngx_http_mpk_send(r, ctx, answer,
                              answer->status < 300 ? &json : &problem,
-                             &ngx_http_mpk_csp_none, &body);
+                             &ngx_http_mpk_csp_none, &body, NULL);
 }
 
 
@@ -135,12 +143,12 @@ ngx_http_mpk_send_problem(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 static ngx_int_t
 ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_answer_t *answer, ngx_str_t *type, ngx_str_t *csp,
-    mpk_buf_t *body)
+    mpk_buf_t *body, mpk_cuts_t *cuts)
 {
-    ngx_buf_t              *b;
+    size_t                  i;
     ngx_int_t               rc;
-    ngx_str_t               value;
-    ngx_chain_t             out;
+    ngx_str_t               value, *secret;
+    ngx_chain_t            *out;
     ngx_pool_cleanup_t     *cln;
     ngx_http_mpk_header_t  *header;
 
@@ -163,6 +171,11 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     r->headers_out.status = answer->status;
     r->headers_out.content_length_n = body->len;
+
+    for (i = 0; cuts && i < cuts->count; i++) {
+        r->headers_out.content_length_n += cuts->list[i].literal.len;
+    }
+
     r->headers_out.content_type = *type;
     r->headers_out.content_type_len = type->len;
     r->headers_out.content_type_lowcase = NULL;
@@ -217,36 +230,28 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
 #endif
 
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
+    out = ngx_http_mpk_chain(r, body, cuts);
+    if (out == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->start = body->data;
-    b->end = body->data + body->len;
-    b->pos = b->start;
-    b->last = b->end;
-    b->memory = 1;
-    b->last_buf = 1;
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
     if (ctx->txn && ctx->txn->keys_count) {
-        cln = ngx_pool_cleanup_add(r->pool, 0);
+        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_str_t));
         if (cln == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
         cln->handler = ngx_http_mpk_cleanse;
-        cln->data = b;
+
+        secret = cln->data;
+        secret->data = body->data;
+        secret->len = body->len;
     }
 
     rc = ngx_http_send_header(r);
 
     if (rc != NGX_ERROR && rc <= NGX_OK && !r->header_only) {
-        rc = ngx_http_output_filter(r, &out);
+        rc = ngx_http_output_filter(r, out);
     }
 
     /* what is not written yet is written by the finalized request */
@@ -257,14 +262,87 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 }
 
 
+/* The body, with the long literals in their places. */
+
+static ngx_chain_t *
+ngx_http_mpk_chain(ngx_http_request_t *r, mpk_buf_t *body, mpk_cuts_t *cuts)
+{
+    size_t         i, at;
+    mpk_cut_t     *cut;
+    ngx_chain_t   *out, **last, **link;
+
+    out = NULL;
+    last = &out;
+    at = 0;
+
+    for (i = 0; cuts && i < cuts->count; i++) {
+        cut = &cuts->list[i];
+
+        if (cut->at > at) {
+            last = ngx_http_mpk_link(r, last, body->data + at, cut->at - at);
+            if (last == NULL) {
+                return NULL;
+            }
+
+            at = cut->at;
+        }
+
+        last = ngx_http_mpk_link(r, last, cut->literal.data, cut->literal.len);
+        if (last == NULL) {
+            return NULL;
+        }
+    }
+
+    link = ngx_http_mpk_link(r, last, body->data + at, body->len - at);
+    if (link == NULL) {
+        return NULL;
+    }
+
+    (*last)->buf->last_buf = 1;
+    (*last)->buf->last_in_chain = 1;
+
+    return out;
+}
+
+
+/* Adds a link; gives where the next one goes. */
+
+static ngx_chain_t **
+ngx_http_mpk_link(ngx_http_request_t *r, ngx_chain_t **last,
+    const u_char *data, size_t len)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    b = ngx_calloc_buf(r->pool);
+    cl = ngx_alloc_chain_link(r->pool);
+
+    if (b == NULL || cl == NULL) {
+        return NULL;
+    }
+
+    b->pos = (u_char *) data;
+    b->last = b->pos + len;
+    b->start = b->pos;
+    b->end = b->last;
+    b->memory = (len != 0);
+
+    cl->buf = b;
+    cl->next = NULL;
+    *last = cl;
+
+    return &cl->next;
+}
+
+
 /* A page with product keys does not stay in memory. */
 
 static void
 ngx_http_mpk_cleanse(void *data)
 {
-    ngx_buf_t *b = data;
+    ngx_str_t *secret = data;
 
-    mpk_cleanse(b->start, b->end - b->start);
+    mpk_cleanse(secret->data, secret->len);
 }
 
 

@@ -444,18 +444,16 @@ ngx_http_mpk_links_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_str_t         parts[4];
     mpk_crypto_t     *crypto;
     mpk_status_t      status;
-    ngx_table_elt_t  *h;
-
-    static ngx_str_t  idempotency = ngx_string("idempotency-key");
+    ngx_str_t        *idempotency;
 
     crypto = txn->mmcf->crypto;
-    h = ngx_http_mpk_header(r, &idempotency);
+    idempotency = ngx_http_mpk_header(r, NGX_HTTP_MPK_HEADER_IDEMPOTENCY_KEY);
 
-    if (h && h->value.len) {
+    if (idempotency && idempotency->len) {
         parts[0] = mpk_string("jti:");
         parts[1] = txn->id;
         parts[2] = mpk_string(":");
-        parts[3] = ngx_http_mpk_str(&h->value);
+        parts[3] = ngx_http_mpk_str(idempotency);
 
         status = mpk_crypto_mac(crypto,
                      mpk_keyring_current(txn->mmcf->keyring, MPK_USE_TOKEN),

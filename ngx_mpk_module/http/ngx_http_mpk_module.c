@@ -223,7 +223,7 @@ ngx_http_mpk_create_loc_conf(ngx_conf_t *cf)
      *     conf->file = { 0, NULL };
      *     conf->line = 0;
      *     conf->policy_version = { 0, NULL };
-         *     conf->api_tokens = NULL;
+     *     conf->api_tokens = NULL;
      */
 
     conf->pages = NGX_CONF_UNSET_PTR;
@@ -295,6 +295,8 @@ ngx_http_mpk_preconfiguration(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_mpk_postconfiguration(ngx_conf_t *cf)
 {
+    ngx_http_mpk_headers_init();
+
     if (ngx_http_mpk_txn_init(cf) != NGX_OK) {
         return NGX_ERROR;
     }

@@ -83,8 +83,9 @@ ngx_http_mpk_post_read_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_mpk_hide(ngx_http_request_t *r, ngx_str_t *text)
 {
-    u_char                   *p, *q, *new, *last;
+    u_char                   *p, *q, *new, *last, *end;
     ngx_str_t                *path;
+    ngx_uint_t                i;
     ngx_http_mpk_srv_conf_t  *mscf;
 
     static u_char  hidden[] = "[hidden]";
@@ -115,8 +116,13 @@ ngx_http_mpk_hide(ngx_http_request_t *r, ngx_str_t *text)
         }
     }
 
-    for (q = p; q < last && *q != ' ' && *q != '?' && *q != '#'; q++) {
-        /* void */
+    q = last;
+
+    for (i = 0; i < 3; i++) {
+        end = memchr(p, " ?#"[i], q - p);
+        if (end) {
+            q = end;
+        }
     }
 
     if (q == p) {

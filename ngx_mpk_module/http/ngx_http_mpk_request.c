@@ -3,9 +3,30 @@
 #include "ngx_http_mpk.h"
 
 
-static ngx_uint_t ngx_http_mpk_header_is(ngx_http_request_t *r,
-    ngx_str_t *name, const char *value);
+typedef struct {
+    ngx_str_t                     name;            /* in lower case */
+    ngx_uint_t                    hash;
+} ngx_http_mpk_header_t;
+
+
 static ngx_uint_t ngx_http_mpk_accept_q(ngx_str_t *accept, const char *type);
+static mpk_str_t ngx_http_mpk_request_id(ngx_http_request_t *r,
+    ngx_http_mpk_main_conf_t *mmcf);
+
+
+static ngx_http_mpk_header_t  ngx_http_mpk_headers[NGX_HTTP_MPK_HEADER_MAX] = {
+    [NGX_HTTP_MPK_HEADER_ACCEPT] = { ngx_string("accept"), 0 },
+    [NGX_HTTP_MPK_HEADER_ACCEPT_LANGUAGE] =
+        { ngx_string("accept-language"), 0 },
+    [NGX_HTTP_MPK_HEADER_IDEMPOTENCY_KEY] =
+        { ngx_string("idempotency-key"), 0 },
+    [NGX_HTTP_MPK_HEADER_ORIGIN] = { ngx_string("origin"), 0 },
+    [NGX_HTTP_MPK_HEADER_SEC_FETCH_SITE] = { ngx_string("sec-fetch-site"), 0 },
+    [NGX_HTTP_MPK_HEADER_SEC_PURPOSE] = { ngx_string("sec-purpose"), 0 },
+    [NGX_HTTP_MPK_HEADER_PURPOSE] = { ngx_string("purpose"), 0 },
+    [NGX_HTTP_MPK_HEADER_X_PURPOSE] = { ngx_string("x-purpose"), 0 },
+    [NGX_HTTP_MPK_HEADER_X_MOZ] = { ngx_string("x-moz"), 0 },
+};
 
 
 ngx_int_t
@@ -118,12 +139,28 @@ ngx_http_mpk_body_type(ngx_http_request_t *r)
 }
 
 
-ngx_table_elt_t *
-ngx_http_mpk_header(ngx_http_request_t *r, ngx_str_t *name)
+void
+ngx_http_mpk_headers_init(void)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_uint_t              i;
+    ngx_http_mpk_header_t  *header;
+
+    for (i = 0; i < NGX_HTTP_MPK_HEADER_MAX; i++) {
+        header = &ngx_http_mpk_headers[i];
+        header->hash = ngx_hash_key(header->name.data, header->name.len);
+    }
+}
+
+
+ngx_str_t *
+ngx_http_mpk_header(ngx_http_request_t *r, ngx_http_mpk_header_name_t name)
+{
+    ngx_uint_t              i;
+    ngx_list_part_t        *part;
+    ngx_table_elt_t        *h;
+    ngx_http_mpk_header_t  *header;
+
+    header = &ngx_http_mpk_headers[name];
 
     part = &r->headers_in.headers.part;
     h = part->elts;
@@ -140,43 +177,31 @@ ngx_http_mpk_header(ngx_http_request_t *r, ngx_str_t *name)
             i = 0;
         }
 
-        if (h[i].key.len == name->len
-            && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
+        if (h[i].hash == header->hash && h[i].key.len == header->name.len
+            && ngx_strncasecmp(h[i].key.data, header->name.data,
+                               header->name.len)
+               == 0)
         {
-            return &h[i];
+            return &h[i].value;
         }
     }
-}
-
-
-static ngx_uint_t
-ngx_http_mpk_header_is(ngx_http_request_t *r, ngx_str_t *name,
-    const char *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_http_mpk_header(r, name);
-
-    return h && ngx_strlcasestrn(h->value.data, h->value.data + h->value.len,
-                                 (u_char *) value, ngx_strlen(value) - 1);
 }
 
 
 ngx_uint_t
 ngx_http_mpk_wants_json(ngx_http_request_t *r)
 {
-    ngx_uint_t         json;
-    ngx_table_elt_t   *h;
-    static ngx_str_t   accept = ngx_string("accept");
+    ngx_str_t   *accept;
+    ngx_uint_t   json;
 
-    h = ngx_http_mpk_header(r, &accept);
-    if (h == NULL) {
+    accept = ngx_http_mpk_header(r, NGX_HTTP_MPK_HEADER_ACCEPT);
+    if (accept == NULL) {
         return 0;
     }
 
-    json = ngx_http_mpk_accept_q(&h->value, "application/json");
+    json = ngx_http_mpk_accept_q(accept, "application/json");
 
-    return json && json > ngx_http_mpk_accept_q(&h->value, "text/html");
+    return json && json > ngx_http_mpk_accept_q(accept, "text/html");
 }
 
 
@@ -245,21 +270,28 @@ ngx_http_mpk_accept_q(ngx_str_t *accept, const char *type)
 ngx_uint_t
 ngx_http_mpk_is_prefetch(ngx_http_request_t *r)
 {
-    ngx_uint_t  i;
+    ngx_str_t   *value;
+    ngx_uint_t   name, i;
 
-    static ngx_str_t  names[] = {
-        ngx_string("sec-purpose"),
-        ngx_string("purpose"),
-        ngx_string("x-purpose"),
-        ngx_string("x-moz")
+    static ngx_str_t  purposes[] = {
+        ngx_string("prefetch"), ngx_string("prerender"), ngx_string("preview")
     };
 
-    for (i = 0; i < sizeof(names) / sizeof(ngx_str_t); i++) {
-        if (ngx_http_mpk_header_is(r, &names[i], "prefetch")
-            || ngx_http_mpk_header_is(r, &names[i], "prerender")
-            || ngx_http_mpk_header_is(r, &names[i], "preview"))
-        {
-            return 1;
+    for (name = NGX_HTTP_MPK_HEADER_SEC_PURPOSE;
+         name <= NGX_HTTP_MPK_HEADER_X_MOZ;
+         name++)
+    {
+        value = ngx_http_mpk_header(r, name);
+        if (value == NULL) {
+            continue;
+        }
+
+        for (i = 0; i < sizeof(purposes) / sizeof(ngx_str_t); i++) {
+            if (ngx_strlcasestrn(value->data, value->data + value->len,
+                                 purposes[i].data, purposes[i].len - 1))
+            {
+                return 1;
+            }
         }
     }
 
@@ -270,47 +302,40 @@ ngx_http_mpk_is_prefetch(ngx_http_request_t *r)
 ngx_uint_t
 ngx_http_mpk_is_foreign(ngx_http_request_t *r)
 {
-    ngx_table_elt_t          *h;
+    ngx_str_t                *site, *origin;
     ngx_http_mpk_srv_conf_t  *mscf;
 
-    static ngx_str_t  site = ngx_string("sec-fetch-site");
-    static ngx_str_t  origin = ngx_string("origin");
+    site = ngx_http_mpk_header(r, NGX_HTTP_MPK_HEADER_SEC_FETCH_SITE);
 
-    h = ngx_http_mpk_header(r, &site);
-
-    if (h && h->value.len == 10
-        && ngx_strncmp(h->value.data, "cross-site", 10) == 0)
+    if (site && site->len == 10
+        && ngx_strncmp(site->data, "cross-site", 10) == 0)
     {
         return 1;
     }
 
-    h = ngx_http_mpk_header(r, &origin);
+    origin = ngx_http_mpk_header(r, NGX_HTTP_MPK_HEADER_ORIGIN);
 
-    if (h == NULL
-        || (h->value.len == 4 && ngx_strncmp(h->value.data, "null", 4) == 0))
+    if (origin == NULL
+        || (origin->len == 4 && ngx_strncmp(origin->data, "null", 4) == 0))
     {
         return 0;
     }
 
     mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
 
-    return h->value.len != mscf->public_url.len
-           || ngx_strncasecmp(h->value.data, mscf->public_url.data,
-                              h->value.len) != 0;
+    return origin->len != mscf->public_url.len
+           || ngx_strncasecmp(origin->data, mscf->public_url.data, origin->len)
+              != 0;
 }
 
 
 void
 ngx_http_mpk_who(ngx_http_request_t *r, ngx_http_mpk_txn_t *txn)
 {
-    ngx_str_t                  *ip;
-    mpk_str_t                   value;
-    ngx_table_elt_t            *h;
-    ngx_http_mpk_ctx_t         *ctx;
-    ngx_http_mpk_loc_conf_t    *mlcf;
-    ngx_http_variable_value_t  *id;
-
-    static ngx_str_t  language = ngx_string("accept-language");
+    ngx_str_t                *ip, *language;
+    mpk_str_t                 value;
+    ngx_http_mpk_ctx_t       *ctx;
+    ngx_http_mpk_loc_conf_t  *mlcf;
 
     ctx = ngx_http_mpk_get_ctx(r);
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
@@ -324,22 +349,54 @@ ngx_http_mpk_who(ngx_http_request_t *r, ngx_http_mpk_txn_t *txn)
         txn->who.user_agent = ngx_http_mpk_txn_copy(txn, value);
     }
 
-    h = ngx_http_mpk_header(r, &language);
+    language = ngx_http_mpk_header(r, NGX_HTTP_MPK_HEADER_ACCEPT_LANGUAGE);
 
-    if (h) {
-        value = ngx_http_mpk_str(&h->value);
+    if (language) {
+        value = ngx_http_mpk_str(language);
         value.len = ngx_min(value.len, MPK_LANGUAGE_MAX + 4);
         txn->who.accept_language = ngx_http_mpk_txn_copy(txn, value);
     }
 
-    id = ngx_http_get_indexed_variable(r, txn->mmcf->request_id);
-
-    if (id && !id->not_found) {
-        txn->who.request_id = ngx_http_mpk_txn_copy(txn,
-                                         (mpk_str_t) { id->len, id->data });
-    }
+    txn->who.request_id = ngx_http_mpk_txn_copy(txn,
+                              ngx_http_mpk_request_id(r, txn->mmcf));
 
     txn->who.policy = ngx_http_mpk_str(&mlcf->policy_version);
     txn->who.actor = ctx->actor.len ? ngx_http_mpk_str(&ctx->actor)
                                     : mpk_string("customer");
+}
+
+
+/*
+ * $request_id, as an access log may have it.  Nginx would ask OpenSSL for each one
+ * alone, which costs more than all else in this file; if nobody has asked for it
+ * yet, it is made here, of the random bytes that the worker has in store.
+ */
+
+static mpk_str_t
+ngx_http_mpk_request_id(ngx_http_request_t *r, ngx_http_mpk_main_conf_t *mmcf)
+{
+    u_char                      random[16];
+    ngx_http_variable_value_t  *id;
+
+    id = &r->variables[mmcf->request_id];
+
+    if (!id->valid && !id->not_found) {
+
+        id->data = ngx_pnalloc(r->pool, 2 * sizeof(random));
+
+        if (id->data == NULL
+            || mpk_crypto_random(mmcf->crypto, random, sizeof(random))
+               != MPK_OK)
+        {
+            return mpk_string("");
+        }
+
+        (void) ngx_hex_dump(id->data, random, sizeof(random));
+
+        id->len = 2 * sizeof(random);
+        id->valid = 1;
+        id->no_cacheable = 0;
+    }
+
+    return (mpk_str_t) { id->len, id->data };
 }

@@ -357,10 +357,8 @@ ngx_http_mpk_reveal_nonce(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     u_char                     hash[MPK_MAC_LEN];
     mpk_buf_t                  buf;
     mpk_str_t                  nonce;
-    ngx_table_elt_t           *h;
+    ngx_str_t                 *key;
     ngx_http_mpk_main_conf_t  *mmcf;
-
-    static ngx_str_t  idempotency = ngx_string("idempotency-key");
 
     mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
 
@@ -375,13 +373,13 @@ ngx_http_mpk_reveal_nonce(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         mpk_buf_str(&buf, nonce);
 
     } else {
-        h = ngx_http_mpk_header(r, &idempotency);
+        key = ngx_http_mpk_header(r, NGX_HTTP_MPK_HEADER_IDEMPOTENCY_KEY);
 
-        if (h && h->value.len && h->value.len <= 255) {
+        if (key && key->len && key->len <= 255) {
             txn->what.nonce_fresh = 1;
 
             mpk_buf_lit(&buf, "key:");
-            mpk_buf_put(&buf, h->value.data, h->value.len);
+            mpk_buf_put(&buf, key->data, key->len);
         }
     }
 
