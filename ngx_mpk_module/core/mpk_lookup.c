@@ -3,6 +3,7 @@
 #include "mpk_lookup.h"
 
 
+static bool mpk_lookup_lower(mpk_str_t *email, uint8_t lower[MPK_EMAIL_MAX]);
 static mpk_status_t mpk_lookup_hash(mpk_crypto_t *crypto, mpk_str_t kind,
     mpk_str_t value, uint8_t hash[MPK_MAC_LEN]);
 
@@ -11,39 +12,14 @@ mpk_status_t
 mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t email,
     uint8_t hash[MPK_MAC_LEN])
 {
-    size_t          i;
-    uint8_t         lower[MPK_EMAIL_MAX], ch;
-    mpk_status_t    status;
-    const uint8_t  *at;
+    uint8_t       lower[MPK_EMAIL_MAX];
+    mpk_status_t  status;
 
-    while (email.len && email.data[0] <= ' ') {
-        email.data++;
-        email.len--;
-    }
-
-    while (email.len && email.data[email.len - 1] <= ' ') {
-        email.len--;
-    }
-
-    if (email.len == 0 || email.len > MPK_EMAIL_MAX) {
+    if (!mpk_lookup_lower(&email, lower)) {
         return MPK_MALFORMED;
     }
 
-    at = memchr(email.data, '@', email.len);
-
-    if (at == NULL || at == email.data
-        || at == email.data + email.len - 1)
-    {
-        return MPK_MALFORMED;
-    }
-
-    for (i = 0; i < email.len; i++) {
-        ch = email.data[i];
-        lower[i] = (ch >= 'A' && ch <= 'Z') ? (uint8_t) (ch | 0x20) : ch;
-    }
-
-    status = mpk_lookup_hash(crypto, mpk_string("email"),
-                             (mpk_str_t) { email.len, lower }, hash);
+    status = mpk_lookup_hash(crypto, mpk_string("email"), email, hash);
 
     mpk_cleanse(lower, email.len);
 
@@ -55,7 +31,66 @@ mpk_status_t
 mpk_lookup_account(mpk_crypto_t *crypto, mpk_str_t account,
     uint8_t hash[MPK_MAC_LEN])
 {
-    return mpk_lookup_hash(crypto, mpk_string("account"), account, hash);
+    uint8_t       lower[MPK_EMAIL_MAX];
+    mpk_status_t  status;
+
+    (void) mpk_lookup_lower(&account, lower);
+
+    status = mpk_lookup_hash(crypto, mpk_string("account"), account, hash);
+
+    mpk_cleanse(lower, sizeof(lower));
+
+    return status;
+}
+
+
+/* An email address without white space around it and in lower case; false: it is none. */
+
+static bool
+mpk_lookup_lower(mpk_str_t *email, uint8_t lower[MPK_EMAIL_MAX])
+{
+    size_t          i;
+    uint8_t         ch;
+    mpk_str_t       s;
+    const uint8_t  *at;
+
+    s = *email;
+
+    while (s.len && s.data[0] <= ' ') {
+        s.data++;
+        s.len--;
+    }
+
+    while (s.len && s.data[s.len - 1] <= ' ') {
+        s.len--;
+    }
+
+    if (s.len == 0 || s.len > MPK_EMAIL_MAX) {
+        return false;
+    }
+
+    at = memchr(s.data, '@', s.len);
+
+    if (at == NULL || at == s.data || at == s.data + s.len - 1) {
+        return false;
+    }
+
+    for (i = 0; i < s.len; i++) {
+        ch = s.data[i];
+        lower[i] = (ch >= 'A' && ch <= 'Z') ? (uint8_t) (ch | 0x20) : ch;
+    }
+
+    *email = (mpk_str_t) { s.len, lower };
+
+    return true;
+}
+
+
+mpk_status_t
+mpk_lookup_address(mpk_crypto_t *crypto, mpk_str_t address,
+    uint8_t hash[MPK_MAC_LEN])
+{
+    return mpk_lookup_hash(crypto, mpk_string("address"), address, hash);
 }
 
 

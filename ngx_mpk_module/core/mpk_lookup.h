@@ -16,8 +16,15 @@
 mpk_status_t mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t email,
     uint8_t hash[MPK_MAC_LEN]);
 
-/* An account identity as the shop writes it, byte for byte. */
+/*
+ * An account's identity as the shop writes it: byte for byte, but compared as an
+ * email address where it is one.
+ */
 mpk_status_t mpk_lookup_account(mpk_crypto_t *crypto, mpk_str_t account,
+    uint8_t hash[MPK_MAC_LEN]);
+
+/* A network address or prefix, as bytes. */
+mpk_status_t mpk_lookup_address(mpk_crypto_t *crypto, mpk_str_t address,
     uint8_t hash[MPK_MAC_LEN]);
 
 /* The digest of the content that was filed (R10). */

@@ -172,6 +172,22 @@ mpk_order_read_links(const mpk_mem_t *mem, mpk_unpack_t *in,
 }
 
 
+mpk_status_t
+mpk_order_read_owner(mpk_str_t filed, mpk_str_t *email_hash)
+{
+    mpk_status_t  status;
+    mpk_order_t   order;
+
+    memset(&order, 0, sizeof(mpk_order_t));
+
+    status = mpk_order_read_filed(filed, &order);
+
+    *email_hash = order.email_hash;
+
+    return status;
+}
+
+
 static mpk_status_t
 mpk_order_read_filed(mpk_str_t value, mpk_order_t *order)
 {

@@ -112,6 +112,12 @@ typedef struct {
 mpk_status_t mpk_order_read(const mpk_mem_t *mem, mpk_str_t id,
     const mpk_str_t fields[4], mpk_order_t *order);
 
+/*
+ * The keyed hash of the billing email alone, from the value of f.  MPK_MALFORMED: no
+ * such field, or not what mpk_order_write_filed() made.
+ */
+mpk_status_t mpk_order_read_owner(mpk_str_t filed, mpk_str_t *email_hash);
+
 /* Append the fields' values. */
 void mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out);
 void mpk_order_write_filed(const mpk_order_t *order, mpk_buf_t *out);

@@ -370,6 +370,12 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_CROWDED;
     }
 
+    if (link->used_at && request->renews
+        && request->now - link->used_at > request->grace)
+    {
+        link->used_at = 0;
+    }
+
     if (link->used_at) {
 
         if (request->now - link->used_at > request->grace

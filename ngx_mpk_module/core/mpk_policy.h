@@ -83,6 +83,7 @@ typedef struct {
     const uint16_t      *items;
 
     /* VIEWED: the confirmation */
+    bool                 renews;             /* on screen: good for a new view after the grace */
     uint8_t              nonce[MPK_ID_LEN];
     bool                 nonce_fresh;
     bool                 challenge_closed;   /* MPK_CHALLENGES_MAX reached */

@@ -3,6 +3,12 @@
 #include "mpk_time.h"
 
 
+typedef struct {
+    int64_t       field[6];           /* year, month, day, hour, minute, second */
+} mpk_date_t;
+
+
+static void mpk_date(int64_t seconds, mpk_date_t *date);
 static int64_t mpk_days(int64_t year, int64_t month, int64_t day);
 static bool mpk_time_number(mpk_str_t *text, size_t digits, int64_t *n);
 static bool mpk_time_char(mpk_str_t *text, const char *any);
@@ -11,10 +17,107 @@ static bool mpk_time_char(mpk_str_t *text, const char *any);
 void
 mpk_time_format(int64_t seconds, uint8_t out[MPK_TIME_LEN])
 {
-    size_t   i;
-    int64_t  days, year, month, rest, field[6];
+    size_t      i;
+    mpk_date_t  date;
 
     static const uint8_t  at[6] = { 0, 5, 8, 11, 14, 17 };
+
+    mpk_date(seconds, &date);
+
+    memcpy(out, "0000-00-00T00:00:00Z", MPK_TIME_LEN);
+
+    out[0] = (uint8_t) ('0' + date.field[0] / 1000);
+    out[1] = (uint8_t) ('0' + date.field[0] / 100 % 10);
+    out[2] = (uint8_t) ('0' + date.field[0] / 10 % 10);
+    out[3] = (uint8_t) ('0' + date.field[0] % 10);
+
+    for (i = 1; i < 6; i++) {
+        out[at[i]] = (uint8_t) ('0' + date.field[i] / 10);
+        out[at[i] + 1] = (uint8_t) ('0' + date.field[i] % 10);
+    }
+}
+
+
+mpk_status_t
+mpk_time_words_read(mpk_str_t format, mpk_str_t months,
+    mpk_time_words_t *words)
+{
+    size_t  i, n, start;
+
+    for (i = 0; i < format.len; i++) {
+
+        if (format.data[i] != '%') {
+            continue;
+        }
+
+        if (++i == format.len || memchr("dBYHM", format.data[i], 5) == NULL) {
+            return MPK_MALFORMED;
+        }
+    }
+
+    words->format = format;
+
+    for (i = 0, n = 0, start = 0; i <= months.len; i++) {
+
+        if (i < months.len && months.data[i] != ' ') {
+            continue;
+        }
+
+        if (i == start || n == 12) {
+            return MPK_MALFORMED;
+        }
+
+        words->months[n++] = (mpk_str_t) { i - start, months.data + start };
+        start = i + 1;
+    }
+
+    return n == 12 ? MPK_OK : MPK_MALFORMED;
+}
+
+
+void
+mpk_time_words(int64_t seconds, const mpk_time_words_t *words, mpk_buf_t *out)
+{
+    size_t      i;
+    int64_t     n;
+    mpk_date_t  date;
+
+    mpk_date(seconds, &date);
+
+    for (i = 0; i < words->format.len; i++) {
+
+        if (words->format.data[i] != '%') {
+            mpk_buf_byte(out, words->format.data[i]);
+            continue;
+        }
+
+        switch (words->format.data[++i]) {
+
+        case 'd':
+            mpk_buf_int(out, date.field[2]);
+            break;
+
+        case 'B':
+            mpk_buf_str(out, words->months[date.field[1] - 1]);
+            break;
+
+        case 'Y':
+            mpk_buf_int(out, date.field[0]);
+            break;
+
+        default: /* H, M */
+            n = date.field[words->format.data[i] == 'H' ? 3 : 4];
+            mpk_buf_byte(out, (uint8_t) ('0' + n / 10));
+            mpk_buf_byte(out, (uint8_t) ('0' + n % 10));
+        }
+    }
+}
+
+
+static void
+mpk_date(int64_t seconds, mpk_date_t *date)
+{
+    int64_t  days, year, month, rest;
 
     seconds = seconds < 0 ? 0 : seconds;
     seconds = seconds > MPK_TIME_MAX ? MPK_TIME_MAX : seconds;
@@ -32,24 +135,12 @@ mpk_time_format(int64_t seconds, uint8_t out[MPK_TIME_LEN])
         month++;
     }
 
-    field[0] = year;
-    field[1] = month;
-    field[2] = days - mpk_days(year, month, 1) + 1;
-    field[3] = rest / 3600;
-    field[4] = rest % 3600 / 60;
-    field[5] = rest % 60;
-
-    memcpy(out, "0000-00-00T00:00:00Z", MPK_TIME_LEN);
-
-    out[0] = (uint8_t) ('0' + year / 1000);
-    out[1] = (uint8_t) ('0' + year / 100 % 10);
-    out[2] = (uint8_t) ('0' + year / 10 % 10);
-    out[3] = (uint8_t) ('0' + year % 10);
-
-    for (i = 1; i < 6; i++) {
-        out[at[i]] = (uint8_t) ('0' + field[i] / 10);
-        out[at[i] + 1] = (uint8_t) ('0' + field[i] % 10);
-    }
+    date->field[0] = year;
+    date->field[1] = month;
+    date->field[2] = days - mpk_days(year, month, 1) + 1;
+    date->field[3] = rest / 3600;
+    date->field[4] = rest % 3600 / 60;
+    date->field[5] = rest % 60;
 }
 
 

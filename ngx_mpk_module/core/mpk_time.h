@@ -18,5 +18,21 @@ void mpk_time_format(int64_t seconds, uint8_t out[MPK_TIME_LEN]);
  */
 mpk_status_t mpk_time_read(mpk_str_t text, int64_t *seconds);
 
+/* How a language writes a time: strftime's %d (without a zero before it), %B, %Y, %H, %M. */
+typedef struct {
+    mpk_str_t     format;
+    mpk_str_t     months[12];
+} mpk_time_words_t;
+
+/*
+ * Reads a format and the months' names, with one space between two.  MPK_MALFORMED:
+ * another conversion than these, or not twelve names.
+ */
+mpk_status_t mpk_time_words_read(mpk_str_t format, mpk_str_t months,
+    mpk_time_words_t *words);
+
+/* Appends a time, UTC, as the words have it. */
+void mpk_time_words(int64_t seconds, const mpk_time_words_t *words, mpk_buf_t *out);
+
 
 #endif /* MPK_TIME_H */
