@@ -70,7 +70,8 @@ my $stored = '';
 
 for my $key (@{$redis->cmd('KEYS', '*')}) {
     my $type = $redis->cmd('TYPE', $key);
-    my $value = $redis->cmd($type eq 'hash' ? ('HGETALL', $key) : $type eq 'stream' ? ('XRANGE', $key, '-', '+') : ('GET', $key));
+    my $value = $redis->cmd($type eq 'hash' ? ('HGETALL', $key) : $type eq 'stream' ? ('XRANGE', $key, '-', '+')
+        : $type eq 'zset' ? ('ZRANGE', $key, 0, -1) : ('GET', $key));
     $stored .= "$key\n" . flat($value);
 }
 

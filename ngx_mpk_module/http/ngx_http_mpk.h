@@ -47,22 +47,45 @@ typedef enum {
     NGX_HTTP_MPK_PAGE_LIMITED,
     NGX_HTTP_MPK_PAGE_REFUSED,
     NGX_HTTP_MPK_PAGE_UNAVAILABLE,
+    NGX_HTTP_MPK_PAGE_CROWD,
+    NGX_HTTP_MPK_PAGE_TRACK,
+    NGX_HTTP_MPK_PAGE_ORDER,
+    NGX_HTTP_MPK_PAGE_ACCOUNT,
+    NGX_HTTP_MPK_PAGE_FRAGMENT,
     NGX_HTTP_MPK_PAGE_MAX
 } ngx_http_mpk_page_t;
 
 
-/* The pages of one mpk_pages directory (or the built-in ones), compiled. */
+/* The pages in one language, compiled. */
+typedef struct {
+    ngx_str_t                     tag;             /* "de", "pt-br" */
+    mpk_template_t               *templates[NGX_HTTP_MPK_PAGE_MAX];
+    mpk_time_words_t              time;
+    ngx_str_t                     consent;         /* hash of the texts consented to */
+} ngx_http_mpk_language_t;
+
+
+/* The pages of one mpk_pages directory, or the built-in ones. */
 typedef struct {
     ngx_str_t                     directory;       /* empty: built-in */
-    ngx_str_t                     language;
-    mpk_template_t               *templates[NGX_HTTP_MPK_PAGE_MAX];
+    ngx_array_t                   languages;       /* English is the first */
     ngx_str_t                     csp;             /* with the hashes of style and script */
-    ngx_str_t                     consent;         /* hash of the texts consented to */
     unsigned                      support:1;       /* the catalogue says where it is */
 } ngx_http_mpk_pages_t;
 
 ngx_http_mpk_pages_t *ngx_http_mpk_pages_load(ngx_conf_t *cf,
     ngx_str_t *directory);
+
+/*
+ * The language to answer in: the locale's, if there are pages in it (an empty one
+ * names none), else what Accept-Language likes best, else English.
+ */
+ngx_http_mpk_language_t *ngx_http_mpk_language(ngx_http_request_t *r,
+    mpk_str_t locale);
+
+/* The language with this tag, or with its primary subtag ("de" for "de-AT"); or NULL. */
+ngx_http_mpk_language_t *ngx_http_mpk_language_find(
+    ngx_http_mpk_pages_t *pages, mpk_str_t tag);
 
 
 /* --------------------------------------------------------- configurations */
@@ -92,6 +115,7 @@ typedef struct {
 typedef struct {
     ngx_str_t                     public_url;      /* scheme and host, no slash */
     ngx_str_t                     reveal_path;     /* "/r/" */
+    time_t                        claim_window;
 } ngx_http_mpk_srv_conf_t;
 
 
@@ -99,6 +123,14 @@ typedef enum {
     NGX_HTTP_MPK_CHALLENGE_CLICK = 0,
     NGX_HTTP_MPK_CHALLENGE_EMAIL
 } ngx_http_mpk_challenge_t;
+
+
+/* How many lookups may fail within a window, until more are refused. */
+typedef struct {
+    ngx_uint_t                    address;
+    ngx_uint_t                    order;
+    time_t                        window;
+} ngx_http_mpk_limit_t;
 
 
 typedef struct {
@@ -114,6 +146,10 @@ typedef struct {
     ngx_flag_t                    fallthrough;
     ngx_str_t                     policy_version;
     ngx_http_mpk_pages_t         *pages;
+
+    ngx_http_complex_value_t     *account;         /* the customer's identity */
+    ngx_http_complex_value_t     *onscreen;        /* the order's id */
+    ngx_http_mpk_limit_t         *track_limit;
 
     ngx_array_t                  *api_tokens;      /* NULL: "off" */
     ngx_flag_t                    api_tokens_set;
@@ -133,6 +169,12 @@ char *ngx_http_mpk_conf_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_mpk_conf_reveal_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mpk_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_track_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_account(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_onscreen(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mpk_conf_pages(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_mpk_conf_api_tokens(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -172,8 +214,8 @@ struct ngx_http_mpk_txn_s {
     mpk_request_t                 what;
     mpk_entry_t                   who;             /* what the entry tells beside the event */
     mpk_data_key_t               *filing_key;      /* for MPK_EVENT_FILED */
+    const u_char                 *account;         /* the same: hash for the index */
     unsigned                      dry:1;           /* decide, write nothing */
-    unsigned                      history:1;       /* read the journal's ids, too */
     unsigned                      counted:1;       /* read the token's wrong challenges */
 
     /* results */
@@ -183,12 +225,12 @@ struct ngx_http_mpk_txn_s {
     mpk_data_key_t                data_key;        /* see ngx_http_mpk_txn_unwrap() */
     mpk_str_t                    *keys;            /* opened, one for each decision.items */
     ngx_uint_t                    keys_count;
-    mpk_str_t                     ids;             /* the journal's, history */
     ngx_msec_t                    store_time;
 
     /* its own */
     ngx_mpk_redis_cmd_t           read;
     ngx_mpk_redis_cmd_t           count;
+    ngx_mpk_redis_cmd_t           index;
     ngx_mpk_redis_cmd_t           commit;
     mpk_str_t                     argv[16];
     ngx_uint_t                    argc;
@@ -231,9 +273,15 @@ void ngx_http_mpk_txn_wrong(ngx_http_mpk_txn_t *txn);
 void ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view);
 
 
+/* Logs why an order's data key can't be unwrapped. */
+void ngx_http_mpk_unwrap_log(ngx_log_t *log, mpk_str_t order,
+    mpk_status_t status);
+
+
 /* ---------------------------------------------------------------- requests */
 
 typedef struct ngx_http_mpk_ctx_s  ngx_http_mpk_ctx_t;
+typedef struct ngx_http_mpk_orders_s  ngx_http_mpk_orders_t;
 
 typedef ngx_int_t (*ngx_http_mpk_next_pt)(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
@@ -242,9 +290,11 @@ typedef ngx_int_t (*ngx_http_mpk_next_pt)(ngx_http_request_t *r,
 struct ngx_http_mpk_ctx_s {
     ngx_http_mpk_mem_t            mem;
     ngx_http_mpk_txn_t           *txn;
+    ngx_http_mpk_orders_t        *orders;
     ngx_http_mpk_next_pt          next;            /* called once nothing is waited for */
     void                         *data;            /* the endpoint's own */
     ngx_str_t                     actor;           /* the API token's name */
+    ngx_http_mpk_language_t      *language;        /* of pages; set before their facts */
 
     unsigned                      waiting:1;
     unsigned                      passed:1;        /* goes on to the upstream */
@@ -283,6 +333,9 @@ ngx_int_t ngx_http_mpk_pass(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx);
 /* What a handler returns to wait; next is called through the phases. */
 ngx_int_t ngx_http_mpk_wait(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_next_pt next);
+
+/* What was waited for is there: next is called. */
+void ngx_http_mpk_resume(ngx_http_request_t *r, ngx_msec_t store_time);
 
 /* Starts the transaction and waits for it. */
 ngx_int_t ngx_http_mpk_run(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
@@ -332,6 +385,9 @@ void ngx_http_mpk_headers_init(void);
 /* True if Accept prefers application/json to text/html. */
 ngx_uint_t ngx_http_mpk_wants_json(ngx_http_request_t *r);
 
+/* The weight (RFC 9110, 12.4.2) among an element's parameters, in thousandths. */
+ngx_uint_t ngx_http_mpk_weight(u_char *p, u_char *last);
+
 ngx_uint_t ngx_http_mpk_is_prefetch(ngx_http_request_t *r);
 
 /* True if a browser says that another site sent the request (R4). */
@@ -339,6 +395,114 @@ ngx_uint_t ngx_http_mpk_is_foreign(ngx_http_request_t *r);
 
 /* ip, agent, language and request id of the client, into the transaction. */
 void ngx_http_mpk_who(ngx_http_request_t *r, ngx_http_mpk_txn_t *txn);
+
+
+/* ------------------------------------------------------------------ reading */
+
+/*
+ * Commands that are sent together and waited for together.  They have a pool of
+ * their own: a request that dies detaches, and the answers are dropped as they come.
+ */
+typedef struct {
+    ngx_pool_t                   *pool;
+    ngx_http_mpk_mem_t            mem;
+    ngx_http_request_t           *request;         /* NULL: detached */
+    ngx_http_mpk_main_conf_t     *mmcf;
+    ngx_mpk_redis_cmd_t          *cmds;
+    ngx_uint_t                    size;
+    ngx_uint_t                    count;
+    ngx_uint_t                    waiting;
+    ngx_msec_t                    started;
+    unsigned                      failed:1;        /* one was not answered, or refused */
+} ngx_http_mpk_batch_t;
+
+ngx_http_mpk_batch_t *ngx_http_mpk_batch_create(ngx_http_request_t *r,
+    ngx_uint_t size);
+
+/* Queues a command; NULL: batch->failed is set. */
+ngx_mpk_redis_cmd_t *ngx_http_mpk_batch_add(ngx_http_mpk_batch_t *batch,
+    ngx_uint_t argc, const mpk_str_t *argv);
+
+/* Calls next when all are answered; look at batch->failed then. */
+ngx_int_t ngx_http_mpk_batch_run(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_batch_t *batch,
+    ngx_http_mpk_next_pt next);
+
+/* A Redis key: "mpk:{tag}", what and name, in the bucket of "bucket". */
+mpk_str_t ngx_http_mpk_key(ngx_http_mpk_mem_t *mem, mpk_str_t bucket,
+    const char *what, mpk_str_t name);
+
+
+/* An order that was read to be shown, with the entries of its journal. */
+typedef struct {
+    mpk_str_t                     id;
+    mpk_order_t                   order;           /* its state may be ABSENT */
+    mpk_str_t                    *ids;
+    mpk_record_t                 *records;
+    ngx_uint_t                    records_count;
+    ngx_uint_t                    skipped;         /* older entries that were not read */
+    mpk_data_key_t                data_key;
+    unsigned                      unwrapped:1;
+} ngx_http_mpk_order_t;
+
+struct ngx_http_mpk_orders_s {
+    ngx_http_mpk_order_t         *list;            /* the caller sets each id */
+    ngx_uint_t                    count;
+    ngx_uint_t                    history;         /* entries read of each at most */
+    ngx_http_mpk_txn_result_t     result;          /* OK, UNAVAILABLE or ERROR */
+
+    /* its own */
+    ngx_http_mpk_main_conf_t     *mmcf;
+    ngx_http_mpk_batch_t         *batch;
+    ngx_http_mpk_next_pt          next;
+    ngx_uint_t                    order;           /* the next record to come */
+    ngx_uint_t                    record;
+};
+
+/* Becomes ctx->orders. */
+ngx_http_mpk_orders_t *ngx_http_mpk_orders_create(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_uint_t count);
+
+/* Reads all of them, then calls next; look at orders->result then. */
+ngx_int_t ngx_http_mpk_orders_read(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_next_pt next);
+
+/* Unwraps the data key once; NGX_ERROR is logged. */
+ngx_int_t ngx_http_mpk_order_unwrap(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order);
+
+/* The index of an account's orders, by mpk_lookup_account(). */
+mpk_str_t ngx_http_mpk_account_key(ngx_http_mpk_mem_t *mem,
+    const u_char hash[MPK_MAC_LEN]);
+
+/* Opens the personal data; NGX_ERROR is logged. */
+ngx_int_t ngx_http_mpk_order_person(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, mpk_person_t *person);
+
+/* A fresh one-time link for a page: absolute, without scheme and host, its nonce. */
+typedef struct {
+    mpk_str_t                     url;
+    mpk_str_t                     path;
+    mpk_str_t                     nonce;
+} ngx_http_mpk_link_t;
+
+/* items_count 0: all of them; items lives as long as the request. */
+ngx_int_t ngx_http_mpk_link(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    mpk_str_t order, mpk_channel_t channel, const uint16_t *items,
+    ngx_uint_t items_count, ngx_http_mpk_link_t *link);
+
+/* What everybody who may see an order sees of it: state, times, items. */
+ngx_int_t ngx_http_mpk_card(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, mpk_value_t *facts);
+
+/* The views among the entries that were read, as "views". */
+ngx_int_t ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, mpk_value_t *facts);
+
+/* Both for its customer, who can have the keys shown by one-time links. */
+ngx_int_t ngx_http_mpk_card_customer(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *order,
+    mpk_channel_t channel, mpk_value_t *facts);
 
 
 /* ----------------------------------------------------------------- answers */
@@ -354,6 +518,27 @@ typedef struct {
 ngx_int_t ngx_http_mpk_send_page(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     ngx_http_mpk_page_t page, const mpk_value_t *facts);
+
+/* A page that says what happened, and what to do next. */
+typedef struct {
+    ngx_uint_t                    status;
+    ngx_http_mpk_page_t           page;
+    unsigned                      track:1;         /* a link to the tracking page */
+    unsigned                      retry:1;         /* a link to the same address */
+    unsigned                      support:1;
+    ngx_uint_t                    refresh;         /* seconds; 0: it does not reload itself */
+    ngx_uint_t                    retry_after;
+} ngx_http_mpk_notice_t;
+
+/* The notice as a page, or the rest as a problem. */
+ngx_int_t ngx_http_mpk_send_notice(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_notice_t *notice,
+    mpk_str_t type, mpk_str_t detail, mpk_str_t rule);
+
+/* 503: Redis could not be read or written. */
+ngx_int_t ngx_http_mpk_send_unavailable(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_str_t detail, mpk_str_t rule);
+
 ngx_int_t ngx_http_mpk_send_json(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     const mpk_value_t *facts);
@@ -374,6 +559,9 @@ mpk_str_t ngx_http_mpk_mask(ngx_http_mpk_mem_t *mem, mpk_str_t key);
 /* --------------------------------------------------------------- endpoints */
 
 ngx_int_t ngx_http_mpk_reveal_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mpk_track_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mpk_account_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mpk_onscreen_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mpk_api_handler(ngx_http_request_t *r);
 
 

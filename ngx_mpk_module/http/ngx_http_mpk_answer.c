@@ -2,6 +2,7 @@
 
 #include "ngx_http_mpk.h"
 
+#define NGX_HTTP_MPK_RETRY      5        /* seconds, for a 503 */
 #define NGX_HTTP_MPK_PAGE_SIZE  3072     /* bytes of most pages without their cuts */
 
 
@@ -16,7 +17,7 @@ static ngx_int_t ngx_http_mpk_send(ngx_http_request_t *r,
     ngx_str_t *type, ngx_str_t *csp, mpk_buf_t *body, mpk_cuts_t *cuts);
 static ngx_chain_t *ngx_http_mpk_chain(ngx_http_request_t *r,
     mpk_buf_t *body, mpk_cuts_t *cuts);
-static ngx_chain_t **ngx_http_mpk_link(ngx_http_request_t *r,
+static ngx_chain_t **ngx_http_mpk_chain_add(ngx_http_request_t *r,
     ngx_chain_t **last, const u_char *data, size_t len);
 static ngx_int_t ngx_http_mpk_add_header(ngx_http_request_t *r,
     ngx_str_t *name, ngx_str_t *value);
@@ -49,7 +50,7 @@ ngx_http_mpk_send_page(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
     mpk_buf_init(&body, &ctx->mem.mem, NGX_HTTP_MPK_PAGE_SIZE);
-    mpk_template_render(mlcf->pages->templates[page], facts, &body, &cuts);
+    mpk_template_render(ctx->language->templates[page], facts, &body, &cuts);
 
     return ngx_http_mpk_send(r, ctx, answer, &type, &mlcf->pages->csp, &body,
                              &cuts);
@@ -137,6 +138,81 @@ ngx_http_mpk_send_problem(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     }
 
     return ngx_http_mpk_send_json(r, ctx, answer, problem);
+}
+
+
+ngx_int_t
+ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    const ngx_http_mpk_notice_t *notice, mpk_str_t type, mpk_str_t detail,
+    mpk_str_t rule)
+{
+    mpk_link_t               *link;
+    mpk_value_t              *facts;
+    const mpk_mem_t          *mem;
+    ngx_http_mpk_answer_t     answer;
+    ngx_http_mpk_loc_conf_t  *mlcf;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+
+    answer.status = notice->status;
+    answer.retry_after = notice->retry_after;
+
+    if (ctx->json) {
+        return ngx_http_mpk_send_problem(r, ctx, &answer, type, detail, rule,
+                                         NULL);
+    }
+
+    ctx->language = ngx_http_mpk_language(r, ctx->txn ? ctx->txn->order.locale
+                                                      : mpk_string(""));
+
+    mem = &ctx->mem.mem;
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+
+    if (ctx->order.len) {
+        (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
+    }
+
+    (void) mpk_value_bool(mem, facts, mpk_string("track"), notice->track);
+    (void) mpk_value_bool(mem, facts, mpk_string("retry"), notice->retry);
+    (void) mpk_value_bool(mem, facts, mpk_string("support"),
+                          notice->support && mlcf->pages->support);
+
+    if (notice->refresh) {
+        (void) mpk_value_int(mem, facts, mpk_string("refresh"),
+                             (int64_t) notice->refresh);
+    }
+
+    link = ctx->txn ? ctx->txn->decision.link : NULL;
+
+    if (link && link->used_at) {
+        (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("used_at"),
+                                       link->used_at);
+    }
+
+    return ngx_http_mpk_send_page(r, ctx, &answer, notice->page, facts);
+}
+
+
+ngx_int_t
+ngx_http_mpk_send_unavailable(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    mpk_str_t detail, mpk_str_t rule)
+{
+    static const ngx_http_mpk_notice_t  unavailable = {
+        .status = NGX_HTTP_SERVICE_UNAVAILABLE,
+        .page = NGX_HTTP_MPK_PAGE_UNAVAILABLE, .retry = 1, .support = 1,
+        .retry_after = NGX_HTTP_MPK_RETRY
+    };
+
+    /* a transaction has said more precisely what was the matter */
+
+    if (ctx->outcome.len == 0) {
+        ctx->outcome = mpk_string("unavailable");
+    }
+
+    return ngx_http_mpk_send_notice(r, ctx, &unavailable,
+                                    mpk_string("unavailable"), detail, rule);
 }
 
 
@@ -279,7 +355,7 @@ ngx_http_mpk_chain(ngx_http_request_t *r, mpk_buf_t *body, mpk_cuts_t *cuts)
         cut = &cuts->list[i];
 
         if (cut->at > at) {
-            last = ngx_http_mpk_link(r, last, body->data + at, cut->at - at);
+            last = ngx_http_mpk_chain_add(r, last, body->data + at, cut->at - at);
             if (last == NULL) {
                 return NULL;
             }
@@ -287,18 +363,18 @@ ngx_http_mpk_chain(ngx_http_request_t *r, mpk_buf_t *body, mpk_cuts_t *cuts)
             at = cut->at;
         }
 
-        last = ngx_http_mpk_link(r, last, cut->literal.data, cut->literal.len);
+        last = ngx_http_mpk_chain_add(r, last, cut->literal.data, cut->literal.len);
         if (last == NULL) {
             return NULL;
         }
     }
 
-    link = ngx_http_mpk_link(r, last, body->data + at, body->len - at);
+    link = ngx_http_mpk_chain_add(r, last, body->data + at, body->len - at);
     if (link == NULL) {
         return NULL;
     }
 
-    (*last)->buf->last_buf = 1;
+    (*last)->buf->last_buf = (r == r->main);
     (*last)->buf->last_in_chain = 1;
 
     return out;
@@ -308,7 +384,7 @@ ngx_http_mpk_chain(ngx_http_request_t *r, mpk_buf_t *body, mpk_cuts_t *cuts)
 /* Adds a link; gives where the next one goes. */
 
 static ngx_chain_t **
-ngx_http_mpk_link(ngx_http_request_t *r, ngx_chain_t **last,
+ngx_http_mpk_chain_add(ngx_http_request_t *r, ngx_chain_t **last,
     const u_char *data, size_t len)
 {
     ngx_buf_t    *b;
@@ -372,8 +448,7 @@ mpk_value_t *
 ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx, mpk_value_t *parent,
     mpk_str_t name, int64_t seconds)
 {
-    u_char           *p;
-    size_t            len;
+    mpk_buf_t         text;
     const mpk_mem_t  *mem;
 
     mem = &ctx->mem.mem;
@@ -382,21 +457,20 @@ ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx, mpk_value_t *parent,
         return mpk_value_null(mem, parent, name);
     }
 
-    p = mpk_alloc(mem, MPK_TIME_LEN + 3);
-    if (p == NULL) {
-        return NULL;
+    mpk_buf_init(&text, mem, 48);
+
+    if (ctx->json) {
+        (void) mpk_buf_room(&text, MPK_TIME_LEN);
+
+        if (!text.failed) {
+            mpk_time_format(seconds, text.data);
+        }
+
+    } else {
+        mpk_time_words(seconds, &ctx->language->time, &text);
     }
 
-    mpk_time_format(seconds, p);
-    len = MPK_TIME_LEN;
-
-    if (!ctx->json) {
-        p[10] = ' ';
-        (void) ngx_cpymem(p + len - 1, " UTC", 4);
-        len += 3;
-    }
-
-    return mpk_value_string(mem, parent, name, (mpk_str_t) { len, p });
+    return mpk_value_string(mem, parent, name, mpk_buf_done(&text));
 }
 
 

@@ -20,6 +20,10 @@ static ngx_int_t ngx_http_mpk_api_auth(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_uint_t roles, ngx_uint_t *status);
 static ngx_int_t ngx_http_mpk_api_body(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_api_found(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_api_outcome(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome, const mpk_order_t *order);
 static ngx_int_t ngx_http_mpk_api_problem(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_uint_t status, const char *type,
     const char *detail);
@@ -424,30 +428,79 @@ ngx_http_mpk_api_invalid(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
 
 ngx_int_t
+ngx_http_mpk_api_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_next_pt next)
+{
+    ngx_http_mpk_api_t     *api;
+    ngx_http_mpk_orders_t  *orders;
+
+    api = ctx->data;
+    api->data = (void *) (uintptr_t) next;
+
+    orders = ngx_http_mpk_orders_create(r, ctx, 1);
+    if (orders == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    orders->list[0].id = api->order;
+
+    return ngx_http_mpk_orders_read(r, ctx, ngx_http_mpk_api_found);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_api_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_api_t    *api;
+    ngx_http_mpk_next_pt   next;
+
+    api = ctx->data;
+    next = (ngx_http_mpk_next_pt) (uintptr_t) api->data;
+
+    if (ctx->orders->result != NGX_HTTP_MPK_TXN_OK) {
+        return ngx_http_mpk_api_fail(r, ctx, ctx->orders->result);
+    }
+
+    if (ctx->orders->list[0].order.state == MPK_ORDER_ABSENT) {
+        return ngx_http_mpk_api_outcome(r, ctx, MPK_ABSENT, NULL);
+    }
+
+    ctx->outcome = mpk_outcome_info(MPK_SAME)->name;
+
+    return next(r, ctx);
+}
+
+
+ngx_int_t
 ngx_http_mpk_api_refused(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    u_char                    *p;
-    mpk_buf_t                  detail;
-    mpk_order_t               *order;
-    mpk_outcome_t              outcome;
-    ngx_http_mpk_txn_t        *txn;
-    ngx_http_mpk_answer_t      answer;
-    ngx_http_mpk_loc_conf_t   *mlcf;
-    const mpk_outcome_info_t  *info;
+    ngx_http_mpk_txn_t  *txn;
 
     txn = ctx->txn;
 
+    if (txn->result != NGX_HTTP_MPK_TXN_OK) {
+        return ngx_http_mpk_api_fail(r, ctx, txn->result);
+    }
+
+    return ngx_http_mpk_api_outcome(r, ctx, txn->decision.outcome,
+                                    &txn->order);
+}
+
+
+ngx_int_t
+ngx_http_mpk_api_fail(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_txn_result_t result)
+{
+    ngx_http_mpk_answer_t  answer;
+
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
 
-    switch (txn->result) {
+    answer.status = NGX_HTTP_SERVICE_UNAVAILABLE;
+    answer.retry_after = 1;
 
-    case NGX_HTTP_MPK_TXN_OK:
-        break;
+    switch (result) {
 
     case NGX_HTTP_MPK_TXN_LOST:
-        answer.status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        answer.retry_after = 1;
-
         return ngx_http_mpk_send_problem(r, ctx, &answer, mpk_string("lost"),
                    mpk_string("Redis did not answer in time; it may have been "
                               "done. Send the same again."),
@@ -455,6 +508,7 @@ ngx_http_mpk_api_refused(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     case NGX_HTTP_MPK_TXN_ERROR:
         answer.status = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        answer.retry_after = 0;
 
         return ngx_http_mpk_send_problem(r, ctx, &answer, mpk_string("error"),
                    mpk_string("What is stored can't be used; the error log "
@@ -462,19 +516,30 @@ ngx_http_mpk_api_refused(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                    mpk_string(""), NULL);
 
     default: /* UNAVAILABLE, BUSY */
-        answer.status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        answer.retry_after = 1;
-
         return ngx_http_mpk_send_problem(r, ctx, &answer,
                    mpk_string("unavailable"),
                    mpk_string("Nothing was written. Send the same again."),
                    mpk_string(""), NULL);
     }
+}
 
-    outcome = txn->decision.outcome;
+
+static ngx_int_t
+ngx_http_mpk_api_outcome(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    mpk_outcome_t outcome, const mpk_order_t *order)
+{
+    u_char                    *p;
+    mpk_buf_t                  detail;
+    ngx_http_mpk_answer_t      answer;
+    ngx_http_mpk_loc_conf_t   *mlcf;
+    const mpk_outcome_info_t  *info;
+
     info = mpk_outcome_info(outcome);
+    ctx->outcome = info->name;
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
 
     if (outcome == MPK_ABSENT) {
 
@@ -495,8 +560,6 @@ ngx_http_mpk_api_refused(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     mpk_buf_str(&detail, info->detail);
 
     if (outcome == MPK_DELIVERED) {
-        order = &txn->order;
-
         mpk_buf_lit(&detail, " It was delivered at ");
 
         p = mpk_buf_room(&detail, MPK_TIME_LEN);

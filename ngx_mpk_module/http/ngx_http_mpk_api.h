@@ -15,13 +15,6 @@ typedef struct {
 } ngx_http_mpk_api_t;
 
 
-/* An entry of the journal's history, read from the stream. */
-typedef struct {
-    mpk_record_t                 *records;
-    ngx_uint_t                    count;
-} ngx_http_mpk_history_t;
-
-
 /* The calls, once the token is checked and the body is read. */
 ngx_int_t ngx_http_mpk_api_file(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
@@ -57,11 +50,15 @@ mpk_str_t ngx_http_mpk_api_pointer(ngx_http_mpk_ctx_t *ctx, mpk_str_t array,
     ngx_uint_t index, mpk_str_t member);
 
 /*
- * Reads the entries that ctx->txn->ids names, then calls next with the history
- * in api->data.
+ * Reads the call's order with its whole history, then calls next; an order that is
+ * not there or can't be read is answered.
  */
-ngx_int_t ngx_http_mpk_history_read(ngx_http_request_t *r,
+ngx_int_t ngx_http_mpk_api_read(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_next_pt next);
+
+/* What could not be done, as a problem. */
+ngx_int_t ngx_http_mpk_api_fail(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_result_t result);
 
 
 #endif /* NGX_HTTP_MPK_API_H */

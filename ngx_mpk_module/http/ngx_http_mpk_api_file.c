@@ -257,7 +257,7 @@ static ngx_int_t
 ngx_http_mpk_file_seal(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
     ngx_http_mpk_filing_t *filing)
 {
-    u_char              *email, *account, *digest;
+    u_char              *email, *account, *digest, *index;
     mpk_buf_t            wrapped, person, sealed, content;
     ngx_uint_t           i;
     mpk_item_t          *item;
@@ -275,7 +275,7 @@ ngx_http_mpk_file_seal(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
     order = &filing->order;
     order->id = txn->id;
 
-    email = mpk_alloc(mem, 3 * MPK_MAC_LEN);
+    email = mpk_alloc(mem, 4 * MPK_MAC_LEN);
     order->items = mpk_calloc(mem, order->items_count * sizeof(mpk_item_t));
 
     if (email == NULL || order->items == NULL) {
@@ -284,6 +284,7 @@ ngx_http_mpk_file_seal(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
 
     account = email + MPK_MAC_LEN;
     digest = account + MPK_MAC_LEN;
+    index = digest + MPK_MAC_LEN;
 
     status = mpk_lookup_email(crypto, filing->person.email, email);
 
@@ -306,6 +307,18 @@ ngx_http_mpk_file_seal(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
         }
 
         order->account_hash = (mpk_str_t) { MPK_MAC_LEN, account };
+        txn->account = account;
+
+    } else {
+
+        /* the customer's account, should there be one, may go by the email */
+
+        status = mpk_lookup_account(crypto, filing->person.email, index);
+        if (status != MPK_OK) {
+            goto failed;
+        }
+
+        txn->account = index;
     }
 
     order->locale = ngx_http_mpk_txn_copy(txn, filing->locale);

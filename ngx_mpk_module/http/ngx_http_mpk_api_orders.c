@@ -8,14 +8,8 @@
 #define NGX_HTTP_MPK_NOTE_MAX  2000    /* bytes of a note */
 
 
-static ngx_int_t ngx_http_mpk_show_read(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_show_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
-static void ngx_http_mpk_show_items(ngx_http_mpk_ctx_t *ctx,
-    mpk_value_t *facts);
-static ngx_int_t ngx_http_mpk_show_views(ngx_http_mpk_ctx_t *ctx,
-    mpk_value_t *facts);
 static ngx_int_t ngx_http_mpk_state_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_links_token(ngx_http_request_t *r,
@@ -29,89 +23,36 @@ static ngx_int_t ngx_http_mpk_links_done(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_mpk_api_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    ngx_http_mpk_txn_t  *txn;
-
-    txn = ngx_http_mpk_api_txn(r, ctx, MPK_EVENT_NONE);
-    if (txn == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    txn->history = 1;
-
-    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_show_read);
-}
-
-
-static ngx_int_t
-ngx_http_mpk_show_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
-{
-    if (ctx->txn->result != NGX_HTTP_MPK_TXN_OK
-        || ctx->txn->decision.outcome != MPK_SAME)
-    {
-        return ngx_http_mpk_api_refused(r, ctx);
-    }
-
-    return ngx_http_mpk_history_read(r, ctx, ngx_http_mpk_show_done);
+    return ngx_http_mpk_api_read(r, ctx, ngx_http_mpk_show_done);
 }
 
 
 static ngx_int_t
 ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t               plain;
     mpk_order_t            *order;
-    mpk_place_t             place;
     mpk_value_t            *facts;
     mpk_person_t            person;
     const mpk_mem_t        *mem;
-    ngx_http_mpk_txn_t     *txn;
+    ngx_http_mpk_order_t   *opened;
     ngx_http_mpk_answer_t   answer;
 
-    txn = ctx->txn;
-    order = &txn->order;
+    opened = &ctx->orders->list[0];
+    order = &opened->order;
     mem = &ctx->mem.mem;
-
-    if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    place = (mpk_place_t) { txn->id, mpk_string("person"), 0, 0 };
-
-    if (mpk_envelope_open(txn->mmcf->crypto, &txn->mem.mem, &txn->data_key,
-                          &place, order->person, &plain)
-        != MPK_OK
-        || mpk_person_read(plain, &person) != MPK_OK)
-    {
-        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
-                      "mpk: personal data of order \"%*s\" does not open",
-                      txn->id.len, txn->id.data);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
-    answer.status = NGX_HTTP_OK;
 
     facts = mpk_value_object(mem, NULL, mpk_string(""));
 
-    (void) mpk_value_string(mem, facts, mpk_string("order"), order->id);
-    (void) mpk_value_string(mem, facts, mpk_string("state"),
-                            mpk_order_state_name(order->state));
-    (void) ngx_http_mpk_value_time(ctx, facts,
-                                   mpk_string("purchased_at"),
-                                   order->purchased_at);
-    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("filed_at"),
-                                   order->filed_at);
-    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("released_at"),
-                                   order->released_at);
-    (void) ngx_http_mpk_value_time(ctx, facts,
-                                   mpk_string("cancelled_at"),
-                                   order->cancelled_at);
-    (void) ngx_http_mpk_value_time(ctx, facts,
-                                   mpk_string("delivered_at"),
-                                   order->delivered_at);
-    (void) ngx_http_mpk_value_time(ctx, facts,
-                                   mpk_string("first_viewed_at"),
-                                   order->first_viewed_at);
+    if (ngx_http_mpk_order_person(ctx, opened, &person) != NGX_OK
+        || ngx_http_mpk_card(r, ctx, opened, facts) != NGX_OK)
+    {
+        return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
+    }
+
+    (void) mpk_value_int(mem, facts, mpk_string("views_count"),
+                         (int64_t) order->views);
+    (void) mpk_value_bool(mem, facts, mpk_string("used"),
+                          order->first_viewed_at != 0);
 
     /* who may only read states learns nothing about the person */
 
@@ -122,124 +63,16 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
             (void) mpk_value_string(mem, facts, mpk_string("account"),
                                     person.account);
         }
+
+        if (ngx_http_mpk_card_views(ctx, opened, facts) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
-    (void) mpk_value_int(mem, facts, mpk_string("views_count"),
-                         (int64_t) order->views);
-    (void) mpk_value_bool(mem, facts, mpk_string("used"),
-                          order->first_viewed_at != 0);
-
-    ngx_http_mpk_show_items(ctx, facts);
-
-    if (!ctx->reader && ngx_http_mpk_show_views(ctx, facts) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
 
     return ngx_http_mpk_send_json(r, ctx, &answer, facts);
-}
-
-
-static void
-ngx_http_mpk_show_items(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
-{
-    mpk_str_t            key;
-    ngx_uint_t           i;
-    mpk_item_t          *item;
-    mpk_order_t         *order;
-    mpk_value_t         *list, *v;
-    const mpk_mem_t     *mem;
-    ngx_http_mpk_txn_t  *txn;
-
-    txn = ctx->txn;
-    order = &txn->order;
-    mem = &ctx->mem.mem;
-
-    list = mpk_value_array(mem, facts, mpk_string("items"));
-
-    for (i = 0; i < order->items_count; i++) {
-        item = &order->items[i];
-
-        v = mpk_value_object(mem, list, mpk_string(""));
-
-        (void) mpk_value_int(mem, v, mpk_string("item"), (int64_t) i + 1);
-        (void) mpk_value_string(mem, v, mpk_string("sku"), item->sku);
-        (void) mpk_value_string(mem, v, mpk_string("product"), item->product);
-
-        if (ngx_http_mpk_txn_open(txn, i + 1, &key) == NGX_OK) {
-            (void) mpk_value_string(mem, v, mpk_string("masked"),
-                                    ngx_http_mpk_mask(&ctx->mem, key));
-            mpk_cleanse((void *) key.data, key.len);
-
-        } else {
-            (void) mpk_value_null(mem, v, mpk_string("masked"));
-        }
-
-        (void) mpk_value_string(mem, v, mpk_string("state"),
-                                mpk_item_state_name(item->state));
-    }
-}
-
-
-/* The views among the journal's entries: when, from where, by which channel. */
-
-static ngx_int_t
-ngx_http_mpk_show_views(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
-{
-    mpk_str_t                event;
-    ngx_uint_t               i, n;
-    mpk_value_t             *list, *all, *v;
-    const mpk_mem_t         *mem;
-    const mpk_value_t       *entry;
-    ngx_http_mpk_api_t      *api;
-    ngx_http_mpk_txn_t      *txn;
-    ngx_http_mpk_history_t  *history;
-
-    static const mpk_str_t  names[] = {
-        { 2, (const uint8_t *) "at" },
-        { 2, (const uint8_t *) "ip" },
-        { 7, (const uint8_t *) "channel" }
-    };
-
-    api = ctx->data;
-    txn = ctx->txn;
-    history = api->data;
-    mem = &ctx->mem.mem;
-
-    all = mpk_value_array(mem, NULL, mpk_string(""));
-    list = mpk_value_array(mem, facts, mpk_string("views"));
-
-    if (all == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < history->count; i++) {
-
-        if (history->records[i].clear.data == NULL
-            || mpk_journal_read(txn->mmcf->crypto, mem, &txn->data_key,
-                                txn->id, i + 1, &history->records[i], all)
-               != MPK_OK)
-        {
-            continue;
-        }
-
-        entry = all->u.list.last;
-        event = mpk_value_get_string(entry, mpk_string("event"));
-
-        if (!mpk_str_eq(event, mpk_event_name(MPK_EVENT_VIEWED))
-            && !mpk_str_eq(event, mpk_event_name(MPK_EVENT_REPEATED)))
-        {
-            continue;
-        }
-
-        v = mpk_value_object(mem, list, mpk_string(""));
-
-        for (n = 0; n < 3; n++) {
-            (void) mpk_value_string(mem, v, names[n],
-                                    mpk_value_get_string(entry, names[n]));
-        }
-    }
-
-    return NGX_OK;
 }
 
 

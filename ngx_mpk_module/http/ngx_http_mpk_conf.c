@@ -9,6 +9,10 @@
 static void ngx_http_mpk_conf_cleanse(void *data);
 static char *ngx_http_mpk_conf_api_token(ngx_conf_t *cf, ngx_str_t *file,
     ngx_uint_t line, mpk_str_t text, ngx_array_t *tokens);
+static char *ngx_http_mpk_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_mpk_loc_conf_t *mlcf, ngx_http_handler_pt handler);
+static char *ngx_http_mpk_conf_asserted(ngx_conf_t *cf,
+    ngx_http_complex_value_t **target);
 static ngx_int_t ngx_http_mpk_conf_loopback(ngx_str_t *host);
 
 
@@ -281,11 +285,8 @@ ngx_http_mpk_conf_reveal_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_http_mpk_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_mpk_loc_conf_t *mlcf = conf;
-
     ngx_str_t                 *value;
     ngx_http_core_loc_conf_t  *clcf;
-    ngx_http_mpk_main_conf_t  *mmcf;
 
     value = cf->args->elts;
 
@@ -295,17 +296,6 @@ ngx_http_mpk_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_strcasecmp(value[1].data, (u_char *) "on") != 0) {
         return "must be \"on\" or \"off\"";
-    }
-
-    if (mlcf->endpoint == (ngx_http_handler_pt) cmd->post) {
-        return "is duplicate";
-    }
-
-    if (mlcf->endpoint) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" and \"%V\" can't share a location",
-                           &cmd->name, &mlcf->endpoint_name);
-        return NGX_CONF_ERROR;
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -320,13 +310,186 @@ ngx_http_mpk_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                "e.g. \"location /r/ {\"";
     }
 
-    mlcf->endpoint = (ngx_http_handler_pt) cmd->post;
+    return ngx_http_mpk_conf_handler(cf, cmd, conf, cmd->post);
+}
+
+
+static char *
+ngx_http_mpk_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_mpk_loc_conf_t *mlcf, ngx_http_handler_pt handler)
+{
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    if (mlcf->endpoint == handler) {
+        return "is duplicate";
+    }
+
+    if (mlcf->endpoint) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" and \"%V\" can't share a location",
+                           &cmd->name, &mlcf->endpoint_name);
+        return NGX_CONF_ERROR;
+    }
+
+    mlcf->endpoint = handler;
     mlcf->endpoint_name = cmd->name;
     mlcf->file = cf->conf_file->file.name;
     mlcf->line = cf->conf_file->line;
 
     mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mpk_module);
     mmcf->endpoints++;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_mpk_conf_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mpk_loc_conf_t *mlcf = conf;
+
+    char  *rv;
+
+    rv = ngx_http_mpk_conf_asserted(cf, &mlcf->account);
+
+    return rv == NGX_CONF_OK
+           ? ngx_http_mpk_conf_handler(cf, cmd, mlcf,
+                                       ngx_http_mpk_account_handler)
+           : rv;
+}
+
+
+/* That the location is "internal" is checked once all of it is read. */
+
+char *
+ngx_http_mpk_conf_onscreen(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mpk_loc_conf_t *mlcf = conf;
+
+    char  *rv;
+
+    rv = ngx_http_mpk_conf_asserted(cf, &mlcf->onscreen);
+
+    return rv == NGX_CONF_OK
+           ? ngx_http_mpk_conf_handler(cf, cmd, mlcf,
+                                       ngx_http_mpk_onscreen_handler)
+           : rv;
+}
+
+
+/* A value that the upstream asserts: what the client can choose is refused. */
+
+static char *
+ngx_http_mpk_conf_asserted(ngx_conf_t *cf, ngx_http_complex_value_t **target)
+{
+    u_char                            *p, *last;
+    ngx_str_t                         *value;
+    ngx_uint_t                         i;
+    ngx_http_compile_complex_value_t   ccv;
+
+    static ngx_str_t  chosen[] = {
+        ngx_string("arg_"), ngx_string("args"), ngx_string("cookie_"),
+        ngx_string("http_"), ngx_string("query_string"),
+        ngx_string("request"), ngx_string("host")
+    };
+
+    if (*target) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    p = value[1].data;
+    last = p + value[1].len;
+
+    while ((p = ngx_strlchr(p, last, '$')) != NULL) {
+
+        p++;
+
+        if (p < last && *p == '{') {
+            p++;
+        }
+
+        for (i = 0; i < sizeof(chosen) / sizeof(ngx_str_t); i++) {
+            if ((size_t) (last - p) >= chosen[i].len
+                && ngx_strncasecmp(p, chosen[i].data, chosen[i].len) == 0)
+            {
+                return "must not be what the client can choose: take what the "
+                       "upstream says, e.g. \"$upstream_http_x_order\" or a "
+                       "variable of \"auth_request_set\"";
+            }
+        }
+    }
+
+    *target = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (*target == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = *target;
+
+    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? NGX_CONF_OK
+                                                          : NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_mpk_conf_track_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mpk_loc_conf_t *mlcf = conf;
+
+    ngx_int_t              n;
+    ngx_str_t             *value, s;
+    ngx_uint_t             i;
+    ngx_http_mpk_limit_t  *limit;
+
+    if (mlcf->track_limit != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    limit = ngx_palloc(cf->pool, sizeof(ngx_http_mpk_limit_t));
+    if (limit == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *limit = (ngx_http_mpk_limit_t) { 10, 100, 15 * 60 };
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "address=", 8) == 0) {
+            n = ngx_atoi(value[i].data + 8, value[i].len - 8);
+            limit->address = n;
+
+        } else if (ngx_strncmp(value[i].data, "order=", 6) == 0) {
+            n = ngx_atoi(value[i].data + 6, value[i].len - 6);
+            limit->order = n;
+
+        } else if (ngx_strncmp(value[i].data, "window=", 7) == 0) {
+            s.data = value[i].data + 7;
+            s.len = value[i].len - 7;
+            n = ngx_parse_time(&s, 1);
+            limit->window = n;
+
+        } else {
+            n = NGX_ERROR;
+        }
+
+        if (n == NGX_ERROR || n == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" must be \"address=\" or \"order=\" with "
+                               "a number of failed lookups, or \"window=\" "
+                               "with a time", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    mlcf->track_limit = limit;
 
     return NGX_CONF_OK;
 }
@@ -340,13 +503,19 @@ ngx_http_mpk_conf_check_endpoint(ngx_conf_t *cf, ngx_http_mpk_loc_conf_t *conf)
     const char                *missing;
     ngx_http_mpk_main_conf_t  *mmcf;
     ngx_http_mpk_srv_conf_t   *mscf;
+    ngx_http_core_loc_conf_t  *clcf;
 
     mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mpk_module);
     mscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_mpk_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     missing = NULL;
 
-    if (mmcf->keyring == NULL) {
+    if (conf->onscreen && !clcf->internal) {
+        missing = "\"internal\" in its location: it shows keys to whom the "
+                  "upstream sends there, and to nobody else";
+
+    } else if (mmcf->keyring == NULL) {
         missing = "\"mpk_keyring\" in the http block; \"mpk-keyring new FILE\" "
                   "makes a keyring";
 

@@ -84,7 +84,9 @@ ngx_http_mpk_wait(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     /* a client that goes away is noticed */
 
-    r->read_event_handler = ngx_http_test_reading;
+    if (r == r->main) {
+        r->read_event_handler = ngx_http_test_reading;
+    }
 
     return NGX_AGAIN;
 }
@@ -101,6 +103,26 @@ ngx_http_mpk_run(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     }
 
     return ngx_http_mpk_wait(r, ctx, next);
+}
+
+
+void
+ngx_http_mpk_resume(ngx_http_request_t *r, ngx_msec_t store_time)
+{
+    ngx_connection_t    *c;
+    ngx_http_mpk_ctx_t  *ctx;
+
+    c = r->connection;
+    ctx = ngx_http_mpk_get_ctx(r);
+
+    ngx_http_set_log_request(c->log, r);
+
+    ctx->stored = 1;
+    ctx->store_time += store_time;
+    ctx->waiting = 0;
+
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
 }
 
 
@@ -124,8 +146,6 @@ ngx_http_mpk_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
     mem = &ctx->mem.mem;
     decision = &txn->decision;
 
-    ctx->stored = 1;
-    ctx->store_time += txn->store_time;
     ctx->channel = mpk_channel_name(txn->what.channel);
 
     if (txn->result != NGX_HTTP_MPK_TXN_OK) {

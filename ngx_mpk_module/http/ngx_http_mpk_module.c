@@ -22,6 +22,9 @@ static ngx_conf_enum_t  ngx_http_mpk_challenges[] = {
 };
 
 
+static ngx_http_mpk_limit_t  ngx_http_mpk_track_limit = { 10, 100, 15 * 60 };
+
+
 static ngx_command_t  ngx_http_mpk_commands[] = {
 
     { ngx_string("mpk_redis"),
@@ -99,6 +102,41 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       ngx_conf_set_str_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_mpk_loc_conf_t, policy_version),
+      NULL },
+
+    { ngx_string("mpk_track"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_http_mpk_conf_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      ngx_http_mpk_track_handler },
+
+    { ngx_string("mpk_track_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_mpk_conf_track_limit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mpk_account"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_mpk_conf_account,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mpk_onscreen"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_mpk_conf_onscreen,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mpk_claim_window"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_http_mpk_srv_conf_t, claim_window),
       NULL },
 
     { ngx_string("mpk_api"),
@@ -181,6 +219,13 @@ ngx_http_mpk_create_main_conf(ngx_conf_t *cf)
 static void *
 ngx_http_mpk_create_srv_conf(ngx_conf_t *cf)
 {
+    ngx_http_mpk_srv_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_mpk_srv_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
     /*
      * set by ngx_pcalloc():
      *
@@ -188,7 +233,9 @@ ngx_http_mpk_create_srv_conf(ngx_conf_t *cf)
      *     conf->reveal_path = { 0, NULL };
      */
 
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_mpk_srv_conf_t));
+    conf->claim_window = NGX_CONF_UNSET;
+
+    return conf;
 }
 
 
@@ -200,6 +247,8 @@ ngx_http_mpk_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_str_value(conf->public_url, prev->public_url, "");
     ngx_conf_merge_str_value(conf->reveal_path, prev->reveal_path, "/r/");
+    ngx_conf_merge_sec_value(conf->claim_window, prev->claim_window,
+                             7 * 24 * 60 * 60);
 
     return NGX_CONF_OK;
 }
@@ -223,10 +272,13 @@ ngx_http_mpk_create_loc_conf(ngx_conf_t *cf)
      *     conf->file = { 0, NULL };
      *     conf->line = 0;
      *     conf->policy_version = { 0, NULL };
+     *     conf->account = NULL;
+     *     conf->onscreen = NULL;
      *     conf->api_tokens = NULL;
      */
 
     conf->pages = NGX_CONF_UNSET_PTR;
+    conf->track_limit = NGX_CONF_UNSET_PTR;
     conf->challenge = NGX_CONF_UNSET_UINT;
     conf->reveal_ttl = NGX_CONF_UNSET;
     conf->reveal_grace = NGX_CONF_UNSET;
@@ -253,6 +305,8 @@ ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->fallthrough, prev->fallthrough, 0);
     ngx_conf_merge_str_value(conf->policy_version, prev->policy_version, "");
     ngx_conf_merge_ptr_value(conf->pages, prev->pages, NULL);
+    ngx_conf_merge_ptr_value(conf->track_limit, prev->track_limit,
+                             &ngx_http_mpk_track_limit);
 
     if (conf->api_tokens_set == NGX_CONF_UNSET) {
         conf->api_tokens_set = prev->api_tokens_set;

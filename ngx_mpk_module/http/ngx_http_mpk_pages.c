@@ -11,31 +11,64 @@
 
 #define NGX_HTTP_MPK_PAGE_FILE_MAX  262144     /* bytes of one file */
 
+/* the same condition as in style.css */
+#define NGX_HTTP_MPK_DARK  "@media screen and (prefers-color-scheme: dark)"
+
+#define mpk_pages_literal(s)  { sizeof(s) - 1, (const uint8_t *) s }
+
+
+/* Where messages come from, the first that has one wins. */
+typedef enum {
+    NGX_HTTP_MPK_MESSAGES_OWN = 0,             /* the directory's, in the language */
+    NGX_HTTP_MPK_MESSAGES_BUILTIN,             /* ours, in the language */
+    NGX_HTTP_MPK_MESSAGES_OWN_EN,
+    NGX_HTTP_MPK_MESSAGES_BUILTIN_EN,
+    NGX_HTTP_MPK_MESSAGES_MAX
+} ngx_http_mpk_messages_t;
+
 
 typedef struct {
     ngx_conf_t            *cf;
     ngx_http_mpk_mem_t     mem;
     ngx_str_t             *directory;          /* NULL: built-in only */
+    mpk_str_t              style;
     mpk_str_t              page;               /* what "page." stands for */
-    mpk_value_t           *messages;           /* built-in */
-    mpk_value_t           *overrides;          /* the directory's; NULL: none */
+    mpk_str_t              tag;                /* of the language */
+    mpk_value_t           *messages[NGX_HTTP_MPK_MESSAGES_MAX];
 } ngx_http_mpk_pages_loader_t;
 
 
+static ngx_int_t ngx_http_mpk_pages_languages(
+    ngx_http_mpk_pages_loader_t *loader, ngx_http_mpk_pages_t *pages);
+static ngx_int_t ngx_http_mpk_pages_add_language(ngx_conf_t *cf,
+    ngx_http_mpk_pages_t *pages, const u_char *name, size_t len);
+static ngx_int_t ngx_http_mpk_pages_language(
+    ngx_http_mpk_pages_loader_t *loader, ngx_http_mpk_language_t *language);
 static ngx_int_t ngx_http_mpk_pages_compile(
+    ngx_http_mpk_pages_loader_t *loader, ngx_http_mpk_language_t *language);
+static ngx_int_t ngx_http_mpk_pages_policy(
     ngx_http_mpk_pages_loader_t *loader, ngx_http_mpk_pages_t *pages);
-static ngx_int_t ngx_http_mpk_pages_hashes(
-    ngx_http_mpk_pages_loader_t *loader, ngx_http_mpk_pages_t *pages);
-static ngx_int_t ngx_http_mpk_pages_messages(
+static ngx_int_t ngx_http_mpk_pages_style(
     ngx_http_mpk_pages_loader_t *loader);
+static ngx_int_t ngx_http_mpk_pages_logo(
+    ngx_http_mpk_pages_loader_t *loader, mpk_str_t *source);
+static ngx_int_t ngx_http_mpk_pages_messages(
+    ngx_http_mpk_pages_loader_t *loader, mpk_str_t tag,
+    ngx_http_mpk_messages_t which);
 static mpk_status_t ngx_http_mpk_pages_partial(void *ctx, mpk_str_t name,
     mpk_str_t *source, mpk_error_t *error);
 static mpk_str_t ngx_http_mpk_pages_message(
     ngx_http_mpk_pages_loader_t *loader, mpk_str_t name);
 static ngx_int_t ngx_http_mpk_pages_file(ngx_http_mpk_pages_loader_t *loader,
-    mpk_str_t name, ngx_uint_t builtin, mpk_str_t *content);
+    mpk_str_t name, ngx_uint_t where, mpk_str_t *content);
 static ngx_int_t ngx_http_mpk_pages_hash(ngx_conf_t *cf, mpk_str_t text,
     ngx_str_t *hash);
+
+
+/* Where a file is looked for. */
+#define NGX_HTTP_MPK_FILE_OWN      1
+#define NGX_HTTP_MPK_FILE_BUILTIN  2
+#define NGX_HTTP_MPK_FILE_ANY      3
 
 
 typedef struct {
@@ -67,6 +100,13 @@ static const ngx_http_mpk_page_source_t
         ngx_http_mpk_page("refused", "notice.mustache"),
     [NGX_HTTP_MPK_PAGE_UNAVAILABLE] =
         ngx_http_mpk_page("unavailable", "notice.mustache"),
+    [NGX_HTTP_MPK_PAGE_CROWD] = ngx_http_mpk_page("crowd", "notice.mustache"),
+    [NGX_HTTP_MPK_PAGE_TRACK] = ngx_http_mpk_page("track", "track.mustache"),
+    [NGX_HTTP_MPK_PAGE_ORDER] = ngx_http_mpk_page("order", "order.mustache"),
+    [NGX_HTTP_MPK_PAGE_ACCOUNT] =
+        ngx_http_mpk_page("account", "account.mustache"),
+    [NGX_HTTP_MPK_PAGE_FRAGMENT] =
+        ngx_http_mpk_page("fragment", "fragment.mustache"),
 };
 
 
@@ -119,10 +159,7 @@ ngx_http_mpk_pages_load(ngx_conf_t *cf, ngx_str_t *directory)
         pages->directory = *directory;
     }
 
-    if (ngx_http_mpk_pages_messages(&loader) != NGX_OK
-        || ngx_http_mpk_pages_compile(&loader, pages) != NGX_OK
-        || ngx_http_mpk_pages_hashes(&loader, pages) != NGX_OK)
-    {
+    if (ngx_http_mpk_pages_languages(&loader, pages) != NGX_OK) {
         return NULL;
     }
 
@@ -137,9 +174,193 @@ ngx_http_mpk_pages_load(ngx_conf_t *cf, ngx_str_t *directory)
 }
 
 
+/* English first: what another language lacks comes from it. */
+
+static ngx_int_t
+ngx_http_mpk_pages_languages(ngx_http_mpk_pages_loader_t *loader,
+    ngx_http_mpk_pages_t *pages)
+{
+    ngx_dir_t                 dir;
+    ngx_uint_t                i;
+    ngx_conf_t               *cf;
+    ngx_http_mpk_language_t  *language;
+
+    cf = loader->cf;
+
+    if (ngx_array_init(&pages->languages, cf->pool, 8,
+                       sizeof(ngx_http_mpk_language_t))
+        != NGX_OK
+        || ngx_http_mpk_pages_add_language(cf, pages, (u_char *) "en.json", 7)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; mpk_pages_data[i].name; i++) {
+        if (ngx_http_mpk_pages_add_language(cf, pages,
+                               (u_char *) mpk_pages_data[i].name,
+                               ngx_strlen(mpk_pages_data[i].name))
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (loader->directory) {
+
+        if (ngx_open_dir(loader->directory, &dir) == NGX_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                               ngx_open_dir_n " \"%V\" failed",
+                               loader->directory);
+            return NGX_ERROR;
+        }
+
+        while (ngx_read_dir(&dir) == NGX_OK) {
+            if (ngx_http_mpk_pages_add_language(cf, pages, ngx_de_name(&dir),
+                                                ngx_de_namelen(&dir))
+                != NGX_OK)
+            {
+                (void) ngx_close_dir(&dir);
+                return NGX_ERROR;
+            }
+        }
+
+        (void) ngx_close_dir(&dir);
+    }
+
+    language = pages->languages.elts;
+
+    for (i = 0; i < pages->languages.nelts; i++) {
+
+        loader->tag = ngx_http_mpk_str(&language[i].tag);
+
+        if (ngx_http_mpk_pages_messages(loader, loader->tag,
+                                        NGX_HTTP_MPK_MESSAGES_OWN)
+            != NGX_OK
+            || ngx_http_mpk_pages_messages(loader, loader->tag,
+                                           NGX_HTTP_MPK_MESSAGES_BUILTIN)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (i == 0) {
+            loader->messages[NGX_HTTP_MPK_MESSAGES_OWN_EN] =
+                loader->messages[NGX_HTTP_MPK_MESSAGES_OWN];
+            loader->messages[NGX_HTTP_MPK_MESSAGES_BUILTIN_EN] =
+                loader->messages[NGX_HTTP_MPK_MESSAGES_BUILTIN];
+
+            if (ngx_http_mpk_pages_policy(loader, pages) != NGX_OK) {
+                return NGX_ERROR;
+            }
+        }
+
+        if (ngx_http_mpk_pages_language(loader, &language[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* A file "de.json" or "pt-br.json" is a language; others are none. */
+
+static ngx_int_t
+ngx_http_mpk_pages_add_language(ngx_conf_t *cf, ngx_http_mpk_pages_t *pages,
+    const u_char *name, size_t len)
+{
+    ngx_uint_t                i;
+    ngx_http_mpk_language_t  *language;
+
+    if (len < 7 || len > 20
+        || ngx_strncmp(name + len - 5, ".json", 5) != 0)
+    {
+        return NGX_OK;
+    }
+
+    len -= 5;
+
+    for (i = 0; i < len; i++) {
+        if ((name[i] < 'a' || name[i] > 'z') && name[i] != '-') {
+            return NGX_OK;
+        }
+    }
+
+    language = pages->languages.elts;
+
+    for (i = 0; i < pages->languages.nelts; i++) {
+        if (language[i].tag.len == len
+            && ngx_strncmp(language[i].tag.data, name, len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    language = ngx_array_push(&pages->languages);
+    if (language == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(language, sizeof(ngx_http_mpk_language_t));
+
+    language->tag.len = len;
+    language->tag.data = ngx_pnalloc(cf->pool, len);
+    if (language->tag.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(language->tag.data, name, len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_pages_language(ngx_http_mpk_pages_loader_t *loader,
+    ngx_http_mpk_language_t *language)
+{
+    mpk_buf_t  consent;
+
+    if (mpk_time_words_read(
+            ngx_http_mpk_pages_message(loader, mpk_string("date")),
+            ngx_http_mpk_pages_message(loader, mpk_string("months")),
+            &language->time)
+        != MPK_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
+                           "%V.json: \"months\" must have twelve names with "
+                           "one space between two, and \"date\" no other "
+                           "conversions than %%d, %%B, %%Y, %%H and %%M",
+                           &language->tag);
+        return NGX_ERROR;
+    }
+
+    /* what the customer consents to, as it is read on the page */
+
+    mpk_buf_init(&consent, &loader->mem.mem, 512);
+
+    mpk_buf_str(&consent, ngx_http_mpk_pages_message(loader,
+                              mpk_string("consent.supply")));
+    mpk_buf_byte(&consent, '\n');
+    mpk_buf_str(&consent, ngx_http_mpk_pages_message(loader,
+                              mpk_string("consent.waiver")));
+
+    if (consent.failed
+        || ngx_http_mpk_pages_hash(loader->cf, mpk_buf_done(&consent),
+                                   &language->consent)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_mpk_pages_compile(loader, language);
+}
+
+
 static ngx_int_t
 ngx_http_mpk_pages_compile(ngx_http_mpk_pages_loader_t *loader,
-    ngx_http_mpk_pages_t *pages)
+    ngx_http_mpk_language_t *language)
 {
     mpk_str_t                          source;
     ngx_uint_t                         i;
@@ -151,7 +372,8 @@ ngx_http_mpk_pages_compile(ngx_http_mpk_pages_loader_t *loader,
 
         loader->page = page->name;
 
-        if (ngx_http_mpk_pages_file(loader, page->template, 1, &source)
+        if (ngx_http_mpk_pages_file(loader, page->template,
+                                    NGX_HTTP_MPK_FILE_ANY, &source)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -159,13 +381,15 @@ ngx_http_mpk_pages_compile(ngx_http_mpk_pages_loader_t *loader,
 
         if (mpk_template_compile(&loader->mem.mem, page->template, source,
                                  ngx_http_mpk_pages_partial, loader,
-                                 &pages->templates[i], &error)
+                                 &language->templates[i], &error)
             != MPK_OK)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
-                               "pages%s%V: line %uz: %s",
+                               "pages%s%s in \"%V\": line %uz: %s",
                                loader->directory ? " in " : "",
-                               &pages->directory, error.line, error.text);
+                               loader->directory
+                               ? (char *) loader->directory->data : "",
+                               &language->tag, error.line, error.text);
             return NGX_ERROR;
         }
     }
@@ -177,27 +401,27 @@ ngx_http_mpk_pages_compile(ngx_http_mpk_pages_loader_t *loader,
 /* The style and the script stand inline; the policy allows just these two. */
 
 static ngx_int_t
-ngx_http_mpk_pages_hashes(ngx_http_mpk_pages_loader_t *loader,
+ngx_http_mpk_pages_policy(ngx_http_mpk_pages_loader_t *loader,
     ngx_http_mpk_pages_t *pages)
 {
     u_char     *p;
-    mpk_buf_t   consent;
-    mpk_str_t   style, script, message;
+    mpk_str_t   script, logo;
     ngx_str_t   style_hash, script_hash;
 
-    if (ngx_http_mpk_pages_file(loader, mpk_string("style.css"), 1, &style)
-        != NGX_OK
-        || ngx_http_mpk_pages_hash(loader->cf, style, &style_hash) != NGX_OK
-        || ngx_http_mpk_pages_file(loader, mpk_string("script.js"), 1,
-                                   &script)
+    if (ngx_http_mpk_pages_style(loader) != NGX_OK
+        || ngx_http_mpk_pages_hash(loader->cf, loader->style, &style_hash)
+           != NGX_OK
+        || ngx_http_mpk_pages_file(loader, mpk_string("script.js"),
+                                   NGX_HTTP_MPK_FILE_ANY, &script)
            != NGX_OK
         || ngx_http_mpk_pages_hash(loader->cf, script, &script_hash)
-           != NGX_OK)
+           != NGX_OK
+        || ngx_http_mpk_pages_logo(loader, &logo) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    p = ngx_pnalloc(loader->cf->pool, 256);
+    p = ngx_pnalloc(loader->cf->pool, 320 + logo.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -205,44 +429,157 @@ ngx_http_mpk_pages_hashes(ngx_http_mpk_pages_loader_t *loader,
     pages->csp.data = p;
     pages->csp.len = ngx_sprintf(p, "default-src 'none'; "
                                  "style-src 'sha256-%V'; "
-                                 "script-src 'sha256-%V'; "
+                                 "script-src 'sha256-%V'; %*s"
                                  "form-action 'self'; base-uri 'none'; "
                                  "frame-ancestors 'none'",
-                                 &style_hash, &script_hash)
+                                 &style_hash, &script_hash, logo.len,
+                                 logo.data)
                      - p;
-
-    /* what the customer consents to, as it is read on the page */
-
-    mpk_buf_init(&consent, &loader->mem.mem, 512);
-
-    message = ngx_http_mpk_pages_message(loader, mpk_string("consent.supply"));
-    mpk_buf_str(&consent, message);
-    mpk_buf_byte(&consent, '\n');
-
-    message = ngx_http_mpk_pages_message(loader, mpk_string("consent.waiver"));
-    mpk_buf_str(&consent, message);
 
     pages->support =
         ngx_http_mpk_pages_message(loader, mpk_string("shop.support_url")).len
         || ngx_http_mpk_pages_message(loader,
                                       mpk_string("shop.support_email")).len;
 
-    message = ngx_http_mpk_pages_message(loader, mpk_string("lang"));
+    return NGX_OK;
+}
 
-    pages->language.len = message.len;
-    pages->language.data = (u_char *) message.data;
 
-    return ngx_http_mpk_pages_hash(loader->cf, mpk_buf_done(&consent),
-                                   &pages->consent);
+/* style.css, and behind it the colours that the catalogue has. */
+
+static ngx_int_t
+ngx_http_mpk_pages_style(ngx_http_mpk_pages_loader_t *loader)
+{
+    size_t      n;
+    mpk_buf_t   buf;
+    mpk_str_t   style, color;
+    ngx_uint_t  i;
+
+    static const struct {
+        mpk_str_t    message;
+        mpk_str_t    before;
+        mpk_str_t    after;
+    } colors[] = {
+        { mpk_pages_literal("color.accent"),
+          mpk_pages_literal(":root{--accent: "), mpk_pages_literal("}\n") },
+        { mpk_pages_literal("color.on_accent"),
+          mpk_pages_literal(":root{--on-accent: "), mpk_pages_literal("}\n") },
+        { mpk_pages_literal("color.accent_dark"),
+          mpk_pages_literal(NGX_HTTP_MPK_DARK "{ :root{--accent: "),
+          mpk_pages_literal("} }\n") },
+        { mpk_pages_literal("color.on_accent_dark"),
+          mpk_pages_literal(NGX_HTTP_MPK_DARK "{ :root{--on-accent: "),
+          mpk_pages_literal("} }\n") },
+    };
+
+    if (ngx_http_mpk_pages_file(loader, mpk_string("style.css"),
+                                NGX_HTTP_MPK_FILE_ANY, &style)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    mpk_buf_init(&buf, &loader->mem.mem, style.len + 512);
+    mpk_buf_str(&buf, style);
+
+    for (i = 0; i < sizeof(colors) / sizeof(colors[0]); i++) {
+
+        color = ngx_http_mpk_pages_message(loader, colors[i].message);
+
+        if (color.len == 0) {
+            continue;
+        }
+
+        for (n = 0; n < color.len; n++) {
+            if (ngx_strchr("#(),.% -", color.data[n]) == NULL
+                && !(color.data[n] >= '0' && color.data[n] <= '9')
+                && !((color.data[n] | 0x20) >= 'a'
+                     && (color.data[n] | 0x20) <= 'z'))
+            {
+                ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
+                                   "en.json: \"%*s\" is no colour of CSS, "
+                                   "e.g. \"#1f4fc9\"", colors[i].message.len,
+                                   colors[i].message.data);
+                return NGX_ERROR;
+            }
+        }
+
+        mpk_buf_str(&buf, colors[i].before);
+        mpk_buf_str(&buf, color);
+        mpk_buf_str(&buf, colors[i].after);
+    }
+
+    loader->style = mpk_buf_done(&buf);
+
+    return buf.failed ? NGX_ERROR : NGX_OK;
+}
+
+
+/* The policy's part for the shop's logo: its own site, another one, or data. */
+
+static ngx_int_t
+ngx_http_mpk_pages_logo(ngx_http_mpk_pages_loader_t *loader,
+    mpk_str_t *policy)
+{
+    size_t     i;
+    mpk_buf_t  buf;
+    mpk_str_t  logo;
+
+    logo = ngx_http_mpk_pages_message(loader, mpk_string("shop.logo"));
+
+    *policy = mpk_string("");
+
+    if (logo.len == 0) {
+        return NGX_OK;
+    }
+
+    if (logo.data[0] == '/') {
+        *policy = mpk_string("img-src 'self'; ");
+        return NGX_OK;
+    }
+
+    if (logo.len > 11 && ngx_strncmp(logo.data, "data:image/", 11) == 0) {
+        *policy = mpk_string("img-src data:; ");
+        return NGX_OK;
+    }
+
+    if (logo.len > 8 && ngx_strncmp(logo.data, "https://", 8) == 0) {
+
+        for (i = 8; i < logo.len && logo.data[i] != '/'; i++) {
+            if (logo.data[i] <= ' ' || logo.data[i] == ';'
+                || logo.data[i] == ',' || logo.data[i] >= 0x7f)
+            {
+                goto invalid;
+            }
+        }
+
+        mpk_buf_init(&buf, &loader->mem.mem, i + 16);
+        mpk_buf_lit(&buf, "img-src ");
+        mpk_buf_put(&buf, logo.data, i);
+        mpk_buf_lit(&buf, "; ");
+
+        *policy = mpk_buf_done(&buf);
+
+        return buf.failed ? NGX_ERROR : NGX_OK;
+    }
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
+                       "en.json: \"shop.logo\" must be a path, an https:// "
+                       "address or a data:image/ one");
+    return NGX_ERROR;
 }
 
 
 static ngx_int_t
-ngx_http_mpk_pages_messages(ngx_http_mpk_pages_loader_t *loader)
+ngx_http_mpk_pages_messages(ngx_http_mpk_pages_loader_t *loader,
+    mpk_str_t tag, ngx_http_mpk_messages_t which)
 {
+    mpk_buf_t      name;
     mpk_str_t      source;
     ngx_int_t      rc;
-    ngx_uint_t     builtin;
+    ngx_uint_t     own;
     mpk_error_t    error;
     mpk_value_t   *value, *message;
 
@@ -250,47 +587,56 @@ ngx_http_mpk_pages_messages(ngx_http_mpk_pages_loader_t *loader)
         .size = NGX_HTTP_MPK_PAGE_FILE_MAX, .depth = 1, .values = 2048
     };
 
-    for (builtin = 2; builtin--; /* void */ ) {
+    loader->messages[which] = NULL;
 
-        rc = ngx_http_mpk_pages_file(loader, mpk_string("en.json"), builtin,
-                                     &source);
-        if (rc == NGX_DECLINED) {
-            break;
-        }
+    own = (which == NGX_HTTP_MPK_MESSAGES_OWN);
 
-        if (rc != NGX_OK) {
-            return NGX_ERROR;
-        }
+    mpk_buf_init(&name, &loader->mem.mem, 32);
+    mpk_buf_str(&name, tag);
+    mpk_buf_lit(&name, ".json");
 
-        if (mpk_json_read(&loader->mem.mem, source.data, source.len, &limits,
-                          &value, &error)
-            != MPK_OK)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
-                               "%s%sen.json, line %uz: %s",
-                               builtin ? "" : (char *) loader->directory->data,
-                               builtin ? "" : "/", error.line, error.text);
-            return NGX_ERROR;
-        }
-
-        if (value->type != MPK_VALUE_OBJECT) {
-            ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
-                               "en.json must be one JSON object of messages");
-            return NGX_ERROR;
-        }
-
-        for (message = value->u.list.first; message; message = message->next) {
-            if (message->type != MPK_VALUE_STRING) {
-                ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
-                                   "en.json: the message \"%*s\" must be a "
-                                   "string", message->name.len,
-                                   message->name.data);
-                return NGX_ERROR;
-            }
-        }
-
-        *(builtin ? &loader->messages : &loader->overrides) = value;
+    rc = ngx_http_mpk_pages_file(loader, mpk_buf_done(&name),
+                                 own ? NGX_HTTP_MPK_FILE_OWN
+                                     : NGX_HTTP_MPK_FILE_BUILTIN,
+                                 &source);
+    if (rc == NGX_DECLINED) {
+        return NGX_OK;
     }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (mpk_json_read(&loader->mem.mem, source.data, source.len, &limits,
+                      &value, &error)
+        != MPK_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
+                           "%s%s%*s, line %uz: %s",
+                           own ? (char *) loader->directory->data : "",
+                           own ? "/" : "", name.len, name.data, error.line,
+                           error.text);
+        return NGX_ERROR;
+    }
+
+    if (value->type != MPK_VALUE_OBJECT) {
+        ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
+                           "%*s must be one JSON object of messages",
+                           name.len, name.data);
+        return NGX_ERROR;
+    }
+
+    for (message = value->u.list.first; message; message = message->next) {
+        if (message->type != MPK_VALUE_STRING) {
+            ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
+                               "%*s: the message \"%*s\" must be a string",
+                               name.len, name.data, message->name.len,
+                               message->name.data);
+            return NGX_ERROR;
+        }
+    }
+
+    loader->messages[which] = value;
 
     return NGX_OK;
 }
@@ -309,12 +655,20 @@ ngx_http_mpk_pages_partial(void *ctx, mpk_str_t name, mpk_str_t *source,
 
     mpk_buf_init(&buf, &loader->mem.mem, 64);
 
+    if (mpk_str_eq(name, mpk_string("_style"))) {
+        *source = loader->style;
+        return MPK_OK;
+    }
+
+    if (mpk_str_eq(name, mpk_string("_brand"))
+        && ngx_http_mpk_pages_message(loader, mpk_string("shop.logo")).len)
+    {
+        name = mpk_string("_logo");
+    }
+
     if (name.len && name.data[0] == '_') {
 
-        if (mpk_str_eq(name, mpk_string("_style"))) {
-            mpk_buf_lit(&buf, "style.css");
-
-        } else if (mpk_str_eq(name, mpk_string("_script"))) {
+        if (mpk_str_eq(name, mpk_string("_script"))) {
             mpk_buf_lit(&buf, "script.js");
 
         } else {
@@ -322,7 +676,8 @@ ngx_http_mpk_pages_partial(void *ctx, mpk_str_t name, mpk_str_t *source,
             mpk_buf_lit(&buf, ".mustache");
         }
 
-        if (ngx_http_mpk_pages_file(loader, mpk_buf_done(&buf), 1, source)
+        if (ngx_http_mpk_pages_file(loader, mpk_buf_done(&buf),
+                                    NGX_HTTP_MPK_FILE_ANY, source)
             != NGX_OK)
         {
             return mpk_fail(error, MPK_MISSING, 0, "%.*s: there is no such "
@@ -358,37 +713,43 @@ static mpk_str_t
 ngx_http_mpk_pages_message(ngx_http_mpk_pages_loader_t *loader,
     mpk_str_t name)
 {
-    mpk_str_t  text;
+    mpk_str_t   text;
+    ngx_uint_t  i;
 
-    text = mpk_value_get_string(loader->overrides, name);
+    for (i = 0; i < NGX_HTTP_MPK_MESSAGES_MAX; i++) {
 
-    if (text.data == NULL) {
-        text = mpk_value_get_string(loader->messages, name);
+        text = mpk_value_get_string(loader->messages[i], name);
+
+        if (text.data) {
+            return text;
+        }
+
+        /* a catalogue that does not name its language has its file's name */
+
+        if (i == NGX_HTTP_MPK_MESSAGES_BUILTIN
+            && mpk_str_eq(name, mpk_string("lang")))
+        {
+            return loader->tag;
+        }
     }
 
-    return text;
+    return (mpk_str_t) { 0, NULL };
 }
 
 
-/*
- * The directory's file, or the built-in one if builtin is set.  NGX_DECLINED:
- * there is none.
- */
+/* NGX_DECLINED: there is none. */
 
 static ngx_int_t
 ngx_http_mpk_pages_file(ngx_http_mpk_pages_loader_t *loader, mpk_str_t name,
-    ngx_uint_t builtin, mpk_str_t *content)
+    ngx_uint_t where, mpk_str_t *content)
 {
     u_char           *p;
     ngx_str_t         path, text;
     ngx_uint_t        i;
     ngx_file_info_t   fi;
 
-    /* the built-in messages stay under a directory's: builtin alone is asked for */
+    if (loader->directory && (where & NGX_HTTP_MPK_FILE_OWN)) {
 
-    if (loader->directory
-        && !(builtin && mpk_str_eq(name, mpk_string("en.json"))))
-    {
         path.len = loader->directory->len + 1 + name.len;
         path.data = ngx_pnalloc(loader->cf->pool, path.len + 1);
         if (path.data == NULL) {
@@ -417,7 +778,7 @@ ngx_http_mpk_pages_file(ngx_http_mpk_pages_loader_t *loader, mpk_str_t name,
         }
     }
 
-    if (!builtin) {
+    if (!(where & NGX_HTTP_MPK_FILE_BUILTIN)) {
         return NGX_DECLINED;
     }
 

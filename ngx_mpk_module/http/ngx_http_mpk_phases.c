@@ -153,7 +153,9 @@ ngx_http_mpk_handler(ngx_http_request_t *r)
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
-    if (mlcf->endpoint == NULL || r != r->main) {
+    if (mlcf->endpoint == NULL
+        || (r != r->main && mlcf->endpoint != ngx_http_mpk_onscreen_handler))
+    {
         return NGX_DECLINED;
     }
 

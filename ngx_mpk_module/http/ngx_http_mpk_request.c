@@ -205,14 +205,13 @@ ngx_http_mpk_wants_json(ngx_http_request_t *r)
 }
 
 
-/* The q-value of a media type, in thousandths; ranges like text/<*> do not count. */
+/* The weight of a media type; ranges like text/<*> do not count. */
 
 static ngx_uint_t
 ngx_http_mpk_accept_q(ngx_str_t *accept, const char *type)
 {
-    u_char      *p, *last, *end, *q;
-    size_t       len, i;
-    ngx_uint_t   n, scale;
+    u_char  *p, *last, *end;
+    size_t   len;
 
     len = ngx_strlen(type);
     p = accept->data;
@@ -236,34 +235,43 @@ ngx_http_mpk_accept_q(ngx_str_t *accept, const char *type)
             continue;
         }
 
-        q = ngx_strlcasestrn(p + len, end, (u_char *) "q=", 2 - 1);
-
-        if (q == NULL) {
-            return 1000;
-        }
-
-        q += 2;
-
-        n = (q < end && *q == '1') ? 1000 : 0;
-        q++;
-
-        if (q < end && *q == '.') {
-            q++;
-
-            for (i = 0, scale = 100; i < 3 && q < end; i++, scale /= 10) {
-
-                if (*q < '0' || *q > '9') {
-                    break;
-                }
-
-                n += (*q++ - '0') * scale;
-            }
-        }
-
-        return ngx_min(n, 1000);
+        return ngx_http_mpk_weight(p + len, end);
     }
 
     return 0;
+}
+
+
+ngx_uint_t
+ngx_http_mpk_weight(u_char *p, u_char *last)
+{
+    ngx_uint_t  i, n, scale;
+
+    p = ngx_strlcasestrn(p, last, (u_char *) "q=", 2 - 1);
+
+    if (p == NULL) {
+        return 1000;
+    }
+
+    p += 2;
+
+    n = (p < last && *p == '1') ? 1000 : 0;
+    p++;
+
+    if (p < last && *p == '.') {
+        p++;
+
+        for (i = 0, scale = 100; i < 3 && p < last; i++, scale /= 10) {
+
+            if (*p < '0' || *p > '9') {
+                break;
+            }
+
+            n += (*p++ - '0') * scale;
+        }
+    }
+
+    return ngx_min(n, 1000);
 }
 
 

@@ -24,8 +24,6 @@ static ngx_int_t ngx_http_mpk_reveal_nonce(ngx_http_request_t *r,
     ngx_http_mpk_txn_t *txn);
 static ngx_int_t ngx_http_mpk_reveal_viewed(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
-static ngx_http_mpk_txn_t *ngx_http_mpk_reveal_txn(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx, mpk_event_t event);
 
 
 ngx_int_t
@@ -124,7 +122,7 @@ ngx_http_mpk_reveal_token(ngx_http_request_t *r, ngx_str_t *token)
 }
 
 
-static ngx_http_mpk_txn_t *
+ngx_http_mpk_txn_t *
 ngx_http_mpk_reveal_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_event_t event)
 {
@@ -223,6 +221,7 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_http_mpk_txn_t        *txn;
     ngx_http_mpk_reveal_t     *reveal;
     ngx_http_mpk_answer_t      answer;
+    ngx_http_mpk_language_t   *language;
     ngx_http_mpk_loc_conf_t   *mlcf;
     ngx_http_mpk_main_conf_t  *mmcf;
     const mpk_value_t         *supply, *waiver;
@@ -340,8 +339,17 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                 && waiver->u.boolean));
 
     if (mlcf->consent && txn->what.consent_given) {
-        txn->who.consent = ngx_http_mpk_str(&mlcf->pages->consent);
-        txn->who.consent_language = ngx_http_mpk_str(&mlcf->pages->language);
+
+        /* the page says in which language its texts were read */
+
+        language = ngx_http_mpk_language_find(mlcf->pages,
+                       mpk_value_get_string(fields, mpk_string("language")));
+        if (language == NULL) {
+            language = ngx_http_mpk_language(r, mpk_string(""));
+        }
+
+        txn->who.consent = ngx_http_mpk_str(&language->consent);
+        txn->who.consent_language = ngx_http_mpk_str(&language->tag);
     }
 
     return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_reveal_viewed);

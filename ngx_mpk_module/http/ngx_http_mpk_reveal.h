@@ -5,6 +5,8 @@
 
 #include "ngx_http_mpk.h"
 
+#define NGX_HTTP_MPK_ONSCREEN_TTL  600     /* seconds that an on-screen page is remembered unused */
+
 
 /* A link while it is answered: ctx->data. */
 typedef struct {
@@ -14,9 +16,13 @@ typedef struct {
     u_char                        id_bytes[MPK_ID_LEN];
     u_char                        email[MPK_MAC_LEN];
     unsigned                      prefetch:1;
-    unsigned                      nonce_given:1;
+    unsigned                      onscreen:1;      /* there is no token */
 } ngx_http_mpk_reveal_t;
 
+
+/* A transaction of the link's order. */
+ngx_http_mpk_txn_t *ngx_http_mpk_reveal_txn(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_event_t event);
 
 /* The confirm page; outcome tells what was wrong with a confirmation. */
 ngx_int_t ngx_http_mpk_reveal_confirm(ngx_http_request_t *r,

@@ -3,38 +3,21 @@
 #include "ngx_http_mpk_reveal.h"
 #include "mpk_nonce.h"
 
-#define NGX_HTTP_MPK_RETRY       5         /* seconds, for a 503 */
-#define NGX_HTTP_MPK_REFRESH     30        /* seconds between looks at a held order */
+#define NGX_HTTP_MPK_REFRESH_MIN  5        /* seconds between looks at a held order */
+#define NGX_HTTP_MPK_REFRESH_MAX  300
 #define NGX_HTTP_MPK_GROUP       5         /* characters of a key without separators */
 #define NGX_HTTP_MPK_GROUPED     128       /* bytes of a key; a longer one is text */
 
 
-/* How a refusal looks: its page, and what the page offers next. */
-typedef struct {
-    ngx_uint_t                    status;
-    ngx_http_mpk_page_t           page;
-    unsigned                      track:1;
-    unsigned                      retry:1;
-    unsigned                      support:1;
-    ngx_uint_t                    refresh;
-    ngx_uint_t                    retry_after;
-} ngx_http_mpk_notice_t;
-
-
 static void ngx_http_mpk_reveal_groups(ngx_http_mpk_mem_t *mem,
     mpk_value_t *item, mpk_str_t key);
-static ngx_int_t ngx_http_mpk_reveal_send(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_notice_t *notice,
-    mpk_str_t type, mpk_str_t detail, mpk_str_t rule);
-
 
 static const ngx_http_mpk_notice_t  ngx_http_mpk_notices[MPK_OUTCOME_MAX] = {
 
     [MPK_ABSENT] = { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND,
                      .support = 1 },
     [MPK_HELD] = { .status = 409, .page = NGX_HTTP_MPK_PAGE_HELD,
-                   .refresh = NGX_HTTP_MPK_REFRESH,
-                   .retry_after = NGX_HTTP_MPK_REFRESH },
+                   .refresh = NGX_HTTP_MPK_REFRESH_MIN },
     [MPK_CANCELLED] = { .status = 410, .page = NGX_HTTP_MPK_PAGE_CANCELLED,
                         .support = 1 },
     [MPK_USED] = { .status = 410, .page = NGX_HTTP_MPK_PAGE_USED,
@@ -54,12 +37,6 @@ static const ngx_http_mpk_notice_t  ngx_http_mpk_notice_foreign = {
     .status = 403, .page = NGX_HTTP_MPK_PAGE_REFUSED, .support = 1
 };
 
-static const ngx_http_mpk_notice_t  ngx_http_mpk_notice_unavailable = {
-    .status = 503, .page = NGX_HTTP_MPK_PAGE_UNAVAILABLE, .retry = 1,
-    .support = 1, .retry_after = NGX_HTTP_MPK_RETRY
-};
-
-
 /* The confirm page; outcome tells what was wrong with a confirmation. */
 
 ngx_int_t
@@ -71,6 +48,7 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_value_t               *facts, *list, *errors, *e;
     mpk_decision_t            *decision;
     const mpk_mem_t           *mem;
+    ngx_http_mpk_link_t        link;
     ngx_http_mpk_reveal_t     *reveal;
     ngx_http_mpk_answer_t      answer;
     ngx_http_mpk_loc_conf_t   *mlcf;
@@ -87,7 +65,7 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;
 
-    if (outcome != MPK_DONE && outcome != MPK_SAME) {
+    if (outcome != MPK_DONE && outcome != MPK_SAME && !reveal->onscreen) {
 
         answer.status = 422;
 
@@ -109,14 +87,31 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         }
     }
 
-    nonce = ngx_pnalloc(r->pool, MPK_NONCE_LEN);
+    ctx->language = ngx_http_mpk_language(r, decision->order.locale);
 
-    if (nonce == NULL
-        || mpk_nonce_create(mmcf->crypto, ctx->token_id, ngx_time(),
-                                     nonce)
-           != MPK_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (reveal->onscreen) {
+
+        /* the form goes to a link of its own */
+
+        if (ngx_http_mpk_link(r, ctx, ctx->order, MPK_CHANNEL_ONSCREEN, NULL,
+                              0, &link)
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+    } else {
+        nonce = ngx_pnalloc(r->pool, MPK_NONCE_LEN);
+
+        if (nonce == NULL
+            || mpk_nonce_create(mmcf->crypto, ctx->token_id, ngx_time(), nonce)
+               != MPK_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_memzero(&link, sizeof(ngx_http_mpk_link_t));
+        link.nonce = (mpk_str_t) { MPK_NONCE_LEN, nonce };
     }
 
     facts = mpk_value_object(mem, NULL, mpk_string(""));
@@ -136,15 +131,21 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
                             ? mpk_string("email") : mpk_string("click"));
     (void) mpk_value_bool(mem, facts, mpk_string("consent"),
                           decision->consent);
-    (void) mpk_value_string(mem, facts, mpk_string("nonce"),
-                            (mpk_str_t) { MPK_NONCE_LEN, nonce });
+    (void) mpk_value_string(mem, facts, mpk_string("nonce"), link.nonce);
     (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("expires_at"),
                                    reveal->token.exp);
 
     if (ctx->json) {
+
+        if (link.url.len) {
+            (void) mpk_value_string(mem, facts, mpk_string("reveal_url"),
+                                    link.url);
+        }
+
         return ngx_http_mpk_send_json(r, ctx, &answer, facts);
     }
 
+    (void) mpk_value_string(mem, facts, mpk_string("action"), link.path);
     (void) mpk_value_bool(mem, facts, mpk_string("many"),
                           decision->items_count > 1);
     (void) mpk_value_bool(mem, facts, mpk_string("track"), 1);
@@ -158,7 +159,7 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     (void) mpk_value_bool(mem, facts, mpk_string("error_email"),
                           outcome == MPK_CHALLENGE);
     (void) mpk_value_bool(mem, facts, mpk_string("error_consent"),
-                          outcome == MPK_CONSENT);
+                          outcome == MPK_CONSENT && answer.status == 422);
     (void) mpk_value_bool(mem, facts, mpk_string("error_nonce"),
                           outcome == MPK_STALE);
 
@@ -187,6 +188,8 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;
+
+    ctx->language = ngx_http_mpk_language(r, decision->order.locale);
 
     facts = mpk_value_object(mem, NULL, mpk_string(""));
 
@@ -285,6 +288,8 @@ ngx_int_t
 ngx_http_mpk_reveal_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_outcome_t outcome)
 {
+    time_t                     waited;
+    ngx_http_mpk_notice_t      notice;
     ngx_http_mpk_loc_conf_t   *mlcf;
     const mpk_outcome_info_t  *info;
 
@@ -302,8 +307,20 @@ ngx_http_mpk_reveal_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         ctx->outcome = info->name;
     }
 
-    return ngx_http_mpk_reveal_send(r, ctx, &ngx_http_mpk_notices[outcome],
-                                    info->name, info->detail, info->rule);
+    notice = ngx_http_mpk_notices[outcome];
+
+    /* the longer the checks take, the less often the page asks */
+
+    if (notice.refresh) {
+        waited = ngx_time() - ctx->txn->order.filed_at;
+        waited = ngx_max(waited / 4, NGX_HTTP_MPK_REFRESH_MIN);
+
+        notice.refresh = ngx_min(waited, NGX_HTTP_MPK_REFRESH_MAX);
+        notice.retry_after = notice.refresh;
+    }
+
+    return ngx_http_mpk_send_notice(r, ctx, &notice, info->name, info->detail,
+                                    info->rule);
 }
 
 
@@ -312,7 +329,7 @@ ngx_http_mpk_reveal_foreign(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
     ctx->outcome = mpk_string("foreign");
 
-    return ngx_http_mpk_reveal_send(r, ctx, &ngx_http_mpk_notice_foreign,
+    return ngx_http_mpk_send_notice(r, ctx, &ngx_http_mpk_notice_foreign,
                mpk_string("foreign"),
                mpk_string("The request does not come from the confirm page."),
                mpk_string("R4"));
@@ -322,60 +339,8 @@ ngx_http_mpk_reveal_foreign(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 ngx_int_t
 ngx_http_mpk_reveal_failed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    return ngx_http_mpk_reveal_send(r, ctx, &ngx_http_mpk_notice_unavailable,
-               mpk_string("unavailable"),
+    return ngx_http_mpk_send_unavailable(r, ctx,
                mpk_string("The view can't be recorded right now, so no key is "
                           "shown; send the same again in a moment."),
                mpk_string("R2"));
-}
-
-
-static ngx_int_t
-ngx_http_mpk_reveal_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    const ngx_http_mpk_notice_t *notice, mpk_str_t type, mpk_str_t detail,
-    mpk_str_t rule)
-{
-    mpk_link_t               *link;
-    mpk_value_t              *facts;
-    const mpk_mem_t          *mem;
-    ngx_http_mpk_answer_t     answer;
-    ngx_http_mpk_loc_conf_t  *mlcf;
-
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
-
-    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
-
-    answer.status = notice->status;
-    answer.retry_after = notice->retry_after;
-
-    if (ctx->json) {
-        return ngx_http_mpk_send_problem(r, ctx, &answer, type, detail, rule,
-                                         NULL);
-    }
-
-    mem = &ctx->mem.mem;
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
-
-    if (ctx->order.len) {
-        (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
-    }
-
-    (void) mpk_value_bool(mem, facts, mpk_string("track"), notice->track);
-    (void) mpk_value_bool(mem, facts, mpk_string("retry"), notice->retry);
-    (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                          notice->support && mlcf->pages->support);
-
-    if (notice->refresh) {
-        (void) mpk_value_int(mem, facts, mpk_string("refresh"),
-                             notice->refresh);
-    }
-
-    link = ctx->txn ? ctx->txn->decision.link : NULL;
-
-    if (link && link->used_at) {
-        (void) ngx_http_mpk_value_time(ctx, facts,
-                                       mpk_string("used_at"), link->used_at);
-    }
-
-    return ngx_http_mpk_send_page(r, ctx, &answer, notice->page, facts);
 }

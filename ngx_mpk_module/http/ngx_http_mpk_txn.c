@@ -4,7 +4,6 @@
  */
 
 #include "mpk_base64url.h"
-#include "mpk_bucket.h"
 #include "ngx_http_mpk.h"
 
 #include <ngx_sha1.h>
@@ -15,6 +14,9 @@
 static ngx_int_t ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd);
+static void ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn);
 static mpk_status_t ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn);
 static ngx_int_t ngx_http_mpk_txn_prepare(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_commit(ngx_http_mpk_txn_t *txn, ngx_uint_t eval);
@@ -24,8 +26,6 @@ static void ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
 static void ngx_http_mpk_txn_detach(void *data);
 static void ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn);
-static mpk_str_t ngx_http_mpk_txn_name(ngx_http_mpk_txn_t *txn,
-    const char *what, mpk_str_t name);
 static void ngx_http_mpk_txn_wrong_handler(ngx_mpk_redis_cmd_t *cmd);
 
 
@@ -135,7 +135,7 @@ static ngx_int_t
 ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
 {
     u_char     *id;
-    mpk_str_t   argv[7];
+    mpk_str_t   argv[6];
 
     txn->unwrapped = 0;
     txn->decided = 0;
@@ -151,8 +151,8 @@ ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
         mpk_base64url_encode(id, txn->what.token_id, MPK_ID_LEN);
 
         argv[0] = mpk_string("GET");
-        argv[1] = ngx_http_mpk_txn_name(txn, ":l:c:",
-                                  (mpk_str_t) { MPK_TOKEN_ID_LEN, id });
+        argv[1] = ngx_http_mpk_key(&txn->mem, txn->id, ":l:c:",
+                                   (mpk_str_t) { MPK_TOKEN_ID_LEN, id });
 
         txn->count.pool = txn->pool;
         txn->count.handler = ngx_http_mpk_txn_read_handler;
@@ -164,19 +164,18 @@ ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
     }
 
     argv[0] = mpk_string("HMGET");
-    argv[1] = ngx_http_mpk_txn_name(txn, ":o:", txn->id);
+    argv[1] = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
     argv[2] = mpk_string("r");
     argv[3] = mpk_string("h");
     argv[4] = mpk_string("f");
     argv[5] = mpk_string("i");
-    argv[6] = mpk_string("j");
 
     txn->read.pool = txn->pool;
     txn->read.handler = ngx_http_mpk_txn_read_handler;
     txn->read.data = txn;
 
     ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_READ, &txn->read,
-                       txn->history ? 7 : 6, argv);
+                       6, argv);
 
     return NGX_AGAIN;
 }
@@ -233,19 +232,15 @@ static mpk_status_t
 ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn)
 {
     size_t                  i;
-    mpk_str_t               fields[5];
+    mpk_str_t               fields[4];
     ngx_int_t               wrong;
     ngx_mpk_redis_reply_t  *reply;
 
     reply = txn->read.reply;
 
-    if (reply->type != NGX_MPK_REDIS_ARRAY
-        || reply->count != (txn->history ? 5 : 4))
-    {
+    if (reply->type != NGX_MPK_REDIS_ARRAY || reply->count != 4) {
         return MPK_MALFORMED;
     }
-
-    fields[4] = (mpk_str_t) { 0, NULL };
 
     for (i = 0; i < reply->count; i++) {
 
@@ -256,8 +251,6 @@ ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn)
             fields[i] = (mpk_str_t) { 0, NULL };
         }
     }
-
-    txn->ids = fields[4];
 
     if (txn->counted && txn->count.reply->type == NGX_MPK_REDIS_STRING) {
         wrong = ngx_atoi((u_char *) txn->count.reply->str.data,
@@ -284,6 +277,74 @@ ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn)
 
     txn->decided = 1;
 
+    if (txn->account && (txn->decision.outcome == MPK_DONE
+                         || txn->decision.outcome == MPK_SAME))
+    {
+        ngx_http_mpk_txn_index(txn);
+        return;
+    }
+
+    ngx_http_mpk_txn_write(txn);
+}
+
+
+/*
+ * An order that is filed is named in its account's index first: a kill in between
+ * leaves a name that readers skip, and no order that its customer does not find.
+ */
+
+static void
+ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn)
+{
+    u_char     *score;
+    mpk_str_t   argv[4];
+
+    score = ngx_pnalloc(txn->pool, NGX_INT64_LEN);
+
+    argv[0] = mpk_string("ZADD");
+    argv[1] = ngx_http_mpk_account_key(&txn->mem, txn->account);
+    argv[3] = txn->id;
+
+    if (score == NULL || txn->mem.failed) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
+        return;
+    }
+
+    argv[2].data = score;
+    argv[2].len = ngx_sprintf(score, "%L",
+                              (int64_t) txn->what.filing->purchased_at)
+                  - score;
+
+    txn->index.pool = txn->pool;
+    txn->index.handler = ngx_http_mpk_txn_index_handler;
+    txn->index.data = txn;
+    txn->waiting = 1;
+
+    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_COMMIT, &txn->index, 4,
+                       argv);
+}
+
+
+static void
+ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd)
+{
+    ngx_http_mpk_txn_t  *txn;
+
+    txn = cmd->data;
+    txn->waiting = 0;
+
+    if (cmd->result != NGX_MPK_REDIS_ANSWERED || txn->request == NULL) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
+        return;
+    }
+
+    ngx_http_mpk_txn_write(txn);
+}
+
+
+static void
+ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn)
+{
     if (txn->decision.outcome != MPK_DONE || txn->dry) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_OK);
         return;
@@ -377,9 +438,9 @@ ngx_http_mpk_txn_prepare(ngx_http_mpk_txn_t *txn)
     txn->argv[n++] = mpk_string("EVALSHA");
     txn->argv[n++] = (mpk_str_t) { 40, ngx_http_mpk_script_sha };
     txn->argv[n++] = mpk_string("2");
-    txn->argv[n++] = ngx_http_mpk_txn_name(txn, ":o:", txn->id);
-    txn->argv[n++] = ngx_http_mpk_txn_name(txn, ":journal",
-                                           (mpk_str_t) { 0, NULL });
+    txn->argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
+    txn->argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":journal",
+                                      (mpk_str_t) { 0, NULL });
     txn->argv[n++] = (mpk_str_t) { p - txn->number, txn->number };
     txn->argv[n++] = txn->record.clear;
     txn->argv[n++] = txn->record.sealed;
@@ -423,18 +484,24 @@ ngx_http_mpk_txn_unwrap(ngx_http_mpk_txn_t *txn)
     status = mpk_envelope_unwrap(txn->mmcf->crypto, &txn->mem.mem, txn->id,
                                  txn->order.data_key, &txn->data_key);
     if (status != MPK_OK) {
-        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
-                      "mpk: data key of order \"%*s\" can't be unwrapped: %s",
-                      txn->id.len, txn->id.data,
-                      status == MPK_UNKNOWN ? "its wrap key is not in the "
-                                              "keyring"
-                                            : mpk_status_text(status));
+        ngx_http_mpk_unwrap_log(txn->log, txn->id, status);
         return NGX_ERROR;
     }
 
     txn->unwrapped = 1;
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_mpk_unwrap_log(ngx_log_t *log, mpk_str_t order, mpk_status_t status)
+{
+    ngx_log_error(NGX_LOG_CRIT, log, 0,
+                  "mpk: data key of order \"%*s\" can't be unwrapped: %s",
+                  order.len, order.data,
+                  status == MPK_UNKNOWN ? "its wrap key is not in the keyring"
+                                        : mpk_status_text(status));
 }
 
 
@@ -544,9 +611,7 @@ static void
 ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
     ngx_http_mpk_txn_result_t result)
 {
-    ngx_connection_t    *c;
     ngx_http_request_t  *r;
-    ngx_http_mpk_ctx_t  *ctx;
 
     txn->result = result;
     txn->store_time = ngx_current_msec - txn->started;
@@ -568,17 +633,8 @@ ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
         return;
     }
 
-    c = r->connection;
-    ctx = ngx_http_mpk_get_ctx(r);
-
-    ngx_http_set_log_request(c->log, r);
-
-    ngx_http_mpk_note(ctx, txn);
-
-    ctx->waiting = 0;
-
-    ngx_http_core_run_phases(r);
-    ngx_http_run_posted_requests(c);
+    ngx_http_mpk_note(ngx_http_mpk_get_ctx(r), txn);
+    ngx_http_mpk_resume(r, txn->store_time);
 }
 
 
@@ -660,26 +716,6 @@ ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view)
 }
 
 
-/* "mpk:{tag}", what and name. */
-
-static mpk_str_t
-ngx_http_mpk_txn_name(ngx_http_mpk_txn_t *txn, const char *what,
-    mpk_str_t name)
-{
-    mpk_buf_t  buf;
-
-    mpk_buf_init(&buf, &txn->mem.mem, 20 + name.len);
-
-    mpk_buf_lit(&buf, "mpk:{");
-    mpk_buf_str(&buf, mpk_bucket_tag(mpk_bucket(txn->id)));
-    mpk_buf_lit(&buf, "}");
-    mpk_buf_put(&buf, what, ngx_strlen(what));
-    mpk_buf_str(&buf, name);
-
-    return mpk_buf_done(&buf);
-}
-
-
 /*
  * One command, so that there is no counter without an end: it would close the link
  * for good.
@@ -717,8 +753,8 @@ ngx_http_mpk_txn_wrong(ngx_http_mpk_txn_t *txn)
     argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_wrong_script) - 1,
                             ngx_http_mpk_wrong_script };
     argv[2] = mpk_string("1");
-    argv[3] = ngx_http_mpk_txn_name(txn, ":l:c:",
-                                    (mpk_str_t) { MPK_TOKEN_ID_LEN, id });
+    argv[3] = ngx_http_mpk_key(&txn->mem, txn->id, ":l:c:",
+                               (mpk_str_t) { MPK_TOKEN_ID_LEN, id });
     argv[4].data = seconds;
     argv[4].len = ngx_sprintf(seconds, "%d", MPK_CHALLENGES_TIME) - seconds;
 

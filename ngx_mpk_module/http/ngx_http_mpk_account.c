@@ -1,0 +1,317 @@
+/*
+ * mpk_account: the orders of a customer whom the upstream has logged in.  The index
+ * is a sorted set in the account's own bucket; what it names is believed only if the
+ * order itself says that it is the customer's.
+ */
+
+#include "ngx_http_mpk.h"
+#include "mpk_base64url.h"
+
+#define NGX_HTTP_MPK_ACCOUNT_PAGE     20       /* orders */
+#define NGX_HTTP_MPK_ACCOUNT_HISTORY  50       /* newest entries of each that are looked through */
+
+
+/* A page of an account: ctx->data. */
+typedef struct {
+    u_char                        hash[MPK_MAC_LEN];
+    u_char                        email[MPK_MAC_LEN];
+    ngx_uint_t                    is_email;
+    ngx_uint_t                    page;
+    ngx_uint_t                    pages;
+    ngx_uint_t                    total;
+    ngx_http_mpk_batch_t         *batch;
+    ngx_mpk_redis_cmd_t          *card;
+    ngx_mpk_redis_cmd_t          *range;
+} ngx_http_mpk_account_t;
+
+
+static ngx_int_t ngx_http_mpk_account_page(ngx_http_request_t *r,
+    ngx_uint_t *page);
+static ngx_int_t ngx_http_mpk_account_listed(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_account_show(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_uint_t ngx_http_mpk_account_owns(ngx_http_mpk_account_t *account,
+    const mpk_order_t *order);
+static ngx_int_t ngx_http_mpk_account_failed(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+
+mpk_str_t
+ngx_http_mpk_account_key(ngx_http_mpk_mem_t *mem,
+    const u_char hash[MPK_MAC_LEN])
+{
+    u_char     name[MPK_MAC_LEN * 2];
+    mpk_str_t  text;
+
+    mpk_base64url_encode(name, hash, MPK_MAC_LEN);
+
+    text = (mpk_str_t) { mpk_base64url_encoded_len(MPK_MAC_LEN), name };
+
+    return ngx_http_mpk_key(mem, text, ":a:", text);
+}
+
+
+ngx_int_t
+ngx_http_mpk_account_handler(ngx_http_request_t *r)
+{
+    u_char                    *p;
+    u_char                     first[NGX_INT_T_LEN], last[NGX_INT_T_LEN];
+    mpk_str_t                  argv[4];
+    ngx_str_t                  identity;
+    ngx_http_mpk_ctx_t        *ctx;
+    ngx_http_mpk_batch_t      *batch;
+    ngx_http_mpk_account_t    *account;
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_mpk_loc_conf_t   *mlcf;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+        || r->uri.len != clcf->name.len)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_complex_value(r, mlcf->account, &identity) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* nobody is logged in: the upstream knows what to do */
+
+    if (identity.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_mpk_create_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    account = ngx_pcalloc(r->pool, sizeof(ngx_http_mpk_account_t));
+    if (account == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->data = account;
+    ctx->json = ngx_http_mpk_wants_json(r);
+    ctx->event = mpk_string("listed");
+    ctx->channel = mpk_channel_name(MPK_CHANNEL_ACCOUNT);
+
+    if (ngx_http_mpk_account_page(r, &account->page) != NGX_OK
+        || mpk_lookup_account(mmcf->crypto, ngx_http_mpk_str(&identity),
+                              account->hash)
+           != MPK_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    account->is_email = mpk_lookup_email(mmcf->crypto,
+                                         ngx_http_mpk_str(&identity),
+                                         account->email)
+                        == MPK_OK;
+
+    batch = ngx_http_mpk_batch_create(r, 2);
+    if (batch == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    account->batch = batch;
+
+    argv[0] = mpk_string("ZCARD");
+    argv[1] = ngx_http_mpk_account_key(&batch->mem, account->hash);
+
+    account->card = ngx_http_mpk_batch_add(batch, 2, argv);
+
+    argv[0] = mpk_string("ZREVRANGE");
+
+    p = ngx_sprintf(first, "%ui", (account->page - 1)
+                                  * NGX_HTTP_MPK_ACCOUNT_PAGE);
+    argv[2] = (mpk_str_t) { p - first, first };
+
+    p = ngx_sprintf(last, "%ui", account->page * NGX_HTTP_MPK_ACCOUNT_PAGE - 1);
+    argv[3] = (mpk_str_t) { p - last, last };
+
+    account->range = ngx_http_mpk_batch_add(batch, 4, argv);
+
+    return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_account_listed);
+}
+
+
+/* ?page=; what is no page is the first one. */
+
+static ngx_int_t
+ngx_http_mpk_account_page(ngx_http_request_t *r, ngx_uint_t *page)
+{
+    ngx_int_t  n;
+    ngx_str_t  value;
+
+    *page = 1;
+
+    if (ngx_http_arg(r, (u_char *) "page", 4, &value) == NGX_OK) {
+        n = value.len <= 9 ? ngx_atoi(value.data, value.len) : NGX_ERROR;
+
+        if (n > 0) {
+            *page = n;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_account_listed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    size_t                   i, n;
+    ngx_mpk_redis_reply_t   *range;
+    ngx_http_mpk_orders_t   *orders;
+    ngx_http_mpk_account_t  *account;
+
+    account = ctx->data;
+
+    if (account->batch->failed
+        || account->card->reply->type != NGX_MPK_REDIS_INTEGER
+        || account->range->reply->type != NGX_MPK_REDIS_ARRAY
+        || account->range->reply->count > NGX_HTTP_MPK_ACCOUNT_PAGE)
+    {
+        return ngx_http_mpk_account_failed(r, ctx);
+    }
+
+    range = account->range->reply;
+
+    account->total = account->card->reply->integer;
+    account->pages = (account->total + NGX_HTTP_MPK_ACCOUNT_PAGE - 1)
+                     / NGX_HTTP_MPK_ACCOUNT_PAGE;
+
+    orders = ngx_http_mpk_orders_create(r, ctx, range->count);
+    if (orders == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    orders->history = NGX_HTTP_MPK_ACCOUNT_HISTORY;
+
+    for (i = 0, n = 0; i < range->count; i++) {
+        if (range->elements[i].type == NGX_MPK_REDIS_STRING
+            && mpk_order_id_valid(range->elements[i].str))
+        {
+            orders->list[n++].id = range->elements[i].str;
+        }
+    }
+
+    orders->count = n;
+
+    return ngx_http_mpk_orders_read(r, ctx, ngx_http_mpk_account_show);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_uint_t                i;
+    mpk_value_t              *facts, *list, *v;
+    const mpk_mem_t          *mem;
+    ngx_http_mpk_order_t     *order;
+    ngx_http_mpk_answer_t     answer;
+    ngx_http_mpk_account_t   *account;
+    ngx_http_mpk_loc_conf_t  *mlcf;
+
+    if (ctx->orders->result != NGX_HTTP_MPK_TXN_OK) {
+        return ngx_http_mpk_account_failed(r, ctx);
+    }
+
+    account = ctx->data;
+    mem = &ctx->mem.mem;
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    /* a page of several orders is in the browser's language */
+
+    ctx->language = ngx_http_mpk_language(r, mpk_string(""));
+
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    list = mpk_value_array(mem, facts, mpk_string("orders"));
+
+    for (i = 0; i < ctx->orders->count; i++) {
+        order = &ctx->orders->list[i];
+
+        if (!ngx_http_mpk_account_owns(account, &order->order)) {
+            continue;
+        }
+
+        v = mpk_value_object(mem, list, mpk_string(""));
+
+        if (ngx_http_mpk_card_customer(r, ctx, order, MPK_CHANNEL_ACCOUNT, v)
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    (void) mpk_value_int(mem, facts, mpk_string("page"),
+                         (int64_t) account->page);
+    (void) mpk_value_int(mem, facts, mpk_string("pages"),
+                         (int64_t) account->pages);
+    (void) mpk_value_int(mem, facts, mpk_string("total"),
+                         (int64_t) account->total);
+
+    ctx->outcome = mpk_outcome_info(MPK_DONE)->name;
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
+
+    if (ctx->json) {
+        return ngx_http_mpk_send_json(r, ctx, &answer, facts);
+    }
+
+    (void) mpk_value_bool(mem, facts, mpk_string("support"),
+                          mlcf->pages->support);
+    (void) mpk_value_bool(mem, facts, mpk_string("paged"), account->pages > 1);
+
+    if (account->page > 1) {
+        (void) mpk_value_int(mem, facts, mpk_string("newer"),
+                             (int64_t) ngx_min(account->page - 1,
+                                               account->pages));
+    }
+
+    if (account->page < account->pages) {
+        (void) mpk_value_int(mem, facts, mpk_string("older"),
+                             (int64_t) account->page + 1);
+    }
+
+    return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_ACCOUNT,
+                                  facts);
+}
+
+
+/* An order that was filed without an account is found by its email. */
+
+static ngx_uint_t
+ngx_http_mpk_account_owns(ngx_http_mpk_account_t *account,
+    const mpk_order_t *order)
+{
+    if (order->state == MPK_ORDER_ABSENT) {
+        return 0;
+    }
+
+    if (order->account_hash.len) {
+        return mpk_secret_eq(order->account_hash,
+                             (mpk_str_t) { MPK_MAC_LEN, account->hash });
+    }
+
+    return account->is_email
+           && mpk_secret_eq(order->email_hash,
+                            (mpk_str_t) { MPK_MAC_LEN, account->email });
+}
+
+
+static ngx_int_t
+ngx_http_mpk_account_failed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    return ngx_http_mpk_send_unavailable(r, ctx,
+               mpk_string("Orders can't be read right now; ask again in a "
+                          "moment."),
+               mpk_string(""));
+}

@@ -1,0 +1,145 @@
+/* Commands that a request sends together and waits for together. */
+
+#include "mpk_bucket.h"
+#include "ngx_http_mpk.h"
+
+
+static void ngx_http_mpk_batch_handler(ngx_mpk_redis_cmd_t *cmd);
+static void ngx_http_mpk_batch_detach(void *data);
+
+
+ngx_http_mpk_batch_t *
+ngx_http_mpk_batch_create(ngx_http_request_t *r, ngx_uint_t size)
+{
+    ngx_pool_t            *pool;
+    ngx_pool_cleanup_t    *cln;
+    ngx_http_mpk_batch_t  *batch;
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    pool = ngx_create_pool(4096, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    batch = ngx_pcalloc(pool, sizeof(ngx_http_mpk_batch_t));
+    if (batch) {
+        batch->cmds = ngx_pcalloc(pool, size * sizeof(ngx_mpk_redis_cmd_t));
+    }
+
+    if (batch == NULL || batch->cmds == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    batch->pool = pool;
+    batch->size = size;
+    batch->request = r;
+    batch->mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+    batch->started = ngx_current_msec;
+
+    ngx_http_mpk_mem_init(&batch->mem, pool);
+
+    cln->handler = ngx_http_mpk_batch_detach;
+    cln->data = batch;
+
+    return batch;
+}
+
+
+mpk_str_t
+ngx_http_mpk_key(ngx_http_mpk_mem_t *mem, mpk_str_t bucket, const char *what,
+    mpk_str_t name)
+{
+    mpk_buf_t  buf;
+
+    mpk_buf_init(&buf, &mem->mem, 20 + name.len);
+
+    mpk_buf_lit(&buf, "mpk:{");
+    mpk_buf_str(&buf, mpk_bucket_tag(mpk_bucket(bucket)));
+    mpk_buf_lit(&buf, "}");
+    mpk_buf_put(&buf, what, ngx_strlen(what));
+    mpk_buf_str(&buf, name);
+
+    return mpk_buf_done(&buf);
+}
+
+
+ngx_mpk_redis_cmd_t *
+ngx_http_mpk_batch_add(ngx_http_mpk_batch_t *batch, ngx_uint_t argc,
+    const mpk_str_t *argv)
+{
+    ngx_mpk_redis_cmd_t  *cmd;
+
+    /* a name that memory did not suffice for is another key's */
+
+    if (batch->count == batch->size || batch->mem.failed) {
+        batch->failed = 1;
+        return NULL;
+    }
+
+    cmd = &batch->cmds[batch->count++];
+
+    cmd->pool = batch->pool;
+    cmd->handler = ngx_http_mpk_batch_handler;
+    cmd->data = batch;
+
+    batch->waiting++;
+
+    ngx_mpk_redis_send(batch->mmcf->redis, NGX_MPK_REDIS_READ, cmd, argc,
+                       argv);
+
+    return cmd;
+}
+
+
+ngx_int_t
+ngx_http_mpk_batch_run(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_batch_t *batch, ngx_http_mpk_next_pt next)
+{
+    if (batch->waiting == 0) {
+        return next(r, ctx);
+    }
+
+    return ngx_http_mpk_wait(r, ctx, next);
+}
+
+
+static void
+ngx_http_mpk_batch_handler(ngx_mpk_redis_cmd_t *cmd)
+{
+    ngx_http_mpk_batch_t *batch = cmd->data;
+
+    if (cmd->result != NGX_MPK_REDIS_ANSWERED) {
+        batch->failed = 1;
+    }
+
+    if (--batch->waiting) {
+        return;
+    }
+
+    if (batch->request == NULL) {
+        ngx_destroy_pool(batch->pool);
+        return;
+    }
+
+    ngx_http_mpk_resume(batch->request, ngx_current_msec - batch->started);
+}
+
+
+/* The request dies. */
+
+static void
+ngx_http_mpk_batch_detach(void *data)
+{
+    ngx_http_mpk_batch_t *batch = data;
+
+    batch->request = NULL;
+
+    if (batch->waiting == 0) {
+        ngx_destroy_pool(batch->pool);
+    }
+}

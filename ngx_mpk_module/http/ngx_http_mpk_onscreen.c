@@ -1,0 +1,216 @@
+/*
+ * mpk_onscreen: the shop's own page shows the keys.  The shop answers with
+ * X-Accel-Redirect and the keys are on the screen, or it includes, as a subrequest,
+ * a fragment with a button.  The order's id is what the upstream says, never what
+ * the client says.
+ */
+
+#include "ngx_http_mpk_reveal.h"
+#include "mpk_base64url.h"
+
+
+static ngx_uint_t ngx_http_mpk_onscreen_asked(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mpk_onscreen_id(ngx_http_mpk_main_conf_t *mmcf,
+    mpk_str_t order, ngx_http_mpk_reveal_t *reveal);
+static ngx_int_t ngx_http_mpk_onscreen_done(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_onscreen_fragment(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_mpk_onscreen_handler(ngx_http_request_t *r)
+{
+    ngx_str_t                  order;
+    ngx_http_mpk_ctx_t        *ctx;
+    ngx_http_mpk_txn_t        *txn;
+    ngx_http_mpk_reveal_t     *reveal;
+    ngx_http_mpk_loc_conf_t   *mlcf;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    if (!ngx_http_mpk_onscreen_asked(r)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "mpk_onscreen: neither X-Accel-Redirect nor a subrequest "
+                      "has led here, so the client may have chosen the order");
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    if (ngx_http_complex_value(r, mlcf->onscreen, &order) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!mpk_order_id_valid(ngx_http_mpk_str(&order))) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "mpk_onscreen: the upstream gave no order id, but \"%V\"",
+                      &order);
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    ctx = ngx_http_mpk_create_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    reveal = ngx_pcalloc(r->pool, sizeof(ngx_http_mpk_reveal_t));
+    if (reveal == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->data = reveal;
+    ctx->json = (r == r->main && ngx_http_mpk_wants_json(r));
+    ctx->event = mpk_event_name(MPK_EVENT_VIEWED);
+    ctx->order = ngx_http_mpk_str(&order);
+    ctx->channel = mpk_channel_name(MPK_CHANNEL_ONSCREEN);
+
+    reveal->onscreen = 1;
+    reveal->token.order = ctx->order;
+    reveal->token.channel = MPK_CHANNEL_ONSCREEN;
+    reveal->token.iat = ngx_time();
+    reveal->token.exp = ngx_time() + NGX_HTTP_MPK_ONSCREEN_TTL;
+
+    if (ngx_http_mpk_onscreen_id(mmcf, ctx->order, reveal) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->token_id = (mpk_str_t) { MPK_TOKEN_ID_LEN, reveal->id };
+
+    txn = ngx_http_mpk_reveal_txn(r, ctx, MPK_EVENT_VIEWED);
+    if (txn == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    txn->what.nonce_fresh = 1;
+    txn->what.renews = 1;
+    txn->who.challenge = mpk_string("upstream");
+
+    /* nothing is shown where nobody looks, or where the headers are not ours */
+
+    txn->dry = (r != r->main || (r->method & NGX_HTTP_HEAD)
+                || ngx_http_mpk_is_prefetch(r));
+
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_onscreen_done);
+}
+
+
+/* A rewrite leads into an internal location, too. */
+
+static ngx_uint_t
+ngx_http_mpk_onscreen_asked(ngx_http_request_t *r)
+{
+    if (r != r->main) {
+        return 1;
+    }
+
+    return r->internal && r->upstream
+           && r->upstream->headers_in.x_accel_redirect;
+}
+
+
+/* There is no token: an order's page stands for one, which is good again after a while. */
+
+static ngx_int_t
+ngx_http_mpk_onscreen_id(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t order,
+    ngx_http_mpk_reveal_t *reveal)
+{
+    u_char  hash[MPK_MAC_LEN], text[96], *p;
+
+    p = ngx_cpymem(text, "onscreen:", 9);
+    p = ngx_cpymem(p, order.data, order.len);
+
+    if (mpk_crypto_hash(mmcf->crypto, (mpk_str_t) { p - text, text }, hash)
+        != MPK_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(reveal->id_bytes, hash, MPK_ID_LEN);
+    mpk_base64url_encode(reveal->id, hash, MPK_ID_LEN);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_onscreen_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_txn_t  *txn;
+
+    txn = ctx->txn;
+
+    if (r != r->main) {
+        return ngx_http_mpk_onscreen_fragment(r, ctx);
+    }
+
+    if (txn->result != NGX_HTTP_MPK_TXN_OK) {
+        return ngx_http_mpk_reveal_failed(r, ctx);
+    }
+
+    if (txn->decision.outcome == MPK_CONSENT
+        || (txn->decision.outcome == MPK_DONE && txn->dry))
+    {
+        return ngx_http_mpk_reveal_confirm(r, ctx, txn->decision.outcome);
+    }
+
+    if (txn->decision.outcome == MPK_DONE) {
+        return ngx_http_mpk_reveal_keys(r, ctx);
+    }
+
+    return ngx_http_mpk_reveal_notice(r, ctx, txn->decision.outcome);
+}
+
+
+/* What the shop includes in its page: a button, or why there is none. */
+
+static ngx_int_t
+ngx_http_mpk_onscreen_fragment(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_value_t            *facts;
+    mpk_outcome_t           outcome;
+    const mpk_mem_t        *mem;
+    ngx_http_mpk_txn_t     *txn;
+    ngx_http_mpk_link_t     link;
+    ngx_http_mpk_answer_t   answer;
+
+    txn = ctx->txn;
+    outcome = txn->decision.outcome;
+    mem = &ctx->mem.mem;
+
+    ctx->language = ngx_http_mpk_language(r, txn->order.locale);
+
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+
+    if (txn->result == NGX_HTTP_MPK_TXN_OK
+        && (outcome == MPK_DONE || outcome == MPK_CONSENT))
+    {
+        if (ngx_http_mpk_link(r, ctx, ctx->order, MPK_CHANNEL_ONSCREEN, NULL,
+                              0, &link)
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        (void) mpk_value_string(mem, facts, mpk_string("show_all"), link.path);
+        (void) mpk_value_string(mem, facts, mpk_string("nonce_all"),
+                                link.nonce);
+        (void) mpk_value_bool(mem, facts, mpk_string("many"),
+                              txn->order.items_count > 1);
+
+    } else {
+        (void) mpk_value_bool(mem, facts,
+                              txn->result == NGX_HTTP_MPK_TXN_OK
+                              && outcome == MPK_HELD ? mpk_string("held")
+                              : txn->result == NGX_HTTP_MPK_TXN_OK
+                                && outcome == MPK_CANCELLED
+                              ? mpk_string("cancelled")
+                              : mpk_string("unavailable"), 1);
+    }
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
+
+    return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_FRAGMENT,
+                                  facts);
+}

@@ -1,0 +1,574 @@
+/*
+ * mpk_track: a customer finds an order with its number and the billing email.  What
+ * a stranger tries looks the same whether the order exists or not, and is limited.
+ */
+
+#include "ngx_http_mpk.h"
+#include "mpk_base64url.h"
+#include "mpk_form.h"
+
+#define NGX_HTTP_MPK_TRACK_BODY_MAX  4096      /* bytes of a form */
+#define NGX_HTTP_MPK_TRACK_HISTORY   1000      /* newest entries that are looked through */
+
+
+/* A lookup: ctx->data. */
+typedef struct {
+    mpk_str_t                     given_order;
+    mpk_str_t                     given_email;
+    mpk_str_t                     address;         /* IPv4, or an IPv6 /64 */
+    u_char                        email[MPK_MAC_LEN];
+    ngx_http_mpk_batch_t         *batch;
+    ngx_mpk_redis_cmd_t          *tries;
+    ngx_mpk_redis_cmd_t          *failures;
+    ngx_mpk_redis_cmd_t          *filed;
+} ngx_http_mpk_track_t;
+
+
+static ngx_int_t ngx_http_mpk_track_post(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_track_lookup(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_track_address(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_str_t *address);
+static ngx_int_t ngx_http_mpk_track_found(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static void ngx_http_mpk_track_count(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_uint_t failed);
+static void ngx_http_mpk_track_counted(ngx_mpk_redis_cmd_t *cmd);
+static ngx_int_t ngx_http_mpk_track_show(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_track_form(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_uint_t status, mpk_str_t error,
+    mpk_str_t detail);
+
+
+/*
+ * One command each, so that there is no counter without an end: it would refuse for
+ * good.  A try counts before its outcome is known, and is taken back if it was right,
+ * so that many at one instant are no way round the limit.
+ */
+
+static u_char  ngx_http_mpk_track_try[] =
+    "local n = redis.call('INCR', KEYS[1])\n"
+    "if n == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end\n"
+    "return n\n";
+
+static u_char  ngx_http_mpk_track_right[] =
+    "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECR', KEYS[1]) end";
+
+
+ngx_int_t
+ngx_http_mpk_track_handler(ngx_http_request_t *r)
+{
+    ngx_http_mpk_ctx_t        *ctx;
+    ngx_http_mpk_track_t      *track;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    /* what lies below the form is not ours */
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))
+        || r->uri.len != clcf->name.len)
+    {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_mpk_create_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    track = ngx_pcalloc(r->pool, sizeof(ngx_http_mpk_track_t));
+    if (track == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->data = track;
+    ctx->json = ngx_http_mpk_wants_json(r);
+    ctx->event = mpk_string("tracked");
+    ctx->channel = mpk_channel_name(MPK_CHANNEL_TRACK);
+
+    if (!(r->method & NGX_HTTP_POST)) {
+        ctx->outcome = mpk_string("form");
+
+        return ngx_http_mpk_track_form(r, ctx, NGX_HTTP_OK, mpk_string(""),
+                                       mpk_string(""));
+    }
+
+    return ngx_http_mpk_read_body(r, ctx, ngx_http_mpk_track_post);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_str_t                  body, order;
+    ngx_int_t                  rc;
+    mpk_error_t                error;
+    mpk_value_t               *fields;
+    mpk_status_t               status;
+    ngx_http_mpk_track_t      *track;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    static const mpk_json_limits_t  json_limits = {
+        .size = NGX_HTTP_MPK_TRACK_BODY_MAX, .depth = 1, .values = 16
+    };
+    static const mpk_form_limits_t  form_limits = {
+        .size = NGX_HTTP_MPK_TRACK_BODY_MAX, .fields = 16
+    };
+
+    track = ctx->data;
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+
+    rc = ngx_http_mpk_body(r, NGX_HTTP_MPK_TRACK_BODY_MAX, &body);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    fields = NULL;
+    status = MPK_MALFORMED;
+
+    switch (ngx_http_mpk_body_type(r)) {
+
+    case NGX_HTTP_MPK_BODY_FORM:
+        status = mpk_form_read(&ctx->mem.mem, body.data, body.len,
+                               &form_limits, &fields, &error);
+        break;
+
+    case NGX_HTTP_MPK_BODY_JSON:
+        status = mpk_json_read(&ctx->mem.mem, body.data, body.len,
+                               &json_limits, &fields, &error);
+        break;
+
+    default:
+        break;
+    }
+
+    if (status != MPK_OK) {
+        fields = NULL;
+    }
+
+    order = mpk_value_get_string(fields, mpk_string("order"));
+
+    track->given_order = order;
+    track->given_email = mpk_value_get_string(fields, mpk_string("email"));
+
+    while (order.len && order.data[0] <= ' ') {
+        order.data++;
+        order.len--;
+    }
+
+    while (order.len && order.data[order.len - 1] <= ' ') {
+        order.len--;
+    }
+
+    /* "#1234" is how people write it */
+
+    if (order.len && order.data[0] == '#') {
+        order.data++;
+        order.len--;
+    }
+
+    if (!mpk_order_id_valid(order)
+        || mpk_lookup_email(mmcf->crypto, track->given_email, track->email)
+           != MPK_OK)
+    {
+        /* this says nothing about any order */
+
+        ctx->outcome = mpk_string("invalid");
+
+        return ngx_http_mpk_track_form(r, ctx, 422, mpk_string("fields"),
+                   mpk_string("Send \"order\" and \"email\", as a form or as "
+                              "application/json."));
+    }
+
+    ctx->order = order;
+
+    return ngx_http_mpk_track_lookup(r, ctx);
+}
+
+
+/* The limits are asked together with the order's owner; no more is read yet. */
+
+static ngx_int_t
+ngx_http_mpk_track_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    u_char                    seconds[NGX_TIME_T_LEN];
+    mpk_str_t                 argv[5];
+    ngx_http_mpk_batch_t     *batch;
+    ngx_http_mpk_track_t     *track;
+    ngx_http_mpk_loc_conf_t  *mlcf;
+
+    track = ctx->data;
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    if (ngx_http_mpk_track_address(r, ctx, &track->address) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    batch = ngx_http_mpk_batch_create(r, 3);
+    if (batch == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    track->batch = batch;
+
+    argv[0] = mpk_string("EVAL");
+    argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_track_try) - 1,
+                            ngx_http_mpk_track_try };
+    argv[2] = mpk_string("1");
+    argv[3] = ngx_http_mpk_key(&batch->mem, track->address, ":l:a:",
+                               track->address);
+    argv[4].data = seconds;
+    argv[4].len = ngx_sprintf(seconds, "%T", mlcf->track_limit->window)
+                  - seconds;
+
+    track->tries = ngx_http_mpk_batch_add(batch, 5, argv);
+
+    argv[0] = mpk_string("GET");
+    argv[1] = ngx_http_mpk_key(&batch->mem, ctx->order, ":l:o:", ctx->order);
+
+    track->failures = ngx_http_mpk_batch_add(batch, 2, argv);
+
+    argv[0] = mpk_string("HMGET");
+    argv[1] = ngx_http_mpk_key(&batch->mem, ctx->order, ":o:", ctx->order);
+    argv[2] = mpk_string("f");
+
+    track->filed = ngx_http_mpk_batch_add(batch, 3, argv);
+
+    return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_track_found);
+}
+
+
+/* Who has an IPv6 address has 2^64 of them. */
+
+static ngx_int_t
+ngx_http_mpk_track_address(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    mpk_str_t *address)
+{
+    u_char               bytes[16], hash[MPK_MAC_LEN], *p;
+    size_t               len;
+    struct sockaddr     *sa;
+    struct sockaddr_in  *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6 *sin6;
+#endif
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    sa = r->connection->sockaddr;
+    len = 0;
+
+    switch (sa->sa_family) {
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sa;
+
+        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            ngx_memcpy(bytes, &sin6->sin6_addr.s6_addr[12], 4);
+            len = 4;
+            break;
+        }
+
+        ngx_memcpy(bytes, sin6->sin6_addr.s6_addr, 8);
+        len = 8;
+        break;
+#endif
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) sa;
+        ngx_memcpy(bytes, &sin->sin_addr, 4);
+        len = 4;
+        break;
+
+    default: /* AF_UNIX: one for all */
+        break;
+    }
+
+    /* an address is personal data: Redis knows a keyed hash of it */
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+
+    p = ngx_pnalloc(r->pool, mpk_base64url_encoded_len(16));
+
+    if (p == NULL
+        || mpk_lookup_address(mmcf->crypto, (mpk_str_t) { len, bytes }, hash)
+           != MPK_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    mpk_base64url_encode(p, hash, 16);
+
+    *address = (mpk_str_t) { mpk_base64url_encoded_len(16), p };
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_str_t                 filed, owner;
+    ngx_int_t                 failures;
+    ngx_uint_t                right;
+    ngx_mpk_redis_reply_t    *reply;
+    ngx_http_mpk_track_t     *track;
+    ngx_http_mpk_orders_t    *orders;
+    ngx_http_mpk_notice_t     crowd;
+    ngx_http_mpk_loc_conf_t  *mlcf;
+
+    static const u_char  nobody[MPK_MAC_LEN];
+
+    track = ctx->data;
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    if (track->batch->failed
+        || track->tries->reply->type != NGX_MPK_REDIS_INTEGER
+        || track->filed->reply->type != NGX_MPK_REDIS_ARRAY
+        || track->filed->reply->count != 1)
+    {
+        return ngx_http_mpk_send_unavailable(r, ctx,
+                   mpk_string("Orders can't be read right now; send the same "
+                              "again in a moment."),
+                   mpk_string(""));
+    }
+
+    reply = track->failures->reply;
+    failures = 0;
+
+    if (reply->type == NGX_MPK_REDIS_STRING) {
+        failures = ngx_atoi((u_char *) reply->str.data, reply->str.len);
+    }
+
+    if (track->tries->reply->integer > (int64_t) mlcf->track_limit->address
+        || failures == NGX_ERROR
+        || failures >= (ngx_int_t) mlcf->track_limit->order)
+    {
+        ctx->outcome = mpk_string("limited");
+
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "mpk: too many lookups of orders failed, by %s",
+                      track->tries->reply->integer
+                      > (int64_t) mlcf->track_limit->address
+                      ? "this address" : "order");
+
+        ngx_memzero(&crowd, sizeof(ngx_http_mpk_notice_t));
+
+        crowd.status = NGX_HTTP_TOO_MANY_REQUESTS;
+        crowd.page = NGX_HTTP_MPK_PAGE_CROWD;
+        crowd.support = 1;
+        crowd.retry_after = mlcf->track_limit->window;
+
+        return ngx_http_mpk_send_notice(r, ctx, &crowd, mpk_string("limited"),
+                   mpk_string("Too many lookups failed; try again later."),
+                   mpk_string(""));
+    }
+
+    /* an order that is not there is compared with as well */
+
+    reply = &track->filed->reply->elements[0];
+    filed = reply->type == NGX_MPK_REDIS_STRING ? reply->str
+                                                : (mpk_str_t) { 0, NULL };
+
+    if (mpk_order_read_owner(filed, &owner) != MPK_OK) {
+        owner = (mpk_str_t) { MPK_MAC_LEN, nobody };
+    }
+
+    right = mpk_secret_eq(owner, (mpk_str_t) { MPK_MAC_LEN, track->email });
+
+    ngx_http_mpk_track_count(r, ctx, !right);
+
+    if (!right) {
+        ctx->outcome = mpk_outcome_info(MPK_ABSENT)->name;
+
+        if (mlcf->fallthrough) {
+            return ngx_http_mpk_pass(r, ctx);
+        }
+
+        return ngx_http_mpk_track_form(r, ctx, NGX_HTTP_NOT_FOUND,
+                   mpk_string("absent"),
+                   mpk_string("There is no order with this number and email "
+                              "address."));
+    }
+
+    orders = ngx_http_mpk_orders_create(r, ctx, 1);
+    if (orders == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    orders->list[0].id = ctx->order;
+    orders->history = NGX_HTTP_MPK_TRACK_HISTORY;
+
+    return ngx_http_mpk_orders_read(r, ctx, ngx_http_mpk_track_show);
+}
+
+
+/* Nobody waits for the counters. */
+
+static void
+ngx_http_mpk_track_count(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_uint_t failed)
+{
+    u_char                     seconds[NGX_TIME_T_LEN];
+    mpk_str_t                  argv[5];
+    ngx_pool_t                *pool;
+    ngx_http_mpk_mem_t         mem;
+    ngx_mpk_redis_cmd_t       *cmd;
+    ngx_http_mpk_track_t      *track;
+    ngx_http_mpk_loc_conf_t   *mlcf;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    track = ctx->data;
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+
+    pool = ngx_create_pool(1024, ngx_cycle->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    ngx_http_mpk_mem_init(&mem, pool);
+
+    cmd = ngx_pcalloc(pool, sizeof(ngx_mpk_redis_cmd_t));
+
+    argv[0] = mpk_string("EVAL");
+    argv[2] = mpk_string("1");
+
+    if (failed) {
+        argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_track_try) - 1,
+                                ngx_http_mpk_track_try };
+        argv[3] = ngx_http_mpk_key(&mem, ctx->order, ":l:o:", ctx->order);
+
+    } else {
+        argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_track_right) - 1,
+                                ngx_http_mpk_track_right };
+        argv[3] = ngx_http_mpk_key(&mem, track->address, ":l:a:",
+                                   track->address);
+    }
+
+    argv[4].data = seconds;
+    argv[4].len = ngx_sprintf(seconds, "%T", mlcf->track_limit->window)
+                  - seconds;
+
+    if (cmd == NULL || mem.failed) {
+        ngx_destroy_pool(pool);
+        return;
+    }
+
+    cmd->pool = pool;
+    cmd->handler = ngx_http_mpk_track_counted;
+
+    ngx_mpk_redis_send(mmcf->redis, NGX_MPK_REDIS_READ, cmd, 5, argv);
+}
+
+
+static void
+ngx_http_mpk_track_counted(ngx_mpk_redis_cmd_t *cmd)
+{
+    ngx_destroy_pool(cmd->pool);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_track_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_value_t            *facts;
+    ngx_http_mpk_order_t   *order;
+    ngx_http_mpk_answer_t   answer;
+
+    order = &ctx->orders->list[0];
+
+    /* it may have gone between two reads */
+
+    if (ctx->orders->result != NGX_HTTP_MPK_TXN_OK
+        || order->order.state == MPK_ORDER_ABSENT)
+    {
+        return ngx_http_mpk_send_unavailable(r, ctx,
+                   mpk_string("The order can't be read right now; send the "
+                              "same again in a moment."),
+                   mpk_string(""));
+    }
+
+    ctx->language = ngx_http_mpk_language(r, order->order.locale);
+
+    facts = mpk_value_object(&ctx->mem.mem, NULL, mpk_string(""));
+
+    if (ngx_http_mpk_card_customer(r, ctx, order, MPK_CHANNEL_TRACK, facts)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->outcome = mpk_outcome_info(MPK_DONE)->name;
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
+
+    if (ctx->json) {
+        return ngx_http_mpk_send_json(r, ctx, &answer, facts);
+    }
+
+    return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_ORDER,
+                                  facts);
+}
+
+
+/* The form; error tells what was wrong with what it was sent with. */
+
+static ngx_int_t
+ngx_http_mpk_track_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_uint_t status, mpk_str_t error, mpk_str_t detail)
+{
+    mpk_value_t              *facts, *list;
+    const mpk_mem_t          *mem;
+    ngx_http_mpk_track_t     *track;
+    ngx_http_mpk_answer_t     answer;
+    ngx_http_mpk_loc_conf_t  *mlcf;
+
+    track = ctx->data;
+    mem = &ctx->mem.mem;
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = status;
+
+    if (ctx->json && error.len) {
+        return ngx_http_mpk_send_problem(r, ctx, &answer, error, detail,
+                                         mpk_string(""), NULL);
+    }
+
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+
+    if (ctx->json) {
+        list = mpk_value_array(mem, facts, mpk_string("fields"));
+
+        (void) mpk_value_string(mem, list, mpk_string(""),
+                                mpk_string("order"));
+        (void) mpk_value_string(mem, list, mpk_string(""),
+                                mpk_string("email"));
+
+        return ngx_http_mpk_send_json(r, ctx, &answer, facts);
+    }
+
+    ctx->language = ngx_http_mpk_language(r, mpk_string(""));
+
+    (void) mpk_value_string(mem, facts, mpk_string("given_order"),
+                            track->given_order);
+    (void) mpk_value_string(mem, facts, mpk_string("given_email"),
+                            track->given_email);
+    (void) mpk_value_bool(mem, facts, mpk_string("error"), error.len != 0);
+    (void) mpk_value_bool(mem, facts, mpk_string("error_fields"),
+                          mpk_str_eq(error, mpk_string("fields")));
+    (void) mpk_value_bool(mem, facts, mpk_string("support"),
+                          mlcf->pages->support);
+
+    return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_TRACK,
+                                  facts);
+}
