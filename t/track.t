@@ -1,0 +1,243 @@
+#!/usr/bin/perl
+
+# Order Tracking: the order to who knows its number and email, and nothing to anybody else.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+use JSON::PP;
+use Mpk;
+use Mpk::Http2;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $t = Mpk->new;
+my $redis = $t->redis;
+my $shop = $t->port('shop');
+
+$t->conf(workers => 2, listen => '', http => 'real_ip_header X-Real; set_real_ip_from 127.0.0.1; access_log off;'
+    . ' mpk_claim_window 7d;', location => <<CONF)->start;
+        location = /track { mpk_track on; proxy_pass http://127.0.0.1:$shop; }
+        location = /old { mpk_track on; mpk_fallthrough on; proxy_pass http://127.0.0.1:$shop; }
+        location = /tight { mpk_track on; mpk_track_limit address=3 order=5 window=2s; }
+        location = /busy { mpk_track on; mpk_track_limit address=100000 order=100000; }
+CONF
+
+my $address = 0;
+
+# track(order, email, %options): a lookup from an address of its own
+sub track {
+    my ($order, $email, %o) = @_;
+    my $r = $t->request('POST', $o{path} // '/track', headers => {
+        $o{html} ? () : (Accept => 'application/json'),
+        'Content-Type' => 'application/x-www-form-urlencoded',
+        'X-Real' => $o{address} // '10.0.' . int(++$address / 250) . '.' . $address % 250, %{$o{headers} // {}} },
+        body => Mpk::Http::form(order => $order, email => $email));
+    $r->{json} = eval { JSON::PP->new->utf8->decode($r->{body}) };
+    return $r;
+}
+
+
+# the order's page
+
+$t->file('T-1', purchased_at => '2020-01-01T00:00:00Z', items => [ map { { sku => "S$_", product => "Office $_",
+    key => "ABCDE-FGHIJ-KLMNO-PQRS$_" } } 1 .. 2 ]);
+
+my $r = track('T-1', 'ann@example.com');
+is($r->{status}, 200, 'number and email show the order');
+is($r->{json}{order}, 'T-1', 'its id');
+is($r->{json}{state}, 'ready', 'its state');
+is(join(' ', map { $_->{masked} } @{$r->{json}{items}}), "\x{2022}\x{2022}\x{2022}\x{2022}PQRS1 \x{2022}\x{2022}\x{2022}\x{2022}PQRS2",
+    'keys are masked');
+unlike($r->{body}, qr/ABCDE-FGHIJ/, 'no key is shown by looking');
+is($t->events('T-1'), 'filed', 'looking is no view');
+is($r->{json}{claim_until}, '2020-01-08T00:00:00Z', 'the claim window ends seven days after the purchase');
+is_deeply([ grep { !exists $r->{json}{$_} } qw(purchased_at delivered_at first_viewed_at reveal_url views claim_url claims) ], [],
+    'all members are there');
+
+is(track(' #T-1 ', " ANN\@Example.com\t")->{status}, 200, 'a "#", spaces and capitals are forgiven');
+is(track('T-1', 'a.nn@example.com')->{status}, 404, 'a dot more is another address');
+is(track('T-1', 'ann+x@example.com')->{status}, 404, 'a plus tag is another address');
+is(track('t-1', 'ann@example.com')->{status}, 404, 'an order id has its case');
+
+# show: each link is good once, and says how the customer came
+
+sub show {
+    my ($url) = @_;
+    my ($path) = $url =~ m{(/r/.*)};
+    my $nonce = $t->nonce($path);
+    my $r = $t->request('POST', $path, headers => { Accept => 'application/json',
+        'Content-Type' => 'application/x-www-form-urlencoded', Origin => 'null' }, body => "nonce=$nonce");
+    $r->{json} = eval { JSON::PP->new->utf8->decode($r->{body}) };
+    return $r;
+}
+
+my $one = $r->{json}{items}[1]{reveal_url};
+my $shown = show($one);
+is($shown->{status}, 200, 'show gives the key, without a challenge');
+is_deeply([ map { $_->{key} } @{$shown->{json}{items}} ], [ 'ABCDE-FGHIJ-KLMNO-PQRS2' ], 'the one item\'s key');
+is($shown->{json}{channel}, 'track', 'the channel is track');
+is(show($one)->{status}, 410, 'the link is good once');
+is(scalar @{show($r->{json}{reveal_url})->{json}{items}}, 2, 'show all gives all of them');
+isnt(track('T-1', 'ann@example.com')->{json}{items}[0]{reveal_url}, $r->{json}{items}[0]{reveal_url}, 'links are fresh each time');
+
+$r = track('T-1', 'ann@example.com');
+is_deeply([ map { "$_->{channel} $_->{ip}" } @{$r->{json}{views}} ], [ ('track 127.0.0.1') x 2 ], 'the customer sees the own views');
+is(join(' ', map { $_->{state} } @{$r->{json}{items}}), 'viewed viewed', 'and which keys were shown');
+ok($r->{json}{delivered_at}, 'shown is delivered');
+
+# the page
+
+my $page = track('T-1', 'ann@example.com', html => 1);
+is($page->{headers}{'content-type'}, 'text/html; charset=utf-8', 'a page for a browser');
+like($page->{body}, qr{<form method="post" action="/r/[^"]+"><input type="hidden" name="nonce" value="[^"]{54}">}, 'with buttons that show');
+like($page->{body}, qr/Problems can be reported within 7 days/, 'and why a problem can no longer be reported');
+like($page->{body}, qr/on the order tracking page/, 'and the views in words');
+like($page->{headers}{'cache-control'}, qr/no-store/, 'it is stored nowhere');
+my ($action, $nonce) = $page->{body} =~ m{action="(/r/[^"]+)"><input type="hidden" name="nonce" value="([^"]+)"};
+is($t->request('POST', $action, headers => { 'Content-Type' => 'application/x-www-form-urlencoded', Origin => 'null' },
+    body => "nonce=$nonce")->{status}, 200, 'the button of the page works as it stands');
+
+$t->file('T-2', purchased_at => '2099-01-01T00:00:00Z');
+$t->mint('T-2');
+like(track('T-2', 'ann@example.com', html => 1)->{body}, qr/Report it by 8 January 2099, 00:00 UTC/, 'while the window is open, until when');
+
+$t->file('T-3', state => 'held');
+$r = track('T-3', 'ann@example.com');
+is($r->{json}{state}, 'held', 'a held order is shown');
+is($r->{json}{reveal_url}, undef, 'without links');
+is($r->{json}{items}[0]{reveal_url}, undef, 'for its items neither');
+like(track('T-3', 'ann@example.com', html => 1)->{body}, qr/We are checking your order/, 'its page says that it is under review');
+
+$t->file('T-4', state => 'held');
+$t->api('POST', 'orders/T-4/cancel', { reason => 'fraud' });
+is(track('T-4', 'ann@example.com')->{json}{state}, 'cancelled', 'a cancelled order is shown to its customer');
+
+$r = $t->get('/track');
+is($r->{status}, 200, 'GET is the form');
+like($r->{body}, qr/name="order".*name="email"/s, 'with its two fields');
+is($t->request('HEAD', '/track')->{status}, 200, 'HEAD, too');
+is($t->get('/track', headers => { Accept => 'application/json' })->{body}, "{\"fields\":[\"order\",\"email\"]}\n", 'for programs, its fields');
+
+for my $bad ([ '', 'ann@example.com' ], [ 'T-1', '' ], [ 'T 1', 'ann@example.com' ], [ 'T-1', 'ann' ], [ 'x' x 65, 'ann@example.com' ]) {
+    is(track(@$bad)->{status}, 422, "\"$bad->[0]\", \"$bad->[1]\" is no lookup");
+}
+
+is(track('T-1', 'ann@example.com', headers => { 'Content-Type' => 'text/plain' })->{status}, 422, 'a body of another kind is none');
+is($t->request('POST', '/track', headers => { 'Content-Type' => 'application/json', Accept => 'application/json', 'X-Real' => '10.9.9.9' },
+    body => '{"order":"T-1","email":"ann@example.com"}')->{status}, 200, 'JSON is as good as a form');
+is($t->request('PUT', '/track', body => 'x')->{body}, "shop\n", 'another method goes on to the shop');
+
+
+# strangers learn nothing
+
+$t->file('T-BIG', items => [ map { { sku => 'S', product => 'P' x 200, key => 'K' x 300 } } 1 .. 400 ]);
+
+sub answer {
+    my ($order, $email, %o) = @_;
+    my $r = track($order, $email, html => 1, %o);
+    (my $raw = $r->{raw}) =~ s/^Date: [^\r]+\r\n//mi;
+    $raw =~ s/\Q$order\E/ORDER/g;
+    return $raw;
+}
+
+my $wrong = answer('T-1', 'bob@example.com');
+like($wrong, qr{^HTTP/1.1 404 }, 'a wrong email is a 404');
+is(answer('T-9', 'bob@example.com'), $wrong, 'an unknown order answers with the same bytes as a wrong email');
+is(answer('T-4', 'bob@example.com'), $wrong, 'so does a cancelled one');
+is(answer('T-BIG', 'bob@example.com') =~ s/Content-Length: \d+//r, $wrong =~ s/Content-Length: \d+//r, 'so does one of 400 keys');
+
+$wrong = answer('T-1', 'bob@example.com', path => '/old');
+like($wrong, qr{X-Shop: POST /old\r\n.*shop}s, 'with mpk_fallthrough a wrong email goes on to the shop');
+is(answer('T-9', 'bob@example.com', path => '/old'), $wrong, 'as an unknown order does');
+is(track('T-1', 'ann@example.com', path => '/old')->{status}, 200, 'and the right one is shown here');
+
+# in time: two samples of the same kind differ as much as known and unknown orders do
+
+my %times;
+my $socket = Mpk::Http::connection($t->port('edge'));
+
+for my $n (1 .. 600) {
+    for my $kind (qw(known unknown big)) {
+        my $order = { known => 'T-1', unknown => "T-9", big => 'T-BIG' }->{$kind};
+        my $from = time;
+        Mpk::Http::request($t->port('edge'), 'POST', '/busy', socket => $socket, keepalive => 1, headers => {
+            'Content-Type' => 'application/x-www-form-urlencoded', Accept => 'application/json' },
+            body => Mpk::Http::form(order => $order, email => 'bob@example.com'));
+        push @{$times{$kind}}, time - $from;
+    }
+}
+
+sub quantile { my ($list, $q) = @_; my @s = sort { $a <=> $b } @$list; return $s[$#s * $q] }
+
+for my $kind (qw(known big)) {
+    my ($a, $b) = map { quantile($times{$_}, 0.5) * 1e6 } $kind, 'unknown';
+    cmp_ok(abs($a - $b), '<', 0.15 * $b + 20, sprintf 'a %s order takes as long as an unknown one', $kind)
+        or diag(sprintf '%.0f us against %.0f us', $a, $b);
+    note(sprintf 'median of %s %.0f us, unknown %.0f us', $kind, $a, $b);
+}
+
+
+# nobody can guess
+
+$t->file('L-1');
+
+for my $n (1 .. 3) {
+    is(track('L-1', "x$n\@example.com", path => '/tight', address => '10.1.0.1')->{status}, 404, "failure $n of an address");
+}
+
+$r = track('L-1', 'ann@example.com', path => '/tight', address => '10.1.0.1');
+is($r->{status}, 429, 'after its failures an address is refused, be it right or wrong');
+is($r->{headers}{'retry-after'}, 2, 'and told when to come back');
+is(track('L-1', 'ann@example.com', path => '/tight', address => '10.1.0.2')->{status}, 200, 'the customer comes from another address');
+like(track('L-1', 'ann@example.com', path => '/tight', address => '10.1.0.1', html => 1)->{body}, qr/Please wait a little/, 'a page says so');
+
+for my $n (1 .. 8) {
+    is(track('L-1', 'ann@example.com', path => '/tight', address => '10.1.0.3')->{status}, 200, "what is right does not count ($n)");
+}
+
+for my $n (1 .. 4) {
+    track('L-9', "x$n\@example.com", path => '/tight', address => "2001:db8:1:1::$n");
+}
+is(track('L-1', 'ann@example.com', path => '/tight', address => '2001:db8:1:1:ffff::1')->{status}, 429, 'an IPv6 /64 is one address');
+is(track('L-1', 'ann@example.com', path => '/tight', address => '2001:db8:1:2::1')->{status}, 200, 'the next /64 is another');
+
+# three failures of 10.1.0.1 stand for L-1; its later tries were refused before they counted
+
+is(track('L-1', 'x@example.com', path => '/tight', address => '10.1.0.4')->{status}, 404, 'the order\'s fourth failure');
+is(track('L-1', 'x@example.com', path => '/tight', address => '10.1.0.4')->{status}, 404, 'its fifth');
+is(track('L-1', 'ann@example.com', path => '/tight', address => '10.1.0.5')->{status}, 429, 'many addresses are refused by the order');
+is($t->confirm($t->mint('L-1'))->{status}, 200, 'a link in an email is open all the same');
+ok(wait_for(sub { track('L-1', 'ann@example.com', path => '/tight', address => '10.1.0.1')->{status} == 200 }, 'the window ends', 10),
+    'both counters end with their window');
+
+$redis->cmd('DEL', $_) for map { @{$redis->cmd('KEYS', $_)} } 'mpk:*:l:*';
+my @sockets = map { Mpk::Http::connection($t->port('edge')) } 1 .. 40;
+for my $n (0 .. $#sockets) {
+    print {$sockets[$n]} Mpk::Http::text('POST', '/track', headers => { 'X-Real' => '10.2.0.1', Accept => 'application/json',
+        'Content-Type' => 'application/x-www-form-urlencoded' }, body => Mpk::Http::form(order => 'T-1', email => "g$n\@example.com"));
+}
+my %answers;
+$answers{Mpk::Http::response($_)->{status}}++ for @sockets;
+is_deeply(\%answers, { 404 => 10, 429 => 30 }, 'guesses at the same instant, over two workers, are counted one by one');
+is($t->confirm($t->link('T-5'))->{status}, 200, 'a stranger at the limit has closed no link');
+
+
+# HTTP/2, and Redis away
+
+my $down = Mpk->new;
+my $store = $down->redis;
+$down->conf(listen => 'http2', location => 'location = /track { mpk_track on; }')->start;
+
+my $h2 = Mpk::Http::h2($down->port('edge'), 'POST', '/track', headers => { Accept => 'application/json' },
+    body => 'order=D-1&email=ann%40example.com');
+is($h2->{status}, 404, 'over HTTP/2');
+$store->stop;
+$h2 = Mpk::Http::h2($down->port('edge'), 'POST', '/track', headers => { Accept => 'application/json' },
+    body => 'order=D-1&email=ann%40example.com');
+is($h2->{status}, 503, 'without Redis, 503');
+is(Mpk::Http::h2($down->port('edge'), 'GET', '/track')->{status}, 200, 'and the form');
+ok($down->quit, 'ends');
+
+$t->finish;
