@@ -132,6 +132,17 @@ refused('mpk_reveal in a regex location', qr/plain prefix/, location => 'locatio
 refused('mpk_reveal twice', qr/duplicate/, reveal => 'mpk_reveal on;');
 refused('mpk_keyring twice', qr/duplicate/, http => "mpk_keyring $dir/keyring.json;");
 refused('mpk_reveal neither on nor off', qr/"on" or "off"/, location => 'location /x/ { mpk_reveal maybe; }');
+for my $chosen ('$arg_order', '$cookie_order', '$http_x_order', 'x${arg_o}', '$args', '$request_uri') {
+    refused("mpk_onscreen with $chosen", qr/must not be what the client can choose/,
+        location => "location /on { internal; mpk_onscreen $chosen; }");
+    refused("mpk_account with $chosen", qr/must not be what the client can choose/,
+        location => "location /acc { mpk_account $chosen; }");
+}
+refused('mpk_onscreen outside "internal"', qr/needs "internal" in its location/,
+    location => 'location /on { mpk_onscreen $upstream_http_x_order; }');
+accepted('mpk_onscreen in an internal location', location => 'location /on { internal; mpk_onscreen $upstream_http_x_order; }');
+refused("mpk_track_limit $_", qr/"address=" or "order="/, server => "mpk_track_limit $_;")
+    for 'address=0', 'order=x', 'window=', 'speed=1';
 refused('an unknown challenge', qr/invalid value/, reveal => 'mpk_reveal_challenge shout;');
 
 
