@@ -5,6 +5,7 @@ package Mpk::Http;
 use warnings;
 use strict;
 
+use File::Temp;
 use IO::Select;
 use IO::Socket::INET;
 use Time::HiRes qw(time);
@@ -119,7 +120,13 @@ sub h2 {
     for my $name (sort keys %{$options{headers} // {}}) {
         push @command, '-H', "$name: $options{headers}{$name}";
     }
-    push @command, '--data-binary', $options{body} if defined $options{body};
+    my $file;
+    if (defined $options{body}) {
+        $file = File::Temp->new;
+        print $file $options{body};
+        $file->flush;
+        push @command, '--data-binary', "\@$file";
+    }
 
     open my $out, '-|', @command, "http://127.0.0.1:$port$path" or die "curl: $!";
     local $/;
