@@ -29,8 +29,8 @@ for my $name (@fuzzers) {
         open STDERR, '>&', \*STDOUT;
         exec "objs/fuzz/fuzz_$name", "-max_total_time=$seconds", '-timeout=10', '-rss_limit_mb=2048',
             '-print_final_stats=1', "-artifact_prefix=objs/fuzz/$name.", $new,
-            "lua-free-tests/fuzz/corpus/$name";
-        POSIX::_exit(127);
+            "lua-free-tests/fuzz/corpus/$name"
+            or POSIX::_exit(127);
     }
 
     $running{$pid} = $name;
