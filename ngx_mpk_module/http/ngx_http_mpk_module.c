@@ -349,6 +349,18 @@ ngx_http_mpk_preconfiguration(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_mpk_postconfiguration(ngx_conf_t *cf)
 {
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mpk_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (mmcf->redis) {
+        ngx_mpk_redis_resolver(mmcf->redis, clcf->resolver,
+                               clcf->resolver_timeout == NGX_CONF_UNSET_MSEC
+                               ? 30000 : clcf->resolver_timeout);
+    }
+
     ngx_http_mpk_headers_init();
 
     if (ngx_http_mpk_txn_init(cf) != NGX_OK) {

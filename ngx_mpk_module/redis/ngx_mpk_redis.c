@@ -38,6 +38,8 @@ ngx_mpk_redis_init_worker(ngx_mpk_redis_t *redis, ngx_cycle_t *cycle)
 
     worker->redis = redis;
     worker->cycle = cycle;
+    worker->addrs = redis->addrs;
+    worker->naddrs = redis->naddrs;
 
     ngx_queue_init(&worker->done);
     worker->done_event.handler = ngx_mpk_redis_done_handler;
@@ -105,6 +107,8 @@ ngx_mpk_redis_exit_worker(ngx_mpk_redis_t *redis)
     if (worker->done_event.posted) {
         ngx_delete_posted_event(&worker->done_event);
     }
+
+    ngx_mpk_redis_resolve_cancel(worker);
 
     redis->worker = NULL;
 }

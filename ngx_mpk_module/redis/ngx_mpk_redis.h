@@ -75,6 +75,13 @@ struct ngx_mpk_redis_cmd_s {
 ngx_mpk_redis_t *ngx_mpk_redis_conf(ngx_conf_t *cf);
 
 /*
+ * Once the configuration is read: with a resolver the server's name is asked for again
+ * while it can't be reached.  NULL: the addresses found then are all there are.
+ */
+void ngx_mpk_redis_resolver(ngx_mpk_redis_t *redis, ngx_resolver_t *resolver,
+    ngx_msec_t timeout);
+
+/*
  * Called from init_process and exit_process: connections are the worker's own.
  * init connects at once; exit closes what is open and calls no handler any more.
  */

@@ -329,6 +329,14 @@ ngx_mpk_redis_conf_url(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
 
     params->host = u.host;
 
+    if (u.family != AF_UNIX
+        && ngx_inet_addr(u.host.data, u.host.len) == INADDR_NONE
+        && (u.host.len == 0 || u.host.data[0] != '['))
+    {
+        redis->host = u.host;
+        redis->port = u.port;
+    }
+
     return NGX_OK;
 }
 

@@ -23,15 +23,21 @@ ngx_mpk_redis_connect(ngx_mpk_redis_conn_t *conn)
     ngx_connection_t     *c;
     ngx_mpk_redis_cmd_t  *cmd;
 
-    addr = &conn->redis->addrs[conn->addr];
+    addr = &conn->worker->addrs[conn->addr % conn->worker->naddrs];
 
     ngx_mpk_redis_mute(conn, 1);
 
     ngx_memzero(&conn->peer, sizeof(ngx_peer_connection_t));
 
-    conn->peer.sockaddr = addr->sockaddr;
+    ngx_memcpy(&conn->sockaddr, addr->sockaddr, addr->socklen);
+
+    conn->sockaddr_name.data = conn->sockaddr_text;
+    conn->sockaddr_name.len = ngx_min(addr->name.len, NGX_SOCKADDR_STRLEN);
+    ngx_memcpy(conn->sockaddr_text, addr->name.data, conn->sockaddr_name.len);
+
+    conn->peer.sockaddr = &conn->sockaddr.sockaddr;
     conn->peer.socklen = addr->socklen;
-    conn->peer.name = &addr->name;
+    conn->peer.name = &conn->sockaddr_name;
     conn->peer.get = ngx_event_get_peer;
     conn->peer.log = &conn->log;
     conn->peer.log_error = NGX_ERROR_ERR;
@@ -48,7 +54,7 @@ ngx_mpk_redis_connect(ngx_mpk_redis_conn_t *conn)
 
     if (rc != NGX_OK && rc != NGX_AGAIN) {
         ngx_mpk_redis_fail(conn, NGX_LOG_ERR, err, "connect() to %V failed",
-                           &addr->name);
+                           conn->peer.name);
         return;
     }
 
@@ -280,9 +286,9 @@ ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level, ngx_err_t err,
     ngx_mpk_redis_close(conn);
 
     if (state < NGX_MPK_REDIS_READY) {
-        conn->addr = (conn->addr + 1) % conn->redis->naddrs;
+        conn->addr = (conn->addr + 1) % conn->worker->naddrs;
 
-        if (++conn->tried < conn->redis->naddrs) {
+        if (++conn->tried < conn->worker->naddrs) {
             ngx_mpk_redis_connect(conn);
             return;
         }
@@ -308,6 +314,8 @@ ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level, ngx_err_t err,
     if (ngx_exiting) {
         return;
     }
+
+    ngx_mpk_redis_resolve(conn->worker);
 
     if (stable) {
         conn->backoff = 0;

@@ -43,8 +43,12 @@ typedef struct ngx_mpk_redis_worker_s  ngx_mpk_redis_worker_t;
 
 struct ngx_mpk_redis_s {
     ngx_str_t                 name;          /* the URL, as logs say it */
-    ngx_addr_t               *addrs;
+    ngx_addr_t               *addrs;         /* as the configuration found them */
     ngx_uint_t                naddrs;
+    ngx_str_t                 host;          /* empty: there is nothing to resolve */
+    in_port_t                 port;
+    ngx_resolver_t           *resolver;      /* NULL: none */
+    ngx_msec_t                resolver_timeout;
     ngx_msec_t                connect_timeout;
     ngx_msec_t                timeout;
     ngx_uint_t                connections;
@@ -85,6 +89,9 @@ typedef struct {
     ngx_buf_t                 hello_buf;
 
     ngx_peer_connection_t     peer;
+    ngx_sockaddr_t            sockaddr;      /* the peer's */
+    ngx_str_t                 sockaddr_name;
+    u_char                    sockaddr_text[NGX_SOCKADDR_STRLEN];
     ngx_uint_t                addr;
     ngx_uint_t                tried;         /* addresses, since the last success */
     ngx_msec_t                connect_deadline;
@@ -107,6 +114,11 @@ struct ngx_mpk_redis_worker_s {
     ngx_cycle_t              *cycle;
     ngx_mpk_redis_conn_t     *conns;
     ngx_uint_t                next;
+    ngx_addr_t               *addrs;
+    ngx_uint_t                naddrs;
+    ngx_pool_t               *resolved;      /* where addrs are, if not in the configuration */
+    ngx_resolver_ctx_t       *resolving;
+    ngx_msec_t                resolve_logged;
     ngx_queue_t               done;          /* commands whose handlers wait for a call */
     ngx_event_t               done_event;
     ngx_msec_t                error_logged[NGX_MPK_REDIS_ERR_MAX];
@@ -141,6 +153,13 @@ ngx_uint_t ngx_mpk_redis_report_due(ngx_mpk_redis_conn_t *conn);
 
 /* Silences nginx core's own lines, which would come with every attempt. */
 void ngx_mpk_redis_mute(ngx_mpk_redis_conn_t *conn, ngx_uint_t mute);
+
+
+/* ngx_mpk_redis_resolve.c */
+
+/* Asks for the server's name again, unless somebody does so already. */
+void ngx_mpk_redis_resolve(ngx_mpk_redis_worker_t *worker);
+void ngx_mpk_redis_resolve_cancel(ngx_mpk_redis_worker_t *worker);
 
 
 /* ngx_mpk_redis_tls.c */
