@@ -3,39 +3,11 @@
  * compiled when the configuration is read.  See ../pages/README.md.
  */
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_pages.h"
 #include "mpk_escape.h"
 #include "mpk_pages_data.h"
 
 #include <openssl/sha.h>
-
-#define NGX_HTTP_MPK_PAGE_FILE_MAX  262144     /* bytes of one file */
-
-/* the same condition as in style.css */
-#define NGX_HTTP_MPK_DARK  "@media screen and (prefers-color-scheme: dark)"
-
-#define mpk_pages_literal(s)  { sizeof(s) - 1, (const uint8_t *) s }
-
-
-/* Where messages come from, the first that has one wins. */
-typedef enum {
-    NGX_HTTP_MPK_MESSAGES_OWN = 0,             /* the directory's, in the language */
-    NGX_HTTP_MPK_MESSAGES_BUILTIN,             /* ours, in the language */
-    NGX_HTTP_MPK_MESSAGES_OWN_EN,
-    NGX_HTTP_MPK_MESSAGES_BUILTIN_EN,
-    NGX_HTTP_MPK_MESSAGES_MAX
-} ngx_http_mpk_messages_t;
-
-
-typedef struct {
-    ngx_conf_t            *cf;
-    ngx_http_mpk_mem_t     mem;
-    ngx_str_t             *directory;          /* NULL: built-in only */
-    mpk_str_t              style;
-    mpk_str_t              page;               /* what "page." stands for */
-    mpk_str_t              tag;                /* of the language */
-    mpk_value_t           *messages[NGX_HTTP_MPK_MESSAGES_MAX];
-} ngx_http_mpk_pages_loader_t;
 
 
 static ngx_int_t ngx_http_mpk_pages_languages(
@@ -48,27 +20,13 @@ static ngx_int_t ngx_http_mpk_pages_compile(
     ngx_http_mpk_pages_loader_t *loader, ngx_http_mpk_language_t *language);
 static ngx_int_t ngx_http_mpk_pages_policy(
     ngx_http_mpk_pages_loader_t *loader, ngx_http_mpk_pages_t *pages);
-static ngx_int_t ngx_http_mpk_pages_style(
-    ngx_http_mpk_pages_loader_t *loader);
-static ngx_int_t ngx_http_mpk_pages_logo(
-    ngx_http_mpk_pages_loader_t *loader, mpk_str_t *source);
 static ngx_int_t ngx_http_mpk_pages_messages(
     ngx_http_mpk_pages_loader_t *loader, mpk_str_t tag,
     ngx_http_mpk_messages_t which);
 static mpk_status_t ngx_http_mpk_pages_partial(void *ctx, mpk_str_t name,
     mpk_str_t *source, mpk_error_t *error);
-static mpk_str_t ngx_http_mpk_pages_message(
-    ngx_http_mpk_pages_loader_t *loader, mpk_str_t name);
-static ngx_int_t ngx_http_mpk_pages_file(ngx_http_mpk_pages_loader_t *loader,
-    mpk_str_t name, ngx_uint_t where, mpk_str_t *content);
 static ngx_int_t ngx_http_mpk_pages_hash(ngx_conf_t *cf, mpk_str_t text,
     ngx_str_t *hash);
-
-
-/* Where a file is looked for. */
-#define NGX_HTTP_MPK_FILE_OWN      1
-#define NGX_HTTP_MPK_FILE_BUILTIN  2
-#define NGX_HTTP_MPK_FILE_ANY      3
 
 
 typedef struct {
@@ -445,133 +403,6 @@ ngx_http_mpk_pages_policy(ngx_http_mpk_pages_loader_t *loader,
 }
 
 
-/* style.css, and behind it the colours that the catalogue has. */
-
-static ngx_int_t
-ngx_http_mpk_pages_style(ngx_http_mpk_pages_loader_t *loader)
-{
-    size_t      n;
-    mpk_buf_t   buf;
-    mpk_str_t   style, color;
-    ngx_uint_t  i;
-
-    static const struct {
-        mpk_str_t    message;
-        mpk_str_t    before;
-        mpk_str_t    after;
-    } colors[] = {
-        { mpk_pages_literal("color.accent"),
-          mpk_pages_literal(":root{--accent: "), mpk_pages_literal("}\n") },
-        { mpk_pages_literal("color.on_accent"),
-          mpk_pages_literal(":root{--on-accent: "), mpk_pages_literal("}\n") },
-        { mpk_pages_literal("color.accent_dark"),
-          mpk_pages_literal(NGX_HTTP_MPK_DARK "{ :root{--accent: "),
-          mpk_pages_literal("} }\n") },
-        { mpk_pages_literal("color.on_accent_dark"),
-          mpk_pages_literal(NGX_HTTP_MPK_DARK "{ :root{--on-accent: "),
-          mpk_pages_literal("} }\n") },
-    };
-
-    if (ngx_http_mpk_pages_file(loader, mpk_string("style.css"),
-                                NGX_HTTP_MPK_FILE_ANY, &style)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    mpk_buf_init(&buf, &loader->mem.mem, style.len + 512);
-    mpk_buf_str(&buf, style);
-
-    for (i = 0; i < sizeof(colors) / sizeof(colors[0]); i++) {
-
-        color = ngx_http_mpk_pages_message(loader, colors[i].message);
-
-        if (color.len == 0) {
-            continue;
-        }
-
-        for (n = 0; n < color.len; n++) {
-            if (ngx_strchr("#(),.% -", color.data[n]) == NULL
-                && !(color.data[n] >= '0' && color.data[n] <= '9')
-                && !((color.data[n] | 0x20) >= 'a'
-                     && (color.data[n] | 0x20) <= 'z'))
-            {
-                ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
-                                   "en.json: \"%*s\" is no colour of CSS, "
-                                   "e.g. \"#1f4fc9\"", colors[i].message.len,
-                                   colors[i].message.data);
-                return NGX_ERROR;
-            }
-        }
-
-        mpk_buf_str(&buf, colors[i].before);
-        mpk_buf_str(&buf, color);
-        mpk_buf_str(&buf, colors[i].after);
-    }
-
-    loader->style = mpk_buf_done(&buf);
-
-    return buf.failed ? NGX_ERROR : NGX_OK;
-}
-
-
-/* The policy's part for the shop's logo: its own site, another one, or data. */
-
-static ngx_int_t
-ngx_http_mpk_pages_logo(ngx_http_mpk_pages_loader_t *loader,
-    mpk_str_t *policy)
-{
-    size_t     i;
-    mpk_buf_t  buf;
-    mpk_str_t  logo;
-
-    logo = ngx_http_mpk_pages_message(loader, mpk_string("shop.logo"));
-
-    *policy = mpk_string("");
-
-    if (logo.len == 0) {
-        return NGX_OK;
-    }
-
-    if (logo.data[0] == '/') {
-        *policy = mpk_string("img-src 'self'; ");
-        return NGX_OK;
-    }
-
-    if (logo.len > 11 && ngx_strncmp(logo.data, "data:image/", 11) == 0) {
-        *policy = mpk_string("img-src data:; ");
-        return NGX_OK;
-    }
-
-    if (logo.len > 8 && ngx_strncmp(logo.data, "https://", 8) == 0) {
-
-        for (i = 8; i < logo.len && logo.data[i] != '/'; i++) {
-            if (logo.data[i] <= ' ' || logo.data[i] == ';'
-                || logo.data[i] == ',' || logo.data[i] >= 0x7f)
-            {
-                goto invalid;
-            }
-        }
-
-        mpk_buf_init(&buf, &loader->mem.mem, i + 16);
-        mpk_buf_lit(&buf, "img-src ");
-        mpk_buf_put(&buf, logo.data, i);
-        mpk_buf_lit(&buf, "; ");
-
-        *policy = mpk_buf_done(&buf);
-
-        return buf.failed ? NGX_ERROR : NGX_OK;
-    }
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
-                       "en.json: \"shop.logo\" must be a path, an https:// "
-                       "address or a data:image/ one");
-    return NGX_ERROR;
-}
-
-
 static ngx_int_t
 ngx_http_mpk_pages_messages(ngx_http_mpk_pages_loader_t *loader,
     mpk_str_t tag, ngx_http_mpk_messages_t which)
@@ -709,7 +540,7 @@ ngx_http_mpk_pages_partial(void *ctx, mpk_str_t name, mpk_str_t *source,
 }
 
 
-static mpk_str_t
+mpk_str_t
 ngx_http_mpk_pages_message(ngx_http_mpk_pages_loader_t *loader,
     mpk_str_t name)
 {
@@ -737,9 +568,7 @@ ngx_http_mpk_pages_message(ngx_http_mpk_pages_loader_t *loader,
 }
 
 
-/* NGX_DECLINED: there is none. */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_mpk_pages_file(ngx_http_mpk_pages_loader_t *loader, mpk_str_t name,
     ngx_uint_t where, mpk_str_t *content)
 {
