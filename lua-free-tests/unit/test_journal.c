@@ -277,6 +277,15 @@ test_hashes(mpk_crypto_t *crypto)
     ok(mpk_lookup_email(crypto, str("ann+x@example.com"), b) == MPK_OK && memcmp(a, b, MPK_MAC_LEN) != 0, "plus tags count");
     ok(mpk_lookup_account(crypto, str("ann@example.com"), b) == MPK_OK && memcmp(a, b, MPK_MAC_LEN) != 0,
        "an account's hash is not an email's");
+    (void) mpk_lookup_account(crypto, str("ann@example.com"), a);
+    ok(mpk_lookup_account(crypto, str(" Ann@Example.COM "), b) == MPK_OK && memcmp(a, b, MPK_MAC_LEN) == 0,
+       "an account that is an email compares as one");
+    (void) mpk_lookup_account(crypto, str("Ann"), a);
+    ok(mpk_lookup_account(crypto, str("ann"), b) == MPK_OK && memcmp(a, b, MPK_MAC_LEN) != 0
+       && mpk_lookup_account(crypto, str(" Ann"), b) == MPK_OK && memcmp(a, b, MPK_MAC_LEN) != 0,
+       "another account compares byte for byte");
+    ok(mpk_lookup_address(crypto, str("Ann"), b) == MPK_OK && memcmp(a, b, MPK_MAC_LEN) != 0,
+       "an address's hash is not an account's");
     ok(mpk_lookup_email(crypto, str(""), b) == MPK_MALFORMED && mpk_lookup_email(crypto, str("ann"), b) == MPK_MALFORMED
        && mpk_lookup_email(crypto, str("@x"), b) == MPK_MALFORMED && mpk_lookup_email(crypto, str("x@"), b) == MPK_MALFORMED,
        "what is no email is refused");

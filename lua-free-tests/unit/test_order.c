@@ -158,7 +158,7 @@ same(const mpk_str_t a[4], const mpk_str_t b[4])
 static void
 test_order(size_t items, size_t links, const char *name)
 {
-    mpk_str_t    f[4], g[4];
+    mpk_str_t    f[4], g[4], owner;
     mpk_order_t  order, again;
 
     order = make(items, links);
@@ -170,6 +170,11 @@ test_order(size_t items, size_t links, const char *name)
     }
 
     fields(&again, g);
+
+    ok(mpk_order_read_owner(f[2], &owner) == MPK_OK && mpk_str_eq(owner, order.email_hash)
+       && mpk_order_read_owner((mpk_str_t) { f[2].len - 1, f[2].data }, &owner) == MPK_MALFORMED
+       && mpk_order_read_owner((mpk_str_t) { 0, NULL }, &owner) == MPK_MALFORMED,
+       "the owner is read alone, or not at all");
 
     ok(same(f, g) && again.revision == 7 && again.views == 3 && again.delivered_by == MPK_CHANNEL_TRACK
        && again.links_count == links && again.items_count == items, name);

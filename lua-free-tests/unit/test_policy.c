@@ -182,6 +182,16 @@ test_rules(void)
     r.now = NOW + GRACE + 1;
     ok(decide(&viewed, r).outcome == MPK_USED, "R3: after the grace it is used");
 
+    r.renews = true;
+    r.exp = NOW + GRACE + 600;
+    d = decide(&viewed, r);
+    ok(d.outcome == MPK_DONE && d.event == MPK_EVENT_VIEWED && d.order.views == viewed.views + 1
+       && d.link->used_at == r.now && d.order.first_viewed_at == viewed.first_viewed_at,
+       "R4: the on-screen page gives a new view after the grace");
+
+    r.now = NOW + GRACE;
+    ok(decide(&viewed, r).event == MPK_EVENT_REPEATED, "R4: and a repeat within it");
+
     r = request(MPK_EVENT_VIEWED);
     r.nonce_fresh = false;
     ok(decide(&viewed, r).event == MPK_EVENT_REPEATED, "R3: a repeat needs no fresh nonce");

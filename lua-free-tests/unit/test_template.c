@@ -107,6 +107,8 @@ test_spec(const char *directory)
 int
 main(int argc, char **argv)
 {
+    char             text[MPK_CUT_MIN + 100];
+    mpk_cuts_t       cuts;
     size_t           i;
     mpk_buf_t        out;
     mpk_value_t     *facts;
@@ -160,6 +162,23 @@ main(int argc, char **argv)
     ok(mpk_str_eq(mpk_buf_done(&out),
                   mpk_string("&lt;&amp;&gt;&quot;&#39;&#13;")),
        "a value can't leave its place in the page");
+
+    memset(text, 'x', sizeof(text));
+    memcpy(text, "{{a}}", 5);
+    memcpy(text + sizeof(text) - 5, "{{a}}", 5);
+
+    ok(mpk_template_compile(&test_mem, mpk_string("t"), (mpk_str_t) { sizeof(text), (uint8_t *) text }, NULL, NULL,
+                            &template, &error) == MPK_OK, "a template with a long literal");
+
+    mpk_buf_init(&out, &test_mem, 0);
+    mpk_template_render(template, facts, &out, &cuts);
+
+    ok(cuts.count == 1 && cuts.list[0].literal.len == sizeof(text) - 10 && cuts.list[0].literal.data[0] == 'x'
+       && cuts.list[0].at == 29 && out.len == 2 * 29, "a long literal stays where it is, and its place is noted");
+
+    mpk_buf_init(&out, &test_mem, 0);
+    mpk_template_render(template, facts, &out, NULL);
+    ok(out.len == 2 * 29 + sizeof(text) - 10, "without cuts it is copied");
 
     mpk_buf_init(&out, &test_mem, 0);
     out.max = 10;
