@@ -20,6 +20,10 @@ typedef struct {
     const uint8_t  *data;
 } mpk_str_t;
 
+/* A literal as an initializer, and as a value. */
+#define mpk_literal(literal)                                                 \
+    { sizeof(literal) - 1, (const uint8_t *) (literal) }
+
 #define mpk_string(literal)                                                  \
     ((mpk_str_t) { sizeof(literal) - 1, (const uint8_t *) (literal) })
 

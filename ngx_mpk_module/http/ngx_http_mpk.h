@@ -266,9 +266,6 @@ ngx_int_t ngx_http_mpk_txn_unwrap(ngx_http_mpk_txn_t *txn);
 ngx_int_t ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t item,
     mpk_str_t *key);
 
-/* Counts a wrong challenge of what.token_id; nobody waits for it. */
-void ngx_http_mpk_txn_wrong(ngx_http_mpk_txn_t *txn);
-
 /* Journals, in the background, that the answer of a view was cut off. */
 void ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view);
 
@@ -431,6 +428,18 @@ ngx_int_t ngx_http_mpk_batch_run(ngx_http_request_t *r,
 /* A Redis key: "mpk:{tag}", what and name, in the bucket of "bucket". */
 mpk_str_t ngx_http_mpk_key(ngx_http_mpk_mem_t *mem, mpk_str_t bucket,
     const char *what, mpk_str_t name);
+
+
+/*
+ * Counters of failures, "mpk:{tag}", what and name, in the bucket of "bucket".  ask
+ * counts within a batch and gives the count; count and forgive are not waited for.
+ */
+ngx_mpk_redis_cmd_t *ngx_http_mpk_limit_ask(ngx_http_mpk_batch_t *batch,
+    mpk_str_t bucket, const char *what, mpk_str_t name, time_t window);
+void ngx_http_mpk_limit_count(ngx_http_mpk_main_conf_t *mmcf,
+    mpk_str_t bucket, const char *what, mpk_str_t name, time_t window);
+void ngx_http_mpk_limit_forgive(ngx_http_mpk_main_conf_t *mmcf,
+    mpk_str_t bucket, const char *what, mpk_str_t name);
 
 
 /* An order that was read to be shown, with the entries of its journal. */

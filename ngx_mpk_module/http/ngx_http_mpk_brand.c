@@ -5,8 +5,6 @@
 /* the same condition as in style.css */
 #define NGX_HTTP_MPK_DARK  "@media screen and (prefers-color-scheme: dark)"
 
-#define mpk_pages_literal(s)  { sizeof(s) - 1, (const uint8_t *) s }
-
 
 ngx_int_t
 ngx_http_mpk_pages_style(ngx_http_mpk_pages_loader_t *loader)
@@ -21,16 +19,16 @@ ngx_http_mpk_pages_style(ngx_http_mpk_pages_loader_t *loader)
         mpk_str_t    before;
         mpk_str_t    after;
     } colors[] = {
-        { mpk_pages_literal("color.accent"),
-          mpk_pages_literal(":root{--accent: "), mpk_pages_literal("}\n") },
-        { mpk_pages_literal("color.on_accent"),
-          mpk_pages_literal(":root{--on-accent: "), mpk_pages_literal("}\n") },
-        { mpk_pages_literal("color.accent_dark"),
-          mpk_pages_literal(NGX_HTTP_MPK_DARK "{ :root{--accent: "),
-          mpk_pages_literal("} }\n") },
-        { mpk_pages_literal("color.on_accent_dark"),
-          mpk_pages_literal(NGX_HTTP_MPK_DARK "{ :root{--on-accent: "),
-          mpk_pages_literal("} }\n") },
+        { mpk_literal("color.accent"),
+          mpk_literal(":root{--accent: "), mpk_literal("}\n") },
+        { mpk_literal("color.on_accent"),
+          mpk_literal(":root{--on-accent: "), mpk_literal("}\n") },
+        { mpk_literal("color.accent_dark"),
+          mpk_literal(NGX_HTTP_MPK_DARK "{ :root{--accent: "),
+          mpk_literal("} }\n") },
+        { mpk_literal("color.on_accent_dark"),
+          mpk_literal(NGX_HTTP_MPK_DARK "{ :root{--on-accent: "),
+          mpk_literal("} }\n") },
     };
 
     if (ngx_http_mpk_pages_file(loader, mpk_string("style.css"),

@@ -420,7 +420,8 @@ ngx_http_mpk_reveal_viewed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_reveal_keys(r, ctx);
 
     case MPK_CHALLENGE:
-        ngx_http_mpk_txn_wrong(txn);
+        ngx_http_mpk_limit_count(txn->mmcf, txn->id, ":l:c:", ctx->token_id,
+                                 MPK_CHALLENGES_TIME);
 
         /* fall through */
 

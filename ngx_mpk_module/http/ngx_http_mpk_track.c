@@ -32,29 +32,11 @@ static ngx_int_t ngx_http_mpk_track_address(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_str_t *address);
 static ngx_int_t ngx_http_mpk_track_found(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
-static void ngx_http_mpk_track_count(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx, ngx_uint_t failed);
-static void ngx_http_mpk_track_counted(ngx_mpk_redis_cmd_t *cmd);
 static ngx_int_t ngx_http_mpk_track_show(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_track_form(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_uint_t status, mpk_str_t error,
     mpk_str_t detail);
-
-
-/*
- * One command each, so that there is no counter without an end: it would refuse for
- * good.  A try counts before its outcome is known, and is taken back if it was right,
- * so that many at one instant are no way round the limit.
- */
-
-static u_char  ngx_http_mpk_track_try[] =
-    "local n = redis.call('INCR', KEYS[1])\n"
-    "if n == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end\n"
-    "return n\n";
-
-static u_char  ngx_http_mpk_track_right[] =
-    "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECR', KEYS[1]) end";
 
 
 ngx_int_t
@@ -199,8 +181,7 @@ ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_track_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    u_char                    seconds[NGX_TIME_T_LEN];
-    mpk_str_t                 argv[5];
+    mpk_str_t                 argv[3];
     ngx_http_mpk_batch_t     *batch;
     ngx_http_mpk_track_t     *track;
     ngx_http_mpk_loc_conf_t  *mlcf;
@@ -219,17 +200,14 @@ ngx_http_mpk_track_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     track->batch = batch;
 
-    argv[0] = mpk_string("EVAL");
-    argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_track_try) - 1,
-                            ngx_http_mpk_track_try };
-    argv[2] = mpk_string("1");
-    argv[3] = ngx_http_mpk_key(&batch->mem, track->address, ":l:a:",
-                               track->address);
-    argv[4].data = seconds;
-    argv[4].len = ngx_sprintf(seconds, "%T", mlcf->track_limit->window)
-                  - seconds;
+    /*
+     * A try counts before its outcome is known, and is forgiven if it was right:
+     * many at one instant are no way round the limit.
+     */
 
-    track->tries = ngx_http_mpk_batch_add(batch, 5, argv);
+    track->tries = ngx_http_mpk_limit_ask(batch, track->address, ":l:a:",
+                                          track->address,
+                                          mlcf->track_limit->window);
 
     argv[0] = mpk_string("GET");
     argv[1] = ngx_http_mpk_key(&batch->mem, ctx->order, ":l:o:", ctx->order);
@@ -383,7 +361,14 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     right = mpk_secret_eq(owner, (mpk_str_t) { MPK_MAC_LEN, track->email });
 
-    ngx_http_mpk_track_count(r, ctx, !right);
+    if (right) {
+        ngx_http_mpk_limit_forgive(track->batch->mmcf, track->address,
+                                   ":l:a:", track->address);
+
+    } else {
+        ngx_http_mpk_limit_count(track->batch->mmcf, ctx->order, ":l:o:",
+                                 ctx->order, mlcf->track_limit->window);
+    }
 
     if (!right) {
         ctx->outcome = mpk_outcome_info(MPK_ABSENT)->name;
@@ -407,72 +392,6 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     orders->history = NGX_HTTP_MPK_TRACK_HISTORY;
 
     return ngx_http_mpk_orders_read(r, ctx, ngx_http_mpk_track_show);
-}
-
-
-/* Nobody waits for the counters. */
-
-static void
-ngx_http_mpk_track_count(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_uint_t failed)
-{
-    u_char                     seconds[NGX_TIME_T_LEN];
-    mpk_str_t                  argv[5];
-    ngx_pool_t                *pool;
-    ngx_http_mpk_mem_t         mem;
-    ngx_mpk_redis_cmd_t       *cmd;
-    ngx_http_mpk_track_t      *track;
-    ngx_http_mpk_loc_conf_t   *mlcf;
-    ngx_http_mpk_main_conf_t  *mmcf;
-
-    track = ctx->data;
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
-
-    pool = ngx_create_pool(1024, ngx_cycle->log);
-    if (pool == NULL) {
-        return;
-    }
-
-    ngx_http_mpk_mem_init(&mem, pool);
-
-    cmd = ngx_pcalloc(pool, sizeof(ngx_mpk_redis_cmd_t));
-
-    argv[0] = mpk_string("EVAL");
-    argv[2] = mpk_string("1");
-
-    if (failed) {
-        argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_track_try) - 1,
-                                ngx_http_mpk_track_try };
-        argv[3] = ngx_http_mpk_key(&mem, ctx->order, ":l:o:", ctx->order);
-
-    } else {
-        argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_track_right) - 1,
-                                ngx_http_mpk_track_right };
-        argv[3] = ngx_http_mpk_key(&mem, track->address, ":l:a:",
-                                   track->address);
-    }
-
-    argv[4].data = seconds;
-    argv[4].len = ngx_sprintf(seconds, "%T", mlcf->track_limit->window)
-                  - seconds;
-
-    if (cmd == NULL || mem.failed) {
-        ngx_destroy_pool(pool);
-        return;
-    }
-
-    cmd->pool = pool;
-    cmd->handler = ngx_http_mpk_track_counted;
-
-    ngx_mpk_redis_send(mmcf->redis, NGX_MPK_REDIS_READ, cmd, 5, argv);
-}
-
-
-static void
-ngx_http_mpk_track_counted(ngx_mpk_redis_cmd_t *cmd)
-{
-    ngx_destroy_pool(cmd->pool);
 }
 
 

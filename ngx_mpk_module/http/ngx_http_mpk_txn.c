@@ -26,7 +26,6 @@ static void ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
 static void ngx_http_mpk_txn_detach(void *data);
 static void ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn);
-static void ngx_http_mpk_txn_wrong_handler(ngx_mpk_redis_cmd_t *cmd);
 
 
 /*
@@ -713,57 +712,4 @@ ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view)
     {
         ngx_http_mpk_txn_destroy(txn);
     }
-}
-
-
-/*
- * One command, so that there is no counter without an end: it would close the link
- * for good.
- */
-
-static u_char  ngx_http_mpk_wrong_script[] =
-    "redis.call('INCR', KEYS[1]) redis.call('EXPIRE', KEYS[1], ARGV[1])";
-
-
-void
-ngx_http_mpk_txn_wrong(ngx_http_mpk_txn_t *txn)
-{
-    u_char                id[MPK_TOKEN_ID_LEN], seconds[NGX_INT_T_LEN];
-    mpk_str_t             argv[5];
-    ngx_pool_t           *pool;
-    ngx_mpk_redis_cmd_t  *cmd;
-
-    pool = ngx_create_pool(1024, ngx_cycle->log);
-    if (pool == NULL) {
-        return;
-    }
-
-    cmd = ngx_pcalloc(pool, sizeof(ngx_mpk_redis_cmd_t));
-    if (cmd == NULL) {
-        ngx_destroy_pool(pool);
-        return;
-    }
-
-    cmd->pool = pool;
-    cmd->handler = ngx_http_mpk_txn_wrong_handler;
-
-    mpk_base64url_encode(id, txn->what.token_id, MPK_ID_LEN);
-
-    argv[0] = mpk_string("EVAL");
-    argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_wrong_script) - 1,
-                            ngx_http_mpk_wrong_script };
-    argv[2] = mpk_string("1");
-    argv[3] = ngx_http_mpk_key(&txn->mem, txn->id, ":l:c:",
-                               (mpk_str_t) { MPK_TOKEN_ID_LEN, id });
-    argv[4].data = seconds;
-    argv[4].len = ngx_sprintf(seconds, "%d", MPK_CHALLENGES_TIME) - seconds;
-
-    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_READ, cmd, 5, argv);
-}
-
-
-static void
-ngx_http_mpk_txn_wrong_handler(ngx_mpk_redis_cmd_t *cmd)
-{
-    ngx_destroy_pool(cmd->pool);
 }

@@ -1,0 +1,328 @@
+/* Files that hold secrets: the keyring and the tokens of the API. */
+
+#include "ngx_http_mpk.h"
+
+#define NGX_HTTP_MPK_API_TOKENS_MAX  65536     /* bytes of the file */
+
+
+static void ngx_http_mpk_conf_cleanse(void *data);
+static char *ngx_http_mpk_conf_api_token(ngx_conf_t *cf, ngx_str_t *file,
+    ngx_uint_t line, mpk_str_t text, ngx_array_t *tokens);
+
+
+char *
+ngx_http_mpk_conf_keyring(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mpk_main_conf_t *mmcf = conf;
+
+    ngx_str_t           *value, name, content;
+    mpk_error_t          error;
+    mpk_status_t         status;
+    ngx_http_mpk_mem_t   mem;
+    ngx_pool_cleanup_t  *cln;
+
+    if (mmcf->keyring) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    name = value[1];
+
+    if (ngx_http_mpk_conf_read(cf, &name, MPK_KEYRING_MAX, 1, &content)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, sizeof(mpk_keyring_t));
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_http_mpk_conf_cleanse;
+
+    ngx_memzero(cln->data, sizeof(mpk_keyring_t));
+    ngx_http_mpk_mem_init(&mem, cf->pool);
+
+    status = mpk_keyring_read(&mem.mem, content.data, content.len, cln->data,
+                              &error);
+
+    mpk_cleanse(content.data, content.len);
+
+    if (status == MPK_OK) {
+        mmcf->keyring = cln->data;
+        return NGX_CONF_OK;
+    }
+
+    if (error.line) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "keyring \"%V\", line %uz: %s",
+                           &name, error.line, error.text);
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "keyring \"%V\": %s",
+                           &name, error.text);
+    }
+
+    return NGX_CONF_ERROR;
+}
+
+
+static void
+ngx_http_mpk_conf_cleanse(void *data)
+{
+    mpk_cleanse(data, sizeof(mpk_keyring_t));
+}
+
+
+/*
+ * Reads a whole file; secret: it must not be readable by others.  name becomes
+ * the full name.
+ */
+ngx_int_t
+ngx_http_mpk_conf_read(ngx_conf_t *cf, ngx_str_t *name, size_t max,
+    ngx_uint_t secret, ngx_str_t *content)
+{
+    ssize_t          n;
+    size_t           size;
+    ngx_file_t       file;
+    ngx_file_info_t  fi;
+
+    if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+
+    file.name = *name;
+    file.log = cf->log;
+
+    file.fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (file.fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", name);
+        return NGX_ERROR;
+    }
+
+    if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_fd_info_n " \"%V\" failed", name);
+        goto failed;
+    }
+
+    if (!ngx_is_file(&fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is no file", name);
+        goto failed;
+    }
+
+    if (secret && (ngx_file_access(&fi) & 0007)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" holds secrets and can be read or written "
+                           "by others: run \"chmod o-rwx %V\"", name, name);
+        goto failed;
+    }
+
+    size = (size_t) ngx_file_size(&fi);
+
+    if (size > max) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" has %uz bytes, %uz are allowed",
+                           name, size, max);
+        goto failed;
+    }
+
+    content->data = ngx_pnalloc(cf->pool, size + 1);
+    if (content->data == NULL) {
+        goto failed;
+    }
+
+    n = ngx_read_file(&file, content->data, size, 0);
+
+    if (n == NGX_ERROR || (size_t) n != size) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "\"%V\" can't be read whole", name);
+        goto failed;
+    }
+
+    content->len = size;
+
+    (void) ngx_close_file(file.fd);
+
+    return NGX_OK;
+
+failed:
+
+    (void) ngx_close_file(file.fd);
+
+    return NGX_ERROR;
+}
+
+
+char *
+ngx_http_mpk_conf_api_tokens(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mpk_loc_conf_t *mlcf = conf;
+
+    ngx_str_t   *value, name, content;
+    mpk_str_t    text;
+    ngx_uint_t   line;
+    u_char      *p, *last, *end;
+
+    if (mlcf->api_tokens_set != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    mlcf->api_tokens_set = 1;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    name = value[1];
+
+    if (ngx_http_mpk_conf_read(cf, &name, NGX_HTTP_MPK_API_TOKENS_MAX, 1,
+                               &content)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    mlcf->api_tokens = ngx_array_create(cf->pool, 4,
+                                        sizeof(ngx_http_mpk_api_token_t));
+    if (mlcf->api_tokens == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    last = content.data + content.len;
+    line = 1;
+
+    for (p = content.data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '\n');
+        if (end == NULL) {
+            end = last;
+        }
+
+        text.data = p;
+        text.len = end - p;
+
+        if (text.len && text.data[text.len - 1] == '\r') {
+            text.len--;
+        }
+
+        if (text.len && text.data[0] != '#'
+            && ngx_http_mpk_conf_api_token(cf, &name, line, text,
+                                           mlcf->api_tokens)
+               != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        line++;
+    }
+
+    if (mlcf->api_tokens->nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" has no token: write a line "
+                           "\"name:sha256-of-token:role\"", &name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_mpk_conf_api_token(ngx_conf_t *cf, ngx_str_t *file, ngx_uint_t line,
+    mpk_str_t text, ngx_array_t *tokens)
+{
+    u_char                    *p, *last, *hash, *role;
+    ngx_int_t                  n;
+    ngx_uint_t                 i;
+    ngx_http_mpk_api_token_t  *token, *t;
+
+    p = (u_char *) text.data;
+    last = p + text.len;
+
+    hash = ngx_strlchr(p, last, ':');
+
+    if (hash == NULL || hash == p || hash - p > 64
+        || last - hash < 1 + 64)
+    {
+        goto invalid;
+    }
+
+    t = tokens->elts;
+
+    for (i = 0; i < tokens->nelts; i++) {
+        if (t[i].name.len == (size_t) (hash - p)
+            && ngx_strncmp(t[i].name.data, p, hash - p) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "%V:%ui: the name \"%V\" stands twice",
+                               file, line, &t[i].name);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    token = ngx_array_push(tokens);
+    if (token == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    token->name.data = p;
+    token->name.len = hash - p;
+
+    for (i = 0; i < token->name.len; i++) {
+        if (p[i] <= ' ' || p[i] >= 0x7f || p[i] == '"' || p[i] == '\\') {
+            goto invalid;
+        }
+    }
+
+    hash++;
+
+    for (i = 0; i < MPK_MAC_LEN; i++) {
+        n = ngx_hextoi(hash + i * 2, 2);
+        if (n == NGX_ERROR) {
+            goto invalid;
+        }
+
+        token->hash[i] = (u_char) n;
+    }
+
+    role = hash + 64;
+
+    if (role == last) {
+        token->roles = NGX_HTTP_MPK_ROLE_ALL;
+        return NGX_CONF_OK;
+    }
+
+    if (*role++ != ':') {
+        goto invalid;
+    }
+
+    if (last - role == 4 && ngx_strncmp(role, "shop", 4) == 0) {
+        token->roles = NGX_HTTP_MPK_ROLE_SHOP;
+
+    } else if (last - role == 7 && ngx_strncmp(role, "support", 7) == 0) {
+        token->roles = NGX_HTTP_MPK_ROLE_SUPPORT;
+
+    } else if (last - role == 4 && ngx_strncmp(role, "read", 4) == 0) {
+        token->roles = NGX_HTTP_MPK_ROLE_READ;
+
+    } else {
+        goto invalid;
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "%V:%ui: a line must be \"name:sha256-of-token\" or "
+                       "\"name:sha256-of-token:role\", the hash in 64 hex "
+                       "digits, the role \"shop\", \"support\" or \"read\"",
+                       file, line);
+
+    return NGX_CONF_ERROR;
+}
