@@ -358,6 +358,13 @@ typedef enum {
 
 ngx_http_mpk_body_type_t ngx_http_mpk_body_type(ngx_http_request_t *r);
 
+/*
+ * The fields of a form or of a JSON object; none of an empty body.  413, 415 and 400,
+ * both with an error, and 500.
+ */
+ngx_int_t ngx_http_mpk_fields(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    size_t max, mpk_value_t **fields, mpk_error_t *error);
+
 /* Request headers that nginx itself does not look at. */
 typedef enum {
     NGX_HTTP_MPK_HEADER_ACCEPT = 0,

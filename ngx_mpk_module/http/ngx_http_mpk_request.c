@@ -1,6 +1,9 @@
 /* What a request says: its body, what it accepts, where it comes from, who sent it. */
 
 #include "ngx_http_mpk.h"
+#include "mpk_form.h"
+
+#define NGX_HTTP_MPK_FIELDS  32     /* of a form */
 
 
 typedef struct {
@@ -136,6 +139,77 @@ ngx_http_mpk_body_type(ngx_http_request_t *r)
     }
 
     return NGX_HTTP_MPK_BODY_OTHER;
+}
+
+
+ngx_int_t
+ngx_http_mpk_fields(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx, size_t max,
+    mpk_value_t **fields, mpk_error_t *error)
+{
+    mpk_str_t          body;
+    ngx_int_t          rc;
+    mpk_status_t       status;
+    mpk_form_limits_t  form;
+    mpk_json_limits_t  json;
+
+    *fields = NULL;
+
+    rc = ngx_http_mpk_body(r, max, &body);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    switch (ngx_http_mpk_body_type(r)) {
+
+    case NGX_HTTP_MPK_BODY_FORM:
+        form = (mpk_form_limits_t) { .size = max,
+                                     .fields = NGX_HTTP_MPK_FIELDS };
+
+        status = mpk_form_read(&ctx->mem.mem, body.data, body.len, &form,
+                               fields, error);
+        break;
+
+    case NGX_HTTP_MPK_BODY_JSON:
+        json = (mpk_json_limits_t) { .size = max, .depth = 2,
+                                     .values = NGX_HTTP_MPK_FIELDS };
+
+        status = mpk_json_read(&ctx->mem.mem, body.data, body.len, &json,
+                               fields, error);
+
+        if (status == MPK_OK && (*fields)->type != MPK_VALUE_OBJECT) {
+            status = mpk_fail(error, MPK_MALFORMED, 0,
+                              "the body must be a JSON object");
+        }
+
+        break;
+
+    default:
+
+        if (body.len == 0) {
+            return NGX_OK;
+        }
+
+        (void) mpk_fail(error, MPK_MALFORMED, 0,
+                        "the body must be a form or application/json");
+
+        return NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
+    }
+
+    if (status == MPK_NOMEM) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (status != MPK_OK) {
+        *fields = NULL;
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    return NGX_OK;
 }
 
 

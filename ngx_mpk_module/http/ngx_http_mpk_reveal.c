@@ -5,7 +5,6 @@
 
 #include "ngx_http_mpk_reveal.h"
 #include "mpk_base64url.h"
-#include "mpk_form.h"
 #include "mpk_nonce.h"
 
 #define NGX_HTTP_MPK_BODY_MAX    16384     /* bytes of a confirmation */
@@ -213,11 +212,10 @@ ngx_http_mpk_reveal_opened(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t                  body, email, consent[2];
+    mpk_str_t                  email, consent[2];
     ngx_int_t                  rc;
     mpk_error_t                error;
     mpk_value_t               *fields;
-    mpk_status_t               status;
     ngx_http_mpk_txn_t        *txn;
     ngx_http_mpk_reveal_t     *reveal;
     ngx_http_mpk_answer_t      answer;
@@ -226,72 +224,26 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_http_mpk_main_conf_t  *mmcf;
     const mpk_value_t         *supply, *waiver;
 
-    static const mpk_json_limits_t  json_limits = {
-        .size = NGX_HTTP_MPK_BODY_MAX, .depth = 2, .values = 32
-    };
-    static const mpk_form_limits_t  form_limits = {
-        .size = NGX_HTTP_MPK_BODY_MAX, .fields = 32
-    };
-
     reveal = ctx->data;
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
 
-    rc = ngx_http_mpk_body(r, NGX_HTTP_MPK_BODY_MAX, &body);
+    rc = ngx_http_mpk_fields(r, ctx, NGX_HTTP_MPK_BODY_MAX, &fields, &error);
 
-    if (rc == NGX_DECLINED) {
-        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    fields = NULL;
-    status = MPK_OK;
-
-    switch (ngx_http_mpk_body_type(r)) {
-
-    case NGX_HTTP_MPK_BODY_FORM:
-        status = mpk_form_read(&ctx->mem.mem, body.data, body.len,
-                               &form_limits, &fields, &error);
-        break;
-
-    case NGX_HTTP_MPK_BODY_JSON:
-        status = mpk_json_read(&ctx->mem.mem, body.data, body.len,
-                               &json_limits, &fields, &error);
-
-        if (status == MPK_OK && fields->type != MPK_VALUE_OBJECT) {
-            status = mpk_fail(&error, MPK_MALFORMED, 0,
-                              "the body must be a JSON object");
-        }
-
-        break;
-
-    default:
-
-        if (body.len == 0) {
-            break;
-        }
-
-        answer.status = NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
+    if (rc == NGX_HTTP_BAD_REQUEST || rc == NGX_HTTP_UNSUPPORTED_MEDIA_TYPE) {
+        answer.status = rc;
         ctx->outcome = mpk_string("invalid");
 
         return ngx_http_mpk_send_problem(r, ctx, &answer,
-                   mpk_string("media_type"),
-                   mpk_string("The body must be a form or application/json."),
-                   mpk_string(""), NULL);
-    }
-
-    if (status != MPK_OK) {
-        answer.status = NGX_HTTP_BAD_REQUEST;
-        ctx->outcome = mpk_string("invalid");
-
-        return ngx_http_mpk_send_problem(r, ctx, &answer,
-                   mpk_string("body"),
+                   rc == NGX_HTTP_BAD_REQUEST ? mpk_string("body")
+                                              : mpk_string("media_type"),
                    (mpk_str_t) { ngx_strlen(error.text),
                                  (u_char *) error.text },
                    mpk_string(""), NULL);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     txn = ngx_http_mpk_reveal_txn(r, ctx, MPK_EVENT_VIEWED);

@@ -5,7 +5,6 @@
 
 #include "ngx_http_mpk.h"
 #include "mpk_base64url.h"
-#include "mpk_form.h"
 
 #define NGX_HTTP_MPK_TRACK_BODY_MAX  4096      /* bytes of a form */
 #define NGX_HTTP_MPK_TRACK_HISTORY   1000      /* newest entries that are looked through */
@@ -85,55 +84,25 @@ ngx_http_mpk_track_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t                  body, order;
+    mpk_str_t                  order;
     ngx_int_t                  rc;
     mpk_error_t                error;
     mpk_value_t               *fields;
-    mpk_status_t               status;
     ngx_http_mpk_track_t      *track;
     ngx_http_mpk_main_conf_t  *mmcf;
-
-    static const mpk_json_limits_t  json_limits = {
-        .size = NGX_HTTP_MPK_TRACK_BODY_MAX, .depth = 1, .values = 16
-    };
-    static const mpk_form_limits_t  form_limits = {
-        .size = NGX_HTTP_MPK_TRACK_BODY_MAX, .fields = 16
-    };
 
     track = ctx->data;
     mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
 
-    rc = ngx_http_mpk_body(r, NGX_HTTP_MPK_TRACK_BODY_MAX, &body);
+    rc = ngx_http_mpk_fields(r, ctx, NGX_HTTP_MPK_TRACK_BODY_MAX, &fields,
+                             &error);
 
-    if (rc == NGX_DECLINED) {
-        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
-    }
+    /* a body that can't be read is a form that was not filled in */
 
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    fields = NULL;
-    status = MPK_MALFORMED;
-
-    switch (ngx_http_mpk_body_type(r)) {
-
-    case NGX_HTTP_MPK_BODY_FORM:
-        status = mpk_form_read(&ctx->mem.mem, body.data, body.len,
-                               &form_limits, &fields, &error);
-        break;
-
-    case NGX_HTTP_MPK_BODY_JSON:
-        status = mpk_json_read(&ctx->mem.mem, body.data, body.len,
-                               &json_limits, &fields, &error);
-        break;
-
-    default:
-        break;
-    }
-
-    if (status != MPK_OK) {
-        fields = NULL;
+    if (rc != NGX_OK && rc != NGX_HTTP_BAD_REQUEST
+        && rc != NGX_HTTP_UNSUPPORTED_MEDIA_TYPE)
+    {
+        return rc;
     }
 
     order = mpk_value_get_string(fields, mpk_string("order"));
