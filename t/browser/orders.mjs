@@ -1,0 +1,163 @@
+// What a customer does without a link: Order Tracking, My Account, the page after the order.
+
+import assert from 'node:assert/strict';
+import { focused, heading, key, on, pasted, tab } from './flows.mjs';
+import { account, email, fields, send } from './pages.mjs';
+import { id, mpk, said, sites } from './mpk.mjs';
+
+const two = { items: [ 1, 2 ].map(n => ({ sku: `S${n}`, product: `P${n}`, key: `KEY-${n}` })) };
+
+export const flows = {
+
+    ...Object.fromEntries([ true, false ].map(js => [
+        `number, email, order, key, ${js ? 'with' : 'without'} JavaScript`,
+        (browser, lang) => on(browser, { lang, js, width: 390 }, async (page, text) => {
+            const order = await mpk('file', id(), {});
+
+            await page.goto(`${sites.edge}/track`);
+            await page.fill('#order', `#${order}`);
+            await page.fill('#email', ` ${email.toUpperCase()}`);
+            await send(page, '[type=submit]');
+
+            assert.match(await heading(page), said(text['order.title']));
+            assert(!(await page.content()).includes(key), 'the order shows the key unasked');
+
+            await send(page, '.items button, .action button');
+            assert.equal(await heading(page), text['keys.title']);
+            assert.equal(await page.textContent('code'), key);
+            assert.equal(await mpk('events', order), 'filed viewed');
+        }),
+    ])),
+
+    'each button shows its own key, and all of them all': (browser, lang) => on(browser, { lang }, async (page, text) => {
+        const order = await mpk('file', id(), two);
+
+        for (const [ button, keys ] of [ [ '.items li:nth-child(2) button', 'KEY-2' ], [ '.items li:nth-child(1) button', 'KEY-1' ],
+            [ '.action button', 'KEY-1 KEY-2' ] ])
+        {
+            await page.goto(`${sites.edge}/track`);
+            await fields(page, order);
+            await send(page, button);
+            assert.equal((await page.locator('code').allTextContents()).join(' '), keys);
+        }
+
+        await page.goto(`${sites.edge}/track`);
+        await fields(page, order);
+        await page.getByText(text['views.title']).click();
+        assert.equal(await page.getByText(text['channel.track']).filter({ visible: true }).count(), 3);
+    }),
+
+    'a wrong order is told, and what was typed is kept': (browser, lang) => on(browser, { lang }, async (page, text) => {
+        const order = await mpk('file', id(), {});
+
+        await page.goto(`${sites.edge}/track`);
+        await fields(page, order, 'eve@example.com');
+        assert(await focused(page, '[role=alert]'), 'the error is not focused');
+        assert.match(await page.textContent('[role=alert]'), new RegExp(text['track.error_title']));
+        assert.equal(await page.inputValue('#order'), order);
+        await page.fill('#email', email);
+        await send(page, '[type=submit]');
+        assert.match(await heading(page), said(text['order.title']));
+    }),
+
+    'where boxes come first, Order Tracking leads to them': (browser, lang) => on(browser, { lang }, async (page, text) => {
+        await page.goto(`${sites.consent}/track`);
+        await fields(page, await mpk('file', id(), {}));
+        await send(page, 'main a.button');
+        assert.equal(await heading(page), text['confirm.title']);
+        assert.equal(await page.locator('#email').count(), 0);
+        await page.check('#consent_supply');
+        await page.check('#consent_waiver');
+        await send(page, '[type=submit]');
+        assert.equal(await page.textContent('code'), key);
+    }),
+
+    'the keyboard alone finds an order': (browser, lang) => on(browser, { lang }, async page => {
+        const order = await mpk('file', id(), {});
+
+        await page.goto(`${sites.edge}/track`);
+        await tab(page, '#order');
+        await page.keyboard.type(order);
+        await tab(page, '#email');
+        await page.keyboard.type(email);
+        await Promise.all([ page.waitForEvent('load'), page.keyboard.press('Enter') ]);
+        await tab(page, 'button');
+        await Promise.all([ page.waitForEvent('load'), page.keyboard.press('Enter') ]);
+        await tab(page, '[data-copy]');
+        await page.keyboard.press('Enter');
+        await page.getByRole('status').getByText(/./).waitFor();
+        assert.equal(await pasted(page), key);
+    }),
+
+    'the account has its orders on pages': (browser, lang) => on(browser, { lang }, async (page, text) => {
+        await account(page, 45, '/account/keys');
+
+        const count = async () => page.locator('article').count();
+        const seen = new Set(await page.locator('article h2').allTextContents());
+
+        assert.equal(await count(), 20);
+        assert.equal(await page.locator('[rel=prev]').count(), 0);
+
+        for (const left of [ 20, 5 ]) {
+            await send(page, '[rel=next]');
+            assert.equal(await count(), left);
+            (await page.locator('article h2').allTextContents()).forEach(order => seen.add(order));
+        }
+
+        assert.equal(seen.size, 45);
+        assert.equal(await page.locator('[rel=next]').count(), 0);
+        assert.equal(await page.textContent('nav span'), text['account.page'].replace('{{page}}', 3).replace('{{pages}}', 3));
+        await send(page, '[rel=prev]');
+        assert.equal(await count(), 20);
+    }),
+
+    'the account shows a key': (browser, lang) => on(browser, { lang, js: false }, async page => {
+        const name = id();
+        const order = await mpk('file', name, { account: `of-${name}` });
+
+        await page.context().addCookies([{ name: 'session', value: `of-${name}`, url: sites.edge }]);
+        await page.goto(`${sites.edge}/account/keys`);
+        await send(page, 'main button');
+        assert.equal(await page.textContent('code'), key);
+        assert.equal(await mpk('events', order), 'filed viewed');
+    }),
+
+    'after the order the key is there at once': (browser, lang) => on(browser, { lang, width: 390 }, async (page, text) => {
+        await page.goto(`${sites.edge}/checkout/${await mpk('file', id(), {})}`);
+        assert.equal(await page.textContent('code'), key);
+        await page.tap('[data-copy]');
+        await page.getByRole('status').getByText(text['copy.done']).waitFor();
+        assert.equal(await pasted(page), key);
+        await page.reload();
+        assert.equal(await page.textContent('.note'), text['keys.repeat']);
+    }),
+
+    'a held order turns into the key by itself': (browser, lang) => on(browser, { lang, js: false }, async (page, text) => {
+        const order = await mpk('file', id(), { state: 'held' });
+
+        await page.goto(`${sites.edge}/checkout/${order}`);
+        assert.equal(await heading(page), text['held.title']);
+        await mpk('api', 'POST', `orders/${order}/release`);
+        await page.getByText(key).waitFor();
+        assert.equal(await heading(page), text['keys.title']);
+    }),
+
+    "the shop's own page leads to the key": (browser, lang) => on(browser, { lang }, async (page, text) => {
+        await page.goto(`${sites.edge}/thanks/${await mpk('file', id(), {})}`);
+        assert(!(await page.content()).includes(key), "the key is in the shop's page");
+        await send(page, '.mpk button');
+        assert.equal(await heading(page), text['keys.title']);
+        assert.equal(await page.textContent('code'), key);
+    }),
+
+    'after the order the boxes come first': (browser, lang) => on(browser, { lang }, async page => {
+        const order = await mpk('file', id(), {});
+
+        await page.goto(`${sites.edge}/agreed/${order}`);
+        await page.check('#consent_supply');
+        await page.check('#consent_waiver');
+        await send(page, '[type=submit]');
+        assert.equal(await page.textContent('code'), key);
+        assert.equal(await mpk('events', order), 'filed viewed');
+    }),
+};

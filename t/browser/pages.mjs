@@ -1,0 +1,201 @@
+// The pages: how each is reached, its status, and the message that is its heading. What
+// disturbs the others is reached alone; except names rules that a page breaks knowingly.
+
+import { id, mpk, sites } from './mpk.mjs';
+
+export const email = 'ann@example.com';
+
+const two = { items: [
+    { sku: 'OFF-24', product: 'Office 2024', key: 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE' },
+    { sku: 'WIN-11', product: 'Windows 11 Pro', key: 'VK7JG-NPHTM-C97JM-9MPGT-3V66T' },
+] };
+
+const long = { items: [
+    { sku: 'S'.repeat(60), product: 'P'.repeat(120), key: 'K'.repeat(128) },
+    { sku: 'LIC', product: 'A licence file', key: Array.from({ length: 12 },
+        (_, i) => `${i} <licence> & "${'x'.repeat(7 * i)}"`).join('\r\n') },
+] };
+
+const link = over => mpk('link', id(), over ?? {});
+const go = async (page, path, site = sites.edge) => page.goto(site + await path);
+
+// confirm(page, ...): fills in the form as far as told, and sends it
+async function confirm(page, { address, boxes } = {}) {
+    if (await page.locator('#email').count()) {
+        await page.fill('#email', address ?? email);
+    }
+
+    for (const box of await page.locator('[type=checkbox]').all()) {
+        await box.setChecked(boxes ?? true);
+    }
+
+    // the server answers a form that no browser would send, too
+
+    await page.locator('form').evaluate(form => { form.noValidate = true; });
+    await send(page, '[type=submit]');
+}
+
+// send(page, button): presses it, and waits for the page that comes
+export async function send(page, button) {
+    await Promise.all([page.waitForEvent('load'), page.click(button)]);
+}
+
+async function signed(state, claims) {
+    const order = await mpk('file', id(), { state });
+    return [order, await mpk('sign', order, claims ?? {})];
+}
+
+// fields(page, order): fills in the form of Order Tracking, and sends it
+export async function fields(page, order, address) {
+    await page.locator('form').evaluate(form => { form.noValidate = true; });
+    await page.fill('#order', order);
+    await page.fill('#email', address ?? email);
+    await send(page, '[type=submit]');
+}
+
+async function find(page, order, site) {
+    await go(page, '/track', site);
+    await fields(page, order);
+}
+
+// account(page, count, path): My Account of a customer with so many orders, of every kind
+
+const customers = {};
+
+export async function account(page, count, path) {
+    const name = `customer-${count}`;
+
+    await (customers[name] ??= orders(name, count));
+    await page.context().addCookies([{ name: 'session', value: name, url: sites.edge }]);
+    await go(page, path);
+}
+
+async function orders(account, count) {
+    for (let i = 0; i < count; i++) {
+        const order = await mpk('file', id(), { ...i % 2 && two, account, state: i % 3 ? 'ready' : 'held' });
+
+        if (i % 6 === 0) {
+            await mpk('api', 'POST', `orders/${order}/cancel`, { reason: 'fraud', not_sent: true });
+        } else if (i % 3 === 1) {
+            await mpk('confirm', await mpk('mint', order));
+        }
+    }
+}
+
+
+export const pages = [
+    { name: 'confirm', status: 200, open: page => go(page, link()) },
+    { name: 'confirm-many', status: 200, title: 'confirm.title_many', open: page => go(page, link(two)) },
+    { name: 'confirm-long', status: 200, title: 'confirm.title_many', open: page => go(page, link(long)) },
+    { name: 'confirm-consent', status: 200, title: 'confirm.title', open: page => go(page, link(), sites.consent) },
+    { name: 'confirm-email', status: 422, title: 'confirm.title', open: async page => {
+        await go(page, link());
+        await confirm(page, { address: 'eve@example.com' });
+    } },
+    { name: 'confirm-nobox', status: 422, title: 'confirm.title', open: async page => {
+        await go(page, link(), sites.consent);
+        await confirm(page, { boxes: false });
+    } },
+    { name: 'keys', status: 200, open: async page => {
+        await go(page, link());
+        await confirm(page);
+    } },
+    { name: 'keys-consent', status: 200, title: 'keys.title', open: async page => {
+        await go(page, link(), sites.consent);
+        await confirm(page);
+    } },
+    { name: 'keys-long', status: 200, title: 'keys.title_many', open: async page => {
+        await go(page, link(long));
+        await confirm(page);
+    } },
+    { name: 'keys-repeat', status: 200, title: 'keys.title_many', open: async page => {
+        await go(page, link(two));
+        await confirm(page);
+        await page.reload();
+    } },
+    { name: 'used', status: 410, open: async page => {
+        const path = await link();
+        await mpk('confirm', path);
+        await go(page, path);
+    } },
+
+    // without a script, a page that looks again by itself is this; nothing is typed there
+
+    { name: 'held', status: 409, except: ['meta-refresh'], open: async page => go(page, (await signed('held'))[1]) },
+    { name: 'cancelled', status: 410, open: async page => {
+        const [order, path] = await signed('held');
+        await mpk('api', 'POST', `orders/${order}/cancel`, { reason: 'fraud', not_sent: true });
+        await go(page, path);
+    } },
+    { name: 'expired', status: 410, open: async page => {
+        const now = Math.floor(Date.now() / 1000);
+        await go(page, (await signed('ready', { iat: now - 100, exp: now - 10 }))[1]);
+    } },
+    { name: 'notfound', status: 404, open: page => go(page, '/r/not-a-token') },
+    { name: 'limited', status: 429, open: async page => {
+        const path = await link();
+        await go(page, path);
+        for (let i = 0; i < 10; i++) {
+            await mpk('confirm', path, { email: `eve${i}@example.com` });
+        }
+        await confirm(page);
+    } },
+    { name: 'refused', status: 403, open: async page => {
+        await go(page, `/?to=${await link()}`, sites.foreign);
+        await send(page, 'button');
+    } },
+    { name: 'unavailable', status: 503, alone: true, open: async page => {
+        const path = await link();
+        await mpk('redis', 'stop');
+        try {
+            await go(page, path);
+        } finally {
+            await mpk('redis', 'start');
+        }
+    } },
+
+    { name: 'track', status: 200, open: page => go(page, '/track') },
+    { name: 'track-absent', status: 404, title: 'track.title', open: page => find(page, 'NO-SUCH') },
+    { name: 'track-fields', status: 422, title: 'track.title', open: page => find(page, '') },
+    { name: 'crowd', status: 429, open: async page => {
+        await go(page, '/tight');
+        await mpk('lookup', '/tight', 'NO-SUCH', email);
+        await fields(page, 'NO-SUCH');
+    } },
+    { name: 'order', status: 200, open: async page => find(page, await mpk('file', id(), {})) },
+    { name: 'order-many', status: 200, title: 'order.title', open: async page => {
+        const order = await mpk('file', id(), { ...two, purchased_at: '2099-01-01T00:00:00Z' });
+        await mpk('confirm', await mpk('mint', order));
+        await find(page, order);
+        for (const summary of await page.locator('summary').all()) {
+            await summary.click();
+        }
+    } },
+    { name: 'order-long', status: 200, title: 'order.title', open: async page => {
+        const order = 'L'.repeat(40) + id();
+        await find(page, await mpk('file', order, long));
+    } },
+    { name: 'order-consent', status: 200, title: 'order.title', open: async page =>
+        find(page, await mpk('file', id(), two), sites.consent) },
+    { name: 'order-held', status: 200, title: 'order.title', open: async page =>
+        find(page, await mpk('file', id(), { state: 'held' })) },
+    { name: 'order-cancelled', status: 200, title: 'order.title', open: async page => {
+        const order = await mpk('file', id(), { state: 'held' });
+        await mpk('api', 'POST', `orders/${order}/cancel`, { reason: 'fraud', not_sent: true });
+        await find(page, order);
+    } },
+
+    { name: 'account', status: 200, open: page => account(page, 45, '/account/keys') },
+    { name: 'account-older', status: 200, title: 'account.title', open: page => account(page, 45, '/account/keys?page=2') },
+    { name: 'account-none', status: 200, title: 'account.title', open: page => account(page, 0, '/account/keys') },
+
+    { name: 'onscreen', status: 200, title: 'keys.title', open: async page => go(page, `/checkout/${await mpk('file', id(), {})}`) },
+    { name: 'onscreen-held', status: 409, title: 'held.title', except: ['meta-refresh'], open: async page =>
+        go(page, `/checkout/${await mpk('file', id(), { state: 'held' })}`) },
+    { name: 'onscreen-consent', status: 200, title: 'confirm.title', open: async page =>
+        go(page, `/agreed/${await mpk('file', id(), {})}`) },
+    { name: 'fragment', status: 200, title: 'fragment.ready', heading: '.mpk p', open: async page =>
+        go(page, `/thanks/${await mpk('file', id(), {})}`) },
+    { name: 'fragment-held', status: 200, title: 'fragment.held', heading: '.mpk p', open: async page =>
+        go(page, `/thanks/${await mpk('file', id(), { state: 'held' })}`) },
+];

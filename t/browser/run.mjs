@@ -1,0 +1,107 @@
+// Every page in every view, then the flows.
+
+import assert from 'node:assert/strict';
+import { checks, launch, open, views } from './browser.mjs';
+import { flows as reveal } from './flows.mjs';
+import { done, id, languages, messages, mpk, said, sites, test } from './mpk.mjs';
+import { flows as orders } from './orders.mjs';
+import { pages } from './pages.mjs';
+
+const browser = await launch();
+
+process.on('SIGTERM', async () => {
+    await browser.close();
+    process.exit(1);
+});
+
+
+// the checks find what is wrong with a page made for them
+
+{
+    const page = await open(browser, views[0]);
+
+    await page.goto(sites.broken + await mpk('link', id()));
+
+    const found = {
+        'axe finds nothing': /^label: /m,
+        'html-validate finds nothing': /^input-missing-label: /m,
+        'nothing is wider than the screen': /px wide on 390/,
+        'the console is silent': /Content Security Policy/,
+        'nothing is asked of others': /elsewhere\.example/,
+    };
+
+    for (const { name, run } of checks) {
+        await test(`a broken page is noticed: ${name}`,
+            async () => assert.match((await run(page)).join('\n'), found[name]));
+    }
+
+    await page.done();
+}
+
+
+// English is seen in every view, another language on the phone, where long words hurt
+
+const more = languages.filter(lang => lang !== 'en');
+
+const seen = [
+    ...views.map(view => ({ ...view, lang: 'en' })),
+    ...more.map((lang, i) => ({ ...views[i % 2], lang })),
+];
+
+async function look(page, { lang, width, scheme, js }, { name, status, title, heading, open: reach, except }) {
+    const what = `${name}, ${lang}, ${width} px, ${scheme}, ${js ? 'with' : 'without'} JavaScript`;
+
+    await page.fresh();
+
+    await test(`${what}: it is the page`, async () => {
+        await reach(page);
+        assert.equal(page.seen.answer.status(), status);
+        assert.match(await page.textContent(heading ?? 'h1'), said(messages[lang][title ?? `${name}.title`]));
+        assert.equal(await page.getAttribute('html', 'lang'), lang);
+    });
+
+    await page.stay();
+    await page.screenshot({ path: `objs/screens/${name}-${lang}-${width}-${scheme}.png`, fullPage: true });
+
+    for (const check of checks.filter(check => js || !check.js)) {
+        await test(`${what}: ${check.name}`, async () => {
+            const found = (await check.run(page)).filter(line => !except?.includes(line.split(':')[0]));
+            assert(found.length === 0, found.join('\n'));
+        });
+    }
+}
+
+// lookAt(pages, lanes): in every view, in so many at a time
+async function lookAt(pages, lanes) {
+    const next = seen.values();
+
+    await Promise.all(Array.from({ length: lanes }, async () => {
+        for (const view of next) {
+            const page = await open(browser, view);
+
+            for (const which of pages) {
+                await look(page, view, which);
+            }
+
+            await page.done();
+        }
+    }));
+}
+
+await lookAt(pages.filter(page => !page.alone), 2);
+await lookAt(pages.filter(page => page.alone), 1);
+
+
+// One at a time, since they share the clipboard: in English, each third in another language
+
+for (const [i, [name, flow]] of Object.entries({ ...reveal, ...orders }).entries()) {
+    const other = i % 3 === 0 && more[i / 3 % more.length];
+
+    for (const lang of other ? ['en', other] : ['en']) {
+        await test(`${name} (${lang})`, () => flow(browser, lang));
+    }
+}
+
+await browser.close();
+done();
+process.exit(0);
