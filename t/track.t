@@ -108,6 +108,7 @@ $r = track('T-3', 'ann@example.com');
 is($r->{json}{state}, 'held', 'a held order is shown');
 is($r->{json}{reveal_url}, undef, 'without links');
 is($r->{json}{items}[0]{reveal_url}, undef, 'for its items neither');
+is($r->{json}{items}[0]{masked}, undef, 'and nothing of its key');
 like(track('T-3', 'ann@example.com', html => 1)->{body}, qr/We are checking your order/, 'its page says that it is under review');
 
 $t->file('T-4', state => 'held');

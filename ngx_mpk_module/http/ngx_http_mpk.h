@@ -507,9 +507,12 @@ ngx_int_t ngx_http_mpk_link(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_str_t order, mpk_channel_t channel, const uint16_t *items,
     ngx_uint_t items_count, ngx_http_mpk_link_t *link);
 
-/* What everybody who may see an order sees of it: state, times, items. */
+/*
+ * What everybody who may see an order sees of it: state, times, items, with the ends
+ * of their keys or without.
+ */
 ngx_int_t ngx_http_mpk_card(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *order, mpk_value_t *facts);
+    ngx_http_mpk_order_t *order, ngx_uint_t masked, mpk_value_t *facts);
 
 /* The views among the entries that were read, as "views". */
 ngx_int_t ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx,

@@ -44,7 +44,7 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     facts = mpk_value_object(mem, NULL, mpk_string(""));
 
     if (ngx_http_mpk_order_person(ctx, opened, &person) != NGX_OK
-        || ngx_http_mpk_card(r, ctx, opened, facts) != NGX_OK)
+        || ngx_http_mpk_card(r, ctx, opened, 1, facts) != NGX_OK)
     {
         return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
     }

@@ -11,7 +11,9 @@
 
 
 static void ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *order, mpk_value_t *facts);
+    ngx_http_mpk_order_t *order, ngx_uint_t masked, mpk_value_t *facts);
+static mpk_str_t ngx_http_mpk_card_masked(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *opened, ngx_uint_t item);
 static void ngx_http_mpk_card_view_time(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *view, const mpk_value_t *entry);
 static ngx_int_t ngx_http_mpk_card_links(ngx_http_request_t *r,
@@ -23,7 +25,7 @@ static void ngx_http_mpk_card_claim(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_mpk_card(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *opened, mpk_value_t *facts)
+    ngx_http_mpk_order_t *opened, ngx_uint_t masked, mpk_value_t *facts)
 {
     ngx_uint_t        i;
     mpk_order_t      *order;
@@ -56,7 +58,7 @@ ngx_http_mpk_card(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         (void) ngx_http_mpk_value_time(ctx, facts, times[i].name, times[i].at);
     }
 
-    ngx_http_mpk_card_items(ctx, opened, facts);
+    ngx_http_mpk_card_items(ctx, opened, masked, facts);
 
     return NGX_OK;
 }
@@ -64,14 +66,12 @@ ngx_http_mpk_card(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
 static void
 ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
-    mpk_value_t *facts)
+    ngx_uint_t masked, mpk_value_t *facts)
 {
     mpk_str_t         key;
     ngx_uint_t        i;
     mpk_item_t       *item;
     mpk_value_t      *list, *v;
-    mpk_place_t       place;
-    mpk_status_t      status;
     const mpk_mem_t  *mem;
 
     mem = &ctx->mem.mem;
@@ -87,23 +87,13 @@ ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         (void) mpk_value_string(mem, v, mpk_string("sku"), item->sku);
         (void) mpk_value_string(mem, v, mpk_string("product"), item->product);
 
-        place = (mpk_place_t) { opened->id, mpk_string("key"), i + 1,
-                                item->generation };
+        key = masked ? ngx_http_mpk_card_masked(ctx, opened, i + 1)
+                     : mpk_string("");
 
-        status = mpk_envelope_open(ctx->orders->mmcf->crypto, mem,
-                                   &opened->data_key, &place, item->key, &key);
-
-        if (status == MPK_OK) {
-            (void) mpk_value_string(mem, v, mpk_string("masked"),
-                                    ngx_http_mpk_mask(&ctx->mem, key));
-            mpk_cleanse((void *) key.data, key.len);
+        if (key.len) {
+            (void) mpk_value_string(mem, v, mpk_string("masked"), key);
 
         } else {
-            ngx_log_error(NGX_LOG_CRIT, ctx->mem.pool->log, 0,
-                          "mpk: key of item %ui of order \"%*s\" does not "
-                          "open: %s", i + 1, opened->id.len, opened->id.data,
-                          mpk_status_text(status));
-
             (void) mpk_value_null(mem, v, mpk_string("masked"));
         }
 
@@ -118,6 +108,39 @@ ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 }
 
 
+/* A key with all but its end hidden; empty if it does not open. */
+
+static mpk_str_t
+ngx_http_mpk_card_masked(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
+    ngx_uint_t number)
+{
+    mpk_str_t     key, masked;
+    mpk_item_t   *item;
+    mpk_place_t   place;
+    mpk_status_t  status;
+
+    item = &opened->order.items[number - 1];
+    place = (mpk_place_t) { opened->id, mpk_string("key"), number,
+                            item->generation };
+
+    status = mpk_envelope_open(ctx->orders->mmcf->crypto, &ctx->mem.mem,
+                               &opened->data_key, &place, item->key, &key);
+    if (status != MPK_OK) {
+        ngx_log_error(NGX_LOG_CRIT, ctx->mem.pool->log, 0,
+                      "mpk: key of item %ui of order \"%*s\" does not open: "
+                      "%s", number, opened->id.len, opened->id.data,
+                      mpk_status_text(status));
+        return mpk_string("");
+    }
+
+    masked = ngx_http_mpk_mask(&ctx->mem, key);
+
+    mpk_cleanse((void *) key.data, key.len);
+
+    return masked;
+}
+
+
 ngx_int_t
 ngx_http_mpk_card_customer(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, mpk_channel_t channel, mpk_value_t *facts)
@@ -125,7 +148,11 @@ ngx_http_mpk_card_customer(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const mpk_mem_t          *mem;
     ngx_http_mpk_loc_conf_t  *mlcf;
 
-    if (ngx_http_mpk_card(r, ctx, opened, facts) != NGX_OK
+    /* R1: nothing of a key before its order is ready */
+
+    if (ngx_http_mpk_card(r, ctx, opened,
+                          opened->order.state == MPK_ORDER_READY, facts)
+        != NGX_OK
         || ngx_http_mpk_card_links(r, ctx, opened, channel, facts) != NGX_OK
         || ngx_http_mpk_card_views(ctx, opened, facts) != NGX_OK)
     {
