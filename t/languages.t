@@ -128,6 +128,14 @@ own('en.json', { 'shop.name' => 'Microprokey', 'shop.logo' => 'https://cdn.examp
     'color.accent' => '#a01010', 'color.accent_dark' => 'rgb(255, 160, 160)', 'track.button' => 'Look it up' });
 own('de.json', { 'track.title' => 'Wo ist mein Schlüssel?' });
 own('ar.json', { dir => 'rtl', 'track.title' => 'ابحث عن طلبك' });
+$t->conf(http => "mpk_pages $dir/pages;", location => 'location = /track { mpk_track on; }')->reload or die 'no reload';
+$t->mint($t->file('B-1', purchased_at => '2099-01-01T00:00:00Z'));
+
+my $found = $t->request('POST', '/track', headers => { 'Content-Type' => 'application/x-www-form-urlencoded' },
+    body => 'order=B-1&email=ann%40example.com')->{body};
+like($found, qr{Report it by 8 January 2099.*<a href="#support">Report a problem</a>.*<footer id="support">.*mailto:help\@shop\.example}s,
+    'a problem is reported where the shop says, while the window is open');
+
 own('order.mustache', "<html lang=\"{{>lang}}\">{{order}} of our own</html>\n");
 
 $t->conf(http => "mpk_pages $dir/pages;", location => 'location = /track { mpk_track on; }')->reload or die 'no reload';

@@ -526,10 +526,11 @@ ngx_int_t ngx_http_mpk_card_customer(ngx_http_request_t *r,
 
 /* ----------------------------------------------------------------- answers */
 
-/* Headers of an answer with facts; retry_after 0: none. */
+/* Headers of an answer with facts; seconds, 0: none. */
 typedef struct {
     ngx_uint_t                    status;
     ngx_uint_t                    retry_after;
+    ngx_uint_t                    refresh;
     const char                   *allow;
 } ngx_http_mpk_answer_t;
 

@@ -19,6 +19,8 @@ static ngx_chain_t *ngx_http_mpk_chain(ngx_http_request_t *r,
     mpk_buf_t *body, mpk_cuts_t *cuts);
 static ngx_chain_t **ngx_http_mpk_chain_add(ngx_http_request_t *r,
     ngx_chain_t **last, const u_char *data, size_t len);
+static ngx_int_t ngx_http_mpk_add_seconds(ngx_http_request_t *r,
+    ngx_str_t *name, ngx_uint_t seconds);
 static ngx_int_t ngx_http_mpk_add_header(ngx_http_request_t *r,
     ngx_str_t *name, ngx_str_t *value);
 static void ngx_http_mpk_cleanse(void *data);
@@ -164,6 +166,8 @@ ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
                                          NULL);
     }
 
+    answer.refresh = notice->refresh;
+
     ctx->language = ngx_http_mpk_language(r, ctx->txn ? ctx->txn->order.locale
                                                       : mpk_string(""));
 
@@ -179,10 +183,8 @@ ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     (void) mpk_value_bool(mem, facts, mpk_string("support"),
                           notice->support && mlcf->pages->support);
 
-    if (notice->refresh) {
-        (void) mpk_value_int(mem, facts, mpk_string("refresh"),
-                             (int64_t) notice->refresh);
-    }
+    (void) mpk_value_bool(mem, facts, mpk_string("refresh"),
+                          notice->refresh != 0);
 
     link = ctx->txn ? ctx->txn->decision.link : NULL;
 
@@ -230,6 +232,7 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     static ngx_str_t  policy = ngx_string("Content-Security-Policy");
     static ngx_str_t  retry_after = ngx_string("Retry-After");
+    static ngx_str_t  refresh = ngx_string("Refresh");
     static ngx_str_t  allow = ngx_string("Allow");
     static ngx_str_t  authenticate = ngx_string("WWW-Authenticate");
     static ngx_str_t  bearer = ngx_string("Bearer");
@@ -268,18 +271,17 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (answer->retry_after) {
-        value.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
-        if (value.data == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+    if (answer->retry_after
+        && ngx_http_mpk_add_seconds(r, &retry_after, answer->retry_after)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-        value.len = ngx_sprintf(value.data, "%ui", answer->retry_after)
-                    - value.data;
-
-        if (ngx_http_mpk_add_header(r, &retry_after, &value) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+    if (answer->refresh
+        && ngx_http_mpk_add_seconds(r, &refresh, answer->refresh) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (answer->allow) {
@@ -419,6 +421,23 @@ ngx_http_mpk_cleanse(void *data)
     ngx_str_t *secret = data;
 
     mpk_cleanse(secret->data, secret->len);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_add_seconds(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_uint_t seconds)
+{
+    ngx_str_t  value;
+
+    value.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "%ui", seconds) - value.data;
+
+    return ngx_http_mpk_add_header(r, name, &value);
 }
 
 

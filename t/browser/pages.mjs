@@ -1,5 +1,5 @@
 // The pages: how each is reached, its status, and the message that is its heading. What
-// disturbs the others is reached alone; except names rules that a page breaks knowingly.
+// disturbs the others is reached alone.
 
 import { id, mpk, sites } from './mpk.mjs';
 
@@ -121,7 +121,7 @@ export const pages = [
 
     // without a script, a page that looks again by itself is this; nothing is typed there
 
-    { name: 'held', status: 409, except: ['meta-refresh'], open: async page => go(page, (await signed('held'))[1]) },
+    { name: 'held', status: 409, open: async page => go(page, (await signed('held'))[1]) },
     { name: 'cancelled', status: 410, open: async page => {
         const [order, path] = await signed('held');
         await mpk('api', 'POST', `orders/${order}/cancel`, { reason: 'fraud', not_sent: true });
@@ -190,7 +190,7 @@ export const pages = [
     { name: 'account-none', status: 200, title: 'account.title', open: page => account(page, 0, '/account/keys') },
 
     { name: 'onscreen', status: 200, title: 'keys.title', open: async page => go(page, `/checkout/${await mpk('file', id(), {})}`) },
-    { name: 'onscreen-held', status: 409, title: 'held.title', except: ['meta-refresh'], open: async page =>
+    { name: 'onscreen-held', status: 409, title: 'held.title', open: async page =>
         go(page, `/checkout/${await mpk('file', id(), { state: 'held' })}`) },
     { name: 'onscreen-consent', status: 200, title: 'confirm.title', open: async page =>
         go(page, `/agreed/${await mpk('file', id(), {})}`) },
