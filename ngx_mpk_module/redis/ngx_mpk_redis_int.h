@@ -9,7 +9,7 @@
 #define NGX_MPK_REDIS_ROUNDS         8       /* reads in one pass of the event loop */
 #define NGX_MPK_REDIS_QUEUE_MAX      16384   /* commands of one connection */
 #define NGX_MPK_REDIS_BACKOFF_MIN    50      /* ms */
-#define NGX_MPK_REDIS_BACKOFF_MAX    2000
+#define NGX_MPK_REDIS_BACKOFF_MAX    1000
 #define NGX_MPK_REDIS_STABLE         1000    /* ms: a connection that lived so long is retried at once */
 #define NGX_MPK_REDIS_LOG_INTERVAL   10000   /* ms between two lines about the same */
 #define NGX_MPK_REDIS_REASON_TIME    1000    /* ms until another reason is worth a line */
