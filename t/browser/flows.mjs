@@ -1,6 +1,7 @@
-// What a customer does with a link. A flow is a name and what happens, in a language.
+// What a customer does with a link. A flow is a name and what happens, in a view.
 
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { open } from './browser.mjs';
 import { email, send } from './pages.mjs';
 import { id, messages, mpk, sites } from './mpk.mjs';
@@ -34,8 +35,20 @@ async function type(page, address) {
 }
 
 export const heading = page => page.textContent('h1');
-export const focused = (page, selector) => page.evaluate(`document.activeElement.matches(${JSON.stringify(selector)})`);
+const focused = (page, selector) => page.evaluate(`document.activeElement.matches(${JSON.stringify(selector)})`);
 export const pasted = page => page.evaluate('navigator.clipboard.readText()');
+
+// the focus comes to what is wanted: autofocus waits for the page to be drawn
+export async function focus(page, selector) {
+    for (let i = 0; i < 200; i++) {
+        if (await focused(page, selector)) {
+            return;
+        }
+        await sleep(10);
+    }
+
+    assert.fail(`the focus is not on ${selector}`);
+}
 
 // press Tab until the focus is on what is wanted; a trap for the keyboard ends it
 export async function tab(page, selector) {
@@ -62,9 +75,138 @@ async function clipboard(browser) {
 }
 
 
+// in any view, several at a time
+
 export const flows = {
 
-    'link, email, key, copied by the button': (browser, lang) => on(browser, { lang, width: 390 }, async (page, text) => {
+    'link, email, key': (browser, view) => on(browser, view, async (page, text) => {
+        const { order } = await visit(page);
+
+        assert.equal(await heading(page), text['confirm.title']);
+        assert(!(await page.content()).includes(key), 'the confirm page holds the key');
+
+        await type(page);
+        assert.equal(await heading(page), text['keys.title']);
+        assert.equal(await page.textContent('code'), key);
+        assert.equal(await page.locator('[data-copy]').isVisible(), view.js, 'the button is there where it works');
+        assert.equal(await mpk('events', order), 'filed link_minted opened viewed');
+    }),
+
+    'a wrong email is told, then the right one works': (browser, view) => on(browser, view, async (page, text) => {
+        await visit(page);
+        await type(page, 'eve@example.com');
+        assert.equal(page.seen.answer.status(), 422);
+        await focus(page, '[role=alert]');
+        assert.match(await page.textContent('[role=alert]'), new RegExp(text['error.title']));
+        assert.match(await page.title(), new RegExp(`^${text['error.prefix']}`));
+        assert.equal(await page.getAttribute('#email', 'aria-invalid'), 'true');
+
+        await page.click('[role=alert] a');
+        await focus(page, '#email');
+
+        await type(page);
+        assert.equal(await page.textContent('code'), key);
+    }),
+
+    'a wrong kind of email is not sent': (browser, view) => on(browser, view, async page => {
+        await visit(page);
+
+        for (const address of [ '', 'ann' ]) {
+            await page.fill('#email', address);
+            await page.click('[type=submit]');
+            await focus(page, '#email:invalid');
+        }
+
+        assert.equal(page.seen.requests.length, 1);
+    }),
+
+    'the boxes are unticked, and needed': (browser, view) => on(browser, view, async (page, text) => {
+        await visit(page, {}, sites.consent);
+        assert.equal(await page.locator(':checked').count(), 0);
+
+        await page.fill('#email', email);
+        await page.click('[type=submit]');
+        await focus(page, '#consent_supply:invalid');
+        await page.getByText(text['consent.supply']).click();
+        await page.click('[type=submit]');
+        await focus(page, '#consent_waiver:invalid');
+        await page.getByText(text['consent.waiver']).click();
+        await send(page, '[type=submit]');
+        assert.equal(await page.textContent('code'), key);
+    }),
+
+    'reload shows the key again, and says so': (browser, view) => on(browser, view, async (page, text) => {
+        const { order } = await visit(page);
+
+        await type(page);
+        await page.reload();
+        assert.equal(await page.textContent('code'), key);
+        assert.equal(await page.textContent('.note'), text['keys.repeat']);
+        assert.equal(await mpk('events', order), 'filed link_minted opened viewed repeated');
+    }),
+
+    'Back from the key': (browser, view) => on(browser, view, async (page, text) => {
+        await page.goto(sites.edge);
+        await visit(page);
+        await type(page);
+        await page.goBack();
+        assert.equal(await heading(page), text['used.title']);
+        assert(!(await page.content()).includes(key), 'the key is in what Back shows');
+        assert.equal(await page.getAttribute('main a', 'href'), '/track');
+    }),
+
+    'a link that is opened twice': (browser, view) => on(browser, view, async (page, text) => {
+        const { path } = await visit(page);
+
+        await type(page);
+        await on(browser, view, async other => {
+            await other.goto(sites.edge + path);
+            assert.equal(await heading(other), text['used.title']);
+            assert.equal(other.seen.answer.status(), 410);
+        });
+    }),
+
+    'a link that is open twice shows its key once': (browser, view) => on(browser, view, async (page, text) => {
+        const { path } = await visit(page);
+
+        await on(browser, view, async other => {
+            await other.goto(sites.edge + path);
+            await type(page);
+            await type(other);
+            assert.equal(await heading(other), text['used.title']);
+        });
+    }),
+
+    'a held order turns into the key': (browser, view) => on(browser, view, async (page, text) => {
+        const order = await mpk('file', id(), { state: 'held' });
+
+        const answer = await page.goto(sites.edge + await mpk('sign', order));
+        assert.equal(await heading(page), text['held.title']);
+        assert.match(answer.headers().refresh, /^[1-9]\d?$/);
+        await mpk('api', 'POST', `orders/${order}/release`);
+        await page.reload();
+        assert.equal(await heading(page), text['confirm.title']);
+        await type(page);
+        assert.equal(await page.textContent('code'), key);
+    }),
+
+    'printed, the page is the key and no buttons': (browser, view) => on(browser, { ...view, scheme: 'dark' }, async page => {
+        await visit(page);
+        await type(page);
+        await page.emulateMedia({ media: 'print' });
+        assert(await page.isVisible('code'));
+        assert.equal(await page.locator('button, .button').filter({ visible: true }).count(), 0);
+        assert.equal(await page.evaluate('getComputedStyle(document.body).backgroundColor'), 'rgb(255, 255, 255)');
+        assert.equal(await page.evaluate("getComputedStyle(document.querySelector('code')).color"), 'rgb(0, 0, 0)');
+    }),
+};
+
+
+// with JavaScript and a keyboard, one at a time: they share the clipboard, or Redis goes
+
+export const alone = {
+
+    'link, email, key, copied by the button': (browser, view) => on(browser, { ...view, width: 390 }, async (page, text) => {
         const { order } = await visit(page);
 
         assert.equal(await heading(page), text['confirm.title']);
@@ -80,7 +222,7 @@ export const flows = {
         assert.equal(await mpk('events', order), 'filed link_minted opened viewed');
     }),
 
-    'a key of many lines is copied as it is': (browser, lang) => on(browser, { lang }, async (page, text) => {
+    'a key of many lines is copied as it is': (browser, view) => on(browser, view, async (page, text) => {
         const licence = 'one <licence>\n\n  two &amp; "three"\n';
 
         await visit(page, { items: [ { sku: 'LIC', product: 'Licence', key: licence } ] });
@@ -90,7 +232,7 @@ export const flows = {
         assert.equal(await pasted(page), licence);
     }),
 
-    'of two keys, each button copies its own': (browser, lang) => on(browser, { lang }, async page => {
+    'of two keys, each button copies its own': (browser, view) => on(browser, view, async page => {
         await visit(page, { items: [ 1, 2 ].map(n => ({ sku: `S${n}`, product: `P${n}`, key: `KEY-${n}` })) });
         await type(page);
 
@@ -101,7 +243,7 @@ export const flows = {
         }
     }),
 
-    'where the browser has no clipboard, the button still copies': (browser, lang) => on(browser, { lang }, async (page, text) => {
+    'where the browser has no clipboard, the button still copies': (browser, view) => on(browser, view, async (page, text) => {
         await page.addInitScript("Object.defineProperty(navigator, 'clipboard', { value: undefined })");
         await visit(page);
         await type(page);
@@ -110,7 +252,7 @@ export const flows = {
         assert.equal(await clipboard(browser), key);
     }),
 
-    'and where it cannot, it selects the key and says so': (browser, lang) => on(browser, { lang }, async (page, text) => {
+    'and where it cannot, it selects the key and says so': (browser, view) => on(browser, view, async (page, text) => {
         await page.addInitScript(`Object.defineProperty(navigator, 'clipboard', { value: undefined });
             document.execCommand = () => false;`);
         await visit(page);
@@ -120,7 +262,7 @@ export const flows = {
         assert.equal(await page.evaluate('String(getSelection())'), key);
     }),
 
-    'without JavaScript: link, email, key, selected by hand': (browser, lang) => on(browser, { lang, js: false }, async (page, text) => {
+    'without JavaScript: link, email, key, selected by hand': (browser, view) => on(browser, { ...view, js: false }, async (page, text) => {
         await visit(page);
         await type(page);
         assert.equal(await heading(page), text['keys.title']);
@@ -130,108 +272,7 @@ export const flows = {
         assert.equal(await clipboard(browser), key);
     }),
 
-    ...Object.fromEntries([ true, false ].map(js => [
-        `a wrong email is told, then the right one works, ${js ? 'with' : 'without'} JavaScript`,
-        (browser, lang) => on(browser, { lang, js }, async (page, text) => {
-            await visit(page);
-            await type(page, 'eve@example.com');
-            assert.equal(page.seen.answer.status(), 422);
-            assert(await focused(page, '[role=alert]'), 'the error is not focused');
-            assert.match(await page.textContent('[role=alert]'), new RegExp(text['error.title']));
-            assert.match(await page.title(), new RegExp(`^${text['error.prefix']}`));
-            assert.equal(await page.getAttribute('#email', 'aria-invalid'), 'true');
-
-            await page.click('[role=alert] a');
-            assert(await focused(page, '#email'), 'the error does not lead to the field');
-
-            await type(page);
-            assert.equal(await page.textContent('code'), key);
-        }),
-    ])),
-
-    'a wrong kind of email is not sent': (browser, lang) => on(browser, { lang }, async page => {
-        await visit(page);
-
-        for (const address of [ '', 'ann' ]) {
-            await page.fill('#email', address);
-            await page.click('[type=submit]');
-            assert(await focused(page, '#email:invalid'), 'the browser does not ask for an email');
-        }
-
-        assert.equal(page.seen.requests.length, 1);
-    }),
-
-    'the boxes are unticked, and needed': (browser, lang) => on(browser, { lang }, async (page, text) => {
-        await visit(page, {}, sites.consent);
-        assert.equal(await page.locator(':checked').count(), 0);
-
-        await page.fill('#email', email);
-        await page.click('[type=submit]');
-        assert(await focused(page, '#consent_supply:invalid'), 'the browser does not ask for the first box');
-        await page.getByText(text['consent.supply']).click();
-        await page.click('[type=submit]');
-        assert(await focused(page, '#consent_waiver:invalid'), 'the browser does not ask for the second box');
-        await page.getByText(text['consent.waiver']).click();
-        await send(page, '[type=submit]');
-        assert.equal(await page.textContent('code'), key);
-    }),
-
-    'reload shows the key again, and says so': (browser, lang) => on(browser, { lang }, async (page, text) => {
-        const { order } = await visit(page);
-
-        await type(page);
-        await page.reload();
-        assert.equal(await page.textContent('code'), key);
-        assert.equal(await page.textContent('.note'), text['keys.repeat']);
-        assert.equal(await mpk('events', order), 'filed link_minted opened viewed repeated');
-    }),
-
-    'Back from the key': (browser, lang) => on(browser, { lang }, async (page, text) => {
-        await page.goto(sites.edge);
-        await visit(page);
-        await type(page);
-        await page.goBack();
-        assert.equal(await heading(page), text['used.title']);
-        assert(!(await page.content()).includes(key), 'the key is in what Back shows');
-        assert.equal(await page.getAttribute('main a', 'href'), '/track');
-    }),
-
-    'a link that is opened twice': (browser, lang) => on(browser, { lang }, async (page, text) => {
-        const { path } = await visit(page);
-
-        await type(page);
-        await on(browser, { lang, js: false }, async other => {
-            await other.goto(sites.edge + path);
-            assert.equal(await heading(other), text['used.title']);
-            assert.equal(other.seen.answer.status(), 410);
-        });
-    }),
-
-    'a link that is open twice shows its key once': (browser, lang) => on(browser, { lang }, async (page, text) => {
-        const { path } = await visit(page);
-
-        await on(browser, { lang }, async other => {
-            await other.goto(sites.edge + path);
-            await type(page);
-            await type(other);
-            assert.equal(await heading(other), text['used.title']);
-        });
-    }),
-
-    'a held order turns into the key': (browser, lang) => on(browser, { lang }, async (page, text) => {
-        const order = await mpk('file', id(), { state: 'held' });
-
-        const answer = await page.goto(sites.edge + await mpk('sign', order));
-        assert.equal(await heading(page), text['held.title']);
-        assert.match(answer.headers().refresh, /^[1-9]\d?$/);
-        await mpk('api', 'POST', `orders/${order}/release`);
-        await page.reload();
-        assert.equal(await heading(page), text['confirm.title']);
-        await type(page);
-        assert.equal(await page.textContent('code'), key);
-    }),
-
-    'when Redis is back, "try again" works': (browser, lang) => on(browser, { lang }, async (page, text) => {
+    'when Redis is back, "try again" works': (browser, view) => on(browser, view, async (page, text) => {
         const { path } = await visit(page);
 
         await mpk('redis', 'stop');
@@ -247,7 +288,7 @@ export const flows = {
         assert.equal(await page.textContent('code'), key);
     }),
 
-    'the keyboard alone': (browser, lang) => on(browser, { lang }, async (page, text) => {
+    'the keyboard alone': (browser, view) => on(browser, view, async (page, text) => {
         await visit(page, {}, sites.consent);
         await tab(page, '#email');
         await page.keyboard.type('eve@example.com');
@@ -260,10 +301,10 @@ export const flows = {
         await tab(page, '[type=submit]');
         await Promise.all([ page.waitForEvent('load'), page.keyboard.press('Enter') ]);
 
-        assert(await focused(page, '[role=alert]'), 'the error is not focused');
+        await focus(page, '[role=alert]');
         await tab(page, '[role=alert] a');
         await page.keyboard.press('Enter');
-        await page.waitForFunction('document.activeElement.id === "email"');
+        await focus(page, '#email');
         await page.keyboard.type(email);
 
         for (const box of [ '#consent_supply', '#consent_waiver' ]) {
@@ -279,15 +320,5 @@ export const flows = {
         await page.keyboard.press('Enter');
         await page.getByRole('status').getByText(text['copy.done']).waitFor();
         assert.equal(await pasted(page), key);
-    }),
-
-    'printed, the page is the key and no buttons': (browser, lang) => on(browser, { lang, scheme: 'dark' }, async page => {
-        await visit(page);
-        await type(page);
-        await page.emulateMedia({ media: 'print' });
-        assert(await page.isVisible('code'));
-        assert.equal(await page.locator('button, .button').filter({ visible: true }).count(), 0);
-        assert.equal(await page.evaluate('getComputedStyle(document.body).backgroundColor'), 'rgb(255, 255, 255)');
-        assert.equal(await page.evaluate("getComputedStyle(document.querySelector('code')).color"), 'rgb(0, 0, 0)');
     }),
 };

@@ -1,7 +1,7 @@
 // What a customer does without a link: Order Tracking, My Account, the page after the order.
 
 import assert from 'node:assert/strict';
-import { focused, heading, key, on, pasted, tab } from './flows.mjs';
+import { focus, heading, key, on, pasted, tab } from './flows.mjs';
 import { account, email, fields, send } from './pages.mjs';
 import { id, mpk, said, sites } from './mpk.mjs';
 
@@ -9,27 +9,24 @@ const two = { items: [ 1, 2 ].map(n => ({ sku: `S${n}`, product: `P${n}`, key: `
 
 export const flows = {
 
-    ...Object.fromEntries([ true, false ].map(js => [
-        `number, email, order, key, ${js ? 'with' : 'without'} JavaScript`,
-        (browser, lang) => on(browser, { lang, js, width: 390 }, async (page, text) => {
-            const order = await mpk('file', id(), {});
+    'number, email, order, key': (browser, view) => on(browser, view, async (page, text) => {
+        const order = await mpk('file', id(), {});
 
-            await page.goto(`${sites.edge}/track`);
-            await page.fill('#order', `#${order}`);
-            await page.fill('#email', ` ${email.toUpperCase()}`);
-            await send(page, '[type=submit]');
+        await page.goto(`${sites.edge}/track`);
+        await page.fill('#order', `#${order}`);
+        await page.fill('#email', ` ${email.toUpperCase()}`);
+        await send(page, '[type=submit]');
 
-            assert.match(await heading(page), said(text['order.title']));
-            assert(!(await page.content()).includes(key), 'the order shows the key unasked');
+        assert.match(await heading(page), said(text['order.title']));
+        assert(!(await page.content()).includes(key), 'the order shows the key unasked');
 
-            await send(page, '.items button, .action button');
-            assert.equal(await heading(page), text['keys.title']);
-            assert.equal(await page.textContent('code'), key);
-            assert.equal(await mpk('events', order), 'filed viewed');
-        }),
-    ])),
+        await send(page, '.items button, .action button');
+        assert.equal(await heading(page), text['keys.title']);
+        assert.equal(await page.textContent('code'), key);
+        assert.equal(await mpk('events', order), 'filed viewed');
+    }),
 
-    'each button shows its own key, and all of them all': (browser, lang) => on(browser, { lang }, async (page, text) => {
+    'each button shows its own key, and all of them all': (browser, view) => on(browser, view, async (page, text) => {
         const order = await mpk('file', id(), two);
 
         for (const [ button, keys ] of [ [ '.items li:nth-child(2) button', 'KEY-2' ], [ '.items li:nth-child(1) button', 'KEY-1' ],
@@ -47,12 +44,12 @@ export const flows = {
         assert.equal(await page.getByText(text['channel.track']).filter({ visible: true }).count(), 3);
     }),
 
-    'a wrong order is told, and what was typed is kept': (browser, lang) => on(browser, { lang }, async (page, text) => {
+    'a wrong order is told, and what was typed is kept': (browser, view) => on(browser, view, async (page, text) => {
         const order = await mpk('file', id(), {});
 
         await page.goto(`${sites.edge}/track`);
         await fields(page, order, 'eve@example.com');
-        assert(await focused(page, '[role=alert]'), 'the error is not focused');
+        await focus(page, '[role=alert]');
         assert.match(await page.textContent('[role=alert]'), new RegExp(text['track.error_title']));
         assert.equal(await page.inputValue('#order'), order);
         await page.fill('#email', email);
@@ -60,7 +57,7 @@ export const flows = {
         assert.match(await heading(page), said(text['order.title']));
     }),
 
-    'where boxes come first, Order Tracking leads to them': (browser, lang) => on(browser, { lang }, async (page, text) => {
+    'where boxes come first, Order Tracking leads to them': (browser, view) => on(browser, view, async (page, text) => {
         await page.goto(`${sites.consent}/track`);
         await fields(page, await mpk('file', id(), {}));
         await send(page, 'main a.button');
@@ -72,24 +69,7 @@ export const flows = {
         assert.equal(await page.textContent('code'), key);
     }),
 
-    'the keyboard alone finds an order': (browser, lang) => on(browser, { lang }, async page => {
-        const order = await mpk('file', id(), {});
-
-        await page.goto(`${sites.edge}/track`);
-        await tab(page, '#order');
-        await page.keyboard.type(order);
-        await tab(page, '#email');
-        await page.keyboard.type(email);
-        await Promise.all([ page.waitForEvent('load'), page.keyboard.press('Enter') ]);
-        await tab(page, 'button');
-        await Promise.all([ page.waitForEvent('load'), page.keyboard.press('Enter') ]);
-        await tab(page, '[data-copy]');
-        await page.keyboard.press('Enter');
-        await page.getByRole('status').getByText(/./).waitFor();
-        assert.equal(await pasted(page), key);
-    }),
-
-    'the account has its orders on pages': (browser, lang) => on(browser, { lang }, async (page, text) => {
+    'the account has its orders on pages': (browser, view) => on(browser, view, async (page, text) => {
         await account(page, 45, '/account/keys');
 
         const count = async () => page.locator('article').count();
@@ -111,7 +91,7 @@ export const flows = {
         assert.equal(await count(), 20);
     }),
 
-    'the account shows a key': (browser, lang) => on(browser, { lang, js: false }, async page => {
+    'the account shows a key': (browser, view) => on(browser, view, async page => {
         const name = id();
         const order = await mpk('file', name, { account: `of-${name}` });
 
@@ -122,17 +102,14 @@ export const flows = {
         assert.equal(await mpk('events', order), 'filed viewed');
     }),
 
-    'after the order the key is there at once': (browser, lang) => on(browser, { lang, width: 390 }, async (page, text) => {
+    'after the order the key is there at once': (browser, view) => on(browser, view, async (page, text) => {
         await page.goto(`${sites.edge}/checkout/${await mpk('file', id(), {})}`);
         assert.equal(await page.textContent('code'), key);
-        await page.tap('[data-copy]');
-        await page.getByRole('status').getByText(text['copy.done']).waitFor();
-        assert.equal(await pasted(page), key);
         await page.reload();
         assert.equal(await page.textContent('.note'), text['keys.repeat']);
     }),
 
-    'a held order turns into the key by itself': (browser, lang) => on(browser, { lang, js: false }, async (page, text) => {
+    'a held order turns into the key by itself': (browser, view) => on(browser, view, async (page, text) => {
         const order = await mpk('file', id(), { state: 'held' });
 
         await page.goto(`${sites.edge}/checkout/${order}`);
@@ -142,7 +119,7 @@ export const flows = {
         assert.equal(await heading(page), text['keys.title']);
     }),
 
-    "the shop's own page leads to the key": (browser, lang) => on(browser, { lang }, async (page, text) => {
+    "the shop's own page leads to the key": (browser, view) => on(browser, view, async (page, text) => {
         await page.goto(`${sites.edge}/thanks/${await mpk('file', id(), {})}`);
         assert(!(await page.content()).includes(key), "the key is in the shop's page");
         await send(page, '.mpk button');
@@ -150,7 +127,7 @@ export const flows = {
         assert.equal(await page.textContent('code'), key);
     }),
 
-    'after the order the boxes come first': (browser, lang) => on(browser, { lang }, async page => {
+    'after the order the boxes come first': (browser, view) => on(browser, view, async page => {
         const order = await mpk('file', id(), {});
 
         await page.goto(`${sites.edge}/agreed/${order}`);
@@ -159,5 +136,32 @@ export const flows = {
         await send(page, '[type=submit]');
         assert.equal(await page.textContent('code'), key);
         assert.equal(await mpk('events', order), 'filed viewed');
+    }),
+};
+
+export const alone = {
+
+    'the keyboard alone finds an order': (browser, view) => on(browser, view, async page => {
+        const order = await mpk('file', id(), {});
+
+        await page.goto(`${sites.edge}/track`);
+        await tab(page, '#order');
+        await page.keyboard.type(order);
+        await tab(page, '#email');
+        await page.keyboard.type(email);
+        await Promise.all([ page.waitForEvent('load'), page.keyboard.press('Enter') ]);
+        await tab(page, 'button');
+        await Promise.all([ page.waitForEvent('load'), page.keyboard.press('Enter') ]);
+        await tab(page, '[data-copy]');
+        await page.keyboard.press('Enter');
+        await page.getByRole('status').getByText(/./).waitFor();
+        assert.equal(await pasted(page), key);
+    }),
+
+    'after the order the button copies': (browser, view) => on(browser, { ...view, width: 390 }, async (page, text) => {
+        await page.goto(`${sites.edge}/checkout/${await mpk('file', id(), {})}`);
+        await page.tap('[data-copy]');
+        await page.getByRole('status').getByText(text['copy.done']).waitFor();
+        assert.equal(await pasted(page), key);
     }),
 };

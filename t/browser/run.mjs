@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { checks, launch, open, views } from './browser.mjs';
-import { flows as reveal } from './flows.mjs';
+import * as reveal from './flows.mjs';
 import { done, id, languages, messages, mpk, said, sites, test } from './mpk.mjs';
-import { flows as orders } from './orders.mjs';
+import * as orders from './orders.mjs';
 import { pages } from './pages.mjs';
 
 const browser = await launch();
@@ -92,12 +92,27 @@ await lookAt(pages.filter(page => !page.alone), 2);
 await lookAt(pages.filter(page => page.alone), 1);
 
 
-// One at a time, since they share the clipboard
+// A customer's ways: on a computer, and on a phone in the dark without JavaScript
 
-for (const [name, flow] of Object.entries({ ...reveal, ...orders })) {
-    for (const lang of languages) {
-        await test(`${name} (${lang})`, () => flow(browser, lang));
+async function go(ways, view) {
+    const { width, scheme, js, lang } = view;
+
+    for (const [name, way] of Object.entries(ways)) {
+        await test(`${name}: ${lang}, ${width} px, ${scheme}, ${js ? 'with' : 'without'} JavaScript`, () => way(browser, view));
     }
+}
+
+const computer = { width: 1280, scheme: 'light', js: true };
+const phone = { width: 390, scheme: 'dark', js: false };
+
+await Promise.all([ computer, phone ].map(async view => {
+    for (const lang of languages) {
+        await go({ ...reveal.flows, ...orders.flows }, { ...view, lang });
+    }
+}));
+
+for (const lang of languages) {
+    await go({ ...reveal.alone, ...orders.alone }, { ...computer, lang });
 }
 
 await browser.close();
