@@ -198,6 +198,9 @@ typedef enum {
 } ngx_http_mpk_txn_result_t;
 
 
+typedef void (*ngx_http_mpk_txn_handler_pt)(ngx_http_mpk_txn_t *txn);
+
+
 /*
  * Read, decide, commit: one order, one event.  Has its own pool and lives on its
  * own: a request that dies detaches, and what is under way comes to its end.
@@ -207,6 +210,8 @@ struct ngx_http_mpk_txn_s {
     ngx_http_mpk_mem_t            mem;
     ngx_http_mpk_main_conf_t     *mmcf;
     ngx_http_request_t           *request;         /* NULL: detached */
+    ngx_http_mpk_txn_handler_pt   handler;         /* without a request: told of the end */
+    void                         *data;            /* the handler's */
     ngx_log_t                    *log;
 
     /* set by the maker before ngx_http_mpk_txn_start() */
@@ -247,8 +252,9 @@ struct ngx_http_mpk_txn_s {
 ngx_int_t ngx_http_mpk_txn_init(ngx_conf_t *cf);
 
 /*
- * request may be NULL for a transaction that nobody waits for.  Otherwise it dies
- * with the request, or, if a command is under way then, after it.
+ * A transaction with a request dies with it, or, if a command is under way then, after
+ * it.  One without calls its handler, if it has one, and dies; a handler that is taken
+ * away before that makes it one that nobody waits for.
  */
 ngx_http_mpk_txn_t *ngx_http_mpk_txn_create(ngx_http_mpk_main_conf_t *mmcf,
     ngx_http_request_t *r);

@@ -17,6 +17,7 @@ static void ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn);
+static ngx_uint_t ngx_http_mpk_txn_forgotten(ngx_http_mpk_txn_t *txn);
 static mpk_status_t ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn);
 static ngx_int_t ngx_http_mpk_txn_prepare(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_commit(ngx_http_mpk_txn_t *txn, ngx_uint_t eval);
@@ -194,7 +195,7 @@ ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
 
     /* nobody waits for what has not been written yet */
 
-    if (txn->request == NULL && txn->what.event != MPK_EVENT_CUT_OFF) {
+    if (ngx_http_mpk_txn_forgotten(txn)) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
         return;
     }
@@ -224,6 +225,14 @@ ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
     }
 
     ngx_http_mpk_txn_decide(txn);
+}
+
+
+static ngx_uint_t
+ngx_http_mpk_txn_forgotten(ngx_http_mpk_txn_t *txn)
+{
+    return txn->request == NULL && txn->handler == NULL
+           && txn->what.event != MPK_EVENT_CUT_OFF;
 }
 
 
@@ -332,7 +341,9 @@ ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd)
     txn = cmd->data;
     txn->waiting = 0;
 
-    if (cmd->result != NGX_MPK_REDIS_ANSWERED || txn->request == NULL) {
+    if (cmd->result != NGX_MPK_REDIS_ANSWERED
+        || ngx_http_mpk_txn_forgotten(txn))
+    {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
         return;
     }
@@ -616,6 +627,12 @@ ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
     txn->store_time = ngx_current_msec - txn->started;
 
     r = txn->request;
+
+    if (txn->handler) {
+        txn->handler(txn);
+        ngx_http_mpk_txn_destroy(txn);
+        return;
+    }
 
     if (r == NULL) {
 
