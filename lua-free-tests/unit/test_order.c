@@ -124,41 +124,62 @@ make(size_t items, size_t links)
         }
     }
 
+    order.claims_count = items ? items % 7 : 0;
+    order.claims = mpk_calloc(&test_mem, order.claims_count * sizeof(mpk_claim_t) + 1);
+
+    for (i = 0; i < order.claims_count; i++) {
+        order.claims[i].item = (uint16_t) (i % items + 1);
+        order.claims[i].generation = 1 + i;
+        order.claims[i].state = i % MPK_CLAIM_STATE_MAX;
+        order.claims[i].category = i % MPK_CATEGORY_MAX;
+        order.claims[i].reason = i % MPK_REASON_MAX;
+        order.claims[i].opened_at = 1004;
+        order.claims[i].decided_at = (int64_t) i * 300;
+        order.claims[i].digest = str("digest");
+        order.claims[i].old_key = str(i % 2 ? "old" : "");
+        order.claims[i].detail = str("sealed");
+        memset(order.claims[i].token_id, (int) i, MPK_CLAIM_ID_LEN);
+    }
+
     return order;
 }
 
 
 static void
-fields(const mpk_order_t *order, mpk_str_t f[4])
+fields(const mpk_order_t *order, mpk_str_t f[MPK_ORDER_FIELDS])
 {
-    mpk_buf_t  head, filed, items;
+    mpk_buf_t  head, filed, items, claims;
 
     mpk_buf_init(&head, &test_mem, 0);
     mpk_buf_init(&filed, &test_mem, 0);
     mpk_buf_init(&items, &test_mem, 0);
+    mpk_buf_init(&claims, &test_mem, 0);
 
     mpk_order_write_head(order, &head);
     mpk_order_write_filed(order, &filed);
     mpk_order_write_items(order, &items);
+    mpk_claims_write(order->claims, order->claims_count, &claims);
 
     f[0] = str("7");
     f[1] = mpk_buf_done(&head);
     f[2] = mpk_buf_done(&filed);
     f[3] = mpk_buf_done(&items);
+    f[4] = mpk_buf_done(&claims);
 }
 
 
 static bool
-same(const mpk_str_t a[4], const mpk_str_t b[4])
+same(const mpk_str_t a[MPK_ORDER_FIELDS], const mpk_str_t b[MPK_ORDER_FIELDS])
 {
-    return mpk_str_eq(a[1], b[1]) && mpk_str_eq(a[2], b[2]) && mpk_str_eq(a[3], b[3]);
+    return mpk_str_eq(a[1], b[1]) && mpk_str_eq(a[2], b[2]) && mpk_str_eq(a[3], b[3])
+           && mpk_str_eq(a[4], b[4]);
 }
 
 
 static void
 test_order(size_t items, size_t links, const char *name)
 {
-    mpk_str_t    f[4], g[4], owner;
+    mpk_str_t    f[MPK_ORDER_FIELDS], g[MPK_ORDER_FIELDS], owner;
     mpk_order_t  order, again;
 
     order = make(items, links);
@@ -189,7 +210,7 @@ test_damage(void)
     bool          fine;
     size_t        n, i;
     uint8_t      *p;
-    mpk_str_t     f[4], g[4], h[4];
+    mpk_str_t     f[MPK_ORDER_FIELDS], g[MPK_ORDER_FIELDS], h[MPK_ORDER_FIELDS];
     mpk_order_t   order, again;
     mpk_status_t  status;
 
@@ -197,7 +218,7 @@ test_damage(void)
     fields(&order, f);
     fine = true;
 
-    for (n = 1; n < 4; n++) {
+    for (n = 1; n < MPK_ORDER_FIELDS; n++) {
 
         for (i = 0; i < f[n].len; i++) {
             memcpy(g, f, sizeof(g));
@@ -238,6 +259,33 @@ test_damage(void)
     g[0] = (mpk_str_t) { 0, NULL };
     ok(mpk_order_read(&test_mem, order.id, g, &again) == MPK_OK && again.state == MPK_ORDER_ABSENT,
        "an order without a revision is absent");
+}
+
+
+static void
+test_erased(void)
+{
+    mpk_buf_t    head;
+    mpk_str_t    f[MPK_ORDER_FIELDS];
+    mpk_order_t  order, again;
+
+    memset(f, 0, sizeof(f));
+
+    order = make(0, 0);
+    order.state = MPK_ORDER_ERASED;
+    order.erased_at = 1005;
+    order.gone = 6;
+    memset(order.gone_mac, 8, MPK_MAC_LEN);
+
+    mpk_buf_init(&head, &test_mem, 0);
+    mpk_order_write_head(&order, &head);
+
+    f[0] = str("7");
+    f[1] = mpk_buf_done(&head);
+
+    ok(mpk_order_read(&test_mem, order.id, f, &again) == MPK_OK && again.state == MPK_ORDER_ERASED
+       && again.erased_at == 1005 && again.gone == 6 && again.gone_mac[31] == 8 && again.first_viewed_at == 1003,
+       "an erased order is read without the fields that have gone");
 }
 
 
@@ -328,6 +376,7 @@ main(void)
     test_order(3, 12, "an order with links");
     test_order(500, 256, "an order with 500 items and 256 links");
     test_damage();
+    test_erased();
     test_buckets();
     test_time();
 

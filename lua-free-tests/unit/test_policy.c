@@ -9,12 +9,17 @@
 
 #define NOW    1000000
 #define GRACE  3600
+#define WEEK   (7 * 24 * 3600)
 
 
-typedef enum { ABSENT, HELD, READY, DELIVERED, VIEWED, CANCELLED, STATES } state_t;
+typedef enum {
+    ABSENT, HELD, READY, DELIVERED, VIEWED, CANCELLED,
+    REPORTED, ASKED, REPLACED, REFUNDED, REJECTED, ERASED, STATES
+} state_t;
 
 static const char  *state_names[STATES] = {
-    "absent", "held", "ready", "delivered", "viewed", "cancelled"
+    "absent", "held", "ready", "delivered", "viewed", "cancelled",
+    "reported", "asked about", "replaced", "refunded", "rejected", "erased"
 };
 
 static uint8_t  hash[MPK_MAC_LEN] = "the hash of the right email....";
@@ -48,6 +53,13 @@ request(mpk_event_t event)
     r.nonce_fresh = true;
     r.challenge_email = true;
     r.email_hash = hash;
+    r.claim_window = WEEK;
+    r.claim_item = 1;
+    r.claim_category = MPK_CATEGORY_BLOCKED;
+    r.claim = 1;
+    r.claim_digest = (mpk_str_t) { MPK_MAC_LEN, digest };
+    r.claim_key = mpk_string("the new key, sealed");
+    r.claim_detail = mpk_string("detail, sealed");
 
     return r;
 }
@@ -106,8 +118,39 @@ reach(state_t state)
 
     r = request(MPK_EVENT_VIEWED);
     memset(r.token_id, 5, MPK_ID_LEN);
+    order = decide(&order, r).order;
 
-    return decide(&order, r).order;
+    switch (state) {
+
+    case VIEWED:
+        return order;
+
+    case ERASED:
+        return decide(&order, request(MPK_EVENT_ERASED)).order;
+
+    default:
+        r = request(MPK_EVENT_CLAIM_OPENED);
+        memset(r.token_id, 5, MPK_ID_LEN);
+        order = decide(&order, r).order;
+    }
+
+    switch (state) {
+
+    case ASKED:
+        return decide(&order, request(MPK_EVENT_CLAIM_NEEDS_INFO)).order;
+
+    case REPLACED:
+        return decide(&order, request(MPK_EVENT_CLAIM_REPLACED)).order;
+
+    case REFUNDED:
+        return decide(&order, request(MPK_EVENT_CLAIM_REFUNDED)).order;
+
+    case REJECTED:
+        return decide(&order, request(MPK_EVENT_CLAIM_REJECTED)).order;
+
+    default: /* REPORTED */
+        return order;
+    }
 }
 
 
@@ -125,14 +168,41 @@ test_table(void)
         mpk_event_t    event;
         mpk_outcome_t  in[STATES];
     } table[] = {
-        { MPK_EVENT_FILED,       { MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME } },
-        { MPK_EVENT_RELEASED,    { MPK_ABSENT, MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_CANCELLED } },
-        { MPK_EVENT_CANCELLED,   { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DELIVERED, MPK_DELIVERED, MPK_SAME } },
-        { MPK_EVENT_LINK_MINTED, { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED } },
-        { MPK_EVENT_OPENED,      { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED } },
-        { MPK_EVENT_VIEWED,      { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED } },
-        { MPK_EVENT_CUT_OFF,     { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE } },
-        { MPK_EVENT_NONE,        { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME } },
+        /*                         absent      held        ready       delivered   viewed      cancelled
+                                   reported    asked       replaced    refunded    rejected    erased */
+        { MPK_EVENT_FILED,       { MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME,
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_GONE } },
+        { MPK_EVENT_RELEASED,    { MPK_ABSENT, MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_CANCELLED,
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_GONE } },
+        { MPK_EVENT_CANCELLED,   { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DELIVERED, MPK_DELIVERED, MPK_SAME,
+                                   MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_GONE } },
+        { MPK_EVENT_LINK_MINTED, { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_GONE } },
+        { MPK_EVENT_OPENED,      { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_GONE } },
+        { MPK_EVENT_VIEWED,      { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_GONE } },
+        { MPK_EVENT_CUT_OFF,     { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE,
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_GONE } },
+        { MPK_EVENT_NONE,        { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME,
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME } },
+        { MPK_EVENT_CLAIM_OPENED,
+                                 { MPK_ABSENT, MPK_UNDELIVERED, MPK_UNDELIVERED, MPK_DONE, MPK_DONE, MPK_CANCELLED,
+                                   MPK_CLAIMED, MPK_CLAIMED, MPK_DONE, MPK_REFUNDED, MPK_DONE, MPK_GONE } },
+        { MPK_EVENT_CLAIM_NEEDS_INFO,
+                                 { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
+                                   MPK_DONE, MPK_SAME, MPK_DECIDED, MPK_DECIDED, MPK_DECIDED, MPK_GONE } },
+        { MPK_EVENT_CLAIM_REPLACED,
+                                 { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
+                                   MPK_DONE, MPK_DONE, MPK_SAME, MPK_DECIDED, MPK_DECIDED, MPK_GONE } },
+        { MPK_EVENT_CLAIM_REFUNDED,
+                                 { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
+                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_SAME, MPK_DECIDED, MPK_GONE } },
+        { MPK_EVENT_CLAIM_REJECTED,
+                                 { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
+                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_DECIDED, MPK_SAME, MPK_GONE } },
+        { MPK_EVENT_ERASED,      { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE,
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_SAME } },
     };
 
     for (e = 0; e < sizeof(table) / sizeof(table[0]); e++) {
@@ -319,6 +389,160 @@ test_rules(void)
 }
 
 
+static mpk_outcome_t
+ask(const mpk_order_t *order, mpk_event_t event)
+{
+    mpk_outcome_t  outcome;
+    mpk_request_t  r;
+
+    r = request(event);
+    memset(r.token_id, 0, MPK_ID_LEN);
+
+    return mpk_policy_ask(&test_mem, order, &r, &outcome) == MPK_OK ? outcome : MPK_OUTCOME_MAX;
+}
+
+
+static void
+test_claims(void)
+{
+    size_t          i;
+    mpk_order_t     order, viewed, claimed;
+    mpk_request_t   r;
+    mpk_decision_t  d;
+
+    /* R6 */
+
+    viewed = reach(VIEWED);
+
+    r = request(MPK_EVENT_CLAIM_OPENED);
+    r.email_hash = wrong;
+    ok(decide(&viewed, r).outcome == MPK_NOT_BUYER, "R6: a claim needs the billing email");
+    r.email_hash = NULL;
+    ok(decide(&viewed, r).outcome == MPK_NOT_BUYER, "R6: and not none");
+
+    r = request(MPK_EVENT_CLAIM_OPENED);
+    r.claim_item = 0;
+    ok(decide(&viewed, r).outcome == MPK_WRONG_KEY, "R6: a claim needs a key of the order");
+
+    r = request(MPK_EVENT_CLAIM_OPENED);
+    r.challenge_closed = true;
+    ok(decide(&viewed, r).outcome == MPK_CLOSED, "R6: many wrong tries close the form for a while");
+
+    r = request(MPK_EVENT_CLAIM_OPENED);
+    r.now = viewed.purchased_at + WEEK;
+    ok(decide(&viewed, r).outcome == MPK_DONE, "R6: the last second of the window is within it");
+    r.now++;
+    ok(decide(&viewed, r).outcome == MPK_LATE, "R6: the next is late");
+    r.claim_item = 0;
+    ok(decide(&viewed, r).outcome == MPK_LATE, "R6: late comes before a wrong key, which tells more");
+
+    r = request(MPK_EVENT_CLAIM_OPENED);
+    d = decide(&viewed, r);
+    claimed = d.order;
+    ok(d.claim == 1 && d.items_count == 1 && d.items[0] == 1 && claimed.claims[0].state == MPK_CLAIM_OPEN
+       && claimed.claims[0].category == MPK_CATEGORY_BLOCKED && claimed.claims[0].opened_at == NOW
+       && claimed.claims[0].generation == 1 && claimed.items[0].state == MPK_ITEM_VIEWED,
+       "R6: a claim is about one item and its key");
+    d = decide(&claimed, r);
+    ok(d.outcome == MPK_SAME && d.claim == 1, "R6: the same form sent again is the same claim");
+    r.now = NOW + 2 * WEEK;
+    ok(decide(&claimed, r).outcome == MPK_SAME, "R6: whenever that is");
+    r = request(MPK_EVENT_CLAIM_OPENED);
+    r.claim_item = 2;
+    d = decide(&claimed, r);
+    ok(d.outcome == MPK_DONE && d.claim == 2, "R6: another item has a claim of its own");
+
+    order = claimed;
+    for (i = 1; i < MPK_CLAIMS_MAX; i++) {
+        r = request(MPK_EVENT_CLAIM_REJECTED);
+        r.claim = i;
+        order = decide(&order, r).order;
+        r = request(MPK_EVENT_CLAIM_OPENED);
+        r.token_id[0] = (uint8_t) (i + 100);
+        order = decide(&order, r).order;
+    }
+    r = request(MPK_EVENT_CLAIM_REJECTED);
+    r.claim = MPK_CLAIMS_MAX;
+    order = decide(&order, r).order;
+    ok(order.claims_count == MPK_CLAIMS_MAX && !mpk_claim_undecided(&order.claims[MPK_CLAIMS_MAX - 1]),
+       "an order has room for 64 claims");
+    r = request(MPK_EVENT_CLAIM_OPENED);
+    r.token_id[0] = 1;
+    ok(decide(&order, r).outcome == MPK_CROWDED, "and for no more");
+
+    /* R7 */
+
+    r = request(MPK_EVENT_CLAIM_REPLACED);
+    d = decide(&claimed, r);
+    ok(d.order.items[0].state == MPK_ITEM_NEW && d.order.items[0].generation == 2
+       && d.order.items[0].since == claimed.revision + 1 && d.order.items[0].viewed_at == 0
+       && mpk_str_eq(d.order.items[0].key, r.claim_key), "R7: the new key starts as not viewed");
+    ok(mpk_str_eq(d.order.claims[0].old_key, claimed.items[0].key) && d.order.claims[0].generation == 1
+       && d.order.views == claimed.views && d.order.first_viewed_at == claimed.first_viewed_at,
+       "R7, R8: the old one is kept with the claim, and stays viewed");
+    ok(claimed.items[0].state == MPK_ITEM_VIEWED && claimed.claims[0].state == MPK_CLAIM_OPEN,
+       "deciding does not touch the claims that were read");
+
+    r.claim_digest.data = other;
+    ok(decide(&d.order, r).outcome == MPK_DECIDED, "R7: another key for a claim that was replaced is refused");
+
+    order = reach(ASKED);
+    r = request(MPK_EVENT_CLAIM_NEEDS_INFO);
+    r.claim_digest.data = other;
+    ok(decide(&order, r).outcome == MPK_DONE, "R7: support can ask for something else");
+
+    order = reach(REFUNDED);
+    ok(order.items[0].state == MPK_ITEM_REFUNDED, "R7: a refunded key is refunded");
+    d = decide(&order, request(MPK_EVENT_VIEWED));
+    ok(d.outcome == MPK_DONE && d.items_count == 2 && d.items[0] == 2 && d.items[1] == 3
+       && d.order.items[0].state == MPK_ITEM_REFUNDED, "R7: it is not among the keys that are shown");
+
+    r = request(MPK_EVENT_VIEWED);
+    r.items = (const uint16_t[]) { 1 };
+    r.items_count = 1;
+    ok(decide(&order, r).outcome == MPK_REFUNDED, "R7: alone it is not shown at all");
+    memset(r.token_id, 5, MPK_ID_LEN);
+    ok(decide(&order, r).outcome == MPK_REFUNDED, "R7: nor as a repeat");
+    r.event = MPK_EVENT_OPENED;
+    ok(decide(&order, r).outcome == MPK_REFUNDED, "R7: nor is there a confirm page for it");
+    r.event = MPK_EVENT_LINK_MINTED;
+    ok(decide(&order, r).outcome == MPK_REFUNDED, "R7: nor a link");
+
+    r = request(MPK_EVENT_CLAIM_REJECTED);
+    r.claim = 0;
+    ok(decide(&claimed, r).outcome == MPK_NO_CLAIM, "R7: claims count from 1");
+    r.claim = 2;
+    ok(decide(&claimed, r).outcome == MPK_NO_CLAIM, "R7: a claim that is not there can't be decided");
+
+    /* erasing */
+
+    order = decide(&claimed, request(MPK_EVENT_ERASED)).order;
+    ok(order.items_count == 0 && order.links_count == 0 && order.claims_count == 0 && order.person.len == 0
+       && order.data_key.len == 0 && order.email_hash.len == 0 && order.digest.len == 0,
+       "of an erased order nothing personal is left");
+    ok(order.first_viewed_at == NOW && order.gone == claimed.revision && order.erased_at == NOW
+       && memcmp(order.gone_mac, claimed.mac, MPK_MAC_LEN) == 0 && order.revision == claimed.revision + 1,
+       "but when it was viewed is, and the journal's head");
+
+    /* asking before acting */
+
+    order = reach(READY);
+    ok(ask(&order, MPK_EVENT_CANCELLED) == MPK_DONE && ask(&order, MPK_EVENT_CLAIM_OPENED) == MPK_UNDELIVERED
+       && ask(&order, MPK_EVENT_CLAIM_REFUNDED) == MPK_NO_CLAIM, "a ready order can be cancelled, not reported");
+    order = reach(DELIVERED);
+    ok(ask(&order, MPK_EVENT_CANCELLED) == MPK_DELIVERED && ask(&order, MPK_EVENT_CLAIM_OPENED) == MPK_DONE,
+       "a delivered one the other way round");
+    order = reach(REPORTED);
+    ok(ask(&order, MPK_EVENT_CLAIM_REFUNDED) == MPK_DONE && ask(&order, MPK_EVENT_CLAIM_OPENED) == MPK_DONE,
+       "a reported one can be refunded, and its other keys reported");
+    order = reach(REJECTED);
+    ok(ask(&order, MPK_EVENT_CLAIM_REFUNDED) == MPK_DECIDED, "a rejected one can't be refunded");
+    order = reach(CANCELLED);
+    ok(ask(&order, MPK_EVENT_CANCELLED) == MPK_SAME && ask(&order, MPK_EVENT_CLAIM_OPENED) == MPK_CANCELLED,
+       "a cancelled one is cancelled");
+}
+
+
 static uint32_t  seed = 7;
 
 static uint32_t
@@ -332,8 +556,8 @@ any(uint32_t n)
 static void
 test_random(void)
 {
-    size_t          i, n;
-    bool            unviewed, shown, lost, number;
+    size_t          i, j, k, n;
+    bool            unviewed, shown, lost, number, back, two;
     uint16_t        some[1];
     mpk_order_t     order;
     mpk_request_t   r;
@@ -341,10 +565,12 @@ test_random(void)
 
     static const mpk_event_t  events[] = {
         MPK_EVENT_FILED, MPK_EVENT_RELEASED, MPK_EVENT_CANCELLED, MPK_EVENT_LINK_MINTED,
-        MPK_EVENT_OPENED, MPK_EVENT_VIEWED, MPK_EVENT_VIEWED, MPK_EVENT_CUT_OFF
+        MPK_EVENT_OPENED, MPK_EVENT_VIEWED, MPK_EVENT_VIEWED, MPK_EVENT_CUT_OFF,
+        MPK_EVENT_CLAIM_OPENED, MPK_EVENT_CLAIM_OPENED, MPK_EVENT_CLAIM_NEEDS_INFO,
+        MPK_EVENT_CLAIM_REPLACED, MPK_EVENT_CLAIM_REFUNDED, MPK_EVENT_CLAIM_REJECTED
     };
 
-    unviewed = shown = lost = number = false;
+    unviewed = shown = lost = number = back = two = false;
 
     for (n = 0; n < 200; n++) {
 
@@ -352,7 +578,7 @@ test_random(void)
 
         for (i = 0; i < 60; i++) {
 
-            r = request(events[any(8)]);
+            r = request(events[any(14)]);
             r.now = NOW + (int64_t) (n * 10000 + i * any(400));
             r.exp = r.now + any(3) - 1;
             memset(r.token_id, (int) any(4), MPK_ID_LEN);
@@ -361,6 +587,8 @@ test_random(void)
             r.email_hash = any(4) ? hash : wrong;
             r.consent_asked = any(2) == 0;
             r.consent_given = any(2) == 0;
+            r.claim_item = (uint16_t) any(4);
+            r.claim = any(4);
 
             if (any(3) == 0 && r.event != MPK_EVENT_FILED) {
                 some[0] = (uint16_t) (1 + any(3));
@@ -378,9 +606,25 @@ test_random(void)
             unviewed |= order.first_viewed_at && d.order.first_viewed_at != order.first_viewed_at;
             unviewed |= d.order.views < order.views;
 
-            if (order.items_count) {
-                unviewed |= order.items[0].state == MPK_ITEM_VIEWED && d.order.items[0].state != MPK_ITEM_VIEWED;
-                unviewed |= order.items[2].state == MPK_ITEM_VIEWED && d.order.items[2].state != MPK_ITEM_VIEWED;
+            for (k = 0; k < order.items_count; k++) {
+                unviewed |= order.items[k].state == MPK_ITEM_VIEWED && d.order.items[k].state == MPK_ITEM_NEW
+                            && d.order.items[k].generation == order.items[k].generation;
+                back |= order.items[k].state == MPK_ITEM_REFUNDED && d.order.items[k].state != MPK_ITEM_REFUNDED;
+            }
+
+            for (k = 0; k < order.claims_count; k++) {
+                back |= !mpk_claim_undecided(&order.claims[k]) && order.claims[k].state != d.order.claims[k].state;
+
+                for (j = 0; j < k; j++) {
+                    two |= order.claims[j].item == order.claims[k].item && mpk_claim_undecided(&order.claims[j])
+                           && mpk_claim_undecided(&order.claims[k]);
+                }
+            }
+
+            if (d.event == MPK_EVENT_VIEWED || d.event == MPK_EVENT_REPEATED) {
+                for (k = 0; k < d.items_count; k++) {
+                    shown |= order.items[d.items[k] - 1].state == MPK_ITEM_REFUNDED;
+                }
             }
 
             shown |= (d.event == MPK_EVENT_VIEWED || d.event == MPK_EVENT_REPEATED)
@@ -400,7 +644,9 @@ test_random(void)
     }
 
     ok(!unviewed, "R8: no sequence of events makes viewed unviewed");
-    ok(!shown, "R1: no sequence shows a key of an order that is not ready");
+    ok(!shown, "R1, R7: no sequence shows a key of an order that is not ready, or a refunded one");
+    ok(!back, "R7: no sequence decides a claim twice, or takes a refund back");
+    ok(!two, "R6: no sequence opens two claims for one item");
     ok(!lost, "R5: no sequence cancels what was delivered");
     ok(!number, "R9: each event that is done is one revision");
 }
@@ -430,9 +676,11 @@ main(void)
     filing.items = items;
     filing.digest = (mpk_str_t) { MPK_MAC_LEN, digest };
     filing.email_hash = (mpk_str_t) { MPK_MAC_LEN, hash };
+    filing.purchased_at = NOW - 1000;
 
     test_table();
     test_rules();
+    test_claims();
     test_random();
 
     order = reach(READY);

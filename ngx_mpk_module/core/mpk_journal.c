@@ -145,6 +145,13 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
     }
 
     mpk_journal_member(out, mpk_string("token_id"), entry->token_id);
+
+    if (entry->claim) {
+        mpk_buf_lit(out, ",\"claim\":");
+        mpk_buf_int(out, (int64_t) entry->claim);
+    }
+
+    mpk_journal_member(out, mpk_string("category"), entry->category);
     mpk_journal_member(out, mpk_string("reason"), entry->reason);
     mpk_journal_member(out, mpk_string("actor"), entry->actor);
     mpk_journal_member(out, mpk_string("request_id"), entry->request_id);
@@ -179,6 +186,7 @@ mpk_journal_write_personal(const mpk_mem_t *mem, const mpk_entry_t *entry,
     }
 
     mpk_journal_member(out, mpk_string("policy"), entry->policy);
+    mpk_journal_member(out, mpk_string("name"), entry->name);
     mpk_journal_member(out, mpk_string("note"), entry->note);
 
     mpk_buf_byte(out, '}');
@@ -336,8 +344,14 @@ mpk_verdict_name(mpk_verdict_t verdict)
     case MPK_ALTERED:
         return mpk_string("altered");
 
-    default: /* MPK_MISSING_ENTRY */
+    case MPK_MISSING_ENTRY:
         return mpk_string("missing");
+
+    case MPK_EXPIRED_ENTRY:
+        return mpk_string("expired");
+
+    default: /* MPK_ERASED_ENTRIES */
+        return mpk_string("erased");
     }
 }
 
@@ -348,6 +362,17 @@ mpk_chain_init(mpk_chain_t *chain, mpk_str_t order)
     memset(chain, 0, sizeof(mpk_chain_t));
 
     chain->order = order;
+}
+
+
+void
+mpk_chain_erased(mpk_chain_t *chain, uint64_t gone,
+    const uint8_t mac[MPK_MAC_LEN])
+{
+    chain->number = gone;
+    chain->erased = true;
+
+    memcpy(chain->mac, mac, MPK_MAC_LEN);
 }
 
 
@@ -364,7 +389,9 @@ mpk_chain_next(mpk_chain_t *chain, mpk_crypto_t *crypto,
     chain->number++;
 
     if (record->clear.data == NULL) {
-        mpk_chain_fault(chain, MPK_MISSING_ENTRY, chain->number);
+        mpk_chain_fault(chain, record->expired ? MPK_EXPIRED_ENTRY
+                                               : MPK_MISSING_ENTRY,
+                        chain->number);
         chain->broken = true;
         return MPK_OK;
     }
@@ -440,6 +467,10 @@ mpk_chain_end(mpk_chain_t *chain, uint64_t revision,
     {
         mpk_chain_fault(chain, MPK_ALTERED, chain->number);
     }
+
+    if (chain->erased && chain->verdict == MPK_INTACT) {
+        chain->verdict = MPK_ERASED_ENTRIES;
+    }
 }
 
 
@@ -466,12 +497,16 @@ mpk_chain_anchor(mpk_chain_t *chain, mpk_str_t anchor_mac,
 }
 
 
-/* The fault at the lowest entry is the verdict. */
+/* The fault at the lowest entry is the verdict, but what has expired hides nothing. */
 
 static void
 mpk_chain_fault(mpk_chain_t *chain, mpk_verdict_t verdict, uint64_t number)
 {
-    if (chain->verdict == MPK_INTACT || number < chain->fault) {
+    if (chain->verdict == MPK_INTACT
+        || (chain->verdict == MPK_EXPIRED_ENTRY
+            && verdict != MPK_EXPIRED_ENTRY)
+        || (number < chain->fault && verdict != MPK_EXPIRED_ENTRY))
+    {
         chain->verdict = verdict;
         chain->fault = number;
     }

@@ -32,6 +32,8 @@ typedef struct {
     mpk_str_t           actor;           /* an API token's name, or "customer" */
     mpk_str_t           request_id;
     mpk_str_t           reason;
+    size_t              claim;           /* its number; 0: none */
+    mpk_str_t           category;        /* the claim's */
 
     /* sealed */
     mpk_str_t           ip;
@@ -41,6 +43,7 @@ typedef struct {
     mpk_str_t           consent;         /* hash of the text consented to */
     mpk_str_t           consent_language;
     mpk_str_t           policy;
+    mpk_str_t           name;            /* of who makes the claim */
     mpk_str_t           note;
 } mpk_entry_t;
 
@@ -50,6 +53,7 @@ typedef struct {
     mpk_str_t           clear;
     mpk_str_t           sealed;
     mpk_str_t           mac;
+    bool                expired;         /* not found, and old enough to be trimmed */
 } mpk_record_t;
 
 
@@ -71,7 +75,9 @@ mpk_status_t mpk_journal_read(mpk_crypto_t *crypto, const mpk_mem_t *mem,
 typedef enum {
     MPK_INTACT = 0,
     MPK_ALTERED,         /* an entry's bytes are not what the chain says */
-    MPK_MISSING_ENTRY    /* an entry is not there */
+    MPK_MISSING_ENTRY,   /* an entry is not there */
+    MPK_EXPIRED_ENTRY,   /* it is older than entries are kept */
+    MPK_ERASED_ENTRIES   /* the order's data was erased, its entries with it */
 } mpk_verdict_t;
 
 mpk_str_t mpk_verdict_name(mpk_verdict_t verdict);
@@ -83,11 +89,16 @@ typedef struct {
     uint64_t            number;          /* of the newest record seen */
     uint8_t             mac[MPK_MAC_LEN];
     bool                broken;          /* mac is not known: the record is missing */
+    bool                erased;
     mpk_verdict_t       verdict;         /* the first fault */
     uint64_t            fault;           /* the entry it was found at */
 } mpk_chain_t;
 
 void mpk_chain_init(mpk_chain_t *chain, mpk_str_t order);
+
+/* The first "gone" entries were erased; what follows them is chained to this MAC. */
+void mpk_chain_erased(mpk_chain_t *chain, uint64_t gone,
+    const uint8_t mac[MPK_MAC_LEN]);
 
 mpk_status_t mpk_chain_next(mpk_chain_t *chain, mpk_crypto_t *crypto,
     const mpk_mem_t *mem, const mpk_record_t *record);

@@ -1,7 +1,6 @@
 /* An order as it lies in Redis: read into memory, and written from it. */
 
 #include "mpk_order.h"
-#include "mpk_pack.h"
 
 #define MPK_ORDER_VERSION  1
 
@@ -17,8 +16,8 @@ static int64_t mpk_order_time(mpk_unpack_t *in);
 
 
 mpk_status_t
-mpk_order_read(const mpk_mem_t *mem, mpk_str_t id, const mpk_str_t fields[4],
-    mpk_order_t *order)
+mpk_order_read(const mpk_mem_t *mem, mpk_str_t id,
+    const mpk_str_t fields[MPK_ORDER_FIELDS], mpk_order_t *order)
 {
     mpk_status_t  status;
 
@@ -40,12 +39,22 @@ mpk_order_read(const mpk_mem_t *mem, mpk_str_t id, const mpk_str_t fields[4],
         return status;
     }
 
+    if (order->state == MPK_ORDER_ERASED) {
+        return MPK_OK;
+    }
+
     status = mpk_order_read_filed(fields[2], order);
     if (status != MPK_OK) {
         return status;
     }
 
-    return mpk_order_read_items(fields[3], order);
+    status = mpk_order_read_items(fields[3], order);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    return mpk_claims_read(mem, fields[4], order->items_count, &order->claims,
+                           &order->claims_count);
 }
 
 
@@ -53,7 +62,7 @@ static mpk_status_t
 mpk_order_read_head(const mpk_mem_t *mem, mpk_str_t value, mpk_order_t *order)
 {
     size_t        i;
-    mpk_str_t     mac;
+    mpk_str_t     mac, gone;
     mpk_item_t   *item;
     mpk_unpack_t  in;
     mpk_status_t  status;
@@ -74,6 +83,13 @@ mpk_order_read_head(const mpk_mem_t *mem, mpk_str_t value, mpk_order_t *order)
     order->first_viewed_at = mpk_order_time(&in);
     order->views = mpk_unpack_int(&in);
     mac = mpk_unpack_bytes(&in, MPK_MAC_LEN);
+    gone = mac;
+
+    if (order->state == MPK_ORDER_ERASED) {
+        order->erased_at = mpk_order_time(&in);
+        order->gone = mpk_unpack_int(&in);
+        gone = mpk_unpack_bytes(&in, MPK_MAC_LEN);
+    }
 
     order->items_count = mpk_unpack_upto(&in, MPK_ITEMS_MAX);
 
@@ -82,6 +98,7 @@ mpk_order_read_head(const mpk_mem_t *mem, mpk_str_t value, mpk_order_t *order)
     }
 
     memcpy(order->mac, mac.data, MPK_MAC_LEN);
+    memcpy(order->gone_mac, gone.data, MPK_MAC_LEN);
 
     order->items = mpk_calloc(mem, order->items_count * sizeof(mpk_item_t) + 1);
     if (order->items == NULL) {
@@ -260,6 +277,12 @@ mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
     mpk_pack_int(out, order->views);
     mpk_buf_put(out, order->mac, MPK_MAC_LEN);
 
+    if (order->state == MPK_ORDER_ERASED) {
+        mpk_pack_int(out, (uint64_t) order->erased_at);
+        mpk_pack_int(out, order->gone);
+        mpk_buf_put(out, order->gone_mac, MPK_MAC_LEN);
+    }
+
     mpk_pack_int(out, order->items_count);
 
     for (i = 0; i < order->items_count; i++) {
@@ -378,6 +401,7 @@ mpk_order_state_name(mpk_order_state_t state)
         [MPK_ORDER_HELD] = { 4, (const uint8_t *) "held" },
         [MPK_ORDER_READY] = { 5, (const uint8_t *) "ready" },
         [MPK_ORDER_CANCELLED] = { 9, (const uint8_t *) "cancelled" },
+        [MPK_ORDER_ERASED] = { 6, (const uint8_t *) "erased" },
     };
 
     return names[state];
@@ -390,6 +414,7 @@ mpk_item_state_name(mpk_item_state_t state)
     static const mpk_str_t  names[MPK_ITEM_STATE_MAX] = {
         [MPK_ITEM_NEW] = { 3, (const uint8_t *) "new" },
         [MPK_ITEM_VIEWED] = { 6, (const uint8_t *) "viewed" },
+        [MPK_ITEM_REFUNDED] = { 8, (const uint8_t *) "refunded" },
     };
 
     return names[state];

@@ -1,16 +1,20 @@
 /*
- * An order as the rules see it, and as it lies in Redis: a hash of five fields.
+ * An order as the rules see it, and as it lies in Redis: a hash of six fields.
  *
  *   r  the revision: how many entries its journal has, decimal
  *   h  the head: all that an event may change
  *   f  what filing fixed: times, keyed hashes, the wrapped data key, the person
  *   i  the items: SKU, product, sealed key
+ *   c  its claims, if there are any
  *   j  the ids of its journal entries in the bucket's stream (kept by the script)
+ *
+ * Of an order that was erased there are r, h and j alone.
  */
 
 #ifndef MPK_ORDER_H
 #define MPK_ORDER_H
 
+#include "mpk_claim.h"
 #include "mpk_token.h"
 
 #define MPK_ITEMS_MAX       500
@@ -18,6 +22,7 @@
 #define MPK_KEYS_BYTES_MAX  (256 * 1024)    /* of an order's product keys */
 #define MPK_LINKS_MAX       256             /* tokens that one order remembers */
 #define MPK_ID_LEN          16              /* a token id or nonce, as stored */
+#define MPK_ORDER_FIELDS    5               /* r, h, f, i, c */
 
 
 typedef enum {
@@ -25,12 +30,14 @@ typedef enum {
     MPK_ORDER_HELD,
     MPK_ORDER_READY,
     MPK_ORDER_CANCELLED,
+    MPK_ORDER_ERASED,
     MPK_ORDER_STATE_MAX
 } mpk_order_state_t;
 
 typedef enum {
     MPK_ITEM_NEW = 0,            /* never shown */
     MPK_ITEM_VIEWED,
+    MPK_ITEM_REFUNDED,           /* never shown again (R7) */
     MPK_ITEM_STATE_MAX
 } mpk_item_state_t;
 
@@ -79,6 +86,10 @@ typedef struct {
     uint64_t            views;
     uint8_t             mac[MPK_MAC_LEN];   /* of the newest journal entry */
 
+    int64_t             erased_at;
+    uint64_t            gone;               /* entries that were erased, from the first on */
+    uint8_t             gone_mac[MPK_MAC_LEN]; /* of the last of them */
+
     int64_t             purchased_at;
     mpk_str_t           locale;
     mpk_str_t           email_hash;         /* MPK_MAC_LEN bytes each */
@@ -91,6 +102,8 @@ typedef struct {
     mpk_item_t         *items;
     size_t              links_count;
     mpk_link_t         *links;
+    size_t              claims_count;
+    mpk_claim_t        *claims;             /* claim n is claims[n - 1] */
 } mpk_order_t;
 
 
@@ -105,12 +118,12 @@ typedef struct {
 
 
 /*
- * Reads an order from the values of r, h, f and i (data == NULL: no such field) into
- * mem; strings refer to the values.  r absent: MPK_OK with state ABSENT and
+ * Reads an order from the values of r, h, f, i and c (data == NULL: no such field)
+ * into mem; strings refer to the values.  r absent: MPK_OK with state ABSENT and
  * revision 0.  MPK_MALFORMED: not what mpk_order_write_* made.
  */
 mpk_status_t mpk_order_read(const mpk_mem_t *mem, mpk_str_t id,
-    const mpk_str_t fields[4], mpk_order_t *order);
+    const mpk_str_t fields[MPK_ORDER_FIELDS], mpk_order_t *order);
 
 /*
  * The keyed hash of the billing email alone, from the value of f.  MPK_MALFORMED: no

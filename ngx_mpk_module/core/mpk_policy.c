@@ -1,6 +1,6 @@
 /* The shop's rules, in one table, and the decision over it. */
 
-#include "mpk_policy.h"
+#include "mpk_policy_int.h"
 
 
 /* Refines what the table allows: writes decision->order, or refuses. */
@@ -19,114 +19,72 @@ static mpk_outcome_t mpk_policy_release(const mpk_request_t *request,
     mpk_decision_t *decision);
 static mpk_outcome_t mpk_policy_cancel(const mpk_request_t *request,
     mpk_decision_t *decision);
-static mpk_outcome_t mpk_policy_mint(const mpk_request_t *request,
-    mpk_decision_t *decision);
-static mpk_outcome_t mpk_policy_open(const mpk_request_t *request,
-    mpk_decision_t *decision);
-static mpk_outcome_t mpk_policy_view(const mpk_request_t *request,
-    mpk_decision_t *decision);
-static mpk_outcome_t mpk_policy_cut_off(const mpk_request_t *request,
-    mpk_decision_t *decision);
-
-static mpk_outcome_t mpk_policy_challenge(const mpk_request_t *request,
-    const mpk_order_t *order);
-static bool mpk_policy_items(const mpk_request_t *request,
-    mpk_decision_t *decision);
-static mpk_link_t *mpk_policy_link(const mpk_request_t *request,
+static mpk_outcome_t mpk_policy_erase(const mpk_request_t *request,
     mpk_decision_t *decision);
 
 
-/* event: absent, held, ready, cancelled */
+/* event: absent, held, ready, cancelled, erased */
 
 static const mpk_policy_t  mpk_policies[MPK_EVENT_MAX] = {
 
     /* nothing is to happen: the order is only read */
 
     [MPK_EVENT_NONE] =
-        { { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME }, NULL },
+        { { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME }, NULL },
 
     [MPK_EVENT_FILED] =
-        { { MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE }, mpk_policy_file },
+        { { MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_GONE },
+          mpk_policy_file },
 
     [MPK_EVENT_RELEASED] =
-        { { MPK_ABSENT, MPK_DONE, MPK_SAME, MPK_CANCELLED },
+        { { MPK_ABSENT, MPK_DONE, MPK_SAME, MPK_CANCELLED, MPK_GONE },
           mpk_policy_release },
 
     [MPK_EVENT_CANCELLED] =
-        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE }, mpk_policy_cancel },
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_GONE },
+          mpk_policy_cancel },
 
     [MPK_EVENT_LINK_MINTED] =
-        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED },
+        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_GONE },
           mpk_policy_mint },
 
     [MPK_EVENT_OPENED] =
-        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED },
+        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_GONE },
           mpk_policy_open },
 
     [MPK_EVENT_VIEWED] =
-        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED },
+        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_GONE },
           mpk_policy_view },
 
     [MPK_EVENT_CUT_OFF] =
-        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE },
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_GONE },
           mpk_policy_cut_off },
-};
 
+    [MPK_EVENT_CLAIM_OPENED] =
+        { { MPK_ABSENT, MPK_UNDELIVERED, MPK_DONE, MPK_CANCELLED, MPK_GONE },
+          mpk_policy_claim },
 
-#define mpk_row(name, rule, detail)                                          \
-    { { sizeof(name) - 1, (const uint8_t *) name },                          \
-      { sizeof(rule) - 1, (const uint8_t *) rule },                          \
-      { sizeof(detail) - 1, (const uint8_t *) detail } }
+    /* only what was ready once has claims */
 
-static const mpk_outcome_info_t  mpk_outcomes[MPK_OUTCOME_MAX] = {
+    [MPK_EVENT_CLAIM_NEEDS_INFO] =
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_GONE },
+          mpk_policy_claim_decide },
 
-    [MPK_DONE] = mpk_row("done", "", "Done."),
+    [MPK_EVENT_CLAIM_REPLACED] =
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_GONE },
+          mpk_policy_claim_decide },
 
-    [MPK_SAME] = mpk_row("same", "", "Already done, with the same content."),
+    [MPK_EVENT_CLAIM_REFUNDED] =
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_GONE },
+          mpk_policy_claim_decide },
 
-    [MPK_ABSENT] = mpk_row("absent", "", "There is no such order."),
+    [MPK_EVENT_CLAIM_REJECTED] =
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_GONE },
+          mpk_policy_claim_decide },
 
-    [MPK_HELD] = mpk_row("held", "R1",
-        "The order is under payment and fraud checks."),
-
-    [MPK_CANCELLED] = mpk_row("cancelled", "R1",
-        "The order was cancelled before delivery."),
-
-    [MPK_USED] = mpk_row("used", "R3",
-        "This link has shown its keys already."),
-
-    [MPK_LAPSED] = mpk_row("expired", "R3", "This link has expired."),
-
-    [MPK_CLOSED] = mpk_row("limited", "R4",
-        "Too many wrong answers; the link opens again in a while."),
-
-    [MPK_STALE] = mpk_row("stale", "R4",
-        "The nonce of the confirm page is missing, wrong or over an hour "
-        "old; get the page again and send its nonce, or send an "
-        "Idempotency-Key."),
-
-    [MPK_CHALLENGE] = mpk_row("challenge", "R4",
-        "The email address is not the one of the order."),
-
-    [MPK_CONSENT] = mpk_row("consent", "",
-        "consent_supply and consent_waiver are both needed before the "
-        "first view."),
-
-    [MPK_DELIVERED] = mpk_row("delivered", "R5",
-        "The order can't be cancelled after delivery."),
-
-    [MPK_UNSENT] = mpk_row("unsent", "R5",
-        "The shop can sign links that are not registered here; say "
-        "\"not_sent\": true if none was sent for this order."),
-
-    [MPK_DIFFERS] = mpk_row("differs", "R10",
-        "This was done before with other content."),
-
-    [MPK_NO_ITEM] = mpk_row("no_item", "",
-        "The order has no such item."),
-
-    [MPK_CROWDED] = mpk_row("crowded", "",
-        "The order has too many links that have not expired."),
+    [MPK_EVENT_ERASED] =
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_SAME },
+          mpk_policy_erase },
 };
 
 
@@ -137,6 +95,7 @@ mpk_policy_decide(const mpk_mem_t *mem, const mpk_order_t *order,
     size_t               n;
     mpk_item_t          *items;
     mpk_link_t          *links;
+    mpk_claim_t         *claims;
     const mpk_policy_t  *policy;
 
     memset(decision, 0, sizeof(mpk_decision_t));
@@ -177,6 +136,23 @@ mpk_policy_decide(const mpk_mem_t *mem, const mpk_order_t *order,
 
     decision->order.items = items;
     decision->order.links = links;
+
+    if (policy->apply == mpk_policy_claim
+        || policy->apply == mpk_policy_claim_decide)
+    {
+        claims = mpk_alloc(mem, (order->claims_count + 1)
+                                * sizeof(mpk_claim_t));
+        if (claims == NULL) {
+            return MPK_NOMEM;
+        }
+
+        if (order->claims_count) {
+            memcpy(claims, order->claims,
+                   order->claims_count * sizeof(mpk_claim_t));
+        }
+
+        decision->order.claims = claims;
+    }
 
     decision->outcome = policy->apply(request, decision);
 
@@ -280,321 +256,76 @@ mpk_policy_cancel(const mpk_request_t *request, mpk_decision_t *decision)
 }
 
 
+/* What is left of an order says that it was there, and when what happened to it. */
+
 static mpk_outcome_t
-mpk_policy_mint(const mpk_request_t *request, mpk_decision_t *decision)
+mpk_policy_erase(const mpk_request_t *request, mpk_decision_t *decision)
 {
-    mpk_link_t   *link;
-    mpk_order_t  *order;
+    mpk_order_t   *order, tombstone;
 
     order = &decision->order;
 
-    if (!mpk_policy_items(request, decision)) {
-        return MPK_NO_ITEM;
-    }
+    memset(&tombstone, 0, sizeof(mpk_order_t));
 
-    link = mpk_policy_link(request, decision);
-    if (link == NULL) {
-        return MPK_CROWDED;
-    }
+    tombstone.id = order->id;
+    tombstone.state = MPK_ORDER_ERASED;
+    tombstone.filed_at = order->filed_at;
+    tombstone.released_at = order->released_at;
+    tombstone.cancelled_at = order->cancelled_at;
+    tombstone.cancel_reason = order->cancel_reason;
+    tombstone.delivered_at = order->delivered_at;
+    tombstone.delivered_by = order->delivered_by;
+    tombstone.first_viewed_at = order->first_viewed_at;
+    tombstone.views = order->views;
+    tombstone.erased_at = request->now;
+    tombstone.gone = order->revision;
+    memcpy(tombstone.gone_mac, order->mac, MPK_MAC_LEN);
 
-    if (link->delivered) {
-        return (link->items_count == request->items_count
-                && (link->items_count == 0
-                    || memcmp(link->items, request->items,
-                              link->items_count * sizeof(uint16_t)) == 0))
-               ? MPK_SAME : MPK_DIFFERS;
-    }
+    /* in Redis it was told by a field that has gone; the expiry needs it once more */
 
-    link->delivered = true;
+    tombstone.purchased_at = order->purchased_at;
 
-    if (order->delivered_at == 0) {
-        order->delivered_at = request->now;
-        order->delivered_by = MPK_CHANNEL_EMAIL;
-    }
+    *order = tombstone;
 
     return MPK_DONE;
 }
 
 
-static mpk_outcome_t
-mpk_policy_open(const mpk_request_t *request, mpk_decision_t *decision)
-{
-    mpk_link_t  *link;
-
-    if (!mpk_policy_items(request, decision)) {
-        return MPK_NO_ITEM;
-    }
-
-    link = mpk_policy_link(request, decision);
-    if (link == NULL) {
-        return MPK_CROWDED;
-    }
-
-    if (link->used_at) {
-        return MPK_USED;
-    }
-
-    if (request->exp <= request->now) {
-        return MPK_LAPSED;
-    }
-
-    if (link->opened >= MPK_OPENED_MAX) {
-        return MPK_SAME;
-    }
-
-    link->opened++;
-
-    return MPK_DONE;
-}
-
-
-/* R3, R4, R8 */
-
-static mpk_outcome_t
-mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
+mpk_status_t
+mpk_policy_ask(const mpk_mem_t *mem, const mpk_order_t *order,
+    const mpk_request_t *request, mpk_outcome_t *outcome)
 {
     size_t          i, n;
-    mpk_item_t     *item;
-    mpk_link_t     *link;
-    mpk_order_t    *order;
-    mpk_outcome_t   outcome;
+    mpk_status_t    status;
+    mpk_request_t   ask;
+    mpk_decision_t  decision;
 
-    order = &decision->order;
+    ask = *request;
+    ask.not_sent = true;
+    ask.reason = order->cancel_reason;
+    ask.email_hash = order->email_hash.data;
 
-    if (!mpk_policy_items(request, decision)) {
-        return MPK_NO_ITEM;
-    }
+    n = request->event == MPK_EVENT_CANCELLED ? 1
+        : request->event == MPK_EVENT_CLAIM_OPENED ? order->items_count
+        : order->claims_count;
 
-    link = mpk_policy_link(request, decision);
-    if (link == NULL) {
-        return MPK_CROWDED;
-    }
+    for (i = 0; i == 0 || i < n; i++) {
+        ask.claim_item = i < order->items_count ? (uint16_t) (i + 1) : 0;
+        ask.claim = i + 1;
 
-    if (link->used_at && request->renews
-        && request->now - link->used_at > request->grace)
-    {
-        link->used_at = 0;
-    }
-
-    if (link->used_at) {
-
-        if (request->now - link->used_at > request->grace
-            || !mpk_secret_eq((mpk_str_t) { MPK_ID_LEN, link->nonce },
-                              (mpk_str_t) { MPK_ID_LEN, request->nonce }))
-        {
-            return MPK_USED;
+        status = mpk_policy_decide(mem, order, &ask, &decision);
+        if (status != MPK_OK) {
+            return status;
         }
 
-        outcome = mpk_policy_challenge(request, order);
-        if (outcome != MPK_DONE) {
-            return outcome;
+        if (i == 0 || decision.outcome == MPK_DONE) {
+            *outcome = decision.outcome;
         }
 
-        /* what has been replaced since is not part of the repeat */
-
-        for (i = 0, n = 0; i < decision->items_count; i++) {
-            item = &order->items[decision->items[i] - 1];
-
-            if (item->since <= link->used_revision) {
-                decision->items[n++] = decision->items[i];
-            }
-        }
-
-        decision->items_count = n;
-        decision->event = MPK_EVENT_REPEATED;
-
-        return n ? MPK_DONE : MPK_USED;
-    }
-
-    if (request->exp <= request->now) {
-        return MPK_LAPSED;
-    }
-
-    if (!request->nonce_fresh) {
-        return MPK_STALE;
-    }
-
-    outcome = mpk_policy_challenge(request, order);
-    if (outcome != MPK_DONE) {
-        return outcome;
-    }
-
-    if (decision->consent && !request->consent_given) {
-        return MPK_CONSENT;
-    }
-
-    link->used_at = request->now;
-    link->used_revision = order->revision + 1;
-    memcpy(link->nonce, request->nonce, MPK_ID_LEN);
-
-    for (i = 0; i < decision->items_count; i++) {
-        item = &order->items[decision->items[i] - 1];
-
-        item->state = MPK_ITEM_VIEWED;
-
-        if (item->viewed_at == 0) {
-            item->viewed_at = request->now;
+        if (decision.outcome == MPK_DONE) {
+            break;
         }
     }
 
-    order->views++;
-
-    if (order->first_viewed_at == 0) {
-        order->first_viewed_at = request->now;
-    }
-
-    if (order->delivered_at == 0) {
-        order->delivered_at = request->now;
-        order->delivered_by = request->channel;
-    }
-
-    return MPK_DONE;
-}
-
-
-static mpk_outcome_t
-mpk_policy_cut_off(const mpk_request_t *request, mpk_decision_t *decision)
-{
-    return mpk_policy_items(request, decision) ? MPK_DONE : MPK_NO_ITEM;
-}
-
-
-static mpk_outcome_t
-mpk_policy_challenge(const mpk_request_t *request, const mpk_order_t *order)
-{
-    if (!request->challenge_email) {
-        return MPK_DONE;
-    }
-
-    if (request->challenge_closed) {
-        return MPK_CLOSED;
-    }
-
-    if (request->email_hash == NULL
-        || !mpk_secret_eq(order->email_hash,
-                          (mpk_str_t) { MPK_MAC_LEN, request->email_hash }))
-    {
-        return MPK_CHALLENGE;
-    }
-
-    return MPK_DONE;
-}
-
-
-/* The items a token stands for; whether consent is needed before they are shown. */
-
-static bool
-mpk_policy_items(const mpk_request_t *request, mpk_decision_t *decision)
-{
-    size_t              i, n;
-    const mpk_order_t  *order;
-
-    order = &decision->order;
-    n = request->items_count ? request->items_count : order->items_count;
-
-    if (n > order->items_count) {
-        return false;
-    }
-
-    for (i = 0; i < n; i++) {
-        decision->items[i] = request->items_count ? request->items[i]
-                                                  : (uint16_t) (i + 1);
-
-        if (decision->items[i] == 0
-            || decision->items[i] > order->items_count)
-        {
-            return false;
-        }
-
-        if (request->consent_asked
-            && order->items[decision->items[i] - 1].state == MPK_ITEM_NEW)
-        {
-            decision->consent = true;
-        }
-    }
-
-    decision->items_count = n;
-
-    return true;
-}
-
-
-/*
- * The token's link, made if the order does not know it yet.  Links that have
- * expired are dropped once no repeat can need them.
- */
-
-static mpk_link_t *
-mpk_policy_link(const mpk_request_t *request, mpk_decision_t *decision)
-{
-    size_t        i, n;
-    mpk_link_t   *link;
-    mpk_order_t  *order;
-
-    order = &decision->order;
-
-    for (i = 0, n = 0; i < order->links_count; i++) {
-        link = &order->links[i];
-
-        if (memcmp(link->id, request->token_id, MPK_ID_LEN) != 0
-            && link->exp + MPK_TOKEN_SKEW < request->now
-            && (link->used_at == 0
-                || link->used_at + request->grace < request->now))
-        {
-            continue;
-        }
-
-        order->links[n++] = *link;
-    }
-
-    order->links_count = n;
-
-    link = mpk_order_link(order, request->token_id);
-
-    if (link == NULL) {
-
-        if (n == MPK_LINKS_MAX) {
-            return NULL;
-        }
-
-        link = &order->links[order->links_count++];
-
-        memset(link, 0, sizeof(mpk_link_t));
-        memcpy(link->id, request->token_id, MPK_ID_LEN);
-
-        link->iat = request->iat;
-        link->exp = request->exp;
-        link->items_count = request->items_count;
-        link->items = request->items;
-    }
-
-    decision->link = link;
-
-    return link;
-}
-
-
-mpk_str_t
-mpk_event_name(mpk_event_t event)
-{
-    static const mpk_str_t  names[MPK_EVENT_MAX] = {
-        [MPK_EVENT_NONE] = { 0, NULL },
-        [MPK_EVENT_FILED] = { 5, (const uint8_t *) "filed" },
-        [MPK_EVENT_RELEASED] = { 8, (const uint8_t *) "released" },
-        [MPK_EVENT_CANCELLED] = { 9, (const uint8_t *) "cancelled" },
-        [MPK_EVENT_LINK_MINTED] = { 11, (const uint8_t *) "link_minted" },
-        [MPK_EVENT_OPENED] = { 6, (const uint8_t *) "opened" },
-        [MPK_EVENT_VIEWED] = { 6, (const uint8_t *) "viewed" },
-        [MPK_EVENT_REPEATED] = { 8, (const uint8_t *) "repeated" },
-        [MPK_EVENT_CUT_OFF] = { 7, (const uint8_t *) "cut_off" },
-    };
-
-    return names[event];
-}
-
-
-const mpk_outcome_info_t *
-mpk_outcome_info(mpk_outcome_t outcome)
-{
-    return &mpk_outcomes[outcome];
+    return MPK_OK;
 }

@@ -1,5 +1,5 @@
 /*
- * The shop's rules, in one table: which event is allowed in which state of an
+ * The shop's rules (R1 to R10), in one table: which event is allowed in which state of an
  * order, what it writes, and which rule refuses it.  Deciding is pure: nothing
  * is read but the arguments, nothing is changed but the result.
  */
@@ -24,6 +24,12 @@ typedef enum {
     MPK_EVENT_VIEWED,
     MPK_EVENT_REPEATED,
     MPK_EVENT_CUT_OFF,
+    MPK_EVENT_CLAIM_OPENED,
+    MPK_EVENT_CLAIM_NEEDS_INFO,
+    MPK_EVENT_CLAIM_REPLACED,
+    MPK_EVENT_CLAIM_REFUNDED,
+    MPK_EVENT_CLAIM_REJECTED,
+    MPK_EVENT_ERASED,
     MPK_EVENT_MAX
 } mpk_event_t;
 
@@ -48,6 +54,15 @@ typedef enum {
     MPK_DIFFERS,         /* R10: sent before with other content */
     MPK_NO_ITEM,         /* names an item that the order does not have */
     MPK_CROWDED,         /* the order remembers MPK_LINKS_MAX live links already */
+    MPK_GONE,            /* its data has been erased */
+    MPK_REFUNDED,        /* R7: a key whose price was paid back */
+    MPK_UNDELIVERED,     /* R6: nothing to report before delivery */
+    MPK_LATE,            /* R6: after the claim window */
+    MPK_NOT_BUYER,       /* R6: not the order's email address */
+    MPK_WRONG_KEY,       /* R6: not one of the order's product keys */
+    MPK_CLAIMED,         /* R6: a claim is open for this item */
+    MPK_NO_CLAIM,        /* R7: the order has no such claim */
+    MPK_DECIDED,         /* R7: the claim has been decided, otherwise */
     MPK_OUTCOME_MAX
 } mpk_outcome_t;
 
@@ -91,6 +106,19 @@ typedef struct {
     const uint8_t       *email_hash;         /* MPK_MAC_LEN bytes; NULL: none given */
     bool                 consent_asked;
     bool                 consent_given;
+
+    /* CLAIM_OPENED, with token, challenge_closed and email_hash from above */
+    int64_t              claim_window;       /* R6, seconds from purchase */
+    uint16_t             claim_item;         /* whose key was given; 0: none's */
+    mpk_category_t       claim_category;
+
+    /* the other CLAIM_* */
+    size_t               claim;              /* its number, from 1 */
+    mpk_reason_t         claim_reason;       /* REJECTED */
+    mpk_str_t            claim_digest;       /* of the decision's content (R10) */
+    mpk_str_t            claim_key;          /* REPLACED: the new key, sealed */
+
+    mpk_str_t            claim_detail;       /* all of them: sealed */
 } mpk_request_t;
 
 
@@ -102,6 +130,7 @@ typedef struct {
     bool                 consent;            /* consent is (or was) needed for this view */
     size_t               items_count;
     uint16_t            *items;              /* that the event is about */
+    size_t               claim;              /* number of the claim it is about; 0: none */
 } mpk_decision_t;
 
 
@@ -111,6 +140,14 @@ typedef struct {
  */
 mpk_status_t mpk_policy_decide(const mpk_mem_t *mem, const mpk_order_t *order,
     const mpk_request_t *request, mpk_decision_t *decision);
+
+/*
+ * What the rules would say now to the most favourable request for the event: for a
+ * CANCELLED that no unregistered link stands against, a claim for any of the items, a
+ * decision of any claim.  request says the event, the time and the claim window.
+ */
+mpk_status_t mpk_policy_ask(const mpk_mem_t *mem, const mpk_order_t *order,
+    const mpk_request_t *request, mpk_outcome_t *outcome);
 
 
 #endif /* MPK_POLICY_H */

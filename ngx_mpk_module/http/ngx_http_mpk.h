@@ -106,6 +106,7 @@ typedef struct {
     ngx_mpk_redis_t              *redis;
     mpk_keyring_t                *keyring;
     mpk_crypto_t                 *crypto;          /* the worker's own */
+    time_t                        retention;       /* seconds from purchase; 0: for good */
     ngx_array_t                   pages;           /* ngx_http_mpk_pages_t * */
     ngx_int_t                     request_id;      /* index of $request_id */
     ngx_uint_t                    endpoints;       /* how many locations have one */
@@ -200,6 +201,9 @@ typedef enum {
 
 typedef void (*ngx_http_mpk_txn_handler_pt)(ngx_http_mpk_txn_t *txn);
 
+/* Adds to txn->what and txn->who what only the order as read can tell. */
+typedef ngx_int_t (*ngx_http_mpk_txn_look_pt)(ngx_http_mpk_txn_t *txn);
+
 
 /*
  * Read, decide, commit: one order, one event.  Has its own pool and lives on its
@@ -219,7 +223,8 @@ struct ngx_http_mpk_txn_s {
     mpk_request_t                 what;
     mpk_entry_t                   who;             /* what the entry tells beside the event */
     mpk_data_key_t               *filing_key;      /* for MPK_EVENT_FILED */
-    const u_char                 *account;         /* the same: hash for the index */
+    const u_char                 *account;         /* FILED, ERASED: hash for the index */
+    ngx_http_mpk_txn_look_pt      look;            /* at the order, before the decision */
     unsigned                      dry:1;           /* decide, write nothing */
     unsigned                      counted:1;       /* read the token's wrong challenges */
 
@@ -237,19 +242,19 @@ struct ngx_http_mpk_txn_s {
     ngx_mpk_redis_cmd_t           count;
     ngx_mpk_redis_cmd_t           index;
     ngx_mpk_redis_cmd_t           commit;
-    mpk_str_t                     argv[16];
+    mpk_str_t                    *argv;
     ngx_uint_t                    argc;
     ngx_uint_t                    waiting;         /* commands without an answer */
     ngx_uint_t                    tries;
     ngx_msec_t                    started;
     mpk_record_t                  record;
-    u_char                        number[NGX_INT64_LEN];
     unsigned                      decided:1;
     unsigned                      unwrapped:1;
+    unsigned                      more:1;          /* the commit takes the longer script */
 };
 
 
-ngx_int_t ngx_http_mpk_txn_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_mpk_commit_init(ngx_conf_t *cf);
 
 /*
  * A transaction with a request dies with it, or, if a command is under way then, after
@@ -268,7 +273,7 @@ ngx_int_t ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn);
 /* Unwraps the order's data key once; NGX_ERROR is logged. */
 ngx_int_t ngx_http_mpk_txn_unwrap(ngx_http_mpk_txn_t *txn);
 
-/* Opens an item's product key into the transaction's memory. */
+/* Opens an item's product key as read into the transaction's memory. */
 ngx_int_t ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t item,
     mpk_str_t *key);
 

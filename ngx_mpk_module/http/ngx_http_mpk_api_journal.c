@@ -45,7 +45,9 @@ ngx_http_mpk_journal_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     crypto = ctx->orders->mmcf->crypto;
     mem = &ctx->mem.mem;
 
-    if (ngx_http_mpk_order_unwrap(ctx, order) != NGX_OK) {
+    if (order->order.state != MPK_ORDER_ERASED
+        && ngx_http_mpk_order_unwrap(ctx, order) != NGX_OK)
+    {
         return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
     }
 
@@ -62,6 +64,10 @@ ngx_http_mpk_journal_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     mpk_chain_init(&chain, order->id);
 
+    if (order->order.state == MPK_ORDER_ERASED) {
+        mpk_chain_erased(&chain, order->order.gone, order->order.gone_mac);
+    }
+
     for (i = 0; i < order->records_count; i++) {
         record = &order->records[i];
 
@@ -70,15 +76,18 @@ ngx_http_mpk_journal_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         }
 
         if (anchor == NGX_OK) {
-            mpk_chain_anchor(&chain, mac, number, i + 1, record);
+            mpk_chain_anchor(&chain, mac, number, order->skipped + i + 1,
+                             record);
         }
 
         if (record->clear.data == NULL) {
             continue;
         }
 
-        status = mpk_journal_read(crypto, mem, &order->data_key,
-                                  order->id, i + 1, record, entries);
+        status = mpk_journal_read(crypto, mem,
+                                  order->unwrapped ? &order->data_key : NULL,
+                                  order->id, order->skipped + i + 1, record,
+                                  entries);
 
         if (status == MPK_NOMEM) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -89,8 +98,9 @@ ngx_http_mpk_journal_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     /* an anchor of an entry that is no longer there: the order was rolled back */
 
-    if (anchor == NGX_OK && number > order->records_count
-        && chain.verdict == MPK_INTACT)
+    if (anchor == NGX_OK && number > order->skipped + order->records_count
+        && (chain.verdict == MPK_INTACT
+            || chain.verdict == MPK_ERASED_ENTRIES))
     {
         chain.verdict = MPK_MISSING_ENTRY;
         chain.fault = number;
@@ -99,7 +109,7 @@ ngx_http_mpk_journal_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     (void) mpk_value_string(mem, facts, mpk_string("verdict"),
                             mpk_verdict_name(chain.verdict));
 
-    if (chain.verdict != MPK_INTACT) {
+    if (chain.fault) {
         (void) mpk_value_int(mem, facts, mpk_string("entry"),
                              (int64_t) chain.fault);
     }

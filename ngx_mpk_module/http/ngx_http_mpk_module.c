@@ -363,7 +363,7 @@ ngx_http_mpk_postconfiguration(ngx_conf_t *cf)
 
     ngx_http_mpk_headers_init();
 
-    if (ngx_http_mpk_txn_init(cf) != NGX_OK) {
+    if (ngx_http_mpk_commit_init(cf) != NGX_OK) {
         return NGX_ERROR;
     }
 

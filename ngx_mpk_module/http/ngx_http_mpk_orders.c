@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_mpk_orders_records(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_orders_record(ngx_mpk_redis_reply_t *reply,
     mpk_record_t *record);
+static ngx_uint_t ngx_http_mpk_orders_expired(ngx_http_mpk_orders_t *orders,
+    mpk_str_t id);
 static ngx_int_t ngx_http_mpk_orders_failed(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_result_t result);
 static void ngx_http_mpk_orders_cleanse(void *data);
@@ -75,7 +77,7 @@ ngx_int_t
 ngx_http_mpk_orders_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_next_pt next)
 {
-    mpk_str_t               argv[7];
+    mpk_str_t               argv[8];
     ngx_uint_t              i;
     ngx_http_mpk_batch_t   *batch;
     ngx_http_mpk_orders_t  *orders;
@@ -95,13 +97,14 @@ ngx_http_mpk_orders_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     argv[3] = mpk_string("h");
     argv[4] = mpk_string("f");
     argv[5] = mpk_string("i");
-    argv[6] = mpk_string("j");
+    argv[6] = mpk_string("c");
+    argv[7] = mpk_string("j");
 
     for (i = 0; i < orders->count; i++) {
         argv[1] = ngx_http_mpk_key(&batch->mem, orders->list[i].id, ":o:",
                                    orders->list[i].id);
 
-        (void) ngx_http_mpk_batch_add(batch, 7, argv);
+        (void) ngx_http_mpk_batch_add(batch, 8, argv);
     }
 
     return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_orders_headers);
@@ -149,15 +152,15 @@ ngx_http_mpk_orders_header(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_orders_t *orders, ngx_http_mpk_order_t *order,
     ngx_mpk_redis_reply_t *reply)
 {
-    mpk_str_t     fields[5];
+    mpk_str_t     fields[MPK_ORDER_FIELDS + 1];
     ngx_uint_t    i;
     mpk_status_t  status;
 
-    if (reply->type != NGX_MPK_REDIS_ARRAY || reply->count != 5) {
+    if (reply->type != NGX_MPK_REDIS_ARRAY || reply->count != MPK_ORDER_FIELDS + 1) {
         return MPK_MALFORMED;
     }
 
-    for (i = 0; i < 5; i++) {
+    for (i = 0; i <= MPK_ORDER_FIELDS; i++) {
         fields[i] = reply->elements[i].type == NGX_MPK_REDIS_STRING
                     ? reply->elements[i].str : (mpk_str_t) { 0, NULL };
     }
@@ -167,7 +170,8 @@ ngx_http_mpk_orders_header(ngx_http_mpk_ctx_t *ctx,
         return status;
     }
 
-    return ngx_http_mpk_orders_ids(ctx, orders, order, fields[4]) == NGX_OK
+    return ngx_http_mpk_orders_ids(ctx, orders, order,
+                                   fields[MPK_ORDER_FIELDS]) == NGX_OK
            ? MPK_OK : MPK_NOMEM;
 }
 
@@ -216,6 +220,7 @@ ngx_http_mpk_orders_ids(ngx_http_mpk_ctx_t *ctx,
     }
 
     order->records_count = n - order->skipped;
+    order->skipped += order->order.gone;
 
     return NGX_OK;
 }
@@ -280,6 +285,7 @@ static ngx_int_t
 ngx_http_mpk_orders_records(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
     ngx_uint_t              i;
+    mpk_record_t           *record;
     ngx_http_mpk_batch_t   *batch;
     ngx_http_mpk_order_t   *order;
     ngx_http_mpk_orders_t  *orders;
@@ -301,12 +307,20 @@ ngx_http_mpk_orders_records(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
         order = &orders->list[orders->order];
 
-        if (ngx_http_mpk_orders_record(batch->cmds[i].reply,
-                                       &order->records[orders->record++])
+        record = &order->records[orders->record];
+
+        if (ngx_http_mpk_orders_record(batch->cmds[i].reply, record)
             != NGX_OK)
         {
             return ngx_http_mpk_orders_failed(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
         }
+
+        if (record->clear.data == NULL) {
+            record->expired = ngx_http_mpk_orders_expired(orders,
+                                  order->ids[orders->record]);
+        }
+
+        orders->record++;
     }
 
     /* what comes next has entries, or is behind the last order */
@@ -319,6 +333,30 @@ ngx_http_mpk_orders_records(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     return ngx_http_mpk_orders_history(r, ctx);
+}
+
+
+/* An entry's id begins with Redis' clock in milliseconds when it was written. */
+
+static ngx_uint_t
+ngx_http_mpk_orders_expired(ngx_http_mpk_orders_t *orders, mpk_str_t id)
+{
+    u_char  *dash;
+    time_t   written;
+
+    if (orders->mmcf->retention == 0) {
+        return 0;
+    }
+
+    dash = ngx_strlchr((u_char *) id.data, (u_char *) id.data + id.len, '-');
+    if (dash == NULL) {
+        return 0;
+    }
+
+    written = ngx_atotm((u_char *) id.data, dash - id.data);
+
+    return written != NGX_ERROR
+           && written / 1000 + orders->mmcf->retention < ngx_time();
 }
 
 

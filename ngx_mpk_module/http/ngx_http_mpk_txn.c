@@ -1,12 +1,10 @@
 /*
- * Read, decide, commit: reads an order, lets core decide, and writes state and
- * journal entry with one script, if nobody else wrote in between.
+ * Read, decide, commit: reads an order, lets core decide, and has the decision
+ * committed; once more, if somebody else wrote in between.
  */
 
 #include "mpk_base64url.h"
-#include "ngx_http_mpk.h"
-
-#include <ngx_sha1.h>
+#include "ngx_http_mpk_txn.h"
 
 #define NGX_HTTP_MPK_TXN_TRIES  5
 
@@ -19,49 +17,8 @@ static void ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn);
 static ngx_uint_t ngx_http_mpk_txn_forgotten(ngx_http_mpk_txn_t *txn);
 static mpk_status_t ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn);
-static ngx_int_t ngx_http_mpk_txn_prepare(ngx_http_mpk_txn_t *txn);
-static void ngx_http_mpk_txn_commit(ngx_http_mpk_txn_t *txn, ngx_uint_t eval);
-static void ngx_http_mpk_txn_commit_handler(ngx_mpk_redis_cmd_t *cmd);
-static void ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
-    ngx_http_mpk_txn_result_t result);
 static void ngx_http_mpk_txn_detach(void *data);
 static void ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn);
-static void ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn);
-
-
-/*
- * KEYS: the order, its bucket's journal.  ARGV: the revision read, e, x, m, then
- * field and value pairs.  Gives the entry's id, or, if the order has another
- * revision by now, that revision.
- */
-static u_char  ngx_http_mpk_script[] =
-    "local o = redis.call('HMGET', KEYS[1], 'r', 'j')\n"
-    "local r = tonumber(o[1] or '0')\n"
-    "if r ~= tonumber(ARGV[1]) then return r end\n"
-    "local id = redis.call('XADD', KEYS[2], '*',"
-        " 'e', ARGV[2], 'x', ARGV[3], 'm', ARGV[4])\n"
-    "redis.call('HSET', KEYS[1], 'r', r + 1,"
-        " 'j', (o[2] or '') .. id .. ' ', unpack(ARGV, 5))\n"
-    "return id\n";
-
-static u_char  ngx_http_mpk_script_sha[40];
-
-
-ngx_int_t
-ngx_http_mpk_txn_init(ngx_conf_t *cf)
-{
-    u_char      digest[20];
-    ngx_sha1_t  sha;
-
-    ngx_sha1_init(&sha);
-    ngx_sha1_update(&sha, ngx_http_mpk_script,
-                    sizeof(ngx_http_mpk_script) - 1);
-    ngx_sha1_final(digest, &sha);
-
-    (void) ngx_hex_dump(ngx_http_mpk_script_sha, digest, 20);
-
-    return NGX_OK;
-}
 
 
 ngx_http_mpk_txn_t *
@@ -135,7 +92,7 @@ static ngx_int_t
 ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
 {
     u_char     *id;
-    mpk_str_t   argv[6];
+    mpk_str_t   argv[7];
 
     txn->unwrapped = 0;
     txn->decided = 0;
@@ -169,13 +126,14 @@ ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
     argv[3] = mpk_string("h");
     argv[4] = mpk_string("f");
     argv[5] = mpk_string("i");
+    argv[6] = mpk_string("c");
 
     txn->read.pool = txn->pool;
     txn->read.handler = ngx_http_mpk_txn_read_handler;
     txn->read.data = txn;
 
     ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_READ, &txn->read,
-                       6, argv);
+                       7, argv);
 
     return NGX_AGAIN;
 }
@@ -240,13 +198,13 @@ static mpk_status_t
 ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn)
 {
     size_t                  i;
-    mpk_str_t               fields[4];
+    mpk_str_t               fields[MPK_ORDER_FIELDS];
     ngx_int_t               wrong;
     ngx_mpk_redis_reply_t  *reply;
 
     reply = txn->read.reply;
 
-    if (reply->type != NGX_MPK_REDIS_ARRAY || reply->count != 4) {
+    if (reply->type != NGX_MPK_REDIS_ARRAY || reply->count != MPK_ORDER_FIELDS) {
         return MPK_MALFORMED;
     }
 
@@ -275,6 +233,13 @@ ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn)
 static void
 ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn)
 {
+    if (txn->look && txn->order.state != MPK_ORDER_ABSENT
+        && txn->order.state != MPK_ORDER_ERASED && txn->look(txn) != NGX_OK)
+    {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
+        return;
+    }
+
     if (mpk_policy_decide(&txn->mem.mem, &txn->order, &txn->what,
                           &txn->decision)
         != MPK_OK)
@@ -298,37 +263,50 @@ ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn)
 
 /*
  * An order that is filed is named in its account's index first: a kill in between
- * leaves a name that readers skip, and no order that its customer does not find.
+ * leaves a name that readers skip, and no order that its customer does not find.  One
+ * that is erased goes first from there, too: afterwards nobody knows whose it was.
  */
 
 static void
 ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn)
 {
-    u_char     *score;
-    mpk_str_t   argv[4];
+    u_char      *score;
+    mpk_str_t    argv[4];
+    ngx_uint_t   n;
 
-    score = ngx_pnalloc(txn->pool, NGX_INT64_LEN);
+    n = 0;
 
-    argv[0] = mpk_string("ZADD");
-    argv[1] = ngx_http_mpk_account_key(&txn->mem, txn->account);
-    argv[3] = txn->id;
+    argv[n++] = txn->what.event == MPK_EVENT_FILED ? mpk_string("ZADD")
+                                                   : mpk_string("ZREM");
+    argv[n++] = ngx_http_mpk_account_key(&txn->mem, txn->account);
 
-    if (score == NULL || txn->mem.failed) {
+    if (txn->what.event == MPK_EVENT_FILED) {
+
+        score = ngx_pnalloc(txn->pool, NGX_INT64_LEN);
+        if (score == NULL) {
+            ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
+            return;
+        }
+
+        argv[n].data = score;
+        argv[n++].len = ngx_sprintf(score, "%L",
+                                    (int64_t) txn->what.filing->purchased_at)
+                        - score;
+    }
+
+    argv[n++] = txn->id;
+
+    if (txn->mem.failed) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
         return;
     }
-
-    argv[2].data = score;
-    argv[2].len = ngx_sprintf(score, "%L",
-                              (int64_t) txn->what.filing->purchased_at)
-                  - score;
 
     txn->index.pool = txn->pool;
     txn->index.handler = ngx_http_mpk_txn_index_handler;
     txn->index.data = txn;
     txn->waiting = 1;
 
-    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_COMMIT, &txn->index, 4,
+    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_COMMIT, &txn->index, n,
                        argv);
 }
 
@@ -360,125 +338,12 @@ ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn)
         return;
     }
 
-    if (ngx_http_mpk_txn_prepare(txn) != NGX_OK) {
+    if (ngx_http_mpk_commit_prepare(txn) != NGX_OK) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
         return;
     }
 
-    ngx_http_mpk_txn_commit(txn, 0);
-}
-
-
-/* Opens what must be shown, and makes what will be written. */
-
-static ngx_int_t
-ngx_http_mpk_txn_prepare(ngx_http_mpk_txn_t *txn)
-{
-    u_char                 *p;
-    mpk_buf_t               head, filed, items;
-    ngx_uint_t              i, n;
-    mpk_entry_t            *who;
-    mpk_order_t            *order;
-    mpk_status_t            status;
-    mpk_decision_t         *decision;
-    const mpk_data_key_t   *key;
-
-    decision = &txn->decision;
-    order = &decision->order;
-    key = txn->filing_key;
-
-    if (decision->event != MPK_EVENT_FILED) {
-
-        if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        key = &txn->data_key;
-    }
-
-    if (decision->event == MPK_EVENT_VIEWED
-        || decision->event == MPK_EVENT_REPEATED)
-    {
-        ngx_http_mpk_txn_close(txn);
-
-        txn->keys = ngx_palloc(txn->pool,
-                               decision->items_count * sizeof(mpk_str_t));
-        if (txn->keys == NULL) {
-            return NGX_ERROR;
-        }
-
-        for (i = 0; i < decision->items_count; i++) {
-            if (ngx_http_mpk_txn_open(txn, decision->items[i], &txn->keys[i])
-                != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-
-            txn->keys_count++;
-        }
-    }
-
-    who = &txn->who;
-
-    who->number = order->revision;
-    who->event = decision->event;
-    who->order = txn->id;
-    who->at = txn->what.now;
-    who->channel = txn->what.channel;
-    who->items = decision->items;
-    who->items_count = decision->items_count;
-    who->generations = order->items;
-
-    status = mpk_journal_write(txn->mmcf->crypto, &txn->mem.mem, key, who,
-                               txn->order.mac, &txn->record, order->mac);
-    if (status != MPK_OK) {
-        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
-                      "mpk: journal entry of order \"%*s\" can't be made: %s",
-                      txn->id.len, txn->id.data, mpk_status_text(status));
-        return NGX_ERROR;
-    }
-
-    mpk_buf_init(&head, &txn->mem.mem, 256);
-    mpk_order_write_head(order, &head);
-
-    p = ngx_sprintf(txn->number, "%uL", txn->order.revision);
-
-    n = 0;
-
-    txn->argv[n++] = mpk_string("EVALSHA");
-    txn->argv[n++] = (mpk_str_t) { 40, ngx_http_mpk_script_sha };
-    txn->argv[n++] = mpk_string("2");
-    txn->argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
-    txn->argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":journal",
-                                      (mpk_str_t) { 0, NULL });
-    txn->argv[n++] = (mpk_str_t) { p - txn->number, txn->number };
-    txn->argv[n++] = txn->record.clear;
-    txn->argv[n++] = txn->record.sealed;
-    txn->argv[n++] = txn->record.mac;
-    txn->argv[n++] = mpk_string("h");
-    txn->argv[n++] = mpk_buf_done(&head);
-
-    if (decision->event == MPK_EVENT_FILED) {
-
-        mpk_buf_init(&filed, &txn->mem.mem, 512);
-        mpk_buf_init(&items, &txn->mem.mem, 512);
-
-        mpk_order_write_filed(order, &filed);
-        mpk_order_write_items(order, &items);
-
-        txn->argv[n++] = mpk_string("f");
-        txn->argv[n++] = mpk_buf_done(&filed);
-        txn->argv[n++] = mpk_string("i");
-        txn->argv[n++] = mpk_buf_done(&items);
-
-        if (filed.failed || items.failed) {
-            return NGX_ERROR;
-        }
-    }
-
-    txn->argc = n;
-
-    return (head.failed || txn->mem.failed) ? NGX_ERROR : NGX_OK;
+    ngx_http_mpk_commit_send(txn);
 }
 
 
@@ -545,63 +410,9 @@ ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t number,
 }
 
 
-static void
-ngx_http_mpk_txn_commit(ngx_http_mpk_txn_t *txn, ngx_uint_t eval)
+void
+ngx_http_mpk_txn_again(ngx_http_mpk_txn_t *txn)
 {
-    if (eval) {
-        txn->argv[0] = mpk_string("EVAL");
-        txn->argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_script) - 1,
-                                     ngx_http_mpk_script };
-    }
-
-    txn->commit.pool = txn->pool;
-    txn->commit.handler = ngx_http_mpk_txn_commit_handler;
-    txn->commit.data = txn;
-    txn->waiting = 1;
-
-    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_COMMIT, &txn->commit,
-                       txn->argc, txn->argv);
-}
-
-
-static void
-ngx_http_mpk_txn_commit_handler(ngx_mpk_redis_cmd_t *cmd)
-{
-    ngx_http_mpk_txn_t  *txn;
-
-    txn = cmd->data;
-    txn->waiting = 0;
-
-    switch (cmd->result) {
-
-    case NGX_MPK_REDIS_ANSWERED:
-        break;
-
-    case NGX_MPK_REDIS_LOST:
-        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_LOST);
-        return;
-
-    case NGX_MPK_REDIS_REFUSED:
-
-        if (cmd->error == NGX_MPK_REDIS_ERR_NOSCRIPT) {
-            ngx_http_mpk_txn_commit(txn, 1);
-            return;
-        }
-
-        /* fall through */
-
-    default: /* NGX_MPK_REDIS_FAILED */
-        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
-        return;
-    }
-
-    if (cmd->reply->type == NGX_MPK_REDIS_STRING) {
-        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_OK);
-        return;
-    }
-
-    /* another revision: somebody wrote in between */
-
     if (++txn->tries == NGX_HTTP_MPK_TXN_TRIES) {
         ngx_log_error(NGX_LOG_WARN, txn->log, 0,
                       "mpk: order \"%*s\" was changed by others %d times "
@@ -617,7 +428,7 @@ ngx_http_mpk_txn_commit_handler(ngx_mpk_redis_cmd_t *cmd)
 }
 
 
-static void
+void
 ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
     ngx_http_mpk_txn_result_t result)
 {
@@ -685,9 +496,7 @@ ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn)
 }
 
 
-/* Forgets the product keys that were opened. */
-
-static void
+void
 ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn)
 {
     mpk_str_t  *key;

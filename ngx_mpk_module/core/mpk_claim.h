@@ -1,0 +1,94 @@
+/*
+ * Claims: what customers reported of keys that fail, and what support decided.  They
+ * lie in the order's field c; what is personal in them is sealed.
+ */
+
+#ifndef MPK_CLAIM_H
+#define MPK_CLAIM_H
+
+#include "mpk_pack.h"
+
+#define MPK_CLAIMS_MAX      64              /* of an order, decided ones included */
+#define MPK_CLAIM_ID_LEN    16              /* of the token that a claim came with */
+#define MPK_CLAIM_TEXT_MAX  4000            /* bytes of a description or a note */
+
+
+typedef enum {
+    MPK_CLAIM_OPEN = 0,
+    MPK_CLAIM_NEEDS_INFO,            /* support has asked the customer for more */
+    MPK_CLAIM_REPLACED,
+    MPK_CLAIM_REFUNDED,
+    MPK_CLAIM_REJECTED,
+    MPK_CLAIM_STATE_MAX
+} mpk_claim_state_t;
+
+/* What the customer says is wrong. */
+typedef enum {
+    MPK_CATEGORY_NOT_ACCEPTED = 0,
+    MPK_CATEGORY_ALREADY_USED,
+    MPK_CATEGORY_BLOCKED,
+    MPK_CATEGORY_WRONG_PRODUCT,
+    MPK_CATEGORY_STOPPED,
+    MPK_CATEGORY_OTHER,
+    MPK_CATEGORY_MAX
+} mpk_category_t;
+
+/* Why support has rejected a claim (R7). */
+typedef enum {
+    MPK_REASON_NONE = 0,
+    MPK_REASON_WRONG_PRODUCT,
+    MPK_REASON_INCOMPATIBLE,
+    MPK_REASON_PRODUCT_USE,
+    MPK_REASON_NOT_DEFECTIVE,
+    MPK_REASON_LATE,
+    MPK_REASON_OTHER,
+    MPK_REASON_MAX
+} mpk_reason_t;
+
+
+typedef struct {
+    uint16_t            item;
+    uint64_t            generation;         /* of the key that was reported */
+    mpk_claim_state_t   state;
+    mpk_category_t      category;
+    mpk_reason_t        reason;
+    int64_t             opened_at;          /* seconds, as all times */
+    int64_t             decided_at;         /* of the newest decision; 0: none yet */
+    uint8_t             token_id[MPK_CLAIM_ID_LEN];
+    mpk_str_t           digest;             /* of the newest decision's content (R10) */
+    mpk_str_t           old_key;            /* REPLACED: the defective key, sealed */
+    mpk_str_t           detail;             /* sealed: see mpk_detail_t */
+} mpk_claim_t;
+
+/* The personal part of a claim, opened. */
+typedef struct {
+    mpk_str_t           name;
+    mpk_str_t           description;
+    mpk_str_t           note;               /* support's words to the customer */
+} mpk_detail_t;
+
+
+/* True while support has still to decide. */
+bool mpk_claim_undecided(const mpk_claim_t *claim);
+
+/*
+ * Reads the value of c into mem; strings refer to it.  No such field (data == NULL):
+ * no claims.  MPK_MALFORMED: not what mpk_claims_write() made.
+ */
+mpk_status_t mpk_claims_read(const mpk_mem_t *mem, mpk_str_t value,
+    size_t items_max, mpk_claim_t **claims, size_t *count);
+void mpk_claims_write(const mpk_claim_t *claims, size_t count, mpk_buf_t *out);
+
+void mpk_detail_write(const mpk_detail_t *detail, mpk_buf_t *out);
+mpk_status_t mpk_detail_read(mpk_str_t in, mpk_detail_t *detail);
+
+mpk_str_t mpk_claim_state_name(mpk_claim_state_t state);
+mpk_str_t mpk_category_name(mpk_category_t category);
+mpk_str_t mpk_reason_name(mpk_reason_t reason);           /* "" for NONE */
+
+/* The value with that name; false: there is none. */
+bool mpk_category_find(mpk_str_t name, mpk_category_t *category);
+bool mpk_reason_find(mpk_str_t name, mpk_reason_t *reason);
+
+
+#endif /* MPK_CLAIM_H */

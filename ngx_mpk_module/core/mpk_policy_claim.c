@@ -1,0 +1,174 @@
+/* Claims: what a customer may report (R6), and how support decides it once (R7). */
+
+#include "mpk_policy_int.h"
+
+
+static void mpk_policy_claim_about(mpk_decision_t *decision, size_t number);
+
+
+/* R6 */
+
+mpk_outcome_t
+mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
+{
+    size_t        i;
+    mpk_item_t   *item;
+    mpk_claim_t  *claim;
+    mpk_order_t  *order;
+
+    order = &decision->order;
+
+    if (request->challenge_closed) {
+        return MPK_CLOSED;
+    }
+
+    if (request->email_hash == NULL
+        || !mpk_secret_eq(order->email_hash,
+                          (mpk_str_t) { MPK_MAC_LEN, request->email_hash }))
+    {
+        return MPK_NOT_BUYER;
+    }
+
+    /* the form was sent again */
+
+    for (i = 0; i < order->claims_count; i++) {
+        claim = &order->claims[i];
+
+        if (claim->item == request->claim_item && mpk_claim_undecided(claim)
+            && memcmp(claim->token_id, request->token_id, MPK_CLAIM_ID_LEN)
+               == 0)
+        {
+            mpk_policy_claim_about(decision, i + 1);
+            return MPK_SAME;
+        }
+    }
+
+    if (order->delivered_at == 0) {
+        return MPK_UNDELIVERED;
+    }
+
+    if (request->now - order->purchased_at > request->claim_window) {
+        return MPK_LATE;
+    }
+
+    if (request->claim_item == 0) {
+        return MPK_WRONG_KEY;
+    }
+
+    item = &order->items[request->claim_item - 1];
+
+    if (item->state == MPK_ITEM_REFUNDED) {
+        return MPK_REFUNDED;
+    }
+
+    for (i = 0; i < order->claims_count; i++) {
+        claim = &order->claims[i];
+
+        if (claim->item == request->claim_item && mpk_claim_undecided(claim)) {
+            mpk_policy_claim_about(decision, i + 1);
+            return MPK_CLAIMED;
+        }
+    }
+
+    if (order->claims_count == MPK_CLAIMS_MAX) {
+        return MPK_CROWDED;
+    }
+
+    claim = &order->claims[order->claims_count++];
+
+    memset(claim, 0, sizeof(mpk_claim_t));
+    memcpy(claim->token_id, request->token_id, MPK_CLAIM_ID_LEN);
+
+    claim->item = request->claim_item;
+    claim->generation = item->generation;
+    claim->state = MPK_CLAIM_OPEN;
+    claim->category = request->claim_category;
+    claim->opened_at = request->now;
+    claim->detail = request->claim_detail;
+
+    mpk_policy_claim_about(decision, order->claims_count);
+
+    return MPK_DONE;
+}
+
+
+/* R7, R10 */
+
+mpk_outcome_t
+mpk_policy_claim_decide(const mpk_request_t *request,
+    mpk_decision_t *decision)
+{
+    mpk_item_t         *item;
+    mpk_claim_t        *claim;
+    mpk_order_t        *order;
+    mpk_claim_state_t   state;
+
+    static const mpk_claim_state_t  states[MPK_EVENT_MAX] = {
+        [MPK_EVENT_CLAIM_NEEDS_INFO] = MPK_CLAIM_NEEDS_INFO,
+        [MPK_EVENT_CLAIM_REPLACED] = MPK_CLAIM_REPLACED,
+        [MPK_EVENT_CLAIM_REFUNDED] = MPK_CLAIM_REFUNDED,
+        [MPK_EVENT_CLAIM_REJECTED] = MPK_CLAIM_REJECTED,
+    };
+
+    order = &decision->order;
+
+    if (request->claim == 0 || request->claim > order->claims_count) {
+        return MPK_NO_CLAIM;
+    }
+
+    claim = &order->claims[request->claim - 1];
+    item = &order->items[claim->item - 1];
+    state = states[request->event];
+
+    mpk_policy_claim_about(decision, request->claim);
+
+    if (claim->state == state
+        && mpk_secret_eq(claim->digest, request->claim_digest))
+    {
+        return MPK_SAME;
+    }
+
+    if (!mpk_claim_undecided(claim)) {
+        return MPK_DECIDED;
+    }
+
+    claim->state = state;
+    claim->reason = request->claim_reason;
+    claim->decided_at = request->now;
+    claim->digest = request->claim_digest;
+    claim->detail = request->claim_detail;
+
+    switch (state) {
+
+    case MPK_CLAIM_REPLACED:
+
+        /* the old key stays viewed (R8), in the claim, and is defective */
+
+        claim->old_key = item->key;
+
+        item->key = request->claim_key;
+        item->generation++;
+        item->since = order->revision + 1;
+        item->state = MPK_ITEM_NEW;
+        item->viewed_at = 0;
+        break;
+
+    case MPK_CLAIM_REFUNDED:
+        item->state = MPK_ITEM_REFUNDED;
+        break;
+
+    default: /* NEEDS_INFO, REJECTED */
+        break;
+    }
+
+    return MPK_DONE;
+}
+
+
+static void
+mpk_policy_claim_about(mpk_decision_t *decision, size_t number)
+{
+    decision->claim = number;
+    decision->items[0] = decision->order.claims[number - 1].item;
+    decision->items_count = 1;
+}

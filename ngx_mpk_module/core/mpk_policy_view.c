@@ -1,0 +1,339 @@
+/* Links and views: what a token is good for (R1, R3, R4, R8). */
+
+#include "mpk_policy_int.h"
+
+
+static mpk_outcome_t mpk_policy_challenge(const mpk_request_t *request,
+    const mpk_order_t *order);
+static bool mpk_policy_items(const mpk_request_t *request,
+    mpk_decision_t *decision);
+static bool mpk_policy_shown(mpk_decision_t *decision);
+static mpk_link_t *mpk_policy_link(const mpk_request_t *request,
+    mpk_decision_t *decision);
+
+
+mpk_outcome_t
+mpk_policy_mint(const mpk_request_t *request, mpk_decision_t *decision)
+{
+    mpk_link_t   *link;
+    mpk_order_t  *order;
+
+    order = &decision->order;
+
+    if (!mpk_policy_items(request, decision)) {
+        return MPK_NO_ITEM;
+    }
+
+    if (!mpk_policy_shown(decision)) {
+        return MPK_REFUNDED;
+    }
+
+    link = mpk_policy_link(request, decision);
+    if (link == NULL) {
+        return MPK_CROWDED;
+    }
+
+    if (link->delivered) {
+        return (link->items_count == request->items_count
+                && (link->items_count == 0
+                    || memcmp(link->items, request->items,
+                              link->items_count * sizeof(uint16_t)) == 0))
+               ? MPK_SAME : MPK_DIFFERS;
+    }
+
+    link->delivered = true;
+
+    if (order->delivered_at == 0) {
+        order->delivered_at = request->now;
+        order->delivered_by = MPK_CHANNEL_EMAIL;
+    }
+
+    return MPK_DONE;
+}
+
+
+mpk_outcome_t
+mpk_policy_open(const mpk_request_t *request, mpk_decision_t *decision)
+{
+    mpk_link_t  *link;
+
+    if (!mpk_policy_items(request, decision)) {
+        return MPK_NO_ITEM;
+    }
+
+    if (!mpk_policy_shown(decision)) {
+        return MPK_REFUNDED;
+    }
+
+    link = mpk_policy_link(request, decision);
+    if (link == NULL) {
+        return MPK_CROWDED;
+    }
+
+    if (link->used_at) {
+        return MPK_USED;
+    }
+
+    if (request->exp <= request->now) {
+        return MPK_LAPSED;
+    }
+
+    if (link->opened >= MPK_OPENED_MAX) {
+        return MPK_SAME;
+    }
+
+    link->opened++;
+
+    return MPK_DONE;
+}
+
+
+/* R3, R4, R8 */
+
+mpk_outcome_t
+mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
+{
+    size_t          i, n;
+    mpk_item_t     *item;
+    mpk_link_t     *link;
+    mpk_order_t    *order;
+    mpk_outcome_t   outcome;
+
+    order = &decision->order;
+
+    if (!mpk_policy_items(request, decision)) {
+        return MPK_NO_ITEM;
+    }
+
+    if (!mpk_policy_shown(decision)) {
+        return MPK_REFUNDED;
+    }
+
+    link = mpk_policy_link(request, decision);
+    if (link == NULL) {
+        return MPK_CROWDED;
+    }
+
+    if (link->used_at && request->renews
+        && request->now - link->used_at > request->grace)
+    {
+        link->used_at = 0;
+    }
+
+    if (link->used_at) {
+
+        if (request->now - link->used_at > request->grace
+            || !mpk_secret_eq((mpk_str_t) { MPK_ID_LEN, link->nonce },
+                              (mpk_str_t) { MPK_ID_LEN, request->nonce }))
+        {
+            return MPK_USED;
+        }
+
+        outcome = mpk_policy_challenge(request, order);
+        if (outcome != MPK_DONE) {
+            return outcome;
+        }
+
+        /* what has been replaced since is not part of the repeat */
+
+        for (i = 0, n = 0; i < decision->items_count; i++) {
+            item = &order->items[decision->items[i] - 1];
+
+            if (item->since <= link->used_revision) {
+                decision->items[n++] = decision->items[i];
+            }
+        }
+
+        decision->items_count = n;
+        decision->event = MPK_EVENT_REPEATED;
+
+        return n ? MPK_DONE : MPK_USED;
+    }
+
+    if (request->exp <= request->now) {
+        return MPK_LAPSED;
+    }
+
+    if (!request->nonce_fresh) {
+        return MPK_STALE;
+    }
+
+    outcome = mpk_policy_challenge(request, order);
+    if (outcome != MPK_DONE) {
+        return outcome;
+    }
+
+    if (decision->consent && !request->consent_given) {
+        return MPK_CONSENT;
+    }
+
+    link->used_at = request->now;
+    link->used_revision = order->revision + 1;
+    memcpy(link->nonce, request->nonce, MPK_ID_LEN);
+
+    for (i = 0; i < decision->items_count; i++) {
+        item = &order->items[decision->items[i] - 1];
+
+        item->state = MPK_ITEM_VIEWED;
+
+        if (item->viewed_at == 0) {
+            item->viewed_at = request->now;
+        }
+    }
+
+    order->views++;
+
+    if (order->first_viewed_at == 0) {
+        order->first_viewed_at = request->now;
+    }
+
+    if (order->delivered_at == 0) {
+        order->delivered_at = request->now;
+        order->delivered_by = request->channel;
+    }
+
+    return MPK_DONE;
+}
+
+
+mpk_outcome_t
+mpk_policy_cut_off(const mpk_request_t *request, mpk_decision_t *decision)
+{
+    return mpk_policy_items(request, decision) ? MPK_DONE : MPK_NO_ITEM;
+}
+
+
+static mpk_outcome_t
+mpk_policy_challenge(const mpk_request_t *request, const mpk_order_t *order)
+{
+    if (!request->challenge_email) {
+        return MPK_DONE;
+    }
+
+    if (request->challenge_closed) {
+        return MPK_CLOSED;
+    }
+
+    if (request->email_hash == NULL
+        || !mpk_secret_eq(order->email_hash,
+                          (mpk_str_t) { MPK_MAC_LEN, request->email_hash }))
+    {
+        return MPK_CHALLENGE;
+    }
+
+    return MPK_DONE;
+}
+
+
+/* The items a token stands for; whether consent is needed before they are shown. */
+
+static bool
+mpk_policy_items(const mpk_request_t *request, mpk_decision_t *decision)
+{
+    size_t              i, n;
+    const mpk_order_t  *order;
+
+    order = &decision->order;
+    n = request->items_count ? request->items_count : order->items_count;
+
+    if (n > order->items_count) {
+        return false;
+    }
+
+    for (i = 0; i < n; i++) {
+        decision->items[i] = request->items_count ? request->items[i]
+                                                  : (uint16_t) (i + 1);
+
+        if (decision->items[i] == 0
+            || decision->items[i] > order->items_count)
+        {
+            return false;
+        }
+
+        if (request->consent_asked
+            && order->items[decision->items[i] - 1].state == MPK_ITEM_NEW)
+        {
+            decision->consent = true;
+        }
+    }
+
+    decision->items_count = n;
+
+    return true;
+}
+
+
+/* R7: what was refunded is not among them any more; false: nothing is left. */
+
+static bool
+mpk_policy_shown(mpk_decision_t *decision)
+{
+    size_t  i, n;
+
+    for (i = 0, n = 0; i < decision->items_count; i++) {
+        if (decision->order.items[decision->items[i] - 1].state
+            != MPK_ITEM_REFUNDED)
+        {
+            decision->items[n++] = decision->items[i];
+        }
+    }
+
+    decision->items_count = n;
+
+    return n != 0;
+}
+
+
+/*
+ * The token's link, made if the order does not know it yet.  Links that have
+ * expired are dropped once no repeat can need them.
+ */
+
+static mpk_link_t *
+mpk_policy_link(const mpk_request_t *request, mpk_decision_t *decision)
+{
+    size_t        i, n;
+    mpk_link_t   *link;
+    mpk_order_t  *order;
+
+    order = &decision->order;
+
+    for (i = 0, n = 0; i < order->links_count; i++) {
+        link = &order->links[i];
+
+        if (memcmp(link->id, request->token_id, MPK_ID_LEN) != 0
+            && link->exp + MPK_TOKEN_SKEW < request->now
+            && (link->used_at == 0
+                || link->used_at + request->grace < request->now))
+        {
+            continue;
+        }
+
+        order->links[n++] = *link;
+    }
+
+    order->links_count = n;
+
+    link = mpk_order_link(order, request->token_id);
+
+    if (link == NULL) {
+
+        if (n == MPK_LINKS_MAX) {
+            return NULL;
+        }
+
+        link = &order->links[order->links_count++];
+
+        memset(link, 0, sizeof(mpk_link_t));
+        memcpy(link->id, request->token_id, MPK_ID_LEN);
+
+        link->iat = request->iat;
+        link->exp = request->exp;
+        link->items_count = request->items_count;
+        link->items = request->items;
+    }
+
+    decision->link = link;
+
+    return link;
+}

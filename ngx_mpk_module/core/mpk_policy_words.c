@@ -1,0 +1,119 @@
+/* The words for events and outcomes. */
+
+#include "mpk_policy.h"
+
+
+#define mpk_row(name, rule, detail)                                          \
+    { { sizeof(name) - 1, (const uint8_t *) name },                          \
+      { sizeof(rule) - 1, (const uint8_t *) rule },                          \
+      { sizeof(detail) - 1, (const uint8_t *) detail } }
+
+static const mpk_outcome_info_t  mpk_outcomes[MPK_OUTCOME_MAX] = {
+
+    [MPK_DONE] = mpk_row("done", "", "Done."),
+
+    [MPK_SAME] = mpk_row("same", "", "Already done, with the same content."),
+
+    [MPK_ABSENT] = mpk_row("absent", "", "There is no such order."),
+
+    [MPK_HELD] = mpk_row("held", "R1",
+        "The order is under payment and fraud checks."),
+
+    [MPK_CANCELLED] = mpk_row("cancelled", "R1",
+        "The order was cancelled before delivery."),
+
+    [MPK_USED] = mpk_row("used", "R3",
+        "This link has shown its keys already."),
+
+    [MPK_LAPSED] = mpk_row("expired", "R3", "This link has expired."),
+
+    [MPK_CLOSED] = mpk_row("limited", "R4",
+        "Too many wrong answers; the link opens again in a while."),
+
+    [MPK_STALE] = mpk_row("stale", "R4",
+        "The nonce of the confirm page is missing, wrong or over an hour "
+        "old; get the page again and send its nonce, or send an "
+        "Idempotency-Key."),
+
+    [MPK_CHALLENGE] = mpk_row("challenge", "R4",
+        "The email address is not the one of the order."),
+
+    [MPK_CONSENT] = mpk_row("consent", "",
+        "consent_supply and consent_waiver are both needed before the "
+        "first view."),
+
+    [MPK_DELIVERED] = mpk_row("delivered", "R5",
+        "The order can't be cancelled after delivery."),
+
+    [MPK_UNSENT] = mpk_row("unsent", "R5",
+        "The shop can sign links that are not registered here; say "
+        "\"not_sent\": true if none was sent for this order."),
+
+    [MPK_DIFFERS] = mpk_row("differs", "R10",
+        "This was done before with other content."),
+
+    [MPK_NO_ITEM] = mpk_row("no_item", "",
+        "The order has no such item."),
+
+    [MPK_CROWDED] = mpk_row("crowded", "",
+        "The order has too many links that have not expired, or too many "
+        "claims."),
+
+    [MPK_GONE] = mpk_row("erased", "", "The order's data was erased."),
+
+    [MPK_REFUNDED] = mpk_row("refunded", "R7",
+        "The key was refunded; it is not shown any more."),
+
+    [MPK_UNDELIVERED] = mpk_row("undelivered", "R6",
+        "A key can be reported only once it was delivered."),
+
+    [MPK_LATE] = mpk_row("late", "R6",
+        "The time in which a key can be reported is over."),
+
+    [MPK_NOT_BUYER] = mpk_row("not_buyer", "R6",
+        "The email address is not the one of the order."),
+
+    [MPK_WRONG_KEY] = mpk_row("wrong_key", "R6",
+        "The product key is not one of this order, or has been replaced."),
+
+    [MPK_CLAIMED] = mpk_row("claimed", "R6",
+        "This key has been reported already; the claim is open."),
+
+    [MPK_NO_CLAIM] = mpk_row("no_claim", "R7",
+        "The order has no such claim."),
+
+    [MPK_DECIDED] = mpk_row("decided", "R7",
+        "The claim has been decided already, otherwise."),
+};
+
+
+mpk_str_t
+mpk_event_name(mpk_event_t event)
+{
+    static const mpk_str_t  names[MPK_EVENT_MAX] = {
+        [MPK_EVENT_NONE] = { 0, NULL },
+        [MPK_EVENT_FILED] = mpk_literal("filed"),
+        [MPK_EVENT_RELEASED] = mpk_literal("released"),
+        [MPK_EVENT_CANCELLED] = mpk_literal("cancelled"),
+        [MPK_EVENT_LINK_MINTED] = mpk_literal("link_minted"),
+        [MPK_EVENT_OPENED] = mpk_literal("opened"),
+        [MPK_EVENT_VIEWED] = mpk_literal("viewed"),
+        [MPK_EVENT_REPEATED] = mpk_literal("repeated"),
+        [MPK_EVENT_CUT_OFF] = mpk_literal("cut_off"),
+        [MPK_EVENT_CLAIM_OPENED] = mpk_literal("claim_opened"),
+        [MPK_EVENT_CLAIM_NEEDS_INFO] = mpk_literal("claim_needs_info"),
+        [MPK_EVENT_CLAIM_REPLACED] = mpk_literal("claim_replaced"),
+        [MPK_EVENT_CLAIM_REFUNDED] = mpk_literal("claim_refunded"),
+        [MPK_EVENT_CLAIM_REJECTED] = mpk_literal("claim_rejected"),
+        [MPK_EVENT_ERASED] = mpk_literal("erased"),
+    };
+
+    return names[event];
+}
+
+
+const mpk_outcome_info_t *
+mpk_outcome_info(mpk_outcome_t outcome)
+{
+    return &mpk_outcomes[outcome];
+}

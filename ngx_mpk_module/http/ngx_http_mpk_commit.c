@@ -1,0 +1,433 @@
+/*
+ * A decision is committed: its journal entry is made and chained, and one script
+ * writes it together with the order, if the order is still the one that was read.
+ */
+
+#include "ngx_http_mpk_txn.h"
+
+#include <ngx_sha1.h>
+
+#define NGX_HTTP_MPK_COMMIT_ARGS  24      /* and the claims that are named */
+
+
+static ngx_int_t ngx_http_mpk_commit_keys(ngx_http_mpk_txn_t *txn);
+static ngx_int_t ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn);
+static ngx_uint_t ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn,
+    mpk_str_t *fields);
+static ngx_uint_t ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn,
+    mpk_str_t *args);
+static mpk_str_t ngx_http_mpk_commit_int(ngx_http_mpk_txn_t *txn, int64_t n);
+static void ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd);
+
+
+/*
+ * KEYS: the order, its bucket's journal.  ARGV: the revision read, e, x, m, then
+ * field and value pairs.  Gives the entry's id, or, if the order has another
+ * revision by now, that revision.
+ */
+static u_char  ngx_http_mpk_script[] =
+    "local o = redis.call('HMGET', KEYS[1], 'r', 'j')\n"
+    "local r = tonumber(o[1] or '0')\n"
+    "if r ~= tonumber(ARGV[1]) then return r end\n"
+    "local id = redis.call('XADD', KEYS[2], '*',"
+        " 'e', ARGV[2], 'x', ARGV[3], 'm', ARGV[4])\n"
+    "redis.call('HSET', KEYS[1], 'r', r + 1,"
+        " 'j', (o[2] or '') .. id .. ' ', unpack(ARGV, 5))\n"
+    "return id\n";
+
+/*
+ * The same, and what few commits need.  KEYS: also the bucket's open claims.  ARGV: the
+ * revision, e, x, m; "1" to erase the order and its entries first; the id before which
+ * the journal is trimmed, and when the order expires, or ""; how many words of field
+ * and value follow; those; then, perhaps, ZADD or ZREM with what follows the key.
+ */
+static u_char  ngx_http_mpk_script_more[] =
+    "local o = redis.call('HMGET', KEYS[1], 'r', 'j')\n"
+    "local r = tonumber(o[1] or '0')\n"
+    "if r ~= tonumber(ARGV[1]) then return r end\n"
+    "local j = o[2] or ''\n"
+    "if ARGV[5] == '1' then\n"
+    "  for id in string.gmatch(j, '%S+') do"
+        " redis.call('XDEL', KEYS[2], id) end\n"
+    "  redis.call('DEL', KEYS[1])\n"
+    "  j = ''\n"
+    "end\n"
+    "if ARGV[6] ~= '' then"
+        " redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[6]) end\n"
+    "local id = redis.call('XADD', KEYS[2], '*',"
+        " 'e', ARGV[2], 'x', ARGV[3], 'm', ARGV[4])\n"
+    "local n = 9 + ARGV[8]\n"
+    "redis.call('HSET', KEYS[1], 'r', r + 1,"
+        " 'j', j .. id .. ' ', unpack(ARGV, 9, n - 1))\n"
+    "if ARGV[7] ~= '' then redis.call('EXPIREAT', KEYS[1], ARGV[7]) end\n"
+    "if ARGV[n] then"
+        " redis.call(ARGV[n], KEYS[3], unpack(ARGV, n + 1)) end\n"
+    "return id\n";
+
+typedef struct {
+    mpk_str_t   text;
+    u_char      sha[40];
+} ngx_http_mpk_script_t;
+
+static ngx_http_mpk_script_t  ngx_http_mpk_scripts[] = {
+    { { sizeof(ngx_http_mpk_script) - 1, ngx_http_mpk_script }, "" },
+    { { sizeof(ngx_http_mpk_script_more) - 1, ngx_http_mpk_script_more }, "" }
+};
+
+
+ngx_int_t
+ngx_http_mpk_commit_init(ngx_conf_t *cf)
+{
+    u_char                  digest[20];
+    ngx_sha1_t              sha;
+    ngx_uint_t              i;
+    ngx_http_mpk_script_t  *script;
+
+    for (i = 0; i < 2; i++) {
+        script = &ngx_http_mpk_scripts[i];
+
+        ngx_sha1_init(&sha);
+        ngx_sha1_update(&sha, script->text.data, script->text.len);
+        ngx_sha1_final(digest, &sha);
+
+        (void) ngx_hex_dump(script->sha, digest, 20);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
+{
+    mpk_str_t       *argv, bucket, none;
+    ngx_uint_t       n, start;
+    mpk_order_t     *order;
+    mpk_decision_t  *decision;
+
+    decision = &txn->decision;
+    order = &decision->order;
+    none = mpk_string("");
+
+    if (ngx_http_mpk_commit_keys(txn) != NGX_OK
+        || ngx_http_mpk_commit_entry(txn) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    txn->more = (decision->claim || decision->event == MPK_EVENT_ERASED
+                 || (decision->event == MPK_EVENT_FILED
+                     && txn->mmcf->retention));
+
+    argv = ngx_palloc(txn->pool, (NGX_HTTP_MPK_COMMIT_ARGS
+                                  + (txn->more ? MPK_CLAIMS_MAX : 0))
+                                 * sizeof(mpk_str_t));
+    if (argv == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = 0;
+    bucket = txn->id;
+
+    argv[n++] = mpk_string("EVALSHA");
+    argv[n++] = (mpk_str_t) { 40, ngx_http_mpk_scripts[txn->more].sha };
+    argv[n++] = txn->more ? mpk_string("3") : mpk_string("2");
+    argv[n++] = ngx_http_mpk_key(&txn->mem, bucket, ":o:", txn->id);
+    argv[n++] = ngx_http_mpk_key(&txn->mem, bucket, ":journal", none);
+
+    if (txn->more) {
+        argv[n++] = ngx_http_mpk_key(&txn->mem, bucket, ":claims", none);
+    }
+
+    argv[n++] = ngx_http_mpk_commit_int(txn, (int64_t) txn->order.revision);
+    argv[n++] = txn->record.clear;
+    argv[n++] = txn->record.sealed;
+    argv[n++] = txn->record.mac;
+
+    if (!txn->more) {
+        n += ngx_http_mpk_commit_fields(txn, &argv[n]);
+
+    } else {
+        argv[n++] = decision->event == MPK_EVENT_ERASED ? mpk_string("1")
+                                                        : none;
+        argv[n++] = none;
+        argv[n++] = none;
+
+        /* the clock that trims is the edge's; no order lives whose entries are older */
+
+        if (txn->mmcf->retention && (decision->event == MPK_EVENT_FILED
+                                     || decision->event == MPK_EVENT_ERASED))
+        {
+            argv[n - 2] = ngx_http_mpk_commit_int(txn,
+                              (txn->what.now - txn->mmcf->retention) * 1000);
+            argv[n - 1] = ngx_http_mpk_commit_int(txn,
+                              ngx_min(order->purchased_at, order->filed_at)
+                              + txn->mmcf->retention);
+        }
+
+        start = ++n;
+        n += ngx_http_mpk_commit_fields(txn, &argv[n]);
+        argv[start - 1] = ngx_http_mpk_commit_int(txn, (int64_t) (n - start));
+        n += ngx_http_mpk_commit_claims(txn, &argv[n]);
+    }
+
+    txn->argv = argv;
+    txn->argc = n;
+
+    return txn->mem.failed ? NGX_ERROR : NGX_OK;
+}
+
+
+/* Opens the keys that the answer will show. */
+
+static ngx_int_t
+ngx_http_mpk_commit_keys(ngx_http_mpk_txn_t *txn)
+{
+    ngx_uint_t       i;
+    mpk_decision_t  *decision;
+
+    decision = &txn->decision;
+
+    if (decision->event != MPK_EVENT_VIEWED
+        && decision->event != MPK_EVENT_REPEATED)
+    {
+        return NGX_OK;
+    }
+
+    ngx_http_mpk_txn_close(txn);
+
+    txn->keys = ngx_palloc(txn->pool,
+                           decision->items_count * sizeof(mpk_str_t));
+    if (txn->keys == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < decision->items_count; i++) {
+        if (ngx_http_mpk_txn_open(txn, decision->items[i], &txn->keys[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        txn->keys_count++;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
+{
+    mpk_entry_t           *who;
+    mpk_order_t           *order;
+    mpk_status_t           status;
+    mpk_decision_t        *decision;
+    const mpk_data_key_t  *key;
+
+    decision = &txn->decision;
+    order = &decision->order;
+    key = txn->filing_key;
+
+    if (decision->event != MPK_EVENT_FILED) {
+
+        if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        key = &txn->data_key;
+    }
+
+    /* of an order that is erased, as it was */
+
+    who = &txn->who;
+
+    who->number = txn->order.revision + 1;
+    who->event = decision->event;
+    who->order = txn->id;
+    who->at = txn->what.now;
+    who->channel = txn->what.channel;
+    who->items = decision->items;
+    who->items_count = decision->items_count;
+    who->generations = order->items;
+    who->claim = decision->claim;
+
+    status = mpk_journal_write(txn->mmcf->crypto, &txn->mem.mem, key, who,
+                               txn->order.mac, &txn->record, order->mac);
+    if (status != MPK_OK) {
+        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
+                      "mpk: journal entry of order \"%*s\" can't be made: %s",
+                      txn->id.len, txn->id.data, mpk_status_text(status));
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* The order's fields that have changed. */
+
+static ngx_uint_t
+ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn, mpk_str_t *fields)
+{
+    mpk_buf_t         value;
+    ngx_uint_t        n;
+    mpk_event_t       event;
+    const mpk_mem_t  *mem;
+    const mpk_order_t *order;
+
+    mem = &txn->mem.mem;
+    order = &txn->decision.order;
+    event = txn->decision.event;
+    n = 0;
+
+    mpk_buf_init(&value, mem, 256);
+    mpk_order_write_head(order, &value);
+
+    fields[n++] = mpk_string("h");
+    fields[n++] = mpk_buf_done(&value);
+
+    if (event == MPK_EVENT_FILED) {
+        mpk_buf_init(&value, mem, 512);
+        mpk_order_write_filed(order, &value);
+
+        fields[n++] = mpk_string("f");
+        fields[n++] = mpk_buf_done(&value);
+    }
+
+    if (event == MPK_EVENT_FILED || event == MPK_EVENT_CLAIM_REPLACED) {
+        mpk_buf_init(&value, mem, 512);
+        mpk_order_write_items(order, &value);
+
+        fields[n++] = mpk_string("i");
+        fields[n++] = mpk_buf_done(&value);
+    }
+
+    if (txn->decision.claim) {
+        mpk_buf_init(&value, mem, 512);
+        mpk_claims_write(order->claims, order->claims_count, &value);
+
+        fields[n++] = mpk_string("c");
+        fields[n++] = mpk_buf_done(&value);
+    }
+
+    return n;
+}
+
+
+/* Of the bucket's open claims: what comes, or what goes. */
+
+static ngx_uint_t
+ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
+{
+    mpk_buf_t           member;
+    ngx_uint_t          i, n, opened, erased;
+    ngx_time_t         *tp;
+    const mpk_order_t  *order;
+
+    opened = (txn->decision.event == MPK_EVENT_CLAIM_OPENED);
+    erased = (txn->decision.event == MPK_EVENT_ERASED);
+    order = erased ? &txn->order : &txn->decision.order;
+    n = 1;
+
+    if (opened) {
+        tp = ngx_timeofday();
+        args[n++] = ngx_http_mpk_commit_int(txn, (int64_t) tp->sec * 1000
+                                                 + tp->msec);
+    }
+
+    for (i = 0; i < order->claims_count; i++) {
+
+        if (erased ? !mpk_claim_undecided(&order->claims[i])
+                   : (i + 1 != txn->decision.claim
+                      || (!opened && mpk_claim_undecided(&order->claims[i]))))
+        {
+            continue;
+        }
+
+        mpk_buf_init(&member, &txn->mem.mem, txn->id.len + 4);
+        mpk_buf_str(&member, txn->id);
+        mpk_buf_byte(&member, '/');
+        mpk_buf_int(&member, (int64_t) i + 1);
+
+        args[n++] = mpk_buf_done(&member);
+    }
+
+    if (n == 1) {
+        return 0;
+    }
+
+    args[0] = opened ? mpk_string("ZADD") : mpk_string("ZREM");
+
+    return n;
+}
+
+
+static mpk_str_t
+ngx_http_mpk_commit_int(ngx_http_mpk_txn_t *txn, int64_t n)
+{
+    mpk_buf_t  buf;
+
+    mpk_buf_init(&buf, &txn->mem.mem, NGX_INT64_LEN);
+    mpk_buf_int(&buf, n);
+
+    return mpk_buf_done(&buf);
+}
+
+
+void
+ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn)
+{
+    txn->commit.pool = txn->pool;
+    txn->commit.handler = ngx_http_mpk_commit_handler;
+    txn->commit.data = txn;
+    txn->waiting = 1;
+
+    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_COMMIT, &txn->commit,
+                       txn->argc, txn->argv);
+}
+
+
+static void
+ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd)
+{
+    ngx_http_mpk_txn_t  *txn;
+
+    txn = cmd->data;
+    txn->waiting = 0;
+
+    switch (cmd->result) {
+
+    case NGX_MPK_REDIS_ANSWERED:
+        break;
+
+    case NGX_MPK_REDIS_LOST:
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_LOST);
+        return;
+
+    case NGX_MPK_REDIS_REFUSED:
+
+        if (cmd->error == NGX_MPK_REDIS_ERR_NOSCRIPT) {
+            txn->argv[0] = mpk_string("EVAL");
+            txn->argv[1] = ngx_http_mpk_scripts[txn->more].text;
+
+            ngx_http_mpk_commit_send(txn);
+            return;
+        }
+
+        /* fall through */
+
+    default: /* NGX_MPK_REDIS_FAILED */
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
+        return;
+    }
+
+    if (cmd->reply->type == NGX_MPK_REDIS_STRING) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_OK);
+        return;
+    }
+
+    /* another revision: somebody wrote in between */
+
+    ngx_http_mpk_txn_again(txn);
+}

@@ -1,0 +1,23 @@
+/* What the two halves of a transaction share: read and decide, and commit. */
+
+#ifndef NGX_HTTP_MPK_TXN_H
+#define NGX_HTTP_MPK_TXN_H
+
+#include "ngx_http_mpk.h"
+
+
+/* Opens what must be shown, and makes what will be written; NGX_ERROR is logged. */
+ngx_int_t ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn);
+
+/* Sends it.  Ends in done, or, where somebody else wrote first, in again. */
+void ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn);
+
+void ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
+    ngx_http_mpk_txn_result_t result);
+void ngx_http_mpk_txn_again(ngx_http_mpk_txn_t *txn);
+
+/* Forgets the product keys that were opened. */
+void ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn);
+
+
+#endif /* NGX_HTTP_MPK_TXN_H */
