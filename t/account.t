@@ -113,7 +113,7 @@ for my $n (1 .. $count) {
     my $at = sprintf '2026-%02d-%02dT%02d:%02d:%02dZ', 1 + int($n / 1000), 1 + $n % 1000 / 40, $n % 24, $n % 60, $n % 60;
     my $r = Mpk::Http::request($t->port('edge'), 'PUT', sprintf('/mpk/v1/orders/big-%05d', $n), socket => $socket, keepalive => 1,
         headers => { Authorization => "Bearer $t->{token}", 'Content-Type' => 'application/json' },
-        body => $body =~ s/2026-11-23T04:00:00Z/$at/r);
+        body => $body =~ s/$Mpk::purchased/$at/r);
     $r->{status} == 201 or die "filing: $r->{status} $r->{body}";
 }
 

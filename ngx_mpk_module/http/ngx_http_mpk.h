@@ -52,6 +52,12 @@ typedef enum {
     NGX_HTTP_MPK_PAGE_ORDER,
     NGX_HTTP_MPK_PAGE_ACCOUNT,
     NGX_HTTP_MPK_PAGE_FRAGMENT,
+    NGX_HTTP_MPK_PAGE_CLAIM,
+    NGX_HTTP_MPK_PAGE_CLAIMED,
+    NGX_HTTP_MPK_PAGE_LATE,
+    NGX_HTTP_MPK_PAGE_UNDELIVERED,
+    NGX_HTTP_MPK_PAGE_REFUNDED,
+    NGX_HTTP_MPK_PAGE_DECIDED,
     NGX_HTTP_MPK_PAGE_MAX
 } ngx_http_mpk_page_t;
 
@@ -107,6 +113,7 @@ typedef struct {
     mpk_keyring_t                *keyring;
     mpk_crypto_t                 *crypto;          /* the worker's own */
     time_t                        retention;       /* seconds from purchase; 0: for good */
+    ngx_uint_t                    retention_set;
     ngx_array_t                   pages;           /* ngx_http_mpk_pages_t * */
     ngx_int_t                     request_id;      /* index of $request_id */
     ngx_uint_t                    endpoints;       /* how many locations have one */
@@ -116,6 +123,8 @@ typedef struct {
 typedef struct {
     ngx_str_t                     public_url;      /* scheme and host, no slash */
     ngx_str_t                     reveal_path;     /* "/r/" */
+    ngx_str_t                     claim_path;      /* of mpk_claim; empty: none */
+    ngx_str_t                     upload_path;     /* of mpk_claim_access; empty: none */
     time_t                        claim_window;
 } ngx_http_mpk_srv_conf_t;
 
@@ -170,6 +179,9 @@ char *ngx_http_mpk_conf_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_mpk_conf_reveal_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mpk_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_mpk_conf_retention(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mpk_conf_track_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -329,11 +341,15 @@ ngx_http_mpk_ctx_t *ngx_http_mpk_create_ctx(ngx_http_request_t *r);
 ngx_int_t ngx_http_mpk_phases_init(ngx_conf_t *cf);
 ngx_int_t ngx_http_mpk_variables_init(ngx_conf_t *cf);
 
-/* Replaces the token part after the first reveal path in text. */
+/* Replaces the token part after the first path in text that tokens follow. */
 ngx_int_t ngx_http_mpk_hide(ngx_http_request_t *r, ngx_str_t *text);
 
 /* Notes what the transaction did, for the variables. */
 void ngx_http_mpk_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn);
+
+/* What follows path in the address; NGX_DECLINED: nothing, or more than a token. */
+ngx_int_t ngx_http_mpk_path_token(ngx_http_request_t *r, ngx_str_t *path,
+    ngx_str_t *token);
 
 /* Hands the request on, for good, to what stands behind in the location. */
 ngx_int_t ngx_http_mpk_pass(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx);
@@ -519,6 +535,14 @@ ngx_int_t ngx_http_mpk_link(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_uint_t items_count, ngx_http_mpk_link_t *link);
 
 /*
+ * Address of a claim's form, or of where its files go: a path with a token for some
+ * items; items lives as long as the request.  Empty: no memory.
+ */
+mpk_str_t ngx_http_mpk_claim_url(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_str_t *path, mpk_str_t order,
+    const uint16_t *items, ngx_uint_t items_count);
+
+/*
  * What everybody who may see an order sees of it: state, times, items, with the ends
  * of their keys or without.
  */
@@ -529,7 +553,26 @@ ngx_int_t ngx_http_mpk_card(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 ngx_int_t ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_value_t *facts);
 
-/* Both for its customer, who can have the keys shown by one-time links. */
+/* Its claims, as "claims"; personal: with what customer and support wrote. */
+ngx_int_t ngx_http_mpk_card_claims(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *order,
+    ngx_uint_t personal, mpk_value_t *facts);
+
+/* One of them, as a member of list. */
+ngx_int_t ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, ngx_uint_t number, ngx_uint_t personal,
+    mpk_value_t *list);
+
+/* Until when, and where, a problem can be reported. */
+ngx_int_t ngx_http_mpk_card_claimable(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *order, mpk_value_t *facts);
+
+/* A sealed key with all but its end hidden; empty if it does not open. */
+mpk_str_t ngx_http_mpk_card_masked(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, ngx_uint_t item, mpk_str_t sealed,
+    uint64_t generation);
+
+/* All of it for its customer, who can have the keys shown by one-time links. */
 ngx_int_t ngx_http_mpk_card_customer(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *order,
     mpk_channel_t channel, mpk_value_t *facts);
@@ -593,6 +636,8 @@ ngx_int_t ngx_http_mpk_reveal_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mpk_track_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mpk_account_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mpk_onscreen_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mpk_claim_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mpk_claim_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mpk_api_handler(ngx_http_request_t *r);
 
 

@@ -292,7 +292,9 @@ static ngx_uint_t
 ngx_http_mpk_account_owns(ngx_http_mpk_account_t *account,
     const mpk_order_t *order)
 {
-    if (order->state == MPK_ORDER_ABSENT) {
+    if (order->state == MPK_ORDER_ABSENT
+        || order->state == MPK_ORDER_ERASED)
+    {
         return 0;
     }
 

@@ -14,8 +14,11 @@ typedef struct {
 } ngx_http_mpk_api_route_t;
 
 
+static ngx_uint_t ngx_http_mpk_api_claim(ngx_http_request_t *r,
+    ngx_str_t *suffix);
 static const ngx_http_mpk_api_route_t *ngx_http_mpk_api_route(
-    ngx_http_request_t *r, ngx_str_t *suffix, const char **allow);
+    ngx_http_request_t *r, const ngx_http_mpk_api_route_t *routes,
+    ngx_str_t *suffix, const char **allow);
 static ngx_int_t ngx_http_mpk_api_auth(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_uint_t roles, ngx_uint_t *status);
 static ngx_int_t ngx_http_mpk_api_body(ngx_http_request_t *r,
@@ -50,6 +53,31 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
       NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT, 0,
       ngx_http_mpk_api_journal },
 
+    { ngx_string(""), NGX_HTTP_DELETE, NGX_HTTP_MPK_ROLE_SHOP, 0,
+      ngx_http_mpk_api_erase },
+
+    /* the claim's number is cut out of these */
+
+    { ngx_string("/claims/needs_info"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SUPPORT, 1, ngx_http_mpk_api_needs_info },
+
+    { ngx_string("/claims/replace"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SUPPORT, 1, ngx_http_mpk_api_replace },
+
+    { ngx_string("/claims/refund"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SUPPORT, 1, ngx_http_mpk_api_refund },
+
+    { ngx_string("/claims/reject"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SUPPORT, 1, ngx_http_mpk_api_reject },
+
+    { ngx_null_string, 0, 0, 0, NULL }
+};
+
+static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_claims_routes[] = {
+
+    { ngx_string(""), NGX_HTTP_GET|NGX_HTTP_HEAD, NGX_HTTP_MPK_ROLE_SUPPORT,
+      0, ngx_http_mpk_api_claims },
+
     { ngx_null_string, 0, 0, 0, NULL }
 };
 
@@ -58,16 +86,18 @@ ngx_int_t
 ngx_http_mpk_api_handler(ngx_http_request_t *r)
 {
     u_char                          *p, *last;
+    mpk_str_t                        id;
     ngx_str_t                        suffix;
-    ngx_uint_t                       status;
+    ngx_uint_t                       status, claim;
     const char                      *allow;
     ngx_http_mpk_api_t              *api;
     ngx_http_mpk_ctx_t              *ctx;
     ngx_http_core_loc_conf_t        *clcf;
     ngx_http_mpk_answer_t            answer;
-    const ngx_http_mpk_api_route_t  *route;
+    const ngx_http_mpk_api_route_t  *route, *routes;
 
     static ngx_str_t  orders = ngx_string("orders/");
+    static ngx_str_t  claims = ngx_string("claims");
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
@@ -78,19 +108,33 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
         p++;
     }
 
-    if (p >= last || (size_t) (last - p) <= orders.len
-        || ngx_strncmp(p, orders.data, orders.len) != 0)
+    claim = 0;
+    id = mpk_string("");
+    routes = ngx_http_mpk_api_routes;
+
+    if ((size_t) (last - p) == claims.len
+        && ngx_strncmp(p, claims.data, claims.len) == 0)
     {
+        ngx_str_set(&suffix, "");
+        routes = ngx_http_mpk_api_claims_routes;
+
+    } else if ((size_t) (last - p) > orders.len
+               && ngx_strncmp(p, orders.data, orders.len) == 0)
+    {
+        p += orders.len;
+
+        suffix.data = ngx_strlchr(p, last, '/');
+        suffix.data = suffix.data ? suffix.data : last;
+        suffix.len = last - suffix.data;
+
+        id = (mpk_str_t) { suffix.data - p, p };
+        claim = ngx_http_mpk_api_claim(r, &suffix);
+
+    } else {
         return NGX_DECLINED;
     }
 
-    p += orders.len;
-
-    suffix.data = ngx_strlchr(p, last, '/');
-    suffix.data = suffix.data ? suffix.data : last;
-    suffix.len = last - suffix.data;
-
-    route = ngx_http_mpk_api_route(r, &suffix, &allow);
+    route = ngx_http_mpk_api_route(r, routes, &suffix, &allow);
 
     if (route == NULL && allow == NULL) {
         return NGX_DECLINED;
@@ -138,9 +182,10 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
                                          mpk_string(""), NULL);
     }
 
-    api->order = (mpk_str_t) { suffix.data - p, p };
+    api->order = id;
+    api->claim = claim;
 
-    if (!mpk_order_id_valid(api->order)) {
+    if (routes == ngx_http_mpk_api_routes && !mpk_order_id_valid(id)) {
         return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_NOT_FOUND, "absent",
                    "An order id is 1 to 64 of the characters A-Z, a-z, 0-9, "
                    "\".\", \"_\" and \"-\".");
@@ -159,17 +204,59 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
 }
 
 
+/* "/claims/3/replace" becomes "/claims/replace"; gives the 3, or 0. */
+
+static ngx_uint_t
+ngx_http_mpk_api_claim(ngx_http_request_t *r, ngx_str_t *suffix)
+{
+    u_char     *p, *slash, *last;
+    ngx_int_t   n;
+
+    static ngx_str_t  claims = ngx_string("/claims/");
+
+    last = suffix->data + suffix->len;
+
+    if (suffix->len <= claims.len
+        || ngx_strncmp(suffix->data, claims.data, claims.len) != 0)
+    {
+        return 0;
+    }
+
+    p = suffix->data + claims.len;
+
+    slash = ngx_strlchr(p, last, '/');
+    if (slash == NULL) {
+        return 0;
+    }
+
+    n = ngx_atoi(p, slash - p);
+
+    p = ngx_pnalloc(r->pool, suffix->len);
+    if (p == NULL || n == NGX_ERROR) {
+        return 0;
+    }
+
+    suffix->data = p;
+    p = ngx_cpymem(p, claims.data, claims.len - 1);
+    p = ngx_cpymem(p, slash, last - slash);
+    suffix->len = p - suffix->data;
+
+    return n;
+}
+
+
 /* NULL: *allow names the methods there are, or is NULL where the path is not ours. */
 
 static const ngx_http_mpk_api_route_t *
-ngx_http_mpk_api_route(ngx_http_request_t *r, ngx_str_t *suffix,
+ngx_http_mpk_api_route(ngx_http_request_t *r,
+    const ngx_http_mpk_api_route_t *routes, ngx_str_t *suffix,
     const char **allow)
 {
     const ngx_http_mpk_api_route_t  *route;
 
     *allow = NULL;
 
-    for (route = ngx_http_mpk_api_routes; route->handler; route++) {
+    for (route = routes; route->handler; route++) {
 
         if (route->suffix.len != suffix->len
             || ngx_strncmp(route->suffix.data, suffix->data, suffix->len) != 0)
@@ -181,7 +268,8 @@ ngx_http_mpk_api_route(ngx_http_request_t *r, ngx_str_t *suffix,
             return route;
         }
 
-        *allow = suffix->len == 0 ? "GET, HEAD, PUT"
+        *allow = suffix->len == 0 && routes == ngx_http_mpk_api_routes
+                 ? "DELETE, GET, HEAD, PUT"
                  : (route->method & NGX_HTTP_POST) ? "POST" : "GET, HEAD";
     }
 
@@ -547,6 +635,9 @@ ngx_http_mpk_api_outcome(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
             return ngx_http_mpk_pass(r, ctx);
         }
 
+        answer.status = NGX_HTTP_NOT_FOUND;
+
+    } else if (outcome == MPK_NO_CLAIM) {
         answer.status = NGX_HTTP_NOT_FOUND;
 
     } else if (outcome == MPK_NO_ITEM) {

@@ -11,6 +11,7 @@ typedef struct {
     mpk_str_t                     order;
     const mpk_value_t            *body;            /* an object; NULL: empty */
     mpk_value_t                  *errors;          /* {pointer, detail}; NULL: none */
+    ngx_uint_t                    claim;           /* its number, where the path has one */
     void                         *data;            /* the call's own */
 } ngx_http_mpk_api_t;
 
@@ -27,6 +28,19 @@ ngx_int_t ngx_http_mpk_api_cancel(ngx_http_request_t *r,
 ngx_int_t ngx_http_mpk_api_links(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_journal(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+ngx_int_t ngx_http_mpk_api_erase(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_claims(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_needs_info(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_replace(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_refund(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_reject(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
 /* A transaction on the call's order. */
@@ -55,6 +69,10 @@ mpk_str_t ngx_http_mpk_api_pointer(ngx_http_mpk_ctx_t *ctx, mpk_str_t array,
  */
 ngx_int_t ngx_http_mpk_api_read(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_next_pt next);
+
+/* {"order", "state"}, and the claim's where it is about one; or what refuses it. */
+ngx_int_t ngx_http_mpk_api_state(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
 
 /* What could not be done, as a problem. */
 ngx_int_t ngx_http_mpk_api_fail(ngx_http_request_t *r,

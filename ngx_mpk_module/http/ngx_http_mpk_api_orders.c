@@ -10,8 +10,8 @@
 
 static ngx_int_t ngx_http_mpk_show_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
-static ngx_int_t ngx_http_mpk_state_done(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_show_policy(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order, mpk_value_t *facts);
 static ngx_int_t ngx_http_mpk_links_token(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn, u_char *jti);
 static void ngx_http_mpk_links_items(ngx_http_mpk_ctx_t *ctx,
@@ -32,6 +32,7 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
     mpk_order_t            *order;
     mpk_value_t            *facts;
+    ngx_uint_t              erased;
     mpk_person_t            person;
     const mpk_mem_t        *mem;
     ngx_http_mpk_order_t   *opened;
@@ -43,8 +44,12 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     facts = mpk_value_object(mem, NULL, mpk_string(""));
 
-    if (ngx_http_mpk_order_person(ctx, opened, &person) != NGX_OK
-        || ngx_http_mpk_card(r, ctx, opened, 1, facts) != NGX_OK)
+    erased = (order->state == MPK_ORDER_ERASED);
+
+    if ((!erased && ngx_http_mpk_order_person(ctx, opened, &person) != NGX_OK)
+        || ngx_http_mpk_card(r, ctx, opened, 1, facts) != NGX_OK
+        || ngx_http_mpk_card_claims(r, ctx, opened, !ctx->reader, facts)
+           != NGX_OK)
     {
         return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
     }
@@ -54,9 +59,18 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     (void) mpk_value_bool(mem, facts, mpk_string("used"),
                           order->first_viewed_at != 0);
 
+    if (erased) {
+        (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("erased_at"),
+                                       order->erased_at);
+    }
+
+    if (ngx_http_mpk_show_policy(r, ctx, order, facts) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     /* who may only read states learns nothing about the person */
 
-    if (!ctx->reader) {
+    if (!ctx->reader && !erased) {
         (void) mpk_value_string(mem, facts, mpk_string("email"), person.email);
 
         if (person.account.len) {
@@ -76,6 +90,61 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
+/* Whether it could be cancelled, claimed or refunded now, by the rules themselves. */
+
+static ngx_int_t
+ngx_http_mpk_show_policy(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    const mpk_order_t *order, mpk_value_t *facts)
+{
+    mpk_str_t                 rule;
+    ngx_uint_t                i;
+    mpk_value_t              *policy;
+    mpk_outcome_t             outcome;
+    mpk_request_t             ask;
+    const mpk_mem_t          *mem;
+    ngx_http_mpk_srv_conf_t  *mscf;
+
+    static const struct {
+        mpk_str_t    name;
+        mpk_event_t  event;
+    } asked[] = {
+        { mpk_literal("cancel"), MPK_EVENT_CANCELLED },
+        { mpk_literal("claim"), MPK_EVENT_CLAIM_OPENED },
+        { mpk_literal("refund"), MPK_EVENT_CLAIM_REFUNDED }
+    };
+
+    mem = &ctx->mem.mem;
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+    ngx_memzero(&ask, sizeof(mpk_request_t));
+
+    ask.now = ngx_time();
+    ask.claim_window = mscf->claim_window;
+
+    policy = mpk_value_object(mem, facts, mpk_string("policy"));
+
+    for (i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        ask.event = asked[i].event;
+
+        if (mpk_policy_ask(mem, order, &ask, &outcome) != MPK_OK) {
+            return NGX_ERROR;
+        }
+
+        if (outcome == MPK_DONE || outcome == MPK_SAME) {
+            rule = mpk_string("allowed");
+
+        } else {
+            rule = mpk_outcome_info(outcome)->rule;
+            rule = rule.len ? rule : mpk_outcome_info(outcome)->name;
+        }
+
+        (void) mpk_value_string(mem, policy, asked[i].name, rule);
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_mpk_api_release(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
@@ -86,7 +155,7 @@ ngx_http_mpk_api_release(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_state_done);
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_api_state);
 }
 
 
@@ -150,21 +219,23 @@ ngx_http_mpk_api_cancel(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     txn->who.reason = reasons[i];
     txn->who.note = ngx_http_mpk_txn_copy(txn, note);
 
-    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_state_done);
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_api_state);
 }
 
 
-static ngx_int_t
-ngx_http_mpk_state_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+ngx_int_t
+ngx_http_mpk_api_state(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_value_t            *facts;
+    mpk_value_t            *facts, *v;
     mpk_outcome_t           outcome;
+    mpk_decision_t         *decision;
     const mpk_mem_t        *mem;
     ngx_http_mpk_txn_t     *txn;
     ngx_http_mpk_answer_t   answer;
 
     txn = ctx->txn;
-    outcome = txn->decision.outcome;
+    decision = &txn->decision;
+    outcome = decision->outcome;
 
     if (txn->result != NGX_HTTP_MPK_TXN_OK
         || (outcome != MPK_DONE && outcome != MPK_SAME))
@@ -180,7 +251,17 @@ ngx_http_mpk_state_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
     (void) mpk_value_string(mem, facts, mpk_string("state"),
-                            mpk_order_state_name(txn->decision.order.state));
+                            mpk_order_state_name(decision->order.state));
+
+    if (decision->claim) {
+        v = mpk_value_object(mem, facts, mpk_string("claim"));
+
+        (void) mpk_value_int(mem, v, mpk_string("claim"),
+                             (int64_t) decision->claim);
+        (void) mpk_value_string(mem, v, mpk_string("state"),
+                   mpk_claim_state_name(
+                       decision->order.claims[decision->claim - 1].state));
+    }
 
     return ngx_http_mpk_send_json(r, ctx, &answer, facts);
 }

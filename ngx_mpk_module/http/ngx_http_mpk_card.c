@@ -12,15 +12,11 @@
 
 static void ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, ngx_uint_t masked, mpk_value_t *facts);
-static mpk_str_t ngx_http_mpk_card_masked(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *opened, ngx_uint_t item);
 static void ngx_http_mpk_card_view_time(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *view, const mpk_value_t *entry);
 static ngx_int_t ngx_http_mpk_card_links(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *order,
     mpk_channel_t channel, mpk_value_t *facts);
-static void ngx_http_mpk_card_claim(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *order, mpk_value_t *facts);
 
 
 ngx_int_t
@@ -46,7 +42,9 @@ ngx_http_mpk_card(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         { mpk_string("first_viewed_at"), order->first_viewed_at }
     };
 
-    if (ngx_http_mpk_order_unwrap(ctx, opened) != NGX_OK) {
+    if (order->state != MPK_ORDER_ERASED
+        && ngx_http_mpk_order_unwrap(ctx, opened) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -87,7 +85,8 @@ ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         (void) mpk_value_string(mem, v, mpk_string("sku"), item->sku);
         (void) mpk_value_string(mem, v, mpk_string("product"), item->product);
 
-        key = masked ? ngx_http_mpk_card_masked(ctx, opened, i + 1)
+        key = masked ? ngx_http_mpk_card_masked(ctx, opened, i + 1, item->key,
+                                                item->generation)
                      : mpk_string("");
 
         if (key.len) {
@@ -103,28 +102,26 @@ ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         if (!ctx->json) {
             (void) mpk_value_bool(mem, v, mpk_string("viewed"),
                                   item->state == MPK_ITEM_VIEWED);
+            (void) mpk_value_bool(mem, v, mpk_string("refunded"),
+                                  item->state == MPK_ITEM_REFUNDED);
         }
     }
 }
 
 
-/* A key with all but its end hidden; empty if it does not open. */
-
-static mpk_str_t
+mpk_str_t
 ngx_http_mpk_card_masked(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
-    ngx_uint_t number)
+    ngx_uint_t number, mpk_str_t sealed, uint64_t generation)
 {
     mpk_str_t     key, masked;
-    mpk_item_t   *item;
     mpk_place_t   place;
     mpk_status_t  status;
 
-    item = &opened->order.items[number - 1];
     place = (mpk_place_t) { opened->id, mpk_string("key"), number,
-                            item->generation };
+                            generation };
 
     status = mpk_envelope_open(ctx->orders->mmcf->crypto, &ctx->mem.mem,
-                               &opened->data_key, &place, item->key, &key);
+                               &opened->data_key, &place, sealed, &key);
     if (status != MPK_OK) {
         ngx_log_error(NGX_LOG_CRIT, ctx->mem.pool->log, 0,
                       "mpk: key of item %ui of order \"%*s\" does not open: "
@@ -154,12 +151,12 @@ ngx_http_mpk_card_customer(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
                           opened->order.state == MPK_ORDER_READY, facts)
         != NGX_OK
         || ngx_http_mpk_card_links(r, ctx, opened, channel, facts) != NGX_OK
-        || ngx_http_mpk_card_views(ctx, opened, facts) != NGX_OK)
+        || ngx_http_mpk_card_views(ctx, opened, facts) != NGX_OK
+        || ngx_http_mpk_card_claims(r, ctx, opened, 1, facts) != NGX_OK
+        || ngx_http_mpk_card_claimable(r, ctx, opened, facts) != NGX_OK)
     {
         return NGX_ERROR;
     }
-
-    ngx_http_mpk_card_claim(r, ctx, opened, facts);
 
     if (!ctx->json) {
         mem = &ctx->mem.mem;
@@ -184,7 +181,7 @@ ngx_http_mpk_card_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, mpk_channel_t channel, mpk_value_t *facts)
 {
     uint16_t                 *number;
-    ngx_uint_t                i, consent, consents;
+    ngx_uint_t                i, consent, consents, shown;
     mpk_order_t              *order;
     mpk_value_t              *v;
     const mpk_mem_t          *mem;
@@ -201,13 +198,18 @@ ngx_http_mpk_card_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     }
 
     consents = 0;
+    shown = 0;
 
     for (v = v->u.list.first, i = 0; v; v = v->next, i++) {
 
-        if (order->state != MPK_ORDER_READY) {
+        if (order->state != MPK_ORDER_READY
+            || order->items[i].state == MPK_ITEM_REFUNDED)
+        {
             (void) mpk_value_null(mem, v, mpk_string("reveal_url"));
             continue;
         }
+
+        shown++;
 
         number = ngx_palloc(r->pool, sizeof(uint16_t));
         if (number == NULL) {
@@ -236,7 +238,7 @@ ngx_http_mpk_card_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         (void) mpk_value_bool(mem, v, mpk_string("confirm"), consent);
     }
 
-    if (order->state != MPK_ORDER_READY) {
+    if (shown == 0) {
         (void) mpk_value_null(mem, facts, mpk_string("reveal_url"));
         return NGX_OK;
     }
@@ -249,7 +251,7 @@ ngx_http_mpk_card_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     (void) mpk_value_string(mem, facts, mpk_string("reveal_url"), link.url);
 
-    if (!ctx->json && order->items_count > 1) {
+    if (!ctx->json && shown > 1) {
         (void) mpk_value_string(mem, facts, mpk_string("show_all"), link.path);
         (void) mpk_value_string(mem, facts, mpk_string("nonce_all"),
                                 link.nonce);
@@ -403,38 +405,4 @@ ngx_http_mpk_card_view_time(ngx_http_mpk_ctx_t *ctx, mpk_value_t *view,
     }
 
     (void) ngx_http_mpk_value_time(ctx, view, mpk_string("at"), at);
-}
-
-
-static void
-ngx_http_mpk_card_claim(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *opened, mpk_value_t *facts)
-{
-    int64_t                   until;
-    ngx_uint_t                open;
-    mpk_order_t              *order;
-    const mpk_mem_t          *mem;
-    ngx_http_mpk_srv_conf_t  *mscf;
-
-    mem = &ctx->mem.mem;
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
-    order = &opened->order;
-
-    until = order->purchased_at + mscf->claim_window;
-
-    open = (order->delivered_at && order->state == MPK_ORDER_READY
-            && ngx_time() <= until);
-
-    if (ctx->json) {
-        (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
-                                       until);
-        (void) mpk_value_null(mem, facts, mpk_string("claim_url"));
-        (void) mpk_value_array(mem, facts, mpk_string("claims"));
-        return;
-    }
-
-    (void) mpk_value_bool(mem, facts, mpk_string("claim"),
-                          open || (order->delivered_at != 0));
-    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
-                                   open ? until : 0);
 }

@@ -190,6 +190,76 @@ ngx_http_mpk_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+/* The location's name is where links to it point: cmd->offset is its place. */
+
+char *
+ngx_http_mpk_conf_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                      *rv;
+    ngx_str_t                 *path, *name;
+    ngx_http_mpk_loc_conf_t   *mlcf;
+    ngx_http_mpk_srv_conf_t   *mscf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    mlcf = conf;
+
+    rv = ngx_http_mpk_conf_endpoint(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK || mlcf->endpoint != cmd->post) {
+        return rv;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    mscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_mpk_module);
+
+    name = &clcf->name;
+    path = (ngx_str_t *) (void *) ((u_char *) mscf + cmd->offset);
+
+    if (name->len < 3 || name->data[name->len - 1] != '/') {
+        return "needs a location that ends with \"/\", "
+               "e.g. \"location /claim/ {\"";
+    }
+
+    if (path->len) {
+        return "is in another location of this server already: links can "
+               "point to one only";
+    }
+
+    *path = *name;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_mpk_conf_retention(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mpk_main_conf_t *mmcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mmcf->retention_set) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    mmcf->retention_set = 1;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    mmcf->retention = ngx_parse_time(&value[1], 1);
+
+    if (mmcf->retention == (time_t) NGX_ERROR || mmcf->retention == 0) {
+        return "must be a time, e.g. \"2y\", or \"off\"";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 char *
 ngx_http_mpk_conf_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {

@@ -170,6 +170,13 @@ ngx_http_mpk_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
 
     ctx->head = mpk_buf_done(&buf);
 
+    if (decision->claim) {
+        mpk_buf_init(&buf, mem, NGX_INT_T_LEN);
+        mpk_buf_int(&buf, (int64_t) decision->claim);
+
+        ctx->claim = mpk_buf_done(&buf);
+    }
+
     mpk_buf_init(&buf, mem, 16);
 
     for (i = 0; i < decision->items_count; i++) {

@@ -41,6 +41,13 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       0,
       NULL },
 
+    { ngx_string("mpk_retention"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_mpk_conf_retention,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("mpk_public_url"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
       ngx_http_mpk_conf_public_url,
@@ -131,6 +138,20 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("mpk_claim"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_http_mpk_conf_claim,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mpk_srv_conf_t, claim_path),
+      ngx_http_mpk_claim_handler },
+
+    { ngx_string("mpk_claim_access"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_http_mpk_conf_claim,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mpk_srv_conf_t, upload_path),
+      ngx_http_mpk_claim_access_handler },
 
     { ngx_string("mpk_claim_window"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
@@ -231,6 +252,8 @@ ngx_http_mpk_create_srv_conf(ngx_conf_t *cf)
      *
      *     conf->public_url = { 0, NULL };
      *     conf->reveal_path = { 0, NULL };
+     *     conf->claim_path = { 0, NULL };
+     *     conf->upload_path = { 0, NULL };
      */
 
     conf->claim_window = NGX_CONF_UNSET;

@@ -65,6 +65,16 @@ static const ngx_http_mpk_page_source_t
         ngx_http_mpk_page("account", "account.mustache"),
     [NGX_HTTP_MPK_PAGE_FRAGMENT] =
         ngx_http_mpk_page("fragment", "fragment.mustache"),
+    [NGX_HTTP_MPK_PAGE_CLAIM] = ngx_http_mpk_page("claim", "claim.mustache"),
+    [NGX_HTTP_MPK_PAGE_CLAIMED] =
+        ngx_http_mpk_page("claimed", "claimed.mustache"),
+    [NGX_HTTP_MPK_PAGE_LATE] = ngx_http_mpk_page("late", "notice.mustache"),
+    [NGX_HTTP_MPK_PAGE_UNDELIVERED] =
+        ngx_http_mpk_page("undelivered", "notice.mustache"),
+    [NGX_HTTP_MPK_PAGE_REFUNDED] =
+        ngx_http_mpk_page("refunded", "notice.mustache"),
+    [NGX_HTTP_MPK_PAGE_DECIDED] =
+        ngx_http_mpk_page("decided", "notice.mustache"),
 };
 
 

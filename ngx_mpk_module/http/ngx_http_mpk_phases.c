@@ -8,6 +8,8 @@
 
 
 static ngx_int_t ngx_http_mpk_post_read_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mpk_cut(ngx_http_request_t *r, ngx_str_t *text,
+    u_char *p);
 static ngx_int_t ngx_http_mpk_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_log_handler(ngx_http_request_t *r);
 static void ngx_http_mpk_body_handler(ngx_http_request_t *r);
@@ -83,39 +85,66 @@ ngx_http_mpk_post_read_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_mpk_hide(ngx_http_request_t *r, ngx_str_t *text)
 {
-    u_char                   *p, *q, *new, *last, *end;
+    u_char                   *p, *found;
     ngx_str_t                *path;
-    ngx_uint_t                i;
+    ngx_uint_t                i, secret;
     ngx_http_mpk_srv_conf_t  *mscf;
-
-    static u_char  hidden[] = "[hidden]";
 
     mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
 
-    path = &mscf->reveal_path;
-    last = text->data + text->len;
+    ngx_str_t  *paths[] = {
+        &mscf->reveal_path, &mscf->claim_path, &mscf->upload_path
+    };
 
-    p = ngx_strnstr(text->data, (char *) path->data, text->len);
+    p = NULL;
+    secret = 0;
 
-    if (p) {
-        p += path->len;
+    for (i = 0; i < 3; i++) {
+        path = paths[i];
 
-    } else {
+        if (path->len == 0) {
+            continue;
+        }
 
-        if (r->uri.len <= path->len
-            || ngx_strncmp(r->uri.data, path->data, path->len) != 0
-            || (r->headers_in.referer
-                && text == &r->headers_in.referer->value))
+        found = ngx_strnstr(text->data, (char *) path->data, text->len);
+
+        if (found && (p == NULL || found + path->len < p)) {
+            p = found + path->len;
+        }
+
+        secret |= (r->uri.len > path->len
+                   && ngx_strncmp(r->uri.data, path->data, path->len) == 0);
+    }
+
+    if (p == NULL) {
+
+        if (!secret || (r->headers_in.referer
+                        && text == &r->headers_in.referer->value))
         {
             return NGX_OK;
         }
 
-        p = ngx_strlchr(text->data, last, '/');
+        p = ngx_strlchr(text->data, text->data + text->len, '/');
         if (p == NULL) {
             return NGX_OK;
         }
     }
 
+    return ngx_http_mpk_cut(r, text, p);
+}
+
+
+/* Hides what stands in text from p to the end of the path. */
+
+static ngx_int_t
+ngx_http_mpk_cut(ngx_http_request_t *r, ngx_str_t *text, u_char *p)
+{
+    u_char      *q, *new, *last, *end;
+    ngx_uint_t   i;
+
+    static u_char  hidden[] = "[hidden]";
+
+    last = text->data + text->len;
     q = last;
 
     for (i = 0; i < 3; i++) {
@@ -140,6 +169,27 @@ ngx_http_mpk_hide(ngx_http_request_t *r, ngx_str_t *text)
 
     text->data = new;
     text->len = p - new;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mpk_path_token(ngx_http_request_t *r, ngx_str_t *path,
+    ngx_str_t *token)
+{
+    if (r->uri.len <= path->len
+        || ngx_strncmp(r->uri.data, path->data, path->len) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    token->data = r->uri.data + path->len;
+    token->len = r->uri.len - path->len;
+
+    if (ngx_strlchr(token->data, token->data + token->len, '/')) {
+        return NGX_DECLINED;
+    }
 
     return NGX_OK;
 }

@@ -10,8 +10,6 @@
 #define NGX_HTTP_MPK_BODY_MAX    16384     /* bytes of a confirmation */
 
 
-static ngx_int_t ngx_http_mpk_reveal_token(ngx_http_request_t *r,
-    ngx_str_t *token);
 static ngx_int_t ngx_http_mpk_reveal_get(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_reveal_opened(ngx_http_request_t *r,
@@ -31,10 +29,13 @@ ngx_http_mpk_reveal_handler(ngx_http_request_t *r)
     ngx_str_t                  text;
     ngx_http_mpk_ctx_t        *ctx;
     ngx_http_mpk_reveal_t     *reveal;
+    ngx_http_mpk_srv_conf_t   *mscf;
     ngx_http_mpk_main_conf_t  *mmcf;
 
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))
-        || ngx_http_mpk_reveal_token(r, &text) != NGX_OK)
+        || ngx_http_mpk_path_token(r, &mscf->reveal_path, &text) != NGX_OK)
     {
         return NGX_DECLINED;
     }
@@ -89,35 +90,6 @@ ngx_http_mpk_reveal_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_mpk_read_body(r, ctx, ngx_http_mpk_reveal_post);
-}
-
-
-/* What follows mpk_reveal_path; NGX_DECLINED: nothing, or more than a token. */
-
-static ngx_int_t
-ngx_http_mpk_reveal_token(ngx_http_request_t *r, ngx_str_t *token)
-{
-    ngx_str_t                *path;
-    ngx_http_mpk_srv_conf_t  *mscf;
-
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
-
-    path = &mscf->reveal_path;
-
-    if (r->uri.len <= path->len
-        || ngx_strncmp(r->uri.data, path->data, path->len) != 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    token->data = r->uri.data + path->len;
-    token->len = r->uri.len - path->len;
-
-    if (ngx_strlchr(token->data, token->data + token->len, '/')) {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
 }
 
 

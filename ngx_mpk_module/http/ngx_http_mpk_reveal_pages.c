@@ -29,6 +29,10 @@ static const ngx_http_mpk_notice_t  ngx_http_mpk_notices[MPK_OUTCOME_MAX] = {
                      .retry_after = MPK_CHALLENGES_TIME },
     [MPK_NO_ITEM] = { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND,
                       .support = 1 },
+    [MPK_GONE] = { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND,
+                   .support = 1 },
+    [MPK_REFUNDED] = { .status = 410, .page = NGX_HTTP_MPK_PAGE_REFUNDED,
+                       .track = 1, .support = 1 },
     [MPK_CROWDED] = { .status = 503, .page = NGX_HTTP_MPK_PAGE_UNAVAILABLE,
                       .retry = 1, .support = 1, .retry_after = 3600 },
 };
@@ -181,6 +185,7 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_http_mpk_txn_t       *txn;
     ngx_http_mpk_answer_t     answer;
     ngx_http_mpk_loc_conf_t  *mlcf;
+    ngx_http_mpk_srv_conf_t  *mscf;
 
     txn = ctx->txn;
     decision = &txn->decision;
@@ -208,6 +213,14 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         (void) mpk_value_bool(mem, facts, mpk_string("track"), 1);
         (void) mpk_value_bool(mem, facts, mpk_string("support"),
                               mlcf->pages->support);
+    }
+
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+    if (mscf->claim_path.len) {
+        (void) mpk_value_string(mem, facts, mpk_string("claim_url"),
+                   ngx_http_mpk_claim_url(r, ctx, &mscf->claim_path,
+                                          ctx->order, NULL, 0));
     }
 
     list = mpk_value_array(mem, facts, mpk_string("items"));

@@ -376,7 +376,8 @@ ngx_http_mpk_track_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     /* it may have gone between two reads */
 
     if (ctx->orders->result != NGX_HTTP_MPK_TXN_OK
-        || order->order.state == MPK_ORDER_ABSENT)
+        || order->order.state == MPK_ORDER_ABSENT
+        || order->order.state == MPK_ORDER_ERASED)
     {
         return ngx_http_mpk_send_unavailable(r, ctx,
                    mpk_string("The order can't be read right now; send the "

@@ -14,7 +14,7 @@ use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use JSON::PP;
 use MIME::Base64 qw(encode_base64url decode_base64url);
-use POSIX qw(:sys_wait_h);
+use POSIX qw(:sys_wait_h strftime);
 use Scalar::Util qw(weaken);
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -23,6 +23,10 @@ use Mpk::Http;
 use Mpk::Redis;
 
 our @EXPORT_OK = qw(wait_for);
+
+# when an order of the tests was bought: within every claim window, the same all along
+
+our $purchased = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time - 4 * 3600));
 
 my $json = JSON::PP->new->canonical;
 
@@ -387,7 +391,7 @@ sub api {
 # order(%over): an order to file
 sub order {
     my ($self, %over) = @_;
-    my %order = (email => 'ann@example.com', purchased_at => '2026-11-23T04:00:00Z',
+    my %order = (email => 'ann@example.com', purchased_at => $purchased,
         state => 'ready', items => [ { sku => 'OFF-24', product => 'Office 2024',
             key => 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE' } ], %over);
     delete $order{$_} for grep { !defined $order{$_} } keys %order;

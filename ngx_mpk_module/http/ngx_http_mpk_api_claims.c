@@ -1,0 +1,624 @@
+/* Claims for support: the list of open ones, and what is decided of each (R7). */
+
+#include "mpk_bucket.h"
+#include "mpk_pack.h"
+#include "ngx_http_mpk_api.h"
+
+#define NGX_HTTP_MPK_CLAIMS_PAGE  50       /* claims in an answer, unless limit= says less */
+
+
+/* A decision while it is made: api->data, in the transaction's memory. */
+typedef struct {
+    mpk_str_t                     note;
+    mpk_str_t                     key;
+    unsigned                      same_key:1;      /* the new key is the defective one */
+} ngx_http_mpk_ruling_t;
+
+/* An open claim as the list names it. */
+typedef struct {
+    mpk_str_t                     member;          /* "order/3" */
+    mpk_str_t                     score;           /* when it was opened, ms */
+    int64_t                       at;
+} ngx_http_mpk_open_t;
+
+/* A page of the list: api->data. */
+typedef struct {
+    int64_t                       after;
+    mpk_str_t                     after_member;
+    ngx_uint_t                    limit;
+    ngx_http_mpk_batch_t         *batch;
+    ngx_http_mpk_open_t          *open;
+    ngx_uint_t                    count;
+    unsigned                      more:1;
+} ngx_http_mpk_claims_t;
+
+
+static ngx_int_t ngx_http_mpk_api_decide(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_event_t event, mpk_str_t text,
+    mpk_reason_t reason, mpk_str_t key);
+static mpk_str_t ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx,
+    mpk_str_t name, size_t max, ngx_uint_t required);
+static ngx_int_t ngx_http_mpk_decide_look(ngx_http_mpk_txn_t *txn);
+static ngx_int_t ngx_http_mpk_decide_done(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+static ngx_int_t ngx_http_mpk_claims_args(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_claims_t *claims);
+static ngx_int_t ngx_http_mpk_claims_listed(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static int ngx_libc_cdecl ngx_http_mpk_claims_cmp(const void *one,
+    const void *two);
+static ngx_int_t ngx_http_mpk_claims_done(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_mpk_api_needs_info(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    return ngx_http_mpk_api_decide(r, ctx, MPK_EVENT_CLAIM_NEEDS_INFO,
+               ngx_http_mpk_api_text(ctx, mpk_string("message"),
+                                     MPK_CLAIM_TEXT_MAX, 1),
+               MPK_REASON_NONE, mpk_string(""));
+}
+
+
+ngx_int_t
+ngx_http_mpk_api_replace(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_str_t  key;
+
+    key = ngx_http_mpk_api_text(ctx, mpk_string("key"), MPK_KEY_MAX, 1);
+
+    return ngx_http_mpk_api_decide(r, ctx, MPK_EVENT_CLAIM_REPLACED,
+               ngx_http_mpk_api_text(ctx, mpk_string("note"),
+                                     MPK_CLAIM_TEXT_MAX, 0),
+               MPK_REASON_NONE, key);
+}
+
+
+ngx_int_t
+ngx_http_mpk_api_refund(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    return ngx_http_mpk_api_decide(r, ctx, MPK_EVENT_CLAIM_REFUNDED,
+               ngx_http_mpk_api_text(ctx, mpk_string("reason"),
+                                     MPK_CLAIM_TEXT_MAX, 1),
+               MPK_REASON_NONE, mpk_string(""));
+}
+
+
+ngx_int_t
+ngx_http_mpk_api_reject(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_str_t            name, note;
+    mpk_reason_t         reason;
+    ngx_http_mpk_api_t  *api;
+
+    api = ctx->data;
+
+    name = mpk_value_get_string(api->body, mpk_string("reason"));
+    reason = MPK_REASON_NONE;
+
+    if (!mpk_reason_find(name, &reason)) {
+        ngx_http_mpk_api_error(ctx, mpk_string("/reason"),
+                               "must be \"wrong_product\", \"incompatible\", "
+                               "\"product_use\", \"not_defective\", \"late\" "
+                               "or \"other\"");
+    }
+
+    note = ngx_http_mpk_api_text(ctx, mpk_string("note"), MPK_CLAIM_TEXT_MAX,
+                                 reason == MPK_REASON_OTHER);
+
+    return ngx_http_mpk_api_decide(r, ctx, MPK_EVENT_CLAIM_REJECTED, note,
+                                   reason, mpk_string(""));
+}
+
+
+static mpk_str_t
+ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx, mpk_str_t name, size_t max,
+    ngx_uint_t required)
+{
+    mpk_str_t             text;
+    const mpk_value_t    *value;
+    ngx_http_mpk_api_t   *api;
+
+    api = ctx->data;
+
+    value = mpk_value_get(api->body, name);
+    text = mpk_value_get_string(api->body, name);
+
+    if (text.len > max) {
+        ngx_http_mpk_api_error(ctx,
+            ngx_http_mpk_api_pointer(ctx, mpk_string(""), 0, name),
+            "is too long");
+
+    } else if (required ? text.len == 0
+                        : (value && value->type != MPK_VALUE_STRING
+                           && value->type != MPK_VALUE_NULL))
+    {
+        ngx_http_mpk_api_error(ctx,
+            ngx_http_mpk_api_pointer(ctx, mpk_string(""), 0, name),
+            value && value->type != MPK_VALUE_STRING ? "must be a string"
+            : "is missing");
+    }
+
+    return text;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_api_decide(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    mpk_event_t event, mpk_str_t text, mpk_reason_t reason, mpk_str_t key)
+{
+    u_char                 *digest;
+    mpk_buf_t               content;
+    mpk_status_t            status;
+    ngx_http_mpk_api_t     *api;
+    ngx_http_mpk_txn_t     *txn;
+    ngx_http_mpk_ruling_t  *ruling;
+
+    api = ctx->data;
+
+    if (api->errors) {
+        return ngx_http_mpk_api_invalid(r, ctx);
+    }
+
+    txn = ngx_http_mpk_api_txn(r, ctx, event);
+    if (txn == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ruling = ngx_pcalloc(txn->pool, sizeof(ngx_http_mpk_ruling_t)
+                                    + MPK_MAC_LEN);
+    if (ruling == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ruling->note = ngx_http_mpk_txn_copy(txn, text);
+    ruling->key = ngx_http_mpk_txn_copy(txn, key);
+
+    digest = (u_char *) &ruling[1];
+
+    /* what makes two decisions the same (R10) */
+
+    mpk_buf_init(&content, &txn->mem.mem, text.len + key.len + 64);
+    mpk_pack_int(&content, event);
+    mpk_pack_int(&content, reason);
+    mpk_pack_str(&content, text);
+    mpk_pack_str(&content, key);
+
+    status = content.failed ? MPK_NOMEM
+                            : mpk_lookup_digest(txn->mmcf->crypto,
+                                                mpk_buf_done(&content),
+                                                digest);
+    mpk_cleanse(content.data, content.len);
+
+    if (status != MPK_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    api->data = ruling;
+
+    txn->data = ruling;
+    txn->look = ngx_http_mpk_decide_look;
+    txn->what.claim = api->claim;
+    txn->what.claim_reason = reason;
+    txn->what.claim_digest = (mpk_str_t) { MPK_MAC_LEN, digest };
+
+    txn->who.reason = mpk_reason_name(reason);
+    txn->who.note = ruling->note;
+
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_decide_done);
+}
+
+
+/* Adds support's words to what is sealed in the claim, and seals the new key. */
+
+static ngx_int_t
+ngx_http_mpk_decide_look(ngx_http_mpk_txn_t *txn)
+{
+    mpk_buf_t               buf, sealed;
+    mpk_str_t               plain, old;
+    mpk_item_t             *item;
+    mpk_claim_t            *claim;
+    mpk_place_t             place;
+    mpk_detail_t            detail;
+    mpk_crypto_t           *crypto;
+    const mpk_mem_t        *mem;
+    ngx_http_mpk_ruling_t  *ruling;
+
+    ruling = txn->data;
+    mem = &txn->mem.mem;
+    crypto = txn->mmcf->crypto;
+
+    if (txn->what.claim == 0 || txn->what.claim > txn->order.claims_count) {
+        return NGX_OK;
+    }
+
+    claim = &txn->order.claims[txn->what.claim - 1];
+    item = &txn->order.items[claim->item - 1];
+
+    txn->who.category = mpk_category_name(claim->category);
+
+    if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    place = (mpk_place_t) { txn->id, mpk_string("claim"), txn->what.claim, 0 };
+
+    if (mpk_envelope_open(crypto, mem, &txn->data_key, &place, claim->detail,
+                          &plain)
+        != MPK_OK
+        || mpk_detail_read(plain, &detail) != MPK_OK)
+    {
+        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
+                      "mpk: claim %uz of order \"%*s\" does not open",
+                      txn->what.claim, txn->id.len, txn->id.data);
+        return NGX_ERROR;
+    }
+
+    detail.note = ruling->note;
+
+    mpk_buf_init(&buf, mem, plain.len + detail.note.len + 16);
+    mpk_detail_write(&detail, &buf);
+
+    mpk_buf_init(&sealed, mem, buf.len + MPK_SEAL_OVERHEAD);
+
+    if (buf.failed
+        || mpk_envelope_seal(crypto, mem, &txn->data_key, &place,
+                             mpk_buf_done(&buf), &sealed)
+           != MPK_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    txn->what.claim_detail = mpk_buf_done(&sealed);
+
+    if (ruling->key.len == 0 || !mpk_claim_undecided(claim)) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_mpk_txn_open(txn, claim->item, &old) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ruling->same_key = mpk_secret_eq(old, ruling->key);
+    mpk_cleanse((void *) old.data, old.len);
+
+    if (ruling->same_key) {
+        txn->what.event = MPK_EVENT_NONE;
+        return NGX_OK;
+    }
+
+    place = (mpk_place_t) { txn->id, mpk_string("key"), claim->item,
+                            item->generation + 1 };
+
+    mpk_buf_init(&sealed, mem, ruling->key.len + MPK_SEAL_OVERHEAD);
+
+    if (mpk_envelope_seal(crypto, mem, &txn->data_key, &place, ruling->key,
+                          &sealed)
+        != MPK_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    txn->what.claim_key = mpk_buf_done(&sealed);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_decide_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_api_t     *api;
+    ngx_http_mpk_ruling_t  *ruling;
+
+    api = ctx->data;
+    ruling = api->data;
+
+    if (ctx->txn->result == NGX_HTTP_MPK_TXN_OK && ruling->same_key) {
+        ngx_http_mpk_api_error(ctx, mpk_string("/key"),
+                               "is the key that was reported");
+        return ngx_http_mpk_api_invalid(r, ctx);
+    }
+
+    return ngx_http_mpk_api_state(r, ctx);
+}
+
+
+/* GET /claims: each bucket is asked for its oldest, and the oldest of all are read. */
+
+ngx_int_t
+ngx_http_mpk_api_claims(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    u_char                   score[NGX_INT64_LEN], limit[NGX_INT_T_LEN];
+    mpk_buf_t                key;
+    mpk_str_t                argv[8];
+    ngx_uint_t               i;
+    ngx_http_mpk_api_t      *api;
+    ngx_http_mpk_batch_t    *batch;
+    ngx_http_mpk_claims_t   *claims;
+
+    api = ctx->data;
+
+    claims = ngx_pcalloc(r->pool, sizeof(ngx_http_mpk_claims_t));
+    batch = ngx_http_mpk_batch_create(r, MPK_BUCKETS);
+
+    if (claims == NULL || batch == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    api->data = claims;
+    claims->batch = batch;
+
+    if (ngx_http_mpk_claims_args(r, ctx, claims) != NGX_OK) {
+        return ngx_http_mpk_api_invalid(r, ctx);
+    }
+
+    /* those of the same millisecond as the last one shown come again, and are skipped */
+
+    argv[0] = mpk_string("ZRANGEBYSCORE");
+    argv[2] = (mpk_str_t) { ngx_sprintf(score, "%L", claims->after) - score,
+                            score };
+    argv[3] = mpk_string("+inf");
+    argv[4] = mpk_string("WITHSCORES");
+    argv[5] = mpk_string("LIMIT");
+    argv[6] = mpk_string("0");
+    argv[7] = (mpk_str_t) { ngx_sprintf(limit, "%ui", claims->limit + 16)
+                            - limit, limit };
+
+    for (i = 0; i < MPK_BUCKETS; i++) {
+        mpk_buf_init(&key, &batch->mem.mem, 32);
+        mpk_buf_lit(&key, "mpk:{");
+        mpk_buf_str(&key, mpk_bucket_tag(i));
+        mpk_buf_lit(&key, "}:claims");
+
+        argv[1] = mpk_buf_done(&key);
+
+        (void) ngx_http_mpk_batch_add(batch, 8, argv);
+    }
+
+    return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_claims_listed);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_claims_args(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_claims_t *claims)
+{
+    u_char              *colon, *src, *dst;
+    ngx_int_t            n;
+    ngx_str_t            value;
+    ngx_http_mpk_api_t  *api;
+
+    api = ctx->data;
+    claims->limit = NGX_HTTP_MPK_CLAIMS_PAGE;
+
+    if (ngx_http_arg(r, (u_char *) "state", 5, &value) == NGX_OK
+        && (value.len != 4 || ngx_strncmp(value.data, "open", 4) != 0))
+    {
+        ngx_http_mpk_api_error(ctx, mpk_string("?state"), "must be \"open\"");
+    }
+
+    if (ngx_http_arg(r, (u_char *) "limit", 5, &value) == NGX_OK) {
+        n = ngx_atoi(value.data, value.len);
+
+        if (n == NGX_ERROR || n == 0 || n > NGX_HTTP_MPK_CLAIMS_PAGE) {
+            ngx_http_mpk_api_error(ctx, mpk_string("?limit"),
+                                   "must be a number from 1 to 50");
+        } else {
+            claims->limit = n;
+        }
+    }
+
+    if (ngx_http_arg(r, (u_char *) "after", 5, &value) == NGX_OK) {
+        src = value.data;
+        dst = ngx_pnalloc(r->pool, value.len + 1);
+
+        if (dst == NULL) {
+            return NGX_DECLINED;
+        }
+
+        value.data = dst;
+        ngx_unescape_uri(&dst, &src, value.len, 0);
+        value.len = dst - value.data;
+
+        colon = ngx_strlchr(value.data, value.data + value.len, ':');
+        claims->after = colon ? ngx_atoof(value.data, colon - value.data)
+                            : NGX_ERROR;
+
+        if (claims->after == NGX_ERROR) {
+            ngx_http_mpk_api_error(ctx, mpk_string("?after"),
+                                   "must be \"next\" of the page before");
+        } else {
+            claims->after_member.data = colon + 1;
+            claims->after_member.len = value.data + value.len - colon - 1;
+        }
+    }
+
+    return api->errors ? NGX_DECLINED : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_claims_listed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    u_char                  *slash;
+    ngx_uint_t               i, n, size;
+    ngx_http_mpk_api_t      *api;
+    ngx_http_mpk_open_t     *open, last;
+    ngx_mpk_redis_reply_t   *reply;
+    ngx_http_mpk_claims_t   *claims;
+    ngx_http_mpk_orders_t   *orders;
+
+    api = ctx->data;
+    claims = api->data;
+
+    if (claims->batch->failed) {
+        return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_UNAVAILABLE);
+    }
+
+    size = 0;
+
+    for (i = 0; i < claims->batch->count; i++) {
+        size += claims->batch->cmds[i].reply->count / 2;
+    }
+
+    open = ngx_palloc(r->pool, (size + 1) * sizeof(ngx_http_mpk_open_t));
+    if (open == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    last.at = claims->after;
+    last.member = claims->after_member;
+
+    n = 0;
+
+    for (i = 0; i < claims->batch->count; i++) {
+        reply = claims->batch->cmds[i].reply;
+
+        for (size = 0; size + 1 < reply->count; size += 2) {
+            open[n].member = reply->elements[size].str;
+            open[n].score = reply->elements[size + 1].str;
+            open[n].at = ngx_atoof((u_char *) open[n].score.data,
+                                   open[n].score.len);
+
+            slash = ngx_strlchr((u_char *) open[n].member.data,
+                                (u_char *) open[n].member.data
+                                + open[n].member.len, '/');
+
+            if (slash && ngx_http_mpk_claims_cmp(&open[n], &last) > 0) {
+                n++;
+            }
+        }
+    }
+
+    ngx_qsort(open, n, sizeof(ngx_http_mpk_open_t), ngx_http_mpk_claims_cmp);
+
+    if (n > claims->limit) {
+        n = claims->limit;
+        claims->more = 1;
+    }
+
+    claims->open = open;
+    claims->count = n;
+
+    orders = ngx_http_mpk_orders_create(r, ctx, n);
+    if (orders == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    orders->history = 0;
+
+    for (i = 0; i < n; i++) {
+        slash = ngx_strlchr((u_char *) open[i].member.data,
+                            (u_char *) open[i].member.data
+                            + open[i].member.len, '/');
+
+        orders->list[i].id = (mpk_str_t) { slash - open[i].member.data,
+                                           open[i].member.data };
+    }
+
+    return ngx_http_mpk_orders_read(r, ctx, ngx_http_mpk_claims_done);
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_mpk_claims_cmp(const void *one, const void *two)
+{
+    const ngx_http_mpk_open_t *a = one;
+    const ngx_http_mpk_open_t *b = two;
+
+    if (a->at != b->at) {
+        return a->at < b->at ? -1 : 1;
+    }
+
+    return (int) ngx_memn2cmp((u_char *) a->member.data,
+                              (u_char *) b->member.data,
+                              a->member.len, b->member.len);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_claims_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_int_t                n;
+    mpk_buf_t                next;
+    ngx_uint_t               i;
+    mpk_order_t             *order;
+    mpk_value_t             *facts, *list, *v;
+    mpk_person_t             person;
+    const mpk_mem_t         *mem;
+    ngx_http_mpk_api_t      *api;
+    ngx_http_mpk_open_t     *open;
+    ngx_http_mpk_order_t    *opened;
+    ngx_http_mpk_answer_t    answer;
+    ngx_http_mpk_claims_t   *claims;
+
+    api = ctx->data;
+    claims = api->data;
+    mem = &ctx->mem.mem;
+
+    if (ctx->orders->result != NGX_HTTP_MPK_TXN_OK) {
+        return ngx_http_mpk_api_fail(r, ctx, ctx->orders->result);
+    }
+
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    list = mpk_value_array(mem, facts, mpk_string("claims"));
+
+    if (list == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (i = 0; i < claims->count; i++) {
+        open = &claims->open[i];
+        opened = &ctx->orders->list[i];
+        order = &opened->order;
+
+        n = ngx_atoi((u_char *) opened->id.data + opened->id.len + 1,
+                     open->member.len - opened->id.len - 1);
+
+        /* it was decided, or went, between the two reads */
+
+        if (n < 1 || n > (ngx_int_t) order->claims_count
+            || !mpk_claim_undecided(&order->claims[n - 1]))
+        {
+            continue;
+        }
+
+        if (ngx_http_mpk_order_person(ctx, opened, &person) != NGX_OK
+            || ngx_http_mpk_card_claim(ctx, opened, n, 1, list) != NGX_OK)
+        {
+            return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
+        }
+
+        v = list->u.list.last;
+
+        (void) mpk_value_string(mem, v, mpk_string("order"), opened->id);
+        (void) mpk_value_string(mem, v, mpk_string("email"), person.email);
+        (void) mpk_value_string(mem, v, mpk_string("sku"),
+                   order->items[order->claims[n - 1].item - 1].sku);
+        (void) mpk_value_string(mem, v, mpk_string("product"),
+                   order->items[order->claims[n - 1].item - 1].product);
+    }
+
+    if (claims->more) {
+        mpk_buf_init(&next, mem, 80);
+        mpk_buf_int(&next, claims->open[claims->count - 1].at);
+        mpk_buf_byte(&next, ':');
+        mpk_buf_str(&next, claims->open[claims->count - 1].member);
+
+        (void) mpk_value_string(mem, facts, mpk_string("next"),
+                                mpk_buf_done(&next));
+
+    } else {
+        (void) mpk_value_null(mem, facts, mpk_string("next"));
+    }
+
+    ctx->outcome = mpk_outcome_info(MPK_SAME)->name;
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
+
+    return ngx_http_mpk_send_json(r, ctx, &answer, facts);
+}

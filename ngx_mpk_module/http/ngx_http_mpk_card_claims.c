@@ -1,0 +1,300 @@
+/* An order's claims as people see them, and where its customer makes one. */
+
+#include "mpk_base64url.h"
+#include "ngx_http_mpk.h"
+
+#define NGX_HTTP_MPK_CLAIM_TTL  3600   /* seconds that a form's address is good for */
+
+
+static ngx_int_t ngx_http_mpk_card_detail(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *opened, ngx_uint_t number, mpk_detail_t *detail);
+static void ngx_http_mpk_card_words(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *opened, const mpk_claim_t *claim,
+    mpk_value_t *facts);
+static void ngx_http_mpk_card_text(const mpk_mem_t *mem, mpk_value_t *facts,
+    mpk_str_t name, mpk_str_t text);
+
+
+static const mpk_str_t  ngx_http_mpk_decisions[MPK_CLAIM_STATE_MAX] = {
+    [MPK_CLAIM_OPEN] = mpk_literal(""),
+    [MPK_CLAIM_NEEDS_INFO] = mpk_literal(""),
+    [MPK_CLAIM_REPLACED] = mpk_literal("replace"),
+    [MPK_CLAIM_REFUNDED] = mpk_literal("refund"),
+    [MPK_CLAIM_REJECTED] = mpk_literal("reject"),
+};
+
+
+ngx_int_t
+ngx_http_mpk_card_claims(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *opened, ngx_uint_t personal, mpk_value_t *facts)
+{
+    uint16_t                 *item;
+    mpk_str_t                 url;
+    ngx_uint_t                i;
+    mpk_claim_t              *claim;
+    mpk_value_t              *list;
+    const mpk_mem_t          *mem;
+    ngx_http_mpk_srv_conf_t  *mscf;
+
+    mem = &ctx->mem.mem;
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+    list = mpk_value_array(mem, facts, mpk_string("claims"));
+
+    for (i = 0; i < opened->order.claims_count; i++) {
+        claim = &opened->order.claims[i];
+
+        if (ngx_http_mpk_card_claim(ctx, opened, i + 1, personal, list)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        /* support has asked for more: here it can be sent */
+
+        if (ctx->json || !mpk_claim_undecided(claim)
+            || mscf->upload_path.len == 0 || list == NULL)
+        {
+            continue;
+        }
+
+        item = ngx_palloc(r->pool, sizeof(uint16_t));
+        if (item == NULL) {
+            return NGX_ERROR;
+        }
+
+        *item = claim->item;
+
+        url = ngx_http_mpk_claim_url(r, ctx, &mscf->upload_path, opened->id,
+                                     item, 1);
+
+        (void) mpk_value_string(mem, list->u.list.last, mpk_string("upload"),
+                                url);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
+    ngx_uint_t number, ngx_uint_t personal, mpk_value_t *list)
+{
+    mpk_str_t         masked;
+    mpk_claim_t      *claim;
+    mpk_value_t      *facts;
+    mpk_detail_t      detail;
+    const mpk_mem_t  *mem;
+
+    mem = &ctx->mem.mem;
+    claim = &opened->order.claims[number - 1];
+
+    facts = mpk_value_object(mem, list, mpk_string(""));
+
+    (void) mpk_value_int(mem, facts, mpk_string("claim"), (int64_t) number);
+    (void) mpk_value_int(mem, facts, mpk_string("item"), claim->item);
+    (void) mpk_value_int(mem, facts, mpk_string("generation"),
+                         (int64_t) claim->generation);
+    (void) mpk_value_string(mem, facts, mpk_string("state"),
+                            mpk_claim_state_name(claim->state));
+    (void) mpk_value_string(mem, facts, mpk_string("category"),
+                            mpk_category_name(claim->category));
+    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("opened_at"),
+                                   claim->opened_at);
+    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("decided_at"),
+                                   mpk_claim_undecided(claim)
+                                   ? 0 : claim->decided_at);
+    ngx_http_mpk_card_text(mem, facts, mpk_string("decision"),
+                           ngx_http_mpk_decisions[claim->state]);
+    ngx_http_mpk_card_text(mem, facts, mpk_string("reason"),
+                           mpk_reason_name(claim->reason));
+
+    if (!personal) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_mpk_card_detail(ctx, opened, number, &detail) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    masked = mpk_string("");
+
+    if (claim->old_key.len) {
+        masked = ngx_http_mpk_card_masked(ctx, opened, claim->item,
+                                          claim->old_key, claim->generation);
+    }
+
+    ngx_http_mpk_card_text(mem, facts, mpk_string("masked"), masked);
+    ngx_http_mpk_card_text(mem, facts, mpk_string("name"), detail.name);
+    ngx_http_mpk_card_text(mem, facts, mpk_string("description"),
+                           detail.description);
+    ngx_http_mpk_card_text(mem, facts, mpk_string("note"), detail.note);
+
+    if (!ctx->json) {
+        ngx_http_mpk_card_words(ctx, opened, claim, facts);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_card_detail(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
+    ngx_uint_t number, mpk_detail_t *detail)
+{
+    mpk_str_t    plain;
+    mpk_place_t  place;
+
+    place = (mpk_place_t) { opened->id, mpk_string("claim"), number, 0 };
+
+    if (mpk_envelope_open(ctx->orders->mmcf->crypto, &ctx->mem.mem,
+                          &opened->data_key, &place,
+                          opened->order.claims[number - 1].detail, &plain)
+        != MPK_OK
+        || mpk_detail_read(plain, detail) != MPK_OK)
+    {
+        ngx_log_error(NGX_LOG_CRIT, ctx->mem.pool->log, 0,
+                      "mpk: claim %ui of order \"%*s\" does not open", number,
+                      opened->id.len, opened->id.data);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* A page has a text for each state and reason. */
+
+static void
+ngx_http_mpk_card_words(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
+    const mpk_claim_t *claim, mpk_value_t *facts)
+{
+    mpk_buf_t         name;
+    const mpk_mem_t  *mem;
+
+    mem = &ctx->mem.mem;
+
+    (void) mpk_value_string(mem, facts, mpk_string("product"),
+                            opened->order.items[claim->item - 1].product);
+
+    (void) mpk_value_bool(mem, facts, mpk_claim_state_name(claim->state), 1);
+
+    mpk_buf_init(&name, mem, 32);
+    mpk_buf_lit(&name, "why_");
+    mpk_buf_str(&name, mpk_reason_name(claim->reason));
+
+    (void) mpk_value_bool(mem, facts, mpk_buf_done(&name), 1);
+}
+
+
+static void
+ngx_http_mpk_card_text(const mpk_mem_t *mem, mpk_value_t *facts,
+    mpk_str_t name, mpk_str_t text)
+{
+    if (text.len) {
+        (void) mpk_value_string(mem, facts, name, text);
+
+    } else {
+        (void) mpk_value_null(mem, facts, name);
+    }
+}
+
+
+ngx_int_t
+ngx_http_mpk_card_claimable(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *opened, mpk_value_t *facts)
+{
+    int64_t                   until;
+    mpk_str_t                 url;
+    mpk_order_t              *order;
+    mpk_outcome_t             outcome;
+    mpk_request_t             ask;
+    const mpk_mem_t          *mem;
+    ngx_http_mpk_srv_conf_t  *mscf;
+
+    mem = &ctx->mem.mem;
+    order = &opened->order;
+
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+    ngx_memzero(&ask, sizeof(mpk_request_t));
+
+    ask.event = MPK_EVENT_CLAIM_OPENED;
+    ask.now = ngx_time();
+    ask.claim_window = mscf->claim_window;
+
+    if (mpk_policy_ask(mem, order, &ask, &outcome) != MPK_OK) {
+        return NGX_ERROR;
+    }
+
+    until = order->purchased_at + mscf->claim_window;
+    url = mpk_string("");
+
+    if (outcome == MPK_DONE && mscf->claim_path.len) {
+        url = ngx_http_mpk_claim_url(r, ctx, &mscf->claim_path, opened->id,
+                                     NULL, 0);
+    }
+
+    if (ctx->json) {
+        (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
+                                       until);
+        ngx_http_mpk_card_text(mem, facts, mpk_string("claim_url"), url);
+
+        return NGX_OK;
+    }
+
+    /* what is claimed already is told by its claim */
+
+    (void) mpk_value_bool(mem, facts, mpk_string("claim"),
+                          outcome == MPK_DONE || outcome == MPK_LATE);
+    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
+                                   outcome == MPK_DONE ? until : 0);
+    (void) mpk_value_bool(mem, facts, mpk_string("claim_form"), url.len != 0);
+    (void) mpk_value_string(mem, facts, mpk_string("claim_url"), url);
+
+    return NGX_OK;
+}
+
+
+mpk_str_t
+ngx_http_mpk_claim_url(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_str_t *path, mpk_str_t order, const uint16_t *items,
+    ngx_uint_t items_count)
+{
+    u_char                     bytes[16], jti[MPK_JTI_LEN];
+    mpk_buf_t                  url;
+    mpk_token_t                token;
+    const mpk_mem_t           *mem;
+    ngx_http_mpk_srv_conf_t   *mscf;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    mem = &ctx->mem.mem;
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+    ngx_memzero(&token, sizeof(mpk_token_t));
+    mpk_buf_init(&url, mem, 384);
+
+    if (mpk_crypto_random(mmcf->crypto, bytes, sizeof(bytes)) != MPK_OK) {
+        return mpk_string("");
+    }
+
+    mpk_base64url_encode(jti, bytes, sizeof(bytes));
+
+    token.aud = MPK_AUD_CLAIM;
+    token.order = order;
+    token.jti = (mpk_str_t) { MPK_JTI_LEN, jti };
+    token.iat = ngx_time();
+    token.exp = token.iat + NGX_HTTP_MPK_CLAIM_TTL;
+    token.items = items;
+    token.items_count = items_count;
+
+    mpk_buf_str(&url, ngx_http_mpk_str(&mscf->public_url));
+    mpk_buf_str(&url, ngx_http_mpk_str(path));
+
+    if (mpk_token_sign(mmcf->crypto, mem, &token, &url) != MPK_OK) {
+        return mpk_string("");
+    }
+
+    return mpk_buf_done(&url);
+}

@@ -1,0 +1,476 @@
+/* mpk_claim: a customer reports a key that fails (R6). */
+
+#include "mpk_base64url.h"
+#include "ngx_http_mpk_claim.h"
+
+#define NGX_HTTP_MPK_CLAIM_BODY_MAX  32768     /* bytes of a form */
+#define NGX_HTTP_MPK_CLAIM_NAME_MAX  255
+
+
+static ngx_int_t ngx_http_mpk_claim_get(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_claim_asked(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_claim_post(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static void ngx_http_mpk_claim_check(ngx_http_mpk_main_conf_t *mmcf,
+    ngx_http_mpk_ctx_t *ctx, mpk_category_t *category);
+static ngx_int_t ngx_http_mpk_claim_look(ngx_http_mpk_txn_t *txn);
+static mpk_str_t ngx_http_mpk_claim_plain(const mpk_mem_t *mem, mpk_str_t key);
+static ngx_int_t ngx_http_mpk_claim_done(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+
+const ngx_http_mpk_claim_field_info_t
+    ngx_http_mpk_claim_fields[NGX_HTTP_MPK_CLAIM_FIELDS] =
+{
+    [NGX_HTTP_MPK_CLAIM_NAME] =
+        { mpk_literal("name"), NGX_HTTP_MPK_CLAIM_NAME_MAX,
+          "the full name, up to 255 bytes" },
+    [NGX_HTTP_MPK_CLAIM_ORDER] =
+        { mpk_literal("order"), 80, "the number of this order" },
+    [NGX_HTTP_MPK_CLAIM_EMAIL] =
+        { mpk_literal("email"), MPK_EMAIL_MAX, "the billing email address" },
+    [NGX_HTTP_MPK_CLAIM_KEY] =
+        { mpk_literal("key"), 2 * MPK_KEY_MAX, "the product key" },
+    [NGX_HTTP_MPK_CLAIM_CATEGORY] =
+        { mpk_literal("category"), 16,
+          "\"not_accepted\", \"already_used\", \"blocked\", "
+          "\"wrong_product\", \"stopped\" or \"other\"" },
+    [NGX_HTTP_MPK_CLAIM_DESCRIPTION] =
+        { mpk_literal("description"), MPK_CLAIM_TEXT_MAX,
+          "what happens, up to 4000 bytes" },
+};
+
+
+ngx_int_t
+ngx_http_mpk_claim_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_str_t                 text;
+    ngx_http_mpk_ctx_t       *ctx;
+    ngx_http_mpk_srv_conf_t  *mscf;
+
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))
+        || ngx_http_mpk_path_token(r, &mscf->claim_path, &text) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_mpk_create_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_mpk_claim_token(r, ctx, &text, &rc) != NGX_OK) {
+        return rc;
+    }
+
+    if (r->method & NGX_HTTP_POST) {
+        return ngx_http_mpk_read_body(r, ctx, ngx_http_mpk_claim_post);
+    }
+
+    return ngx_http_mpk_claim_get(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_mpk_claim_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_str_t *text, ngx_int_t *rc)
+{
+    mpk_status_t               status;
+    ngx_http_mpk_claim_t      *claim;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+
+    *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    claim = ngx_pcalloc(r->pool, sizeof(ngx_http_mpk_claim_t));
+    if (claim == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx->data = claim;
+    ctx->json = ngx_http_mpk_wants_json(r);
+    ctx->event = mpk_event_name(MPK_EVENT_CLAIM_OPENED);
+
+    status = mpk_token_verify(mmcf->crypto, &ctx->mem.mem, text->data,
+                              text->len, MPK_AUD_CLAIM, ngx_time(),
+                              &claim->token);
+
+    if (status != MPK_OK) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "mpk: claim link refused: %s", mpk_status_text(status));
+
+        if (status == MPK_EXPIRED) {
+            ctx->order = claim->token.order;
+        }
+
+        *rc = ngx_http_mpk_claim_refused(r, ctx, status == MPK_EXPIRED
+                                                 ? MPK_LAPSED : MPK_ABSENT);
+        return NGX_DECLINED;
+    }
+
+    if (mpk_token_id(mmcf->crypto, claim->token.jti, claim->id) != MPK_OK) {
+        return NGX_DECLINED;
+    }
+
+    ctx->order = claim->token.order;
+    ctx->token_id = (mpk_str_t) { MPK_TOKEN_ID_LEN, claim->id };
+
+    return NGX_OK;
+}
+
+
+/* The form, unless nothing can be reported. */
+
+static ngx_int_t
+ngx_http_mpk_claim_get(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_txn_t  *txn;
+
+    txn = ngx_http_mpk_claim_txn(r, ctx, MPK_EVENT_NONE);
+    if (txn == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_claim_asked);
+}
+
+
+ngx_http_mpk_txn_t *
+ngx_http_mpk_claim_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    mpk_event_t event)
+{
+    ngx_http_mpk_txn_t        *txn;
+    ngx_http_mpk_claim_t      *claim;
+    ngx_http_mpk_srv_conf_t   *mscf;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    claim = ctx->data;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+    txn = ngx_http_mpk_txn_create(mmcf, r);
+    if (txn == NULL) {
+        return NULL;
+    }
+
+    txn->id = ngx_http_mpk_txn_copy(txn, claim->token.order);
+
+    txn->what.event = event;
+    txn->what.claim_window = mscf->claim_window;
+    txn->who.token_id = ngx_http_mpk_txn_copy(txn, ctx->token_id);
+
+    (void) mpk_base64url_decode(txn->what.token_id, claim->id,
+                                MPK_TOKEN_ID_LEN);
+
+    ngx_http_mpk_who(r, txn);
+
+    return txn;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_claim_asked(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_outcome_t        outcome;
+    mpk_request_t        ask;
+    ngx_http_mpk_txn_t  *txn;
+
+    txn = ctx->txn;
+
+    if (txn->result != NGX_HTTP_MPK_TXN_OK) {
+        return ngx_http_mpk_claim_failed(r, ctx);
+    }
+
+    ask = txn->what;
+    ask.event = MPK_EVENT_CLAIM_OPENED;
+
+    if (mpk_policy_ask(&ctx->mem.mem, &txn->order, &ask, &outcome) != MPK_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* a key that is claimed may be one of several, and is told apart by the form */
+
+    if (outcome == MPK_DONE || outcome == MPK_CLAIMED || outcome == MPK_SAME) {
+        ctx->outcome = mpk_string("form");
+
+        return ngx_http_mpk_claim_form(r, ctx, MPK_DONE);
+    }
+
+    return ngx_http_mpk_claim_refused(r, ctx, outcome);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_claim_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_int_t                  rc;
+    ngx_uint_t                 i;
+    mpk_error_t                error;
+    mpk_value_t               *fields;
+    mpk_category_t             category;
+    ngx_http_mpk_txn_t        *txn;
+    ngx_http_mpk_claim_t      *claim;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    claim = ctx->data;
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+
+    rc = ngx_http_mpk_fields(r, ctx, NGX_HTTP_MPK_CLAIM_BODY_MAX, &fields,
+                             &error);
+
+    /* a body that can't be read is a form that was not filled in */
+
+    if (rc != NGX_OK && rc != NGX_HTTP_BAD_REQUEST
+        && rc != NGX_HTTP_UNSUPPORTED_MEDIA_TYPE)
+    {
+        return rc;
+    }
+
+    txn = ngx_http_mpk_claim_txn(r, ctx, MPK_EVENT_CLAIM_OPENED);
+    if (txn == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (i = 0; i < NGX_HTTP_MPK_CLAIM_FIELDS; i++) {
+        claim->given[i] = ngx_http_mpk_txn_copy(txn,
+                              mpk_value_get_string(fields,
+                                  ngx_http_mpk_claim_fields[i].name));
+    }
+
+    ngx_http_mpk_claim_check(mmcf, ctx, &category);
+
+    if (claim->wrong) {
+
+        /* the form is told in the order's language, which only the order knows */
+
+        txn->what.event = MPK_EVENT_NONE;
+
+        return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_claim_done);
+    }
+
+    txn->counted = 1;
+    txn->look = ngx_http_mpk_claim_look;
+    txn->data = claim;
+    txn->what.email_hash = claim->email;
+    txn->what.claim_category = category;
+
+    txn->who.category = mpk_category_name(category);
+    txn->who.name = claim->given[NGX_HTTP_MPK_CLAIM_NAME];
+    txn->who.note = claim->given[NGX_HTTP_MPK_CLAIM_DESCRIPTION];
+
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_claim_done);
+}
+
+
+static void
+ngx_http_mpk_claim_check(ngx_http_mpk_main_conf_t *mmcf,
+    ngx_http_mpk_ctx_t *ctx, mpk_category_t *category)
+{
+    mpk_str_t             *given, order;
+    ngx_uint_t             i, wrong;
+    ngx_http_mpk_claim_t  *claim;
+
+    claim = ctx->data;
+    given = claim->given;
+    wrong = 0;
+
+    for (i = 0; i < NGX_HTTP_MPK_CLAIM_FIELDS; i++) {
+
+        while (given[i].len && given[i].data[0] <= ' ') {
+            given[i].data++;
+            given[i].len--;
+        }
+
+        while (given[i].len && given[i].data[given[i].len - 1] <= ' ') {
+            given[i].len--;
+        }
+
+        if (given[i].len == 0
+            || given[i].len > ngx_http_mpk_claim_fields[i].max)
+        {
+            wrong |= 1 << i;
+        }
+    }
+
+    order = given[NGX_HTTP_MPK_CLAIM_ORDER];
+
+    if (order.len && order.data[0] == '#') {
+        order.data++;
+        order.len--;
+    }
+
+    if (!mpk_str_eq(order, ctx->order)) {
+        wrong |= 1 << NGX_HTTP_MPK_CLAIM_ORDER;
+    }
+
+    if (mpk_lookup_email(mmcf->crypto, given[NGX_HTTP_MPK_CLAIM_EMAIL],
+                         claim->email)
+        != MPK_OK)
+    {
+        wrong |= 1 << NGX_HTTP_MPK_CLAIM_EMAIL;
+    }
+
+    if (!mpk_category_find(given[NGX_HTTP_MPK_CLAIM_CATEGORY], category)) {
+        wrong |= 1 << NGX_HTTP_MPK_CLAIM_CATEGORY;
+    }
+
+    claim->wrong = wrong;
+}
+
+
+/* Finds the item by its key, each compared in full, and seals what was told. */
+
+static ngx_int_t
+ngx_http_mpk_claim_look(ngx_http_mpk_txn_t *txn)
+{
+    mpk_str_t              key, plain, given;
+    mpk_buf_t              buf, sealed;
+    ngx_uint_t             i, right;
+    mpk_place_t            place;
+    mpk_detail_t           detail;
+    const mpk_mem_t       *mem;
+    ngx_http_mpk_claim_t  *claim;
+
+    claim = txn->data;
+    mem = &txn->mem.mem;
+
+    txn->what.claim_item = 0;
+
+    given = ngx_http_mpk_claim_plain(mem,
+                                     claim->given[NGX_HTTP_MPK_CLAIM_KEY]);
+
+    for (i = txn->order.items_count; i > 0; i--) {
+
+        if (ngx_http_mpk_txn_open(txn, i, &key) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        plain = ngx_http_mpk_claim_plain(mem, key);
+        right = mpk_secret_eq(plain, given);
+
+        mpk_cleanse((void *) plain.data, plain.len);
+        mpk_cleanse((void *) key.data, key.len);
+
+        if (right) {
+            txn->what.claim_item = (uint16_t) i;
+        }
+    }
+
+    if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    detail.name = claim->given[NGX_HTTP_MPK_CLAIM_NAME];
+    detail.description = claim->given[NGX_HTTP_MPK_CLAIM_DESCRIPTION];
+    detail.note = mpk_string("");
+
+    mpk_buf_init(&buf, mem, detail.name.len + detail.description.len + 16);
+    mpk_detail_write(&detail, &buf);
+    mpk_buf_init(&sealed, mem, buf.len + MPK_SEAL_OVERHEAD);
+
+    place = (mpk_place_t) { txn->id, mpk_string("claim"),
+                            txn->order.claims_count + 1, 0 };
+
+    if (buf.failed
+        || mpk_envelope_seal(txn->mmcf->crypto, mem, &txn->data_key, &place,
+                             mpk_buf_done(&buf), &sealed)
+           != MPK_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    txn->what.claim_detail = mpk_buf_done(&sealed);
+
+    return NGX_OK;
+}
+
+
+/* A form sends a line's end as two characters, and people copy blanks along. */
+
+static mpk_str_t
+ngx_http_mpk_claim_plain(const mpk_mem_t *mem, mpk_str_t key)
+{
+    size_t   i, n;
+    u_char  *p;
+
+    p = mpk_alloc(mem, key.len + 1);
+    if (p == NULL) {
+        return (mpk_str_t) { 0, (u_char *) "" };
+    }
+
+    n = 0;
+
+    for (i = 0; i < key.len; i++) {
+        if (key.data[i] != '\r' && (n || key.data[i] > ' ')) {
+            p[n++] = key.data[i];
+        }
+    }
+
+    while (n && p[n - 1] <= ' ') {
+        n--;
+    }
+
+    return (mpk_str_t) { n, p };
+}
+
+
+static ngx_int_t
+ngx_http_mpk_claim_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_outcome_t          outcome;
+    ngx_http_mpk_txn_t    *txn;
+    ngx_http_mpk_claim_t  *claim;
+
+    txn = ctx->txn;
+    claim = ctx->data;
+
+    if (txn->result != NGX_HTTP_MPK_TXN_OK) {
+        return ngx_http_mpk_claim_failed(r, ctx);
+    }
+
+    outcome = txn->decision.outcome;
+
+    switch (outcome) {
+
+    case MPK_DONE:
+        return ngx_http_mpk_claim_answer(r, ctx, NGX_HTTP_CREATED);
+
+    case MPK_SAME:
+
+        if (claim->wrong) {
+            ctx->outcome = mpk_string("invalid");
+            return ngx_http_mpk_claim_form(r, ctx, MPK_SAME);
+        }
+
+        return ngx_http_mpk_claim_answer(r, ctx, NGX_HTTP_OK);
+
+    case MPK_NOT_BUYER:
+    case MPK_WRONG_KEY:
+        claim->wrong = outcome == MPK_NOT_BUYER
+                       ? 1 << NGX_HTTP_MPK_CLAIM_EMAIL
+                       : 1 << NGX_HTTP_MPK_CLAIM_KEY;
+
+        ngx_http_mpk_limit_count(txn->mmcf, txn->id, ":l:c:", ctx->token_id,
+                                 MPK_CHALLENGES_TIME);
+
+        return ngx_http_mpk_claim_form(r, ctx, outcome);
+
+    case MPK_CLAIMED:
+
+        if (!ctx->json) {
+            return ngx_http_mpk_claim_answer(r, ctx, NGX_HTTP_CONFLICT);
+        }
+
+        /* fall through */
+
+    default:
+        return ngx_http_mpk_claim_refused(r, ctx, outcome);
+    }
+}

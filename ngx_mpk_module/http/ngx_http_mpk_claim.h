@@ -1,0 +1,68 @@
+/* What the files of mpk_claim share. */
+
+#ifndef NGX_HTTP_MPK_CLAIM_H
+#define NGX_HTTP_MPK_CLAIM_H
+
+#include "ngx_http_mpk.h"
+
+
+/* What the customer sends, in the form's order. */
+typedef enum {
+    NGX_HTTP_MPK_CLAIM_NAME = 0,
+    NGX_HTTP_MPK_CLAIM_ORDER,
+    NGX_HTTP_MPK_CLAIM_EMAIL,
+    NGX_HTTP_MPK_CLAIM_KEY,
+    NGX_HTTP_MPK_CLAIM_CATEGORY,
+    NGX_HTTP_MPK_CLAIM_DESCRIPTION,
+    NGX_HTTP_MPK_CLAIM_FIELDS
+} ngx_http_mpk_claim_field_t;
+
+typedef struct {
+    mpk_str_t                     name;
+    size_t                        max;
+    const char                   *wrong;           /* in words, for programs */
+} ngx_http_mpk_claim_field_info_t;
+
+
+/* A claim while it is made: ctx->data, in the transaction's memory where it has one. */
+typedef struct {
+    mpk_token_t                   token;
+    u_char                        id[MPK_TOKEN_ID_LEN];
+    u_char                        email[MPK_MAC_LEN];
+    mpk_str_t                     given[NGX_HTTP_MPK_CLAIM_FIELDS];
+    ngx_uint_t                    wrong;           /* bits of the fields */
+} ngx_http_mpk_claim_t;
+
+extern const ngx_http_mpk_claim_field_info_t
+    ngx_http_mpk_claim_fields[NGX_HTTP_MPK_CLAIM_FIELDS];
+
+
+/* NGX_DECLINED: the token is not good, and *rc is what to return. */
+ngx_int_t ngx_http_mpk_claim_token(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_str_t *text, ngx_int_t *rc);
+
+/* A transaction of the token's order. */
+ngx_http_mpk_txn_t *ngx_http_mpk_claim_txn(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_event_t event);
+
+/* The claim that was made, or was there: its number, and where screenshots go. */
+ngx_int_t ngx_http_mpk_claim_answer(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_uint_t status);
+
+/*
+ * The form; with what was typed, where something in it is wrong: the outcome says
+ * what, SAME stands for fields that can't be used at all.
+ */
+ngx_int_t ngx_http_mpk_claim_form(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome);
+
+/* What the policy refuses. */
+ngx_int_t ngx_http_mpk_claim_refused(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome);
+
+/* Redis could not be read or written. */
+ngx_int_t ngx_http_mpk_claim_failed(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+
+#endif /* NGX_HTTP_MPK_CLAIM_H */

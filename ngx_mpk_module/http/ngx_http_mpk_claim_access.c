@@ -1,0 +1,97 @@
+/*
+ * mpk_claim_access: what belongs to an open claim, screenshots above all, goes on to
+ * the shop's desk, and nothing else does.
+ */
+
+#include "ngx_http_mpk_claim.h"
+
+
+static ngx_int_t ngx_http_mpk_claim_access(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_mpk_claim_access_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_str_t                 text;
+    ngx_http_mpk_ctx_t       *ctx;
+    ngx_http_mpk_txn_t       *txn;
+    ngx_http_mpk_srv_conf_t  *mscf;
+
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+    ctx = ngx_http_mpk_create_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* nothing gets past here without a token, whatever its address */
+
+    if (ngx_http_mpk_path_token(r, &mscf->upload_path, &text) != NGX_OK) {
+        text.len = 0;
+        text.data = (u_char *) "";
+    }
+
+    if (ngx_http_mpk_claim_token(r, ctx, &text, &rc) != NGX_OK) {
+        return rc;
+    }
+
+    ctx->event = mpk_string("claim_access");
+
+    txn = ngx_http_mpk_claim_txn(r, ctx, MPK_EVENT_NONE);
+    if (txn == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_claim_access);
+}
+
+
+/* The token names the item; its open claim is the one that files are for. */
+
+static ngx_int_t
+ngx_http_mpk_claim_access(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_buf_t              text;
+    ngx_uint_t             i;
+    mpk_claim_t           *open;
+    mpk_order_t           *order;
+    ngx_http_mpk_claim_t  *claim;
+
+    claim = ctx->data;
+    order = &ctx->txn->order;
+
+    ctx->event = mpk_string("claim_access");
+
+    if (ctx->txn->result != NGX_HTTP_MPK_TXN_OK) {
+        return ngx_http_mpk_claim_failed(r, ctx);
+    }
+
+    for (i = 0; i < order->claims_count; i++) {
+        open = &order->claims[i];
+
+        if (claim->token.items_count == 1
+            && open->item == claim->token.items[0]
+            && mpk_claim_undecided(open))
+        {
+            break;
+        }
+    }
+
+    if (i == order->claims_count) {
+        return ngx_http_mpk_claim_refused(r, ctx, MPK_NO_CLAIM);
+    }
+
+    mpk_buf_init(&text, &ctx->mem.mem, NGX_INT_T_LEN);
+    mpk_buf_int(&text, (int64_t) i + 1);
+    ctx->claim = mpk_buf_done(&text);
+
+    mpk_buf_init(&text, &ctx->mem.mem, NGX_INT_T_LEN);
+    mpk_buf_int(&text, order->claims[i].item);
+    ctx->items = mpk_buf_done(&text);
+
+    ctx->outcome = mpk_outcome_info(MPK_DONE)->name;
+
+    return ngx_http_mpk_pass(r, ctx);
+}

@@ -1,0 +1,293 @@
+/* The answers to a claim: the form, what was made of it, and what refuses it. */
+
+#include "ngx_http_mpk_claim.h"
+
+
+static ngx_int_t ngx_http_mpk_claim_json(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
+    mpk_outcome_t outcome);
+static mpk_str_t ngx_http_mpk_claim_word(const mpk_mem_t *mem,
+    const char *prefix, mpk_str_t name);
+
+
+static const ngx_http_mpk_notice_t
+    ngx_http_mpk_claim_notices[MPK_OUTCOME_MAX] =
+{
+    [MPK_ABSENT] = { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND,
+                     .support = 1 },
+    [MPK_GONE] = { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND,
+                   .support = 1 },
+    [MPK_LAPSED] = { .status = 410, .page = NGX_HTTP_MPK_PAGE_EXPIRED,
+                     .track = 1, .support = 1 },
+    [MPK_CANCELLED] = { .status = 410, .page = NGX_HTTP_MPK_PAGE_CANCELLED,
+                        .support = 1 },
+    [MPK_CLOSED] = { .status = 429, .page = NGX_HTTP_MPK_PAGE_LIMITED,
+                     .track = 1, .support = 1,
+                     .retry_after = MPK_CHALLENGES_TIME },
+    [MPK_UNDELIVERED] = { .status = 409,
+                          .page = NGX_HTTP_MPK_PAGE_UNDELIVERED,
+                          .track = 1, .support = 1 },
+    [MPK_LATE] = { .status = 403, .page = NGX_HTTP_MPK_PAGE_LATE,
+                   .support = 1 },
+    [MPK_REFUNDED] = { .status = 409, .page = NGX_HTTP_MPK_PAGE_REFUNDED,
+                       .track = 1, .support = 1 },
+    [MPK_NO_CLAIM] = { .status = 403, .page = NGX_HTTP_MPK_PAGE_DECIDED,
+                       .track = 1, .support = 1 },
+    [MPK_CROWDED] = { .status = 409, .page = NGX_HTTP_MPK_PAGE_DECIDED,
+                      .support = 1 },
+};
+
+
+ngx_int_t
+ngx_http_mpk_claim_answer(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_uint_t status)
+{
+    mpk_str_t                 url;
+    mpk_claim_t              *claim;
+    mpk_value_t              *facts;
+    mpk_decision_t           *decision;
+    const mpk_mem_t          *mem;
+    ngx_http_mpk_answer_t     answer;
+    ngx_http_mpk_loc_conf_t  *mlcf;
+    ngx_http_mpk_srv_conf_t  *mscf;
+
+    mem = &ctx->mem.mem;
+    decision = &ctx->txn->decision;
+    claim = &decision->order.claims[decision->claim - 1];
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+    url = mpk_string("");
+
+    if (mscf->upload_path.len) {
+        url = ngx_http_mpk_claim_url(r, ctx, &mscf->upload_path, ctx->order,
+                                     &claim->item, 1);
+    }
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = status;
+
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+
+    (void) mpk_value_int(mem, facts, mpk_string("claim"),
+                         (int64_t) decision->claim);
+    (void) mpk_value_string(mem, facts, mpk_string("state"),
+                            mpk_claim_state_name(claim->state));
+
+    if (ctx->json) {
+
+        if (url.len) {
+            (void) mpk_value_string(mem, facts, mpk_string("upload_url"), url);
+
+        } else {
+            (void) mpk_value_null(mem, facts, mpk_string("upload_url"));
+        }
+
+        return ngx_http_mpk_send_json(r, ctx, &answer, facts);
+    }
+
+    ctx->language = ngx_http_mpk_language(r, decision->order.locale);
+
+    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
+    (void) mpk_value_string(mem, facts, mpk_string("product"),
+                            decision->order.items[claim->item - 1].product);
+    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("opened_at"),
+                                   claim->opened_at);
+    (void) mpk_value_bool(mem, facts, mpk_string("before"),
+                          status == NGX_HTTP_CONFLICT);
+    (void) mpk_value_bool(mem, facts, mpk_string("files"), url.len != 0);
+    (void) mpk_value_string(mem, facts, mpk_string("upload"), url);
+    (void) mpk_value_bool(mem, facts, mpk_string("track"), 1);
+    (void) mpk_value_bool(mem, facts, mpk_string("support"),
+                          mlcf->pages->support);
+
+    return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_CLAIMED,
+                                  facts);
+}
+
+
+ngx_int_t
+ngx_http_mpk_claim_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    mpk_outcome_t outcome)
+{
+    mpk_str_t                 name;
+    ngx_uint_t                i;
+    mpk_value_t              *facts;
+    const mpk_mem_t          *mem;
+    ngx_http_mpk_claim_t     *claim;
+    ngx_http_mpk_answer_t     answer;
+    ngx_http_mpk_loc_conf_t  *mlcf;
+    ngx_http_mpk_srv_conf_t  *mscf;
+
+    claim = ctx->data;
+    mem = &ctx->mem.mem;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = claim->wrong ? 422 : NGX_HTTP_OK;
+
+    if (ctx->json) {
+        return ngx_http_mpk_claim_json(r, ctx, &answer, outcome);
+    }
+
+    ctx->language = ngx_http_mpk_language(r, ctx->txn->order.locale);
+
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+
+    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
+    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
+                                   ctx->txn->order.purchased_at
+                                   + mscf->claim_window);
+    (void) mpk_value_bool(mem, facts, mpk_string("error"), claim->wrong != 0);
+    (void) mpk_value_bool(mem, facts, mpk_string("track"), 1);
+    (void) mpk_value_bool(mem, facts, mpk_string("support"),
+                          mlcf->pages->support);
+
+    for (i = 0; i < NGX_HTTP_MPK_CLAIM_FIELDS; i++) {
+        name = ngx_http_mpk_claim_fields[i].name;
+
+        (void) mpk_value_string(mem, facts,
+                                ngx_http_mpk_claim_word(mem, "given_", name),
+                                i == NGX_HTTP_MPK_CLAIM_ORDER
+                                && claim->given[i].len == 0
+                                ? ctx->order : claim->given[i]);
+
+        if (claim->wrong & (1 << i)) {
+            (void) mpk_value_bool(mem, facts,
+                                  ngx_http_mpk_claim_word(mem, "error_", name),
+                                  1);
+        }
+    }
+
+    /* the category that was chosen stays so */
+
+    name = ngx_http_mpk_claim_word(mem, "is_",
+                                   claim->given[NGX_HTTP_MPK_CLAIM_CATEGORY]);
+
+    (void) mpk_value_bool(mem, facts, name, 1);
+
+    return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_CLAIM,
+                                  facts);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_claim_json(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    const ngx_http_mpk_answer_t *answer, mpk_outcome_t outcome)
+{
+    ngx_uint_t                              i;
+    mpk_value_t                            *facts, *list, *e;
+    const mpk_mem_t                        *mem;
+    ngx_http_mpk_claim_t                   *claim;
+    ngx_http_mpk_srv_conf_t                *mscf;
+    const mpk_outcome_info_t               *info;
+    const ngx_http_mpk_claim_field_info_t  *field;
+
+    claim = ctx->data;
+    mem = &ctx->mem.mem;
+
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+
+    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
+    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
+                                   ctx->txn->order.purchased_at
+                                   + mscf->claim_window);
+
+    list = mpk_value_array(mem, claim->wrong ? NULL : facts,
+                           mpk_string("fields"));
+
+    for (i = 0; i < NGX_HTTP_MPK_CLAIM_FIELDS; i++) {
+        field = &ngx_http_mpk_claim_fields[i];
+
+        if (claim->wrong == 0) {
+            (void) mpk_value_string(mem, list, mpk_string(""), field->name);
+
+        } else if (claim->wrong & (1 << i)) {
+            e = mpk_value_object(mem, list, mpk_string(""));
+
+            (void) mpk_value_string(mem, e, mpk_string("pointer"),
+                       ngx_http_mpk_claim_word(mem, "/", field->name));
+            (void) mpk_value_string(mem, e, mpk_string("detail"),
+                       (mpk_str_t) { ngx_strlen(field->wrong),
+                                     (u_char *) field->wrong });
+        }
+    }
+
+    if (claim->wrong == 0) {
+        return ngx_http_mpk_send_json(r, ctx, answer, facts);
+    }
+
+    if (outcome == MPK_SAME) {
+        return ngx_http_mpk_send_problem(r, ctx, answer, mpk_string("invalid"),
+                   mpk_string("The claim can't be used; \"errors\" says what "
+                              "must be there."),
+                   mpk_string("R6"), list);
+    }
+
+    info = mpk_outcome_info(outcome);
+
+    return ngx_http_mpk_send_problem(r, ctx, answer, info->name, info->detail,
+                                     info->rule, list);
+}
+
+
+static mpk_str_t
+ngx_http_mpk_claim_word(const mpk_mem_t *mem, const char *prefix,
+    mpk_str_t name)
+{
+    mpk_buf_t  word;
+
+    mpk_buf_init(&word, mem, 32);
+    mpk_buf_put(&word, prefix, ngx_strlen(prefix));
+    mpk_buf_str(&word, name);
+
+    return mpk_buf_done(&word);
+}
+
+
+ngx_int_t
+ngx_http_mpk_claim_refused(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    mpk_outcome_t outcome)
+{
+    mpk_buf_t                  detail;
+    ngx_http_mpk_notice_t      notice;
+    const mpk_outcome_info_t  *info;
+
+    info = mpk_outcome_info(outcome);
+
+    ctx->outcome = info->name;
+
+    notice = ngx_http_mpk_claim_notices[outcome];
+
+    if (notice.status == 0) {
+        notice.status = NGX_HTTP_CONFLICT;
+        notice.page = NGX_HTTP_MPK_PAGE_DECIDED;
+        notice.support = 1;
+    }
+
+    mpk_buf_init(&detail, &ctx->mem.mem, 200);
+    mpk_buf_str(&detail, info->detail);
+
+    if (outcome == MPK_LATE) {
+        mpk_buf_lit(&detail, " For questions of use, ask the software maker's "
+                             "support; the shop's support answers all others.");
+    }
+
+    return ngx_http_mpk_send_notice(r, ctx, &notice, info->name,
+                                    mpk_buf_done(&detail), info->rule);
+}
+
+
+ngx_int_t
+ngx_http_mpk_claim_failed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    return ngx_http_mpk_send_unavailable(r, ctx,
+               mpk_string("The claim can't be recorded right now; send the "
+                          "same again in a moment."),
+               mpk_string(""));
+}
