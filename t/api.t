@@ -194,7 +194,7 @@ is($t->get('/open/orders/A-1')->{status}, 200, 'mpk_api_tokens off leaves it to 
 $r = $t->api('DELETE', 'orders/A-1/release');
 is($r->{status}, 405, 'another method is refused');
 is($r->{headers}{allow}, 'POST', 'with those that there are');
-is($t->api('POST', 'orders/A-1')->{headers}{allow}, 'GET, HEAD, PUT', 'for the order, too');
+is($t->api('POST', 'orders/A-1')->{headers}{allow}, 'DELETE, GET, HEAD, PUT', 'for the order, too');
 is($t->get('/old/orders/nobody')->{headers}{'x-shop'}, 'GET /old/orders/nobody', 'mpk_fallthrough hands an unknown order on');
 is($t->get('/old/orders/A-1')->{headers}{'x-shop'}, undef, 'but not a known one');
 is($t->get('/old/other')->{headers}{'x-shop'}, 'GET /old/other', 'what the API does not know goes on');

@@ -20,7 +20,7 @@ plan skip_all => 'a browser finds nothing more on this nginx'
 
 my $chromium = $ENV{MPK_CHROMIUM} // '/usr/bin/chromium';
 my $home = 'objs/browser';
-my $limit = 600;                              # seconds, on a machine that is busy with more
+my $limit = 1500;                             # seconds, on a machine that is busy with more
 
 
 # what is needed is there, or the test fails
@@ -97,6 +97,7 @@ server {
     mpk_pages $dir/shop;
     mpk_consent on;
     location /r/ { mpk_reveal on; }
+    location /claim/ { mpk_claim on; }
     location = /track { mpk_track on; mpk_track_limit address=10000 order=10000; }
 }
 server {
@@ -111,6 +112,8 @@ server {
     location / { return 200 '<form method=post action="http://127.0.0.1:$port{edge}\$arg_to"><button>Send</button></form>'; }
 }
 HTTP
+    location /desk/ { default_type text/html; add_header X-Desk "$http_x_facts $content_length" always;
+        return 200 '<!DOCTYPE html><html lang="en"><head><title>Desk</title></head><body><h1>Thanks</h1></body></html>'; }
     location = /whoami { add_header X-Account $cookie_session; return 204; }
     location ~ ^/checkout/(.+)$ { add_header X-Accel-Redirect /onscreen/$1; return 200; }
     location ~ ^/agreed/(.+)$ { add_header X-Accel-Redirect /consenting/$1; return 200; }
@@ -122,6 +125,12 @@ HTTP
 SHOP
     mpk_claim_window 7d;
     location = /track { mpk_track on; mpk_track_limit address=10000 order=10000; }
+    location /claim/ { mpk_claim on; }
+    location /claim/files/ {
+        mpk_claim_access on;
+        proxy_set_header X-Facts \$mpk_order/\$mpk_claim/\$mpk_items;
+        proxy_pass http://127.0.0.1:$shop/desk/;
+    }
     location = /tight { mpk_track on; mpk_track_limit address=1; }
     location = /whoami { internal; proxy_pass http://127.0.0.1:$shop; }
     location = /account/keys {
@@ -146,6 +155,19 @@ my %calls = (
         my ($path, $order, $email) = @_;
         $t->request('POST', $path, headers => { 'Content-Type' => 'application/x-www-form-urlencoded' },
             body => Mpk::Http::form(order => $order, email => $email))->{status};
+    },
+    claim => sub { my ($id) = @_; '/claim/' . $t->sign($t->claims($id, aud => 'claim', ch => undef)) },
+    report => sub {
+        my ($id, $over) = @_;
+        $t->request('POST', '/claim/' . $t->sign($t->claims($id, aud => 'claim', ch => undef)),
+            headers => { 'Content-Type' => 'application/json', Accept => 'application/json' },
+            body => encode_json({ name => 'Ann', order => $id, email => 'ann@example.com', category => 'other',
+                key => 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE', description => 'It fails.', %{$over // {}} }))->{status};
+    },
+    decide => sub {
+        my ($id, $n, $what, $body) = @_;
+        my $r = $t->api('POST', "orders/$id/claims/$n/$what", $body);
+        $r->{status} == 200 or die "$r->{status} $r->{body}";
     },
     events => sub { $t->events(@_) },
     api => sub { $t->api(@_)->{status} },

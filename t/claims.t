@@ -365,8 +365,10 @@ like($logs, qr{"POST /claim/\[hidden\] HTTP/1.1" 201}, 'claim links are hidden i
 like($logs, qr{"POST /claim/(files/)?\[hidden\] HTTP/1.1" 201 .*event=claim_access outcome=done order=C-1 items=1}, 'so are the desk\'s');
 like($logs, qr{event=claim_opened outcome=done order=C-1 items=1}, 'the log tells which claim it was');
 
-my $dump = $redis->cmd('SAVE') && $t->read('redis/dump.rdb');
-$dump ||= '';
+$redis->cmd('SAVE');
+my $dump = $t->read('redis.d/dump.rdb') . join '', map { $t->read($_ =~ s{.*/(redis\.d/)}{$1}r) }
+    glob $t->dir . '/redis.d/appendonlydir/*';
+like($dump, qr/claim_refunded/, 'what Redis stores is looked through');
 unlike($dump, qr/Ann Example|invalid key|NEW-KEY|withdrawn/, 'names, descriptions and keys are sealed in Redis');
 
 is($t->journal('C-1')->{verdict}, 'intact', 'the journal is intact at the end');

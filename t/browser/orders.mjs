@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { focus, heading, key, on, pasted, tab } from './flows.mjs';
-import { account, email, fields, send } from './pages.mjs';
+import { account, email, fields, report, send, viewed } from './pages.mjs';
 import { id, mpk, said, sites } from './mpk.mjs';
 
 const two = { items: [ 1, 2 ].map(n => ({ sku: `S${n}`, product: `P${n}`, key: `KEY-${n}` })) };
@@ -107,6 +107,42 @@ export const flows = {
         assert.equal(await page.textContent('code'), key);
         await page.reload();
         assert.equal(await page.textContent('.note'), text['keys.repeat']);
+    }),
+
+    'a key that fails is reported, replaced, and the new one shown': (browser, view) => on(browser, view, async (page, text) => {
+        const order = await viewed();
+
+        await page.goto(`${sites.edge}/track`);
+        await fields(page, order);
+        await page.getByText(text['report.title']).click();
+        await send(page, '.button[href*="/claim/"]');
+        assert.equal(await heading(page), text['claim.title']);
+        assert.equal(await page.inputValue('#order'), order);
+
+        await report(page, 'XK7QX');
+        await focus(page, '[role=alert]');
+        assert.equal(await page.textContent('[role=alert] a'), text['claim.error_key']);
+        assert.equal(await page.inputValue('#description'), 'It says: invalid key.');
+        await report(page);
+        assert.equal(await heading(page), text['claimed.title']);
+
+        await page.setInputFiles('#files', { name: 'error.png', mimeType: 'image/png', buffer: Buffer.alloc(5000) });
+        await send(page, '[type=submit]');
+        assert.match(page.seen.answer.headers()['x-desk'], new RegExp(`^${order}/1/1 `));
+
+        await mpk('decide', order, 1, 'replace', { key: 'NEW00-AAAAA-BBBBB-CCCCC', note: 'Sorry!' });
+        await page.goto(`${sites.edge}/track`);
+        await fields(page, order);
+        assert.match(await page.textContent('.claim'), new RegExp(text['claim.replaced']));
+        await send(page, '.items button');
+        assert.equal(await page.textContent('code'), 'NEW00-AAAAA-BBBBB-CCCCC');
+    }),
+
+    'right after the key, a problem can be reported': (browser, view) => on(browser, view, async (page, text) => {
+        await page.goto(`${sites.edge}/checkout/${await mpk('file', id(), {})}`);
+        await send(page, 'main a[href*="/claim/"]');
+        await report(page);
+        assert.equal(await heading(page), text['claimed.title']);
     }),
 
     'a held order turns into the key by itself': (browser, view) => on(browser, view, async (page, text) => {

@@ -45,6 +45,23 @@ async function signed(state, claims) {
     return [order, await mpk('sign', order, claims ?? {})];
 }
 
+// viewed(over): an order whose keys have been shown
+export async function viewed(over) {
+    const order = await mpk('file', id(), over ?? {});
+    await mpk('confirm', await mpk('mint', order));
+    return order;
+}
+
+// report(page): fills in the form for a claim, and sends it
+export async function report(page, key) {
+    await page.fill('#name', 'Ann Example');
+    await page.fill('#email', email);
+    await page.fill('#key', key ?? 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE');
+    await page.selectOption('#category', 'not_accepted');
+    await page.fill('#description', 'It says: invalid key.');
+    await send(page, '[type=submit]');
+}
+
 // fields(page, order): fills in the form of Order Tracking, and sends it
 export async function fields(page, order, address) {
     await page.locator('form').evaluate(form => { form.noValidate = true; });
@@ -182,6 +199,46 @@ export const pages = [
     { name: 'order-cancelled', status: 200, title: 'order.title', open: async page => {
         const order = await mpk('file', id(), { state: 'held' });
         await mpk('api', 'POST', `orders/${order}/cancel`, { reason: 'fraud', not_sent: true });
+        await find(page, order);
+    } },
+
+    { name: 'claim', status: 200, open: async page => go(page, await mpk('claim', await viewed())) },
+    { name: 'claim-wrong', status: 422, title: 'claim.title', open: async page => {
+        await go(page, await mpk('claim', await viewed()));
+        await page.locator('form').evaluate(form => { form.noValidate = true; });
+        await send(page, '[type=submit]');
+    } },
+    { name: 'claimed', status: 201, open: async page => {
+        await go(page, await mpk('claim', await viewed()));
+        await report(page);
+    } },
+    { name: 'claimed-before', status: 409, title: 'claimed.title', open: async page => {
+        const order = await viewed();
+        await mpk('report', order);
+        await go(page, await mpk('claim', order), sites.consent);
+        await report(page);
+    } },
+    { name: 'late', status: 403, open: async page =>
+        go(page, await mpk('claim', await viewed({ purchased_at: '2026-01-01T00:00:00Z' }))) },
+    { name: 'undelivered', status: 409, open: async page => go(page, await mpk('claim', await mpk('file', id(), {}))) },
+    { name: 'decided', status: 403, open: async page =>
+        go(page, (await mpk('claim', await viewed())).replace('/claim/', '/claim/files/')) },
+    { name: 'refunded', status: 410, open: async page => {
+        const order = await viewed();
+        await mpk('report', order);
+        await mpk('decide', order, 1, 'refund', { reason: 'No key is left.' });
+        await go(page, await mpk('sign', order));
+    } },
+    { name: 'order-claims', status: 200, title: 'order.title', open: async page => {
+        const order = await viewed({ items: [ 1, 2, 3, 4, 5 ].map(n => ({ sku: `S${n}`, product: `Office ${n} for one PC`,
+            key: `KEY${n}0-AAAAA-BBBBB-CCCCC` })) });
+        for (let n = 1; n <= 5; n++) {
+            await mpk('report', order, { key: `KEY${n}0-AAAAA-BBBBB-CCCCC` });
+        }
+        await mpk('decide', order, 2, 'needs_info', { message: 'Please send a picture of the error message.' });
+        await mpk('decide', order, 3, 'replace', { key: 'NEW30-AAAAA-BBBBB-CCCCC', note: 'Sorry for the trouble!' });
+        await mpk('decide', order, 4, 'refund', { reason: 'No key of this product is left.' });
+        await mpk('decide', order, 5, 'reject', { reason: 'product_use' });
         await find(page, order);
     } },
 
