@@ -62,6 +62,9 @@ sub stop {
         or kill 'KILL', $pid;
 }
 
+# connected(socket): a client of its own
+sub connected { my ($class, $socket) = @_; return bless { socket => $socket }, $class }
+
 # pause(), resume(): SIGSTOP and SIGCONT
 sub pause { kill 'STOP', $_[0]{pid} }
 sub resume { kill 'CONT', $_[0]{pid} }

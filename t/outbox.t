@@ -1,0 +1,318 @@
+#!/usr/bin/perl
+
+# docs/integration.md: the journal's streams as an outbox.  Its tables are what is there, its
+# ACLs work and give no more, and docs/examples/mailer.py mails every order's link, whatever
+# is killed, stopped or restarted meanwhile.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+use JSON::PP;
+use MIME::Base64 qw(decode_base64);
+use MIME::QuotedPrint qw(decode_qp);
+use Mpk;
+use POSIX qw(WNOHANG);
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $orders = $ENV{MPK_SANITIZED} ? 60 : 150;     # of each kind
+my $idle = 1;                                    # seconds until an entry is taken over
+
+sub content { open my $f, '<', $_[0] or die "$_[0]: $!"; local $/; return scalar <$f> }
+
+my $doc = content('docs/integration.md');
+my @rights = $doc =~ /^    (user (?:mailer|watch) .*)$/mg;
+is(scalar @rights, 2, 'integration.md has the rights of a consumer and of who watches');
+
+my $t = Mpk->new;
+my $dir = $t->dir;
+$t->write('users.acl', join '', map { "$_\n" } 'user default on nopass ~* &* +@all', @rights);
+my $redis = $t->redis(args => [ '--aclfile', "$dir/users.acl" ]);
+$t->conf(workers => 2, location => 'location /elsewhere/ { return 404; }')->start;
+
+
+# the consumer, with a sendmail that keeps what it gets; a file beside it may have it kill who
+# started it, once, before it has taken the mail or after
+
+my $sendmail = $t->write('sendmail', <<'PERL', 0755);
+#!/usr/bin/perl
+my ($dir) = $0 =~ m{(.*)/};
+my $mail = do { local $/; <STDIN> };
+kill 'KILL', getppid and exit 1 if unlink "$dir/kill-before";
+exit 75 if unlink "$dir/fail";
+open my $f, '>>', "$dir/mails" or die;
+syswrite $f, "X-By: $ENV{MPK_CONSUMER}\n$mail\0";
+kill 'KILL', getppid if unlink "$dir/kill-after";
+PERL
+
+$t->write('password', "password\n", 0600);
+$t->write('token', "shop-token\n", 0600);
+
+my %consumers;
+
+END { local $?; kill 'KILL', values %consumers if %consumers }
+
+sub consume {
+    my ($name, %more) = @_;
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        %ENV = (PATH => $ENV{PATH}, MPK_CONSUMER => $name, MPK_IDLE => $idle,
+            MPK_REDIS => "unix:$dir/redis.sock", MPK_REDIS_USER => 'mailer', MPK_REDIS_PASSWORD_FILE => "$dir/password",
+            MPK_API => 'http://127.0.0.1:' . $t->port('edge') . '/mpk/v1/', MPK_API_TOKEN_FILE => "$dir/token",
+            MPK_FROM => 'keys@shop.example', MPK_SENDMAIL => $sendmail, %more);
+        open STDERR, '>>', "$dir/mailer.log";
+        exec 'docs/examples/mailer.py' or POSIX::_exit(127);
+    }
+    $consumers{$name} = $pid;
+}
+
+sub ended {
+    my ($name) = @_;
+    return waitpid($consumers{$name}, WNOHANG) == $consumers{$name} && delete $consumers{$name};
+}
+
+sub killed {
+    my ($name) = @_;
+    kill 'KILL', $consumers{$name};
+    return wait_for(sub { ended($name) }, "$name goes");
+}
+
+sub mails {
+    return map {
+        my ($head, $body) = split /\n\n/, $_, 2;
+        my %mail = $head =~ /^([\w-]+): (.*)$/mg;
+        $body = decode_base64($body) if $mail{'Content-Transfer-Encoding'} eq 'base64';
+        $body = decode_qp($body) if $mail{'Content-Transfer-Encoding'} eq 'quoted-printable';
+        ($mail{order}) = $mail{Subject} =~ /order (\S+)$/;
+        ($mail{link}) = $body =~ m{^http://127\.0\.0\.1:\d+(/r/\S+)$}m;
+        +{ %mail, body => $body };
+    } split /\0/, $t->read('mails');
+}
+
+sub count { my $n = () = $t->read('mails') =~ /\0/g; return $n }
+
+my @tags;
+
+sub groups {
+    return map { my %g = @{$_->[0] // []}; \%g } map { $redis->cmd('XINFO', 'GROUPS', "mpk:{$_}:journal") } @tags;
+}
+
+# nothing is pending, nothing unread
+sub done { return !grep { !%$_ || $_->{pending} || $_->{lag} } groups() }
+
+sub file_orders {
+    my ($from, $to) = @_;
+    my @pids = map {
+        my $half = $_;
+        my $pid = fork // die "fork: $!";
+        if (!$pid) {
+            for my $n (grep { $_ % 2 == $half } $from .. $to) {
+                $t->file("R-$n", state => 'held');
+                $t->file("F-$n", items => [ map { { sku => "S-$_", product => "Büro $_", key => "XK7QX-$n-$_" } } 1, 2 ]);
+                $t->api('POST', "orders/R-$n/release");
+            }
+            POSIX::_exit(0);
+        }
+        $pid;
+    } 0, 1;
+    waitpid $_, 0 for @pids;
+}
+
+
+# the tags
+
+($doc =~ /The tags never change:\n\n((?:    .*\n)+)/) and @tags = split ' ', $1;
+my @core = content('ngx_mpk_module/core/mpk_bucket.c') =~ /"(\w\w)"/g;
+my ($example) = content('docs/examples/mailer.py') =~ /^TAGS = """(.*?)"""/ms;
+
+is(scalar @core, 64, 'core has 64 tags');
+is("@tags", "@core", 'integration.md prints them, in order');
+is(join(' ', split ' ', $example), "@core", 'and the mailer has them');
+
+
+# orders of each kind, before there is a consumer and while they work
+
+my $third = int $orders / 3;
+
+$t->file('held', state => 'held');
+$t->file('stopped', state => 'held');
+$t->api('POST', 'orders/stopped/cancel', { reason => 'fraud' });
+file_orders(1, $third);
+
+
+# an API that is not there, then a kill at each stage
+
+consume('astray', MPK_API => 'http://127.0.0.1:' . $t->port('edge') . '/elsewhere');
+ok(wait_for(sub { $t->read('mailer.log') =~ /astray: .* 404/ }, 'a complaint'), 'another 404 than the API\'s is no answer');
+ok(killed('astray'), 'its consumer goes');
+
+consume('one');
+ok(wait_for(sub { count() > 5 }, 'the first mails'), 'mails go out');
+$t->write('kill-before', '');
+ok(wait_for(sub { ended('one') }, 'one is killed'), 'killed with the link, without the mail');
+$t->write('kill-after', '');
+consume('two');
+ok(wait_for(sub { ended('two') }, 'two is killed'), 'another, killed with the mail on its way');
+$t->write('fail', '');
+
+my $more = fork // die "fork: $!";
+if (!$more) { file_orders($third + 1, 2 * $third); POSIX::_exit(0) }
+
+for my $name (qw(three four five)) {
+    my $enough = count() + 1 + int rand 30;
+    consume($name);
+    ok(wait_for(sub { count() >= $enough }, "$enough mails"), "$name mails");
+    sleep rand 0.02;
+    ok(killed($name), 'and is killed');
+}
+
+waitpid $more, 0;
+ok(!-e "$dir/fail", 'sendmail has failed once');
+
+# Redis is restarted, then nginx, under a consumer that goes on
+
+consume('six');
+my $seen = count();
+ok(wait_for(sub { count() > $seen }, 'more mails'), 'six mails');
+$redis->stop('KILL');
+$redis->start;
+wait_for(sub { $t->api('GET', 'orders/nobody')->{status} == 404 }, 'service is back');
+$seen = count();
+file_orders(2 * $third + 1, $orders);
+ok(wait_for(sub { count() > $seen }, 'more mails'), 'and goes on when Redis has been restarted');
+ok($t->quit, 'nginx goes');
+ok(wait_for(sub { $t->read('mailer.log') =~ /six: .* the API is away/ }, 'a complaint'), 'six says so');
+$t->start;
+
+# two at once
+
+consume('seven');
+file_orders($orders + 1, $orders + 10);
+ok(wait_for(\&done, 'all is done', 30), 'all entries are acknowledged in the end');
+my %by = map { $_->{'X-By'} => 1 } mails();
+ok($by{six} && $by{seven}, 'two at once share the work');
+ok(!ended('six') && !ended('seven'), 'and live');
+$orders += 10;
+
+
+# what was mailed
+
+my (%mails, @wrong);
+push @{$mails{$_->{order}}}, $_ for mails();
+
+is(scalar(grep { !$mails{"R-$_"} } 1 .. $orders), 0, 'each order that was released is mailed');
+is(scalar(grep { !$mails{"F-$_"} } 1 .. $orders), 0, 'each order that was filed ready is mailed');
+is(scalar keys %mails, 2 * $orders, 'and no other: none that is held or cancelled');
+
+my $twice = grep { @$_ > 1 } values %mails;
+ok($twice, 'a mail went out twice');
+note("$twice of " . keys(%mails) . ' orders were mailed more than once');
+
+for my $order (sort keys %mails) {
+    my (%links, %ids);
+    $links{$_->{link} // ''}++, $ids{$_->{'Message-ID'} // ''}++ for @{$mails{$order}};
+    push @wrong, "$order: other links" if keys %links != 1;
+    push @wrong, "$order: other ids" if keys %ids != 1;
+    push @wrong, "$order: other address" if grep { $_->{To} ne 'ann@example.com' } @{$mails{$order}};
+}
+
+is(join(', ', @wrong), '', 'all mails of an order have the same link, Message-ID and address');
+my %ids = map { $_->{'Message-ID'} => 1 } map { @$_ } values %mails;
+is(scalar keys %ids, 2 * $orders, 'each order has its own');
+like($mails{'F-1'}[0]{body}, qr/    B\xc3\xbcro 2\n/, 'the products are named');
+
+my $minted = grep { $t->events($_) !~ /^(filed )(released )?link_minted$/ } keys %mails;
+is($minted, 0, 'the journal of each order has one link_minted');
+
+@wrong = ();
+for my $order (sort keys %mails) {
+    my $link = $mails{$order}[0]{link};
+    push @wrong, "$order not shown" if $t->confirm($link)->{status} != 200;
+    push @wrong, "$order shown twice" if $t->confirm($link, nonce => 'other')->{status} != 410;
+}
+is(join(', ', @wrong), '', 'each link shows its keys once');
+
+
+# what the entries say
+
+ok(wait_for(\&done, 'all is done'), 'what customers do is acknowledged, too');
+my $link = $mails{'R-1'}[0]{link};
+my %documented = map { $_ => 1 } 'n', 'order', 'event', 'at', 'actor', 'request_id';
+my (%members, %events, %bad, %streams);
+
+for (($doc =~ /\| event \| members(.*?)\n\n/s)[0] =~ /^\| (`\w+` \|[^|]*)\|/mg) {
+    my ($event, @members) = /`(\w+)`/g;
+    $members{$event} = { map { $_ => 1 } @members };
+}
+
+$t->api('POST', 'orders/held/cancel', { reason => 'other', note => 'XK7QX-NOTE' });
+my $fresh = $t->mint('R-2');
+my $nonce = $t->nonce($fresh);
+$t->confirm($fresh, nonce => $nonce) for 1, 2;
+
+for my $tag (@tags) {
+    for (@{$redis->cmd('XRANGE', "mpk:{$tag}:journal", '-', '+')}) {
+        my ($id, $f) = @$_;
+        my %f = @$f;
+        my $e = decode_json($f{e});
+        my %expected = (%documented, %{$members{$e->{event}} // {}});
+        $events{$e->{event}}++;
+        $streams{$tag}++;
+        $bad{"$e->{event} with " . join ',', sort keys %$e}++ if join(' ', sort keys %$e) ne join(' ', sort keys %expected);
+        $bad{"fields @{[sort keys %f]}"}++ if "@{[sort keys %f]}" ne 'e m x';
+        $bad{"$e->{event} tells a secret"}++ if "@$f" =~ /XK7QX|ann\@|127\.0\.0\.1|example\.com|eyJ/;
+    }
+}
+
+is(join(', ', sort keys %bad), '', 'entries have the members that integration.md tells, and no secret');
+is(join(' ', sort keys %events), 'cancelled filed link_minted opened released repeated viewed', 'of each event');
+cmp_ok(scalar keys %streams, '>', 55, 'all over the streams');
+is(join(' ', sort grep { !$members{$_} } qw(filed released cancelled link_minted opened viewed repeated cut_off claim_opened
+    claim_needs_info claim_replaced claim_refunded claim_rejected erased)), '', 'integration.md has all events');
+
+
+# rights
+
+$t->file('journal');
+my ($order) = @{$redis->cmd('KEYS', 'mpk:*:o:R-1')};
+my ($named) = @{$redis->cmd('KEYS', 'mpk:*:o:journal')};
+my ($stream) = map { s/:o:.*/:journal/r } $order;
+my ($first) = map { $_->[0] } @{$redis->cmd('XRANGE', $stream, '-', '+', 'COUNT', 1)};
+
+sub may {
+    my ($user, @words) = @_;
+    my $client = Mpk::Redis->connected($redis->{socket});
+    $client->cmd('AUTH', $user, 'password');
+    return eval { $client->cmd(@words); 1 } ? 'may' : $@ =~ /NOPERM/ ? 'may not' : $@;
+}
+
+for my $user (qw(mailer watch)) {
+    for ([ 'HGETALL', $order ], [ 'HGETALL', $named ], [ 'HGET', $order, 'i' ], [ 'XREADGROUP', 'GROUP', 'mailer', 'x', 'STREAMS', $named, '>' ],
+        [ 'XADD', $stream, '*', 'e', '{}' ], [ 'XDEL', $stream, $first ], [ 'XTRIM', $stream, 'MAXLEN', 0 ], [ 'DEL', $stream ],
+        [ 'XGROUP', 'DESTROY', $stream, 'mailer' ], [ 'XGROUP', 'CREATE', $named, 'mailer', 0, 'MKSTREAM' ], [ 'XINFO', 'GROUPS', $named ],
+        [ 'KEYS', '*' ], [ 'SCAN', 0 ], [ 'EVAL', 'return 1', 0 ], [ 'CONFIG', 'GET', '*' ], [ 'ACL', 'LIST' ], [ 'FLUSHALL' ])
+    {
+        is(may($user, @$_), 'may not', "$user: no " . join ' ', grep { !/^mpk:/ } @$_);
+    }
+}
+
+is(may('watch', 'XINFO', 'GROUPS', $stream), 'may', 'watch: XINFO GROUPS');
+is(may('watch', 'XPENDING', $stream, 'mailer'), 'may', 'watch: XPENDING');
+is(may('watch', 'XREADGROUP', 'GROUP', 'mailer', 'x', 'STREAMS', $stream, '>'), 'may not', 'watch: no reading');
+
+
+# an address that is none, or more than one, gets no mail and stays to be looked at
+
+ok(wait_for(\&done, 'all is done'), 'the order "journal" is mailed');
+my $before = count();
+$t->file('odd', email => "ann\@example.com, eve\@example.com");
+ok(wait_for(sub { (my $n = () = $t->read('mailer.log') =~ /ValueError/g) >= 2 && grep { $_->{pending} } groups() }, 'it fails again'),
+    'two addresses are not mailed, and the entry stays');
+is(count(), $before, 'nobody gets it');
+
+killed($_) for keys %consumers;
+
+unlike($t->read('mailer.log'), qr/eyJ|example\.com|shop-token|password|XK7QX/, 'the log of the consumers has no secret');
+
+$t->finish;
