@@ -49,9 +49,9 @@ PERL
 $t->write('password', "password\n", 0600);
 $t->write('token', "shop-token\n", 0600);
 
-my %consumers;
+my ($owner, %consumers) = ($$);
 
-END { local $?; kill 'KILL', values %consumers if %consumers }
+END { local $?; kill 'KILL', values %consumers if %consumers && $$ == $owner }
 
 sub consume {
     my ($name, %more) = @_;
@@ -108,9 +108,11 @@ sub file_orders {
         my $pid = fork // die "fork: $!";
         if (!$pid) {
             for my $n (grep { $_ % 2 == $half } $from .. $to) {
-                $t->file("R-$n", state => 'held');
-                $t->file("F-$n", items => [ map { { sku => "S-$_", product => "Büro $_", key => "XK7QX-$n-$_" } } 1, 2 ]);
-                $t->api('POST', "orders/R-$n/release");
+                my @items = map { { sku => "S-$_", product => "Büro $_", key => "XK7QX-$n-$_" } } 1, 2;
+                wait_for(sub { $t->api(@$_)->{status} =~ /^20[01]$/ }, "@$_") or POSIX::_exit(1)
+                    for [ 'PUT', "orders/R-$n", $t->order(state => 'held') ],
+                        [ 'PUT', "orders/F-$n", $t->order(items => \@items) ],
+                        [ 'POST', "orders/R-$n/release" ];
             }
             POSIX::_exit(0);
         }
