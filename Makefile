@@ -160,7 +160,9 @@ fuzz: deps-test
 	@FUZZ_SECONDS=$(SECONDS) misc/run-tests fuzz lua-free-tests/fuzz/run.t
 
 test-t: build
-	@MPK_MODULE=$(CURDIR)/$(MODULE) misc/run-tests t t/*.t
+	@rm -f objs/answers.ndjson
+	@MPK_MODULE=$(CURDIR)/$(MODULE) MPK_ANSWERS=$(CURDIR)/objs/answers.ndjson \
+	    misc/run-tests t $(filter-out t/99-%,$(sort $(wildcard t/*.t))) t/99-*.t
 
 test-asan:
 	@misc/nginx-asan $(ASAN)

@@ -7,12 +7,11 @@ use warnings;
 use strict;
 
 use lib 't/lib';
-use File::Compare qw(compare);
-use File::Copy qw(copy);
 use File::Path qw(make_path);
 use IPC::Open2 qw(open2);
 use JSON::PP;
 use Mpk;
+use Mpk::Node;
 use Test::More;
 
 plan skip_all => 'a browser finds nothing more on this nginx'
@@ -25,8 +24,6 @@ my $limit = 1500;                             # seconds, on a machine that is bu
 
 # what is needed is there, or the test fails
 
-sub found { my ($p) = @_; return grep { -x } $p =~ m{/} ? $p : map { "$_/$p" } split /:/, $ENV{PATH} }
-
 sub without {
     my ($what, @more) = @_;
     fail($what);
@@ -35,29 +32,13 @@ sub without {
     exit 1;
 }
 
-for ([ $chromium, 'chromium' ], [ 'node', 'nodejs' ]) {
-    without("$_->[0] is there", "$_->[0] is missing: install Debian's package $_->[1] (make deps)")
-        unless found($_->[0]);
-}
+without("$chromium is there", "$chromium is missing: install Debian's package chromium (make deps)")
+    unless Mpk::Node::found($chromium);
 
-make_path($home, 'objs/screens');
+make_path('objs/screens');
 
-# npm writes node_modules/.package-lock.json last
-
-if (!-e "$home/node_modules/.package-lock.json"
-    || grep { compare("t/browser/$_", "$home/$_") } qw(package.json package-lock.json))
-{
-    without('npm is there', "npm is missing: install Debian's package npm (make deps)")
-        unless found('npm');
-
-    copy("t/browser/$_", "$home/$_") or die "$home/$_: $!" for qw(package-lock.json package.json);
-    my $out = `cd $home && npm ci --no-audit --no-fund 2>&1`;
-
-    if ($? != 0) {
-        unlink "$home/package-lock.json";
-        without('npm ci installs what the test needs', $out);
-    }
-}
+my $missing = Mpk::Node::packages('t/browser', $home);
+without('what the test needs is installed', $missing) if $missing;
 
 
 my $t = Mpk->new;

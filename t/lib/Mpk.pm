@@ -8,6 +8,7 @@ use warnings;
 use strict;
 
 use Digest::SHA qw(sha256 sha256_hex hmac_sha256);
+use Encode qw(decode);
 use File::Path qw(rmtree);
 use File::Spec::Functions qw(rel2abs);
 use File::Temp qw(tempdir);
@@ -369,8 +370,28 @@ sub wait_for {
 # request(method, path, %options): one HTTP/1.1 request to the edge, see Mpk::Http
 sub request {
     my ($self, $method, $path, %options) = @_;
-    return Mpk::Http::request($options{port} // $self->port('edge'), $method, $path,
+    my $r = Mpk::Http::request($options{port} // $self->port('edge'), $method, $path,
         %options);
+    $self->keep($method, $path, $r) if $ENV{MPK_ANSWERS} && $path =~ m{^/mpk/v1/};
+    return $r;
+}
+
+# keep(method, path, answer): a line in the file MPK_ANSWERS, for t/99-openapi.t; of answers
+# that are alike, some are enough
+sub keep {
+    my ($self, $method, $path, $r) = @_;
+    my $shape = $path =~ s/\?.*//r =~ s{orders/[^/]+}{orders/}r =~ s{claims/[^/]+}{claims/}r;
+
+    return if !$r->{status} || length $r->{body} > 256 * 1024
+        || $self->{kept}{"$method $shape $r->{status}"}++ >= 50;
+
+    my $line = JSON::PP->new->utf8->encode({ method => $method, path => $path, status => $r->{status} + 0,
+        content_type => $r->{headers}{'content-type'} // '', body => decode('UTF-8', $r->{body}) });
+
+    # one write, since clients of a test may be processes of their own
+
+    open my $f, '>>', $ENV{MPK_ANSWERS} or die "$ENV{MPK_ANSWERS}: $!";
+    syswrite $f, "$line\n";
 }
 
 sub get { my $self = shift; $self->request('GET', @_) }
