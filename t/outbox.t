@@ -16,7 +16,7 @@ use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $orders = $ENV{MPK_SANITIZED} ? 60 : 150;     # of each kind
+my $orders = $ENV{MPK_SANITIZED} ? 60 : 100;     # of each kind
 my $idle = 1;                                    # seconds until an entry is taken over
 
 sub content { open my $f, '<', $_[0] or die "$_[0]: $!"; local $/; return scalar <$f> }
