@@ -22,7 +22,7 @@ system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=shop.example
 sub example { open my $f, '<', "conf-examples/$_[0]" or die "$_[0]: $!"; local $/; return scalar <$f> }
 
 my $conf = example('edge.conf');
-my $parts = example('account.conf') . example('onscreen.conf');
+my $parts = join '', map { example("$_.conf") } qw(account onscreen claims);
 
 # what a machine of its own has in other places
 
@@ -47,7 +47,7 @@ for (@changes) {
     ok($conf =~ s/$from/$to/g, "edge.conf has $from") or next;
 }
 
-# account.conf and onscreen.conf go into its server block
+# account.conf, onscreen.conf and claims.conf go into its server block
 
 $conf =~ s/(\n        location \/ \{)/$parts$1/ or die 'no server block';
 $conf =~ s/\}\s*\z/<<SHOP/e;
@@ -66,6 +66,8 @@ $conf =~ s/\}\s*\z/<<SHOP/e;
             default_type text\/html;
             return 200 "Thank you <!--#include virtual=\\"\/mpk-onscreen\/\$1\\" --> Bye";
         }
+        location \/desk\/files\/ { return 201 "desk \$http_x_mpk_order \$http_x_mpk_claim \$http_x_mpk_items\\n"; }
+        location = \/forge { return 200 "[\$http_x_mpk_claim\$http_x_mpk_order\$http_x_mpk_items]"; }
         location \/ { return 200 "shop \$http_x_forwarded_for\\n"; }
     }
 }
@@ -114,6 +116,15 @@ is(call('GET', '/account/keys')->{body}, "shop 127.0.0.1\n", 'account.conf: with
 is(call('GET', '/checkout/now/X-1', headers => \@json)->{json}{channel}, 'onscreen', 'onscreen.conf: the key at once');
 like(call('GET', '/checkout/thanks/X-1')->{body}, qr{Thank you <div class="mpk".*Show my key.* Bye}s, 'onscreen.conf: the button in a page');
 is(call('GET', '/mpk-onscreen/X-1')->{status}, 404, 'onscreen.conf: not from outside');
+
+my ($form) = call('POST', '/track', headers => \@json, body => 'order=X-1&email=ann%40example.com')->{json}{claim_url} =~ m{(/claim/.*)};
+my $claim = call('POST', $form, headers => [ @json, 'Content-Type: application/json' ], body => encode_json({ name => 'Ann', order => 'X-1',
+    email => 'ann@example.com', key => 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE', category => 'other', description => 'x' }));
+is($claim->{status}, 201, 'claims.conf: a key is reported');
+my ($files) = ($claim->{json}{upload_url} // '') =~ m{(/claim/files/.*)};
+my @forged = map { "X-Mpk-$_: 9" } qw(Claim Order Items);
+is(call('POST', $files, headers => \@forged, body => 'x')->{body}, "desk X-1 1 1\n", 'claims.conf: the desk gets verified facts');
+is(call('GET', '/forge', headers => \@forged)->{body}, '[]', 'claims.conf: and nobody can forge them');
 
 my $log = $t->read('access.log');
 like($log, qr{"POST /r/\[hidden\] HTTP/2\.0" 200 \d+ event=viewed outcome=done order=X-1}, 'the log tells views');
