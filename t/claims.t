@@ -22,7 +22,7 @@ my $form = 'application/x-www-form-urlencoded';
 my %token = (shop => 'till-token', support => 'support-token', read => 'read-token');
 $t->write('api-tokens', $t->read('api-tokens') . 'till:' . sha256_hex($token{shop}) . ":shop\n");
 
-$t->conf(location => <<CONF, shop => <<'SHOP')->start;
+$t->conf(redis => $t->least($redis), location => <<CONF, shop => <<'SHOP')->start;
         proxy_set_header X-Mpk-Claim "";
         proxy_set_header X-Mpk-Order "";
         proxy_set_header X-Mpk-Items "";
@@ -374,6 +374,8 @@ unlike($dump, qr/Ann Example|invalid key|NEW-KEY|withdrawn/, 'names, description
 is($t->journal('C-1')->{verdict}, 'intact', 'the journal is intact at the end');
 
 # Redis away
+
+unlike($t->read('error.log'), qr/mpk_redis.*refused/, 'the least rights that docs/operations.md gives suffice');
 
 $redis->stop;
 $r = claim($path, %ann, order => 'C-1');

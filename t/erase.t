@@ -35,6 +35,7 @@ my %conf = (location => <<'CONF');
         location /account/ { set $customer $arg_as; mpk_account $customer; }
 CONF
 
+$conf{redis} = $t->least($redis);
 $t->conf(%conf)->start;
 
 sub ago { my ($s) = @_; return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time - $s)) }
@@ -100,6 +101,7 @@ for my $who ([ 'support-token', 'support' ], [ 'read-token', 'read' ]) {
 $redis->stop;
 is($t->api('DELETE', 'orders/E-1')->{status}, 503, 'without Redis nothing is erased');
 $redis->start;
+$t->least($redis);
 ok(wait_for(sub { $t->api('GET', 'orders/E-1')->{status} == 200 }, 'service'), 'and nothing half');
 is($t->events('E-1'), join(' ', map { $_->{event} } @entries), 'all entries are there');
 
@@ -230,5 +232,7 @@ $redis->cmd('PERSIST', key($young));
 $redis->cmd('XDEL', $busy, $first);
 is($t->journal($young)->{verdict}, 'missing', 'an entry that is not there is missing');
 ok(wait_for(sub { $t->journal($young)->{verdict} eq 'expired' }, 'expired', 10), 'or expired, once it is older than retention');
+
+unlike($t->read('error.log'), qr/a command was refused/, 'the least rights that docs/operations.md gives suffice');
 
 $t->finish;

@@ -154,6 +154,18 @@ sub redis {
 }
 
 
+# least(redis): makes the user with the least rights that docs/operations.md gives; what
+# mpk_redis needs to be that user
+sub least {
+    my ($self, $redis) = @_;
+    open my $f, '<', 'docs/operations.md' or die "docs/operations.md: $!";
+    my ($rights) = map { /^    user mpk on >password (.*)/ ? $1 : () } <$f> or die 'docs/operations.md gives no rights';
+    $redis->cmd('ACL', 'SETUSER', 'mpk', 'on', '>sesame', split ' ', $rights);
+    return "unix:$redis->{socket} user=mpk password_file=" . $self->write('least', "sesame\n", 0600)
+        . ' connect_timeout=5s timeout=10s';
+}
+
+
 # conf(%parts): nginx.conf with an edge and a shop; parts: main, events, http, server,
 # reveal, api, location, redis (the directive's arguments), listen, workers
 sub conf {
