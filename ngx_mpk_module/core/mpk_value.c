@@ -85,10 +85,20 @@ mpk_value_add(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name,
     }
 
     value->type = type;
+
+    mpk_value_put(parent, name, value);
+
+    return value;
+}
+
+
+void
+mpk_value_put(mpk_value_t *parent, mpk_str_t name, mpk_value_t *value)
+{
     value->name = name;
 
     if (parent == NULL) {
-        return value;
+        return;
     }
 
     if (parent->u.list.last) {
@@ -100,8 +110,6 @@ mpk_value_add(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name,
 
     parent->u.list.last = value;
     parent->u.list.count++;
-
-    return value;
 }
 
 

@@ -54,6 +54,9 @@ mpk_value_t *mpk_value_int(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t 
 mpk_value_t *mpk_value_bool(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name, bool b);
 mpk_value_t *mpk_value_null(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name);
 
+/* Adds a value that was made as a root; a NULL parent leaves it one. */
+void mpk_value_put(mpk_value_t *parent, mpk_str_t name, mpk_value_t *value);
+
 /* The member of an object, or NULL (also when object is NULL or no object). */
 const mpk_value_t *mpk_value_get(const mpk_value_t *object, mpk_str_t name);
 

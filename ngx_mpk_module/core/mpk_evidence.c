@@ -1,0 +1,606 @@
+/* What a dispute is answered with: terms, Stripe's fields, the activity. */
+
+#include "mpk_evidence.h"
+#include "mpk_time.h"
+
+#define MPK_EVIDENCE_CUT_MAX  256    /* entries between a view and its cut */
+
+
+/* What the proved entries show. */
+typedef struct {
+    const mpk_value_t  **entries;
+    size_t               count;      /* of all entries */
+    size_t               verified;
+    bool                *cut;        /* of each entry: a view that did not arrive */
+
+    const mpk_value_t   *delivered;  /* the first link that was handed out, or view */
+    const mpk_value_t   *viewed;     /* the first view that arrived */
+    const mpk_value_t   *opened;     /* the page before it */
+    const mpk_value_t   *consent;
+    size_t               views;
+    size_t               shown_count;
+    bool                 shown[MPK_ITEMS_MAX + 1];
+    bool                 cancelled;  /* these two also where it is not proved */
+    bool                 refunded;
+} mpk_evidence_found_t;
+
+
+static mpk_status_t mpk_evidence_look(const mpk_mem_t *mem,
+    const mpk_evidence_t *evidence, mpk_evidence_found_t *found);
+static void mpk_evidence_cut(mpk_evidence_found_t *found, size_t i);
+static void mpk_evidence_shown(mpk_evidence_found_t *found,
+    const mpk_value_t *entry, bool shown);
+static void mpk_evidence_policies(const mpk_mem_t *mem,
+    const mpk_evidence_found_t *found, mpk_value_t *document);
+static void mpk_evidence_consents(const mpk_mem_t *mem,
+    const mpk_evidence_found_t *found, mpk_value_t *document);
+static mpk_status_t mpk_evidence_stripe(const mpk_mem_t *mem,
+    const mpk_evidence_t *evidence, const mpk_evidence_found_t *found,
+    mpk_value_t *document);
+static void mpk_evidence_products(const mpk_evidence_t *evidence,
+    mpk_buf_t *out);
+static void mpk_evidence_date(mpk_buf_t *out, const mpk_value_t *entry);
+static void mpk_evidence_disclosure(const mpk_evidence_found_t *found,
+    mpk_str_t rule, mpk_buf_t *out);
+static void mpk_evidence_refusal(const mpk_evidence_t *evidence,
+    const mpk_evidence_found_t *found, mpk_buf_t *out);
+static void mpk_evidence_rebuttal(const mpk_evidence_found_t *found,
+    mpk_buf_t *out);
+static void mpk_evidence_where(mpk_buf_t *out, const mpk_value_t *entry);
+static mpk_status_t mpk_evidence_activity(const mpk_mem_t *mem,
+    const mpk_evidence_found_t *found, mpk_value_t *document);
+
+
+mpk_status_t
+mpk_evidence_add(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
+    mpk_value_t *document)
+{
+    mpk_status_t           status;
+    mpk_evidence_found_t  *found;
+
+    found = mpk_calloc(mem, sizeof(mpk_evidence_found_t));
+    if (found == NULL) {
+        return MPK_NOMEM;
+    }
+
+    status = mpk_evidence_look(mem, evidence, found);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    mpk_evidence_policies(mem, found, document);
+    mpk_evidence_consents(mem, found, document);
+
+    status = mpk_evidence_stripe(mem, evidence, found, document);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    return mpk_evidence_activity(mem, found, document);
+}
+
+
+static mpk_status_t
+mpk_evidence_look(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
+    mpk_evidence_found_t *found)
+{
+    bool                 view;
+    size_t               i, k;
+    mpk_str_t            token;
+    const mpk_value_t   *v;
+
+    found->count = evidence->entries->u.list.count;
+    found->verified = evidence->verified < found->count ? evidence->verified
+                                                        : found->count;
+
+    found->entries = mpk_alloc(mem, (found->count + 1) * sizeof(mpk_value_t *));
+    found->cut = mpk_calloc(mem, found->count + 1);
+
+    if (found->entries == NULL || found->cut == NULL) {
+        return MPK_NOMEM;
+    }
+
+    for (v = evidence->entries->u.list.first, i = 0; v; v = v->next, i++) {
+        found->entries[i] = v;
+
+        if (mpk_evidence_is(v, MPK_EVENT_CUT_OFF)) {
+            mpk_evidence_cut(found, i);
+        }
+
+        found->cancelled |= mpk_evidence_is(v, MPK_EVENT_CANCELLED);
+        found->refunded |= mpk_evidence_is(v, MPK_EVENT_CLAIM_REFUNDED);
+    }
+
+    for (i = 0; i < found->verified; i++) {
+        v = found->entries[i];
+
+        view = (mpk_evidence_is(v, MPK_EVENT_VIEWED)
+                || mpk_evidence_is(v, MPK_EVENT_REPEATED))
+               && !found->cut[i];
+
+        if (found->delivered == NULL
+            && (view || mpk_evidence_is(v, MPK_EVENT_LINK_MINTED)))
+        {
+            found->delivered = v;
+        }
+
+        if (found->consent == NULL && mpk_value_get(v, mpk_string("consent"))) {
+            found->consent = v;
+        }
+
+        if (mpk_evidence_is(v, MPK_EVENT_CLAIM_REPLACED)) {
+            mpk_evidence_shown(found, v, false);
+        }
+
+        if (!view) {
+            continue;
+        }
+
+        mpk_evidence_shown(found, v, true);
+        found->views++;
+
+        if (found->viewed) {
+            continue;
+        }
+
+        found->viewed = v;
+        token = mpk_value_get_string(v, mpk_string("token_id"));
+
+        for (k = i; token.len && k > 0; k--) {
+            if (mpk_evidence_is(found->entries[k - 1], MPK_EVENT_OPENED)
+                && mpk_str_eq(token,
+                              mpk_value_get_string(found->entries[k - 1],
+                                                   mpk_string("token_id"))))
+            {
+                found->opened = found->entries[k - 1];
+                break;
+            }
+        }
+    }
+
+    return MPK_OK;
+}
+
+
+/* The answer of which view was cut off: the one with the same request id. */
+
+static void
+mpk_evidence_cut(mpk_evidence_found_t *found, size_t i)
+{
+    size_t     k;
+    mpk_str_t  id;
+
+    id = mpk_value_get_string(found->entries[i], mpk_string("request_id"));
+
+    for (k = i; id.len && k > 0 && i - k < MPK_EVIDENCE_CUT_MAX; k--) {
+
+        if (mpk_str_eq(id, mpk_value_get_string(found->entries[k - 1],
+                                                mpk_string("request_id"))))
+        {
+            found->cut[k - 1] = true;
+            return;
+        }
+    }
+}
+
+
+/* A key that replaces another has not been shown. */
+
+static void
+mpk_evidence_shown(mpk_evidence_found_t *found, const mpk_value_t *entry,
+    bool shown)
+{
+    int64_t             item;
+    const mpk_value_t  *v;
+
+    v = mpk_value_get(entry, mpk_string("items"));
+
+    if (v == NULL || v->type != MPK_VALUE_ARRAY) {
+        return;
+    }
+
+    for (v = v->u.list.first; v; v = v->next) {
+        item = v->type == MPK_VALUE_INT ? v->u.integer : 0;
+
+        if (item < 1 || item > MPK_ITEMS_MAX || found->shown[item] == shown) {
+            continue;
+        }
+
+        found->shown[item] = shown;
+        found->shown_count += shown ? 1 : (size_t) -1;
+    }
+}
+
+
+/* Each version once, in the order in which they came. */
+
+static void
+mpk_evidence_policies(const mpk_mem_t *mem, const mpk_evidence_found_t *found,
+    mpk_value_t *document)
+{
+    size_t              i;
+    mpk_str_t           version;
+    mpk_value_t        *list;
+    const mpk_value_t  *v;
+
+    list = mpk_value_array(mem, document, mpk_string("policy"));
+
+    for (i = 0; list && i < found->verified; i++) {
+
+        version = mpk_value_get_string(found->entries[i],
+                                       mpk_string("policy"));
+        if (version.len == 0) {
+            continue;
+        }
+
+        for (v = list->u.list.first; v; v = v->next) {
+            if (mpk_str_eq(v->u.string, version)) {
+                break;
+            }
+        }
+
+        if (v == NULL) {
+            (void) mpk_value_string(mem, list, mpk_string(""), version);
+        }
+    }
+}
+
+
+static void
+mpk_evidence_consents(const mpk_mem_t *mem, const mpk_evidence_found_t *found,
+    mpk_value_t *document)
+{
+    size_t              i, k;
+    mpk_value_t        *list, *agreed;
+    const mpk_value_t  *entry, *consent, *n;
+
+    const struct {
+        mpk_str_t     name;
+        bool          inner;
+    } members[] = {
+        { mpk_string("at"), false },
+        { mpk_string("ip"), false },
+        { mpk_string("text"), true },
+        { mpk_string("language"), true },
+    };
+
+    list = mpk_value_array(mem, document, mpk_string("consent"));
+
+    for (i = 0; i < found->verified; i++) {
+        entry = found->entries[i];
+
+        consent = mpk_value_get(entry, mpk_string("consent"));
+        if (consent == NULL) {
+            continue;
+        }
+
+        agreed = mpk_value_object(mem, list, mpk_string(""));
+        n = mpk_value_get(entry, mpk_string("n"));
+
+        if (n && n->type == MPK_VALUE_INT) {
+            (void) mpk_value_int(mem, agreed, mpk_string("n"), n->u.integer);
+        }
+
+        for (k = 0; k < sizeof(members) / sizeof(members[0]); k++) {
+            (void) mpk_value_string(mem, agreed, members[k].name,
+                       mpk_value_get_string(members[k].inner ? consent : entry,
+                                            members[k].name));
+        }
+    }
+}
+
+
+static mpk_status_t
+mpk_evidence_stripe(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
+    const mpk_evidence_found_t *found, mpk_value_t *document)
+{
+    size_t         i;
+    mpk_value_t   *stripe;
+    mpk_status_t   status;
+
+    enum { LOG, IP, EMAIL, NAME, PRODUCT, DATE, REFUND, REFUSAL, CANCELLATION,
+           REBUTTAL, MAX };
+
+    struct {
+        mpk_str_t    name;
+        mpk_buf_t    text;
+    } fields[MAX] = {
+        [LOG] = { .name = mpk_string("access_activity_log") },
+        [IP] = { .name = mpk_string("customer_purchase_ip") },
+        [EMAIL] = { .name = mpk_string("customer_email_address") },
+        [NAME] = { .name = mpk_string("customer_name") },
+        [PRODUCT] = { .name = mpk_string("product_description") },
+        [DATE] = { .name = mpk_string("service_date") },
+        [REFUND] = { .name = mpk_string("refund_policy_disclosure") },
+        [REFUSAL] = { .name = mpk_string("refund_refusal_explanation") },
+        [CANCELLATION] =
+            { .name = mpk_string("cancellation_policy_disclosure") },
+        [REBUTTAL] = { .name = mpk_string("cancellation_rebuttal") },
+    };
+
+    for (i = 0; i < MAX; i++) {
+        mpk_buf_init(&fields[i].text, mem, 64);
+    }
+
+    if (found->delivered) {
+        status = mpk_evidence_lines(mem, found->entries, found->verified,
+                                    MPK_EVIDENCE_TEXT_MAX, &fields[LOG].text);
+        if (status != MPK_OK) {
+            return status;
+        }
+    }
+
+    if (evidence->person) {
+        mpk_buf_str(&fields[IP].text, evidence->person->purchase_ip);
+        mpk_buf_str(&fields[EMAIL].text, evidence->person->email);
+        mpk_buf_str(&fields[NAME].text, evidence->person->name);
+    }
+
+    mpk_evidence_products(evidence, &fields[PRODUCT].text);
+    mpk_evidence_date(&fields[DATE].text, found->viewed ? found->viewed
+                                                        : found->delivered);
+
+    mpk_evidence_disclosure(found, mpk_string("a product key that was shown "
+        "counts as used from then on (rule R8)"), &fields[REFUND].text);
+    mpk_evidence_disclosure(found, mpk_string("an order can be cancelled only "
+        "before it is delivered (rule R5)"), &fields[CANCELLATION].text);
+
+    mpk_evidence_refusal(evidence, found, &fields[REFUSAL].text);
+    mpk_evidence_rebuttal(found, &fields[REBUTTAL].text);
+
+    stripe = mpk_value_object(mem, document, mpk_string("stripe"));
+
+    for (i = 0; i < MAX; i++) {
+
+        if (fields[i].text.failed) {
+            return MPK_NOMEM;
+        }
+
+        if (fields[i].text.len) {
+            (void) mpk_value_string(mem, stripe, fields[i].name,
+                                    mpk_buf_done(&fields[i].text));
+        }
+    }
+
+    return stripe ? MPK_OK : MPK_NOMEM;
+}
+
+
+static void
+mpk_evidence_products(const mpk_evidence_t *evidence, mpk_buf_t *out)
+{
+    size_t             i;
+    const mpk_item_t  *item;
+
+    if (evidence->items_count == 0) {
+        return;
+    }
+
+    mpk_buf_lit(out, "Digital goods: product keys, delivered electronically. "
+                     "Nothing is shipped.");
+
+    for (i = 0; i < evidence->items_count; i++) {
+        item = &evidence->items[i];
+
+        if (out->len + item->product.len + item->sku.len
+            > MPK_EVIDENCE_TEXT_MAX - 64)
+        {
+            mpk_buf_lit(out, "\n(and ");
+            mpk_buf_int(out, (int64_t) (evidence->items_count - i));
+            mpk_buf_lit(out, " more)");
+            return;
+        }
+
+        mpk_buf_byte(out, '\n');
+        mpk_buf_int(out, (int64_t) i + 1);
+        mpk_buf_lit(out, ". ");
+        mpk_evidence_text(out, item->product);
+
+        if (item->sku.len) {
+            mpk_buf_lit(out, " (SKU ");
+            mpk_evidence_text(out, item->sku);
+            mpk_buf_byte(out, ')');
+        }
+    }
+}
+
+
+static void
+mpk_evidence_date(mpk_buf_t *out, const mpk_value_t *entry)
+{
+    int64_t           at;
+    mpk_time_words_t  words;
+
+    if (entry
+        && mpk_time_read(mpk_value_get_string(entry, mpk_string("at")), &at)
+           == MPK_OK
+        && mpk_time_words_read(mpk_string("%d %B %Y"),
+                               mpk_string("January February March April May "
+                                          "June July August September "
+                                          "October November December"),
+                               &words)
+           == MPK_OK)
+    {
+        mpk_time_words(at, &words, out);
+    }
+}
+
+
+/* Nothing, unless the terms that the customer saw were recorded. */
+
+static void
+mpk_evidence_disclosure(const mpk_evidence_found_t *found, mpk_str_t rule,
+    mpk_buf_t *out)
+{
+    const mpk_value_t  *consent;
+
+    if (found->viewed == NULL
+        || (found->consent == NULL
+            && mpk_value_get_string(found->viewed, mpk_string("policy")).len
+               == 0))
+    {
+        return;
+    }
+
+    if (found->opened) {
+        mpk_buf_lit(out, "The link leads to a confirmation page, "
+                         "which shows no key. It was opened");
+        mpk_evidence_where(out, found->opened);
+        mpk_buf_lit(out, ", and confirmed by its button");
+        mpk_evidence_where(out, found->viewed);
+        mpk_buf_lit(out, ". ");
+    }
+
+    if (mpk_value_get_string(found->viewed, mpk_string("policy")).len) {
+        mpk_buf_lit(out, "The version of the shop's policy that was in force "
+                         "is recorded with this view: \"");
+        mpk_evidence_member(out, found->viewed, mpk_string("policy"));
+        mpk_buf_lit(out, "\". ");
+    }
+
+    if (found->consent) {
+        consent = mpk_value_get(found->consent, mpk_string("consent"));
+
+        mpk_buf_lit(out, "The customer ticked two boxes before the key was "
+                         "shown");
+        mpk_evidence_where(out, found->consent);
+        mpk_buf_lit(out, ": one asks for the digital content to be supplied "
+                         "at once, the other acknowledges that the right of "
+                         "withdrawal is lost by this. The texts were read in "
+                         "the language \"");
+        mpk_evidence_member(out, consent, mpk_string("language"));
+        mpk_buf_lit(out, "\"; their SHA-256, in base64, is ");
+        mpk_evidence_member(out, consent, mpk_string("text"));
+        mpk_buf_lit(out, ". ");
+    }
+
+    mpk_buf_lit(out, "By the shop's rules ");
+    mpk_buf_str(out, rule);
+    mpk_buf_byte(out, '.');
+}
+
+
+static void
+mpk_evidence_refusal(const mpk_evidence_t *evidence,
+    const mpk_evidence_found_t *found, mpk_buf_t *out)
+{
+    size_t  i;
+
+    for (i = 0; i < evidence->items_count; i++) {
+        if (evidence->items[i].state == MPK_ITEM_REFUNDED) {
+            return;
+        }
+    }
+
+    if (found->viewed == NULL || found->shown_count == 0 || found->refunded
+        || found->shown_count > evidence->items_count)
+    {
+        return;
+    }
+
+    mpk_buf_lit(out, "Product keys of this order that were shown to the "
+                     "customer: ");
+    mpk_buf_int(out, (int64_t) found->shown_count);
+    mpk_buf_lit(out, " of ");
+    mpk_buf_int(out, (int64_t) evidence->items_count);
+    mpk_buf_lit(out, ". The first view was");
+    mpk_evidence_where(out, found->viewed);
+    mpk_buf_lit(out, ", ");
+    mpk_evidence_channel(out, found->viewed);
+
+    if (mpk_str_eq(mpk_value_get_string(found->viewed,
+                                        mpk_string("challenge")),
+                   mpk_string("email")))
+    {
+        mpk_buf_lit(out, ", after the billing email address had been given");
+    }
+
+    mpk_buf_lit(out, ". Views in all: ");
+    mpk_buf_int(out, (int64_t) found->views);
+    mpk_buf_lit(out, ". A product key can be used by whoever has seen it, and "
+                     "can't be given back. By rule R8 of the shop a key that "
+                     "was viewed is used: nothing makes it unused again.");
+}
+
+
+static void
+mpk_evidence_rebuttal(const mpk_evidence_found_t *found, mpk_buf_t *out)
+{
+    if (found->delivered == NULL || found->cancelled) {
+        return;
+    }
+
+    mpk_buf_lit(out, "The order was delivered");
+
+    if (mpk_evidence_is(found->delivered, MPK_EVENT_LINK_MINTED)) {
+        mpk_buf_lit(out, " on ");
+        mpk_evidence_time(out, found->delivered);
+        mpk_buf_lit(out, ": a link to the product keys was handed out, to be "
+                         "sent by email");
+
+    } else {
+        mpk_evidence_where(out, found->delivered);
+        mpk_buf_lit(out, ": the customer saw product keys, ");
+        mpk_evidence_channel(out, found->delivered);
+    }
+
+    mpk_buf_lit(out, ". No cancellation is recorded before that");
+
+    if (found->verified == found->count) {
+        mpk_buf_lit(out, ", and none since");
+    }
+
+    mpk_buf_lit(out, "; by rule R5 of the shop an order can be cancelled only "
+                     "before delivery.");
+
+    if (found->viewed && found->viewed != found->delivered) {
+        mpk_buf_lit(out, " Product keys were first viewed");
+        mpk_evidence_where(out, found->viewed);
+        mpk_buf_byte(out, '.');
+    }
+}
+
+
+/* " on 2026-11-23 05:01:02 UTC from IP address 203.0.113.7" */
+
+static void
+mpk_evidence_where(mpk_buf_t *out, const mpk_value_t *entry)
+{
+    mpk_buf_lit(out, " on ");
+    mpk_evidence_time(out, entry);
+
+    if (mpk_value_get_string(entry, mpk_string("ip")).len) {
+        mpk_buf_lit(out, " from IP address ");
+        mpk_evidence_member(out, entry, mpk_string("ip"));
+    }
+}
+
+
+static mpk_status_t
+mpk_evidence_activity(const mpk_mem_t *mem, const mpk_evidence_found_t *found,
+    mpk_value_t *document)
+{
+    size_t     i;
+    mpk_buf_t  out;
+
+    mpk_buf_init(&out, mem, 1024);
+
+    for (i = 0; i < found->count; i++) {
+
+        if (i == found->verified) {
+            mpk_buf_lit(&out, "(What follows is not proved: the journal does "
+                              "not verify from here on.)\n");
+        }
+
+        mpk_evidence_line(&out, found->entries[i]);
+        mpk_buf_byte(&out, '\n');
+    }
+
+    if (out.failed) {
+        return MPK_NOMEM;
+    }
+
+    return mpk_value_string(mem, document, mpk_string("activity"),
+                            mpk_buf_done(&out))
+           ? MPK_OK : MPK_NOMEM;
+}

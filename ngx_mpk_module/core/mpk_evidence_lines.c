@@ -1,0 +1,405 @@
+/* An order's entries as lines of text. */
+
+#include "mpk_evidence.h"
+#include "mpk_time.h"
+
+#define MPK_EVIDENCE_NOTE_MAX  96    /* bytes of the line that tells what was left out */
+
+
+typedef struct {
+    mpk_str_t    name;
+    mpk_str_t    words;
+    unsigned     rank;               /* 0 stays longest */
+} mpk_evidence_word_t;
+
+typedef struct {
+    mpk_str_t    text;
+    unsigned     rank;
+    bool         chosen;
+} mpk_evidence_line_t;
+
+
+static const mpk_evidence_word_t *mpk_evidence_word(
+    const mpk_evidence_word_t *words, size_t count, mpk_str_t name);
+static void mpk_evidence_part(mpk_buf_t *out, const mpk_value_t *entry,
+    mpk_str_t words, mpk_str_t name);
+static size_t mpk_evidence_unsafe(const uint8_t *p, size_t len);
+static size_t mpk_evidence_choose(mpk_evidence_line_t *lines, size_t count,
+    size_t max);
+
+
+#define mpk_word(name, words, rank)                                          \
+    { mpk_literal(name), mpk_literal(words), rank }
+
+static const mpk_evidence_word_t  mpk_evidence_events[] = {
+    mpk_word("filed", "order filed by the shop", 1),
+    mpk_word("released", "payment and fraud check passed", 1),
+    mpk_word("cancelled", "order cancelled", 1),
+    mpk_word("link_minted", "delivered: link to the key handed out for email", 0),
+    mpk_word("opened", "link opened, no key shown yet", 2),
+    mpk_word("viewed", "KEY SHOWN", 0),
+    mpk_word("repeated", "same key shown again", 0),
+    mpk_word("cut_off", "the answer with the key was cut off on its way", 1),
+    mpk_word("claim_opened", "problem with a key reported", 1),
+    mpk_word("claim_needs_info", "support asked for more about the report", 1),
+    mpk_word("claim_replaced", "report accepted: key replaced", 1),
+    mpk_word("claim_refunded", "report accepted: key refunded", 1),
+    mpk_word("claim_rejected", "report rejected", 1),
+    mpk_word("erased", "personal data erased", 1),
+};
+
+static const mpk_evidence_word_t  mpk_evidence_channels[] = {
+    mpk_word("email", "by the link in an email", 0),
+    mpk_word("onscreen", "on the screen after the order", 0),
+    mpk_word("track", "on the order tracking page", 0),
+    mpk_word("account", "in the customer account", 0),
+};
+
+static const mpk_evidence_word_t  mpk_evidence_challenges[] = {
+    mpk_word("email", "billing email address given", 0),
+    mpk_word("click", "button pressed", 0),
+    mpk_word("upstream", "customer known to the shop", 0),
+};
+
+#define mpk_words(list)  (list), sizeof(list) / sizeof((list)[0])
+
+
+bool
+mpk_evidence_is(const mpk_value_t *entry, mpk_event_t event)
+{
+    return mpk_str_eq(mpk_value_get_string(entry, mpk_string("event")),
+                      mpk_event_name(event));
+}
+
+
+static const mpk_evidence_word_t *
+mpk_evidence_word(const mpk_evidence_word_t *words, size_t count,
+    mpk_str_t name)
+{
+    size_t  i;
+
+    for (i = 0; i < count; i++) {
+        if (mpk_str_eq(words[i].name, name)) {
+            return &words[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
+{
+    mpk_str_t                   event, challenge;
+    const mpk_value_t          *v;
+    const mpk_evidence_word_t  *word;
+
+    mpk_evidence_time(out, entry);
+    mpk_buf_lit(out, " | ");
+
+    event = mpk_value_get_string(entry, mpk_string("event"));
+    word = mpk_evidence_word(mpk_words(mpk_evidence_events), event);
+
+    if (word) {
+        mpk_buf_str(out, word->words);
+
+    } else {
+        mpk_evidence_text(out, event);
+    }
+
+    v = mpk_value_get(entry, mpk_string("items"));
+
+    if (v && v->type == MPK_VALUE_ARRAY && v->u.list.count) {
+        mpk_buf_lit(out, " | ");
+        mpk_evidence_items(out, entry);
+    }
+
+    if (mpk_value_get_string(entry, mpk_string("channel")).len) {
+        mpk_buf_lit(out, " | ");
+        mpk_evidence_channel(out, entry);
+    }
+
+    mpk_evidence_part(out, entry, mpk_string("reason: "),
+                      mpk_string("reason"));
+    mpk_evidence_part(out, entry, mpk_string("IP address "),
+                      mpk_string("ip"));
+
+    challenge = mpk_value_get_string(entry, mpk_string("challenge"));
+    word = mpk_evidence_word(mpk_words(mpk_evidence_challenges), challenge);
+
+    if (word) {
+        mpk_buf_lit(out, " | ");
+        mpk_buf_str(out, word->words);
+
+    } else {
+        mpk_evidence_part(out, entry, mpk_string("challenge "),
+                          mpk_string("challenge"));
+    }
+
+    if (mpk_value_get(entry, mpk_string("consent"))) {
+        mpk_buf_lit(out, " | consent given");
+    }
+
+    mpk_evidence_part(out, entry, mpk_string("token id "),
+                      mpk_string("token_id"));
+    mpk_evidence_part(out, entry, mpk_string("by "), mpk_string("actor"));
+
+    /* last, since it is of the customer's own making and may look like anything */
+
+    mpk_evidence_part(out, entry, mpk_string("browser: "),
+                      mpk_string("user_agent"));
+}
+
+
+static void
+mpk_evidence_part(mpk_buf_t *out, const mpk_value_t *entry, mpk_str_t words,
+    mpk_str_t name)
+{
+    if (mpk_value_get_string(entry, name).len) {
+        mpk_buf_lit(out, " | ");
+        mpk_buf_str(out, words);
+        mpk_evidence_member(out, entry, name);
+    }
+}
+
+
+void
+mpk_evidence_time(mpk_buf_t *out, const mpk_value_t *entry)
+{
+    int64_t  at;
+    uint8_t  text[MPK_TIME_LEN];
+
+    if (mpk_time_read(mpk_value_get_string(entry, mpk_string("at")), &at)
+        != MPK_OK)
+    {
+        mpk_buf_lit(out, "(time not readable)");
+        return;
+    }
+
+    mpk_time_format(at, text);
+
+    mpk_buf_put(out, text, 10);
+    mpk_buf_byte(out, ' ');
+    mpk_buf_put(out, text + 11, 8);
+    mpk_buf_lit(out, " UTC");
+}
+
+
+void
+mpk_evidence_items(mpk_buf_t *out, const mpk_value_t *entry)
+{
+    const mpk_value_t  *items;
+
+    items = mpk_value_get(entry, mpk_string("items"));
+
+    if (items && items->type == MPK_VALUE_ARRAY) {
+        mpk_buf_put(out, "items ", items->u.list.count == 1 ? 4 : 5);
+        mpk_buf_byte(out, ' ');
+        mpk_evidence_numbers(out, entry);
+    }
+}
+
+
+void
+mpk_evidence_numbers(mpk_buf_t *out, const mpk_value_t *entry)
+{
+    bool                more;
+    int64_t             first, last;
+    const mpk_value_t  *v, *items;
+
+    items = mpk_value_get(entry, mpk_string("items"));
+
+    if (items == NULL || items->type != MPK_VALUE_ARRAY) {
+        return;
+    }
+
+    more = false;
+
+    for (v = items->u.list.first; v; v = v->next) {
+
+        if (v->type != MPK_VALUE_INT) {
+            continue;
+        }
+
+        first = v->u.integer;
+        last = first;
+
+        while (v->next && v->next->type == MPK_VALUE_INT
+               && last < MPK_ITEMS_MAX && v->next->u.integer == last + 1)
+        {
+            v = v->next;
+            last++;
+        }
+
+        if (more) {
+            mpk_buf_lit(out, ", ");
+        }
+
+        more = true;
+        mpk_buf_int(out, first);
+
+        if (last > first) {
+            mpk_buf_byte(out, '-');
+            mpk_buf_int(out, last);
+        }
+    }
+}
+
+
+void
+mpk_evidence_channel(mpk_buf_t *out, const mpk_value_t *entry)
+{
+    mpk_str_t                   channel;
+    const mpk_evidence_word_t  *word;
+
+    channel = mpk_value_get_string(entry, mpk_string("channel"));
+    word = mpk_evidence_word(mpk_words(mpk_evidence_channels), channel);
+
+    if (word) {
+        mpk_buf_str(out, word->words);
+
+    } else {
+        mpk_evidence_text(out, channel);
+    }
+}
+
+
+void
+mpk_evidence_member(mpk_buf_t *out, const mpk_value_t *entry, mpk_str_t name)
+{
+    mpk_evidence_text(out, mpk_value_get_string(entry, name));
+}
+
+
+void
+mpk_evidence_text(mpk_buf_t *out, mpk_str_t text)
+{
+    size_t  i, len;
+
+    for (i = 0; i < text.len; i += len ? len : 1) {
+
+        len = mpk_evidence_unsafe(text.data + i, text.len - i);
+
+        mpk_buf_byte(out, len ? '?' : text.data[i]);
+    }
+}
+
+
+/*
+ * The length of a character that breaks a line, hides, or turns the direction of what
+ * follows; 0: it is none of these.
+ */
+
+static size_t
+mpk_evidence_unsafe(const uint8_t *p, size_t len)
+{
+    if (p[0] < 0x20 || p[0] == 0x7f) {
+        return 1;
+    }
+
+    if (len >= 2 && p[0] == 0xc2 && p[1] < 0xa0) {
+        return 2;                            /* U+0080 to U+009F */
+    }
+
+    if (len >= 3 && p[0] == 0xe2
+        && ((p[1] == 0x80 && p[2] >= 0x8b && p[2] <= 0x8f)
+            || (p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae)
+            || (p[1] == 0x81 && p[2] >= 0xa0 && p[2] <= 0xaf)))
+    {
+        return 3;    /* U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F */
+    }
+
+    return 0;
+}
+
+
+mpk_status_t
+mpk_evidence_lines(const mpk_mem_t *mem, const mpk_value_t *const *entries,
+    size_t count, size_t max, mpk_buf_t *out)
+{
+    size_t                      i, left;
+    mpk_buf_t                   text;
+    mpk_evidence_line_t        *lines;
+    const mpk_evidence_word_t  *word;
+
+    lines = mpk_calloc(mem, (count + 1) * sizeof(mpk_evidence_line_t));
+    if (lines == NULL) {
+        return MPK_NOMEM;
+    }
+
+    for (i = 0; i < count; i++) {
+
+        mpk_buf_init(&text, mem, 256);
+        mpk_evidence_line(&text, entries[i]);
+        mpk_buf_byte(&text, '\n');
+
+        if (text.failed) {
+            return MPK_NOMEM;
+        }
+
+        word = mpk_evidence_word(mpk_words(mpk_evidence_events),
+                                 mpk_value_get_string(entries[i],
+                                                      mpk_string("event")));
+        lines[i].text = mpk_buf_done(&text);
+        lines[i].rank = word ? word->rank : 2;
+    }
+
+    left = mpk_evidence_choose(lines, count, max);
+
+    for (i = 0; i < count; i++) {
+        if (lines[i].chosen) {
+            mpk_buf_str(out, lines[i].text);
+        }
+    }
+
+    if (left) {
+        mpk_buf_lit(out, "(Left out here, but in the journal: ");
+        mpk_buf_int(out, (int64_t) left);
+        mpk_buf_put(out, " lines", left == 1 ? 5 : 6);
+        mpk_buf_lit(out, ")\n");
+    }
+
+    return out->failed ? MPK_NOMEM : MPK_OK;
+}
+
+
+/* Chooses what fits into max bytes; gives how many lines do not. */
+
+static size_t
+mpk_evidence_choose(mpk_evidence_line_t *lines, size_t count, size_t max)
+{
+    size_t    i, left;
+    unsigned  rank;
+
+    left = 0;
+
+    for (i = 0; i < count; i++) {
+        lines[i].chosen = true;
+        left += lines[i].text.len;
+    }
+
+    if (left <= max) {
+        return 0;
+    }
+
+    max = max > MPK_EVIDENCE_NOTE_MAX ? max - MPK_EVIDENCE_NOTE_MAX : 0;
+    left = count;
+
+    for (i = 0; i < count; i++) {
+        lines[i].chosen = false;
+    }
+
+    for (rank = 0; rank <= 2; rank++) {
+        for (i = 0; i < count; i++) {
+
+            if (lines[i].rank == rank && lines[i].text.len <= max) {
+                lines[i].chosen = true;
+                max -= lines[i].text.len;
+                left--;
+            }
+        }
+    }
+
+    return left;
+}
