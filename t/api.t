@@ -200,96 +200,20 @@ is($t->get('/old/orders/A-1')->{headers}{'x-shop'}, undef, 'but not a known one'
 is($t->get('/old/other')->{headers}{'x-shop'}, 'GET /old/other', 'what the API does not know goes on');
 
 
-# the journal's verdict
-
-sub stream {
-    my ($id) = @_;
-    my ($order) = grep { /:o:\Q$id\E$/ } @{$redis->cmd('KEYS', "mpk:*:o:$id")};
-    (my $stream = $order) =~ s/:o:.*/:journal/;
-    return ($order, $stream, split ' ', $redis->cmd('HGET', $order, 'j'));
-}
-
-sub fields { my (undef, $f) = @{$redis->cmd('XRANGE', $_[0], $_[1], $_[1])->[0]}; return @$f }
-
-# an entry is written again, in its place in the order, with other bytes
-sub rewrite {
-    my ($id, $n, %change) = @_;
-    my ($order, $stream, @ids) = stream($id);
-    my %f = fields($stream, $ids[$n - 1]);
-    $ids[$n - 1] = $redis->cmd('XADD', $stream, '*', map { $_ => $change{$_} // $f{$_} } qw(e x m));
-    $redis->cmd('HSET', $order, 'j', join '', map { "$_ " } @ids);
-}
+# the journal; what is done to it by hand is for evidence.t
 
 sub prepared { my ($id) = @_; $t->confirm($t->link($id)); return $id }
 
 my $j = $t->journal(prepared('J-0'));
 is($j->{verdict}, 'intact', 'an untouched journal is intact');
 is(scalar @{$j->{entries}}, 4, 'with all entries');
-
-my ($o, $s, @ids) = stream(prepared('J-1'));
-my %f = fields($s, $ids[3]);
-(my $e = $f{e}) =~ s/"viewed"/"opened"/;
-rewrite('J-1', 4, e => $e);
-$j = $t->journal('J-1');
-is("$j->{verdict} $j->{entry}", 'altered 4', 'an altered entry is found');
-
-prepared('J-2');
-($o, $s, @ids) = stream('J-2');
-%f = fields($s, $ids[1]);
-substr($f{x}, 20, 1) ^= "\x01";
-rewrite('J-2', 2, x => $f{x});
-$j = $t->journal('J-2');
-is("$j->{verdict} $j->{entry}", 'altered 2', 'an altered personal part is found');
-
-($o, $s, @ids) = stream(prepared('J-3'));
-$redis->cmd('XDEL', $s, $ids[2]);
-$j = $t->journal('J-3');
-is("$j->{verdict} $j->{entry}", 'missing 3', 'a missing entry is found');
-
-($o, $s, @ids) = stream(prepared('J-4'));
-$redis->cmd('HSET', $o, 'j', "$ids[0] $ids[2] $ids[1] $ids[3] ");
-$j = $t->journal('J-4');
-is("$j->{verdict} $j->{entry}", 'altered 2', 'entries in another order are found');
-
-($o, $s, @ids) = stream(prepared('J-5'));
-$redis->cmd('HSET', $o, 'j', "$ids[0] $ids[1] $ids[2] ");
-$j = $t->journal('J-5');
-is("$j->{verdict} $j->{entry}", 'missing 4', 'a cut end is found');
-
-prepared('J-6'); prepared('J-7');
-my ($o6, $s6, @ids6) = stream('J-6');
-my ($o7, $s7, @ids7) = stream('J-7');
-my %moved = fields($s7, $ids7[3]);
-rewrite('J-6', 4, %moved);
-$j = $t->journal('J-6');
-is("$j->{verdict} $j->{entry}", 'altered 4', "another order's entry is found");
-
-prepared('J-8');
-($o, $s, @ids) = stream('J-8');
-my %before = @{$redis->cmd('HGETALL', $o)};
-$t->api('POST', 'orders/J-8/links');
-
-# the log is written after the answer
-
-my $head = '';
-wait_for(sub { ($head) = $t->read('access.log') =~ /order=J-8 [^\n]*head=(5:\S+)/ }, 'the log');
-like($head, qr/^5:[\w-]{43}$/, '$mpk_journal_head is n:MAC');
-is($t->journal('J-8', "?anchor=$head")->{verdict}, 'intact', 'the anchor of an untouched order agrees');
-$redis->cmd('HSET', $o, %before);
-is($t->journal('J-8')->{verdict}, 'intact', 'a rollback of the whole order is consistent in itself');
-$j = $t->journal('J-8', "?anchor=$head");
-is("$j->{verdict} $j->{entry}", 'missing 5', 'and found by its anchor');
-$t->api('POST', 'orders/J-8/links');
-$j = $t->journal('J-8', "?anchor=$head");
-is("$j->{verdict} $j->{entry}", 'altered 5', 'also when it has gone on since');
-is($t->api('GET', 'orders/J-8/journal?anchor=nonsense')->{status}, 422, 'a bad anchor is refused');
+is($t->api('GET', 'orders/J-0/journal?anchor=nonsense')->{status}, 422, 'a bad anchor is refused');
 
 
 # values moved in Redis
 
 prepared('K-1'); prepared('K-2');
-my ($k1) = stream('K-1');
-my ($k2) = stream('K-2');
+my ($k1, $k2) = map { $redis->cmd('KEYS', "mpk:*:o:$_")->[0] } qw(K-1 K-2);
 $redis->cmd('HSET', $k1, 'i', $redis->cmd('HGET', $k2, 'i'));
 my $r1 = $t->confirm('/r/' . $t->sign($t->claims('K-1')));
 is($r1->{status}, 503, "another order's key does not open");

@@ -80,6 +80,7 @@ server {
     location /r/ { mpk_reveal on; }
     location /claim/ { mpk_claim on; }
     location = /track { mpk_track on; mpk_track_limit address=10000 order=10000; }
+    location /desk/ { mpk_api on; mpk_api_tokens off; }
 }
 server {
     listen 127.0.0.1:$port{broken};

@@ -58,6 +58,7 @@ typedef enum {
     NGX_HTTP_MPK_PAGE_UNDELIVERED,
     NGX_HTTP_MPK_PAGE_REFUNDED,
     NGX_HTTP_MPK_PAGE_DECIDED,
+    NGX_HTTP_MPK_PAGE_EVIDENCE,
     NGX_HTTP_MPK_PAGE_MAX
 } ngx_http_mpk_page_t;
 
@@ -282,6 +283,9 @@ mpk_str_t ngx_http_mpk_txn_copy(ngx_http_mpk_txn_t *txn, mpk_str_t s);
 /* NGX_AGAIN: return it from the phase handler; ctx->next is called when it is done. */
 ngx_int_t ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn);
 
+/* Drops one without a request that was not started. */
+void ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn);
+
 /* Unwraps the order's data key once; NGX_ERROR is logged. */
 ngx_int_t ngx_http_mpk_txn_unwrap(ngx_http_mpk_txn_t *txn);
 
@@ -380,6 +384,7 @@ typedef enum {
     NGX_HTTP_MPK_BODY_NONE = 0,
     NGX_HTTP_MPK_BODY_FORM,
     NGX_HTTP_MPK_BODY_JSON,
+    NGX_HTTP_MPK_BODY_NDJSON,
     NGX_HTTP_MPK_BODY_OTHER
 } ngx_http_mpk_body_type_t;
 
@@ -616,6 +621,15 @@ ngx_int_t ngx_http_mpk_send_unavailable(ngx_http_request_t *r,
 ngx_int_t ngx_http_mpk_send_json(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     const mpk_value_t *facts);
+
+/* JSON that is written already. */
+ngx_int_t ngx_http_mpk_send_written(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
+    mpk_buf_t *body);
+
+/* The header of a 200 whose body the caller sends; length -1: nobody knows yet. */
+ngx_int_t ngx_http_mpk_send_header(ngx_http_request_t *r, ngx_str_t *type,
+    off_t length);
 
 /* problem+json (RFC 9457); "errors" may be NULL: an array of {pointer, detail}. */
 ngx_int_t ngx_http_mpk_send_problem(ngx_http_request_t *r,

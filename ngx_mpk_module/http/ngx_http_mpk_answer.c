@@ -15,6 +15,8 @@ typedef struct {
 static ngx_int_t ngx_http_mpk_send(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     ngx_str_t *type, ngx_str_t *csp, mpk_buf_t *body, mpk_cuts_t *cuts);
+static ngx_int_t ngx_http_mpk_set_headers(ngx_http_request_t *r,
+    const ngx_http_mpk_answer_t *answer, ngx_str_t *type, ngx_str_t *csp);
 static ngx_chain_t *ngx_http_mpk_chain(ngx_http_request_t *r,
     mpk_buf_t *body, mpk_cuts_t *cuts);
 static ngx_chain_t **ngx_http_mpk_chain_add(ngx_http_request_t *r,
@@ -65,16 +67,24 @@ ngx_http_mpk_send_json(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 {
     mpk_buf_t  body;
 
-    static ngx_str_t  json = ngx_string("application/json");
-    static ngx_str_t  problem = ngx_string("application/problem+json");
-
     mpk_buf_init(&body, &ctx->mem.mem, 1024);
     mpk_json_write(&body, facts);
     mpk_buf_byte(&body, '\n');
 
+    return ngx_http_mpk_send_written(r, ctx, answer, &body);
+}
+
+
+ngx_int_t
+ngx_http_mpk_send_written(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    const ngx_http_mpk_answer_t *answer, mpk_buf_t *body)
+{
+    static ngx_str_t  json = ngx_string("application/json");
+    static ngx_str_t  problem = ngx_string("application/problem+json");
+
     return ngx_http_mpk_send(r, ctx, answer,
                              answer->status < 300 ? &json : &problem,
-                             &ngx_http_mpk_csp_none, &body, NULL);
+                             &ngx_http_mpk_csp_none, body, NULL);
 }
 
 
@@ -223,19 +233,11 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_answer_t *answer, ngx_str_t *type, ngx_str_t *csp,
     mpk_buf_t *body, mpk_cuts_t *cuts)
 {
-    size_t                  i;
-    ngx_int_t               rc;
-    ngx_str_t               value, *secret;
-    ngx_chain_t            *out;
-    ngx_pool_cleanup_t     *cln;
-    ngx_http_mpk_header_t  *header;
-
-    static ngx_str_t  policy = ngx_string("Content-Security-Policy");
-    static ngx_str_t  retry_after = ngx_string("Retry-After");
-    static ngx_str_t  refresh = ngx_string("Refresh");
-    static ngx_str_t  allow = ngx_string("Allow");
-    static ngx_str_t  authenticate = ngx_string("WWW-Authenticate");
-    static ngx_str_t  bearer = ngx_string("Bearer");
+    size_t               i;
+    ngx_int_t            rc;
+    ngx_str_t           *secret;
+    ngx_chain_t         *out;
+    ngx_pool_cleanup_t  *cln;
 
     if (body->failed || ctx->mem.failed) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -248,65 +250,15 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         }
     }
 
-    r->headers_out.status = answer->status;
+    if (ngx_http_mpk_set_headers(r, answer, type, csp) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     r->headers_out.content_length_n = body->len;
 
     for (i = 0; cuts && i < cuts->count; i++) {
         r->headers_out.content_length_n += cuts->list[i].literal.len;
     }
-
-    r->headers_out.content_type = *type;
-    r->headers_out.content_type_len = type->len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    for (header = ngx_http_mpk_headers; header->name.len; header++) {
-        if (ngx_http_mpk_add_header(r, &header->name, &header->value)
-            != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-    }
-
-    if (ngx_http_mpk_add_header(r, &policy, csp) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (answer->retry_after
-        && ngx_http_mpk_add_seconds(r, &retry_after, answer->retry_after)
-           != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (answer->refresh
-        && ngx_http_mpk_add_seconds(r, &refresh, answer->refresh) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (answer->allow) {
-        value.data = (u_char *) answer->allow;
-        value.len = ngx_strlen(answer->allow);
-
-        if (ngx_http_mpk_add_header(r, &allow, &value) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-    }
-
-    if (answer->status == NGX_HTTP_UNAUTHORIZED
-        && ngx_http_mpk_add_header(r, &authenticate, &bearer) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-#if (NGX_HTTP_GZIP)
-
-    /* a compressed secret beside reflected input leaks its length (BREACH) */
-
-    r->gzip_tested = 1;
-    r->gzip_ok = 0;
-
-#endif
 
     out = ngx_http_mpk_chain(r, body, cuts);
     if (out == NULL) {
@@ -337,6 +289,98 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_finalize_request(r, rc);
 
     return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_http_mpk_send_header(ngx_http_request_t *r, ngx_str_t *type, off_t length)
+{
+    ngx_http_mpk_answer_t  answer;
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
+
+    if (ngx_http_mpk_set_headers(r, &answer, type, &ngx_http_mpk_csp_none)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    r->headers_out.content_length_n = length;
+
+    return ngx_http_send_header(r);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_set_headers(ngx_http_request_t *r,
+    const ngx_http_mpk_answer_t *answer, ngx_str_t *type, ngx_str_t *csp)
+{
+    ngx_str_t               value;
+    ngx_http_mpk_header_t  *header;
+
+    static ngx_str_t  policy = ngx_string("Content-Security-Policy");
+    static ngx_str_t  retry_after = ngx_string("Retry-After");
+    static ngx_str_t  refresh = ngx_string("Refresh");
+    static ngx_str_t  allow = ngx_string("Allow");
+    static ngx_str_t  authenticate = ngx_string("WWW-Authenticate");
+    static ngx_str_t  bearer = ngx_string("Bearer");
+
+    r->headers_out.status = answer->status;
+    r->headers_out.content_type = *type;
+    r->headers_out.content_type_len = type->len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    for (header = ngx_http_mpk_headers; header->name.len; header++) {
+        if (ngx_http_mpk_add_header(r, &header->name, &header->value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_mpk_add_header(r, &policy, csp) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (answer->retry_after
+        && ngx_http_mpk_add_seconds(r, &retry_after, answer->retry_after)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (answer->refresh
+        && ngx_http_mpk_add_seconds(r, &refresh, answer->refresh) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (answer->allow) {
+        value.data = (u_char *) answer->allow;
+        value.len = ngx_strlen(answer->allow);
+
+        if (ngx_http_mpk_add_header(r, &allow, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (answer->status == NGX_HTTP_UNAUTHORIZED
+        && ngx_http_mpk_add_header(r, &authenticate, &bearer) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+#if (NGX_HTTP_GZIP)
+
+    /* a compressed secret beside reflected input leaks its length (BREACH) */
+
+    r->gzip_tested = 1;
+    r->gzip_ok = 0;
+
+#endif
+
+    return NGX_OK;
 }
 
 

@@ -2,8 +2,6 @@
 
 #include "ngx_http_mpk_api.h"
 
-#define NGX_HTTP_MPK_API_BODY_MAX  (1024 * 1024)
-
 
 typedef struct {
     ngx_str_t                     suffix;          /* after orders/{id} */
@@ -32,6 +30,12 @@ static ngx_int_t ngx_http_mpk_api_problem(ngx_http_request_t *r,
     const char *detail);
 
 
+const mpk_json_limits_t  ngx_http_mpk_api_limits = {
+    .size = NGX_HTTP_MPK_API_BODY_MAX, .depth = 4,
+    .values = 4 * MPK_ITEMS_MAX + 64
+};
+
+
 static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
 
     { ngx_string(""), NGX_HTTP_PUT, NGX_HTTP_MPK_ROLE_SHOP, 1,
@@ -53,6 +57,10 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
       NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT, 0,
       ngx_http_mpk_api_journal },
 
+    { ngx_string("/evidence"), NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_HTTP_MPK_ROLE_SUPPORT, 0,
+      ngx_http_mpk_api_evidence },
+
     { ngx_string(""), NGX_HTTP_DELETE, NGX_HTTP_MPK_ROLE_SHOP, 0,
       ngx_http_mpk_api_erase },
 
@@ -69,6 +77,14 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
 
     { ngx_string("/claims/reject"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SUPPORT, 1, ngx_http_mpk_api_reject },
+
+    { ngx_null_string, 0, 0, 0, NULL }
+};
+
+static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_orders_routes[] = {
+
+    { ngx_string(""), NGX_HTTP_POST, NGX_HTTP_MPK_ROLE_SHOP, 0,
+      ngx_http_mpk_api_ndjson },
 
     { ngx_null_string, 0, 0, 0, NULL }
 };
@@ -117,6 +133,12 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
     {
         ngx_str_set(&suffix, "");
         routes = ngx_http_mpk_api_claims_routes;
+
+    } else if ((size_t) (last - p) == orders.len - 1
+               && ngx_strncmp(p, orders.data, orders.len - 1) == 0)
+    {
+        ngx_str_set(&suffix, "");
+        routes = ngx_http_mpk_api_orders_routes;
 
     } else if ((size_t) (last - p) > orders.len
                && ngx_strncmp(p, orders.data, orders.len) == 0)
@@ -361,11 +383,6 @@ ngx_http_mpk_api_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_http_mpk_api_t     *api;
     ngx_http_mpk_next_pt    handler;
 
-    static const mpk_json_limits_t  limits = {
-        .size = NGX_HTTP_MPK_API_BODY_MAX, .depth = 4,
-        .values = 4 * MPK_ITEMS_MAX + 64
-    };
-
     api = ctx->data;
 
     handler = (ngx_http_mpk_next_pt) (uintptr_t) api->data;
@@ -395,8 +412,8 @@ ngx_http_mpk_api_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                                         "\"Content-Type: application/json\".");
     }
 
-    if (mpk_json_read(&ctx->mem.mem, body.data, body.len, &limits, &value,
-                      &error)
+    if (mpk_json_read(&ctx->mem.mem, body.data, body.len,
+                      &ngx_http_mpk_api_limits, &value, &error)
         != MPK_OK)
     {
         return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_BAD_REQUEST, "body",
@@ -447,24 +464,31 @@ void
 ngx_http_mpk_api_error(ngx_http_mpk_ctx_t *ctx, mpk_str_t pointer,
     const char *detail)
 {
-    mpk_value_t         *e;
-    const mpk_mem_t     *mem;
     ngx_http_mpk_api_t  *api;
 
     api = ctx->data;
-    mem = &ctx->mem.mem;
 
-    if (api->errors == NULL) {
-        api->errors = mpk_value_array(mem, NULL, mpk_string("errors"));
+    ngx_http_mpk_api_note(&ctx->mem.mem, &api->errors, pointer, detail);
+}
+
+
+void
+ngx_http_mpk_api_note(const mpk_mem_t *mem, mpk_value_t **errors,
+    mpk_str_t pointer, const char *detail)
+{
+    mpk_value_t  *e;
+
+    if (*errors == NULL) {
+        *errors = mpk_value_array(mem, NULL, mpk_string("errors"));
     }
 
     /* enough to see what is wrong, whatever the body's length */
 
-    if (api->errors == NULL || api->errors->u.list.count == 20) {
+    if (*errors == NULL || (*errors)->u.list.count == 20) {
         return;
     }
 
-    e = mpk_value_object(mem, api->errors, mpk_string(""));
+    e = mpk_value_object(mem, *errors, mpk_string(""));
 
     (void) mpk_value_string(mem, e, mpk_string("pointer"), pointer);
     (void) mpk_value_string(mem, e, mpk_string("detail"),
@@ -474,12 +498,12 @@ ngx_http_mpk_api_error(ngx_http_mpk_ctx_t *ctx, mpk_str_t pointer,
 
 
 mpk_str_t
-ngx_http_mpk_api_pointer(ngx_http_mpk_ctx_t *ctx, mpk_str_t array,
+ngx_http_mpk_api_pointer(const mpk_mem_t *mem, mpk_str_t array,
     ngx_uint_t index, mpk_str_t member)
 {
     mpk_buf_t  buf;
 
-    mpk_buf_init(&buf, &ctx->mem.mem, 64);
+    mpk_buf_init(&buf, mem, 64);
 
     if (array.len) {
         mpk_buf_byte(&buf, '/');
@@ -579,35 +603,68 @@ ngx_int_t
 ngx_http_mpk_api_fail(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_txn_result_t result)
 {
-    ngx_http_mpk_answer_t  answer;
+    ngx_http_mpk_answer_t              answer;
+    const ngx_http_mpk_api_failure_t  *failure;
+
+    failure = ngx_http_mpk_api_failure(result);
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
 
-    answer.status = NGX_HTTP_SERVICE_UNAVAILABLE;
-    answer.retry_after = 1;
+    answer.status = failure->status;
+    answer.retry_after = (failure->status == NGX_HTTP_SERVICE_UNAVAILABLE);
+
+    return ngx_http_mpk_send_problem(r, ctx, &answer, failure->type,
+                                     failure->detail, mpk_string(""), NULL);
+}
+
+
+const ngx_http_mpk_api_failure_t *
+ngx_http_mpk_api_failure(ngx_http_mpk_txn_result_t result)
+{
+    static const ngx_http_mpk_api_failure_t  lost = {
+        NGX_HTTP_SERVICE_UNAVAILABLE, mpk_literal("lost"),
+        mpk_literal("Redis did not answer in time; it may have been done. "
+                    "Send the same again.")
+    };
+
+    static const ngx_http_mpk_api_failure_t  error = {
+        NGX_HTTP_INTERNAL_SERVER_ERROR, mpk_literal("error"),
+        mpk_literal("What is stored can't be used; the error log says why.")
+    };
+
+    static const ngx_http_mpk_api_failure_t  unavailable = {
+        NGX_HTTP_SERVICE_UNAVAILABLE, mpk_literal("unavailable"),
+        mpk_literal("Nothing was written. Send the same again.")
+    };
 
     switch (result) {
 
     case NGX_HTTP_MPK_TXN_LOST:
-        return ngx_http_mpk_send_problem(r, ctx, &answer, mpk_string("lost"),
-                   mpk_string("Redis did not answer in time; it may have been "
-                              "done. Send the same again."),
-                   mpk_string(""), NULL);
+        return &lost;
 
     case NGX_HTTP_MPK_TXN_ERROR:
-        answer.status = NGX_HTTP_INTERNAL_SERVER_ERROR;
-        answer.retry_after = 0;
-
-        return ngx_http_mpk_send_problem(r, ctx, &answer, mpk_string("error"),
-                   mpk_string("What is stored can't be used; the error log "
-                              "says why."),
-                   mpk_string(""), NULL);
+        return &error;
 
     default: /* UNAVAILABLE, BUSY */
-        return ngx_http_mpk_send_problem(r, ctx, &answer,
-                   mpk_string("unavailable"),
-                   mpk_string("Nothing was written. Send the same again."),
-                   mpk_string(""), NULL);
+        return &unavailable;
+    }
+}
+
+
+ngx_uint_t
+ngx_http_mpk_api_status(mpk_outcome_t outcome)
+{
+    switch (outcome) {
+
+    case MPK_ABSENT:
+    case MPK_NO_CLAIM:
+        return NGX_HTTP_NOT_FOUND;
+
+    case MPK_NO_ITEM:
+        return 422;
+
+    default:
+        return NGX_HTTP_CONFLICT;
     }
 }
 
@@ -629,23 +686,11 @@ ngx_http_mpk_api_outcome(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
 
-    if (outcome == MPK_ABSENT) {
-
-        if (mlcf->fallthrough) {
-            return ngx_http_mpk_pass(r, ctx);
-        }
-
-        answer.status = NGX_HTTP_NOT_FOUND;
-
-    } else if (outcome == MPK_NO_CLAIM) {
-        answer.status = NGX_HTTP_NOT_FOUND;
-
-    } else if (outcome == MPK_NO_ITEM) {
-        answer.status = 422;
-
-    } else {
-        answer.status = NGX_HTTP_CONFLICT;
+    if (outcome == MPK_ABSENT && mlcf->fallthrough) {
+        return ngx_http_mpk_pass(r, ctx);
     }
+
+    answer.status = ngx_http_mpk_api_status(outcome);
 
     mpk_buf_init(&detail, &ctx->mem.mem, 160);
     mpk_buf_str(&detail, info->detail);

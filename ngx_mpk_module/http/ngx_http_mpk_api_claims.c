@@ -128,7 +128,8 @@ ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx, mpk_str_t name, size_t max,
 
     if (text.len > max) {
         ngx_http_mpk_api_error(ctx,
-            ngx_http_mpk_api_pointer(ctx, mpk_string(""), 0, name),
+            ngx_http_mpk_api_pointer(&ctx->mem.mem, mpk_string(""), 0,
+                                     name),
             "is too long");
 
     } else if (required ? text.len == 0
@@ -136,7 +137,8 @@ ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx, mpk_str_t name, size_t max,
                            && value->type != MPK_VALUE_NULL))
     {
         ngx_http_mpk_api_error(ctx,
-            ngx_http_mpk_api_pointer(ctx, mpk_string(""), 0, name),
+            ngx_http_mpk_api_pointer(&ctx->mem.mem, mpk_string(""), 0,
+                                     name),
             value && value->type != MPK_VALUE_STRING ? "must be a string"
             : "is missing");
     }

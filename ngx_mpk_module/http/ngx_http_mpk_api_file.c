@@ -1,4 +1,4 @@
-/* PUT /orders/{id}: an order is filed. */
+/* PUT /orders/{id}: an order is filed; what is read of one, however it comes. */
 
 #include "ngx_http_mpk_api.h"
 #include "mpk_pack.h"
@@ -15,28 +15,32 @@ typedef struct {
 
 
 typedef struct {
-    mpk_person_t    person;
-    mpk_str_t       locale;
-    mpk_str_t       purchased_at;
-    mpk_str_t       state;
+    const mpk_mem_t     *mem;          /* of what is read, until it is sealed */
+    const mpk_value_t   *body;
+    mpk_value_t        **errors;
+
+    mpk_person_t         person;
+    mpk_str_t            id;           /* of an order that names itself */
+    mpk_str_t            locale;
+    mpk_str_t            purchased_at;
+    mpk_str_t            state;
 
     /* of an item */
-    mpk_str_t       sku;
-    mpk_str_t       product;
-    mpk_str_t       key;
+    mpk_str_t            sku;
+    mpk_str_t            product;
+    mpk_str_t            key;
 
-    mpk_order_t     order;
-    mpk_data_key_t  data_key;
+    mpk_order_t          order;
+    mpk_data_key_t       data_key;
 } ngx_http_mpk_filing_t;
 
 
-static void ngx_http_mpk_file_members(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_filing_t *filing, const mpk_value_t *object,
-    const ngx_http_mpk_member_t *members, mpk_str_t array, ngx_uint_t index);
-static void ngx_http_mpk_file_order(ngx_http_mpk_ctx_t *ctx,
+static void ngx_http_mpk_file_members(ngx_http_mpk_filing_t *filing,
+    const mpk_value_t *object, const ngx_http_mpk_member_t *members,
+    mpk_str_t array, ngx_uint_t index);
+static void ngx_http_mpk_file_order(ngx_http_mpk_filing_t *filing);
+static ngx_int_t ngx_http_mpk_file_seal(ngx_http_mpk_txn_t *txn,
     ngx_http_mpk_filing_t *filing);
-static ngx_int_t ngx_http_mpk_file_seal(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_txn_t *txn, ngx_http_mpk_filing_t *filing);
 static void ngx_http_mpk_file_digest(ngx_http_mpk_filing_t *filing,
     const mpk_value_t *items, mpk_buf_t *content);
 static ngx_int_t ngx_http_mpk_file_done(ngx_http_request_t *r,
@@ -49,7 +53,10 @@ static ngx_int_t ngx_http_mpk_file_done(ngx_http_request_t *r,
 
 #define ngx_http_mpk_member_end  { { 0, NULL }, 0, 0, 0 }
 
+/* The first one is of an order that names itself. */
+
 static const ngx_http_mpk_member_t  ngx_http_mpk_order_members[] = {
+    ngx_http_mpk_member("order", NGX_HTTP_MPK_TEXT_MAX, 1, id),
     ngx_http_mpk_member("email", MPK_EMAIL_MAX, 1, person.email),
     ngx_http_mpk_member("account", NGX_HTTP_MPK_TEXT_MAX, 0, person.account),
     ngx_http_mpk_member("customer_name", NGX_HTTP_MPK_TEXT_MAX, 0,
@@ -74,9 +81,8 @@ static const ngx_http_mpk_member_t  ngx_http_mpk_item_members[] = {
 ngx_int_t
 ngx_http_mpk_api_file(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    ngx_http_mpk_api_t     *api;
-    ngx_http_mpk_txn_t     *txn;
-    ngx_http_mpk_filing_t  *filing;
+    ngx_http_mpk_api_t  *api;
+    ngx_http_mpk_txn_t  *txn;
 
     api = ctx->data;
 
@@ -85,46 +91,82 @@ ngx_http_mpk_api_file(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    filing = ngx_pcalloc(txn->pool, sizeof(ngx_http_mpk_filing_t));
-    if (filing == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     if (api->body == NULL) {
         ngx_http_mpk_api_error(ctx, mpk_string(""), "the order is missing");
 
-    } else {
-        ngx_http_mpk_file_members(ctx, filing, api->body,
-                                  ngx_http_mpk_order_members,
-                                  mpk_string(""), 0);
-        ngx_http_mpk_file_order(ctx, filing);
-    }
-
-    if (api->errors) {
-        return ngx_http_mpk_api_invalid(r, ctx);
-    }
-
-    if (ngx_http_mpk_file_seal(ctx, txn, filing) != NGX_OK) {
+    } else if (ngx_http_mpk_api_filing(txn, &ctx->mem.mem, api->body,
+                                       &api->errors)
+               != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (api->errors) {
         return ngx_http_mpk_api_invalid(r, ctx);
+    }
+
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_file_done);
+}
+
+
+ngx_int_t
+ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, const mpk_mem_t *mem,
+    const mpk_value_t *body, mpk_value_t **errors)
+{
+    ngx_http_mpk_filing_t  *filing;
+
+    filing = ngx_pcalloc(txn->pool, sizeof(ngx_http_mpk_filing_t));
+    if (filing == NULL) {
+        return NGX_ERROR;
+    }
+
+    filing->mem = mem;
+    filing->body = body;
+    filing->errors = errors;
+
+    ngx_http_mpk_file_members(filing, body,
+                              &ngx_http_mpk_order_members[txn->id.len ? 1 : 0],
+                              mpk_string(""), 0);
+    ngx_http_mpk_file_order(filing);
+
+    if (txn->id.len == 0) {
+
+        if (filing->id.len && !mpk_order_id_valid(filing->id)) {
+            ngx_http_mpk_api_note(mem, errors, mpk_string("/order"),
+                                  "must be 1 to 64 of the characters A-Z, "
+                                  "a-z, 0-9, \".\", \"_\" and \"-\"");
+        }
+
+        txn->id = ngx_http_mpk_txn_copy(txn, filing->id);
+    }
+
+    /* Redis would drop it as soon as it has it */
+
+    if (*errors == NULL && txn->mmcf->retention
+        && filing->order.purchased_at + txn->mmcf->retention <= txn->what.now)
+    {
+        ngx_http_mpk_api_note(mem, errors, mpk_string("/purchased_at"),
+                              "is longer ago than orders are kept "
+                              "(mpk_retention)");
+    }
+
+    if (*errors) {
+        return NGX_OK;
     }
 
     txn->what.filing = &filing->order;
     txn->filing_key = &filing->data_key;
 
-    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_file_done);
+    return ngx_http_mpk_file_seal(txn, filing);
 }
 
 
 /* Takes the string members of an object; "items" is looked at elsewhere. */
 
 static void
-ngx_http_mpk_file_members(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_filing_t *filing, const mpk_value_t *object,
-    const ngx_http_mpk_member_t *members, mpk_str_t array, ngx_uint_t index)
+ngx_http_mpk_file_members(ngx_http_mpk_filing_t *filing,
+    const mpk_value_t *object, const ngx_http_mpk_member_t *members,
+    mpk_str_t array, ngx_uint_t index)
 {
     mpk_str_t                     pointer, *field;
     const mpk_value_t            *value;
@@ -141,10 +183,10 @@ ngx_http_mpk_file_members(ngx_http_mpk_ctx_t *ctx,
         if (member->name.len == 0
             && (array.len || !mpk_str_eq(value->name, mpk_string("items"))))
         {
-            ngx_http_mpk_api_error(ctx,
-                                   ngx_http_mpk_api_pointer(ctx, array, index,
-                                                            value->name),
-                                   "there is no such member");
+            ngx_http_mpk_api_note(filing->mem, filing->errors,
+                                  ngx_http_mpk_api_pointer(filing->mem, array,
+                                                           index, value->name),
+                                  "there is no such member");
         }
     }
 
@@ -169,9 +211,10 @@ ngx_http_mpk_file_members(ngx_http_mpk_ctx_t *ctx,
             continue;
         }
 
-        pointer = ngx_http_mpk_api_pointer(ctx, array, index, member->name);
+        pointer = ngx_http_mpk_api_pointer(filing->mem, array, index,
+                                           member->name);
 
-        ngx_http_mpk_api_error(ctx, pointer,
+        ngx_http_mpk_api_note(filing->mem, filing->errors, pointer,
             value == NULL ? "is missing"
             : value->type != MPK_VALUE_STRING ? "must be a string"
             : value->u.string.len ? "is too long" : "is empty");
@@ -180,25 +223,26 @@ ngx_http_mpk_file_members(ngx_http_mpk_ctx_t *ctx,
 
 
 static void
-ngx_http_mpk_file_order(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_filing_t *filing)
+ngx_http_mpk_file_order(ngx_http_mpk_filing_t *filing)
 {
     size_t               bytes;
     ngx_uint_t           i;
+    mpk_value_t        **errors;
     mpk_order_t         *order;
+    const mpk_mem_t     *mem;
     const mpk_value_t   *items, *value;
-    ngx_http_mpk_api_t  *api;
 
-    api = ctx->data;
+    mem = filing->mem;
+    errors = filing->errors;
     order = &filing->order;
 
     if (filing->purchased_at.len
         && mpk_time_read(filing->purchased_at, &order->purchased_at)
            != MPK_OK)
     {
-        ngx_http_mpk_api_error(ctx, mpk_string("/purchased_at"),
-                               "must be an RFC 3339 time, e.g. "
-                               "2026-11-23T08:15:30Z");
+        ngx_http_mpk_api_note(mem, errors, mpk_string("/purchased_at"),
+                              "must be an RFC 3339 time, e.g. "
+                              "2026-11-23T08:15:30Z");
     }
 
     order->state = MPK_ORDER_HELD;
@@ -209,17 +253,17 @@ ngx_http_mpk_file_order(ngx_http_mpk_ctx_t *ctx,
     } else if (filing->state.len
                && !mpk_str_eq(filing->state, mpk_string("held")))
     {
-        ngx_http_mpk_api_error(ctx, mpk_string("/state"),
-                               "must be \"held\" or \"ready\"");
+        ngx_http_mpk_api_note(mem, errors, mpk_string("/state"),
+                              "must be \"held\" or \"ready\"");
     }
 
-    items = mpk_value_get(api->body, mpk_string("items"));
+    items = mpk_value_get(filing->body, mpk_string("items"));
 
     if (items == NULL || items->type != MPK_VALUE_ARRAY
         || items->u.list.count == 0 || items->u.list.count > MPK_ITEMS_MAX)
     {
-        ngx_http_mpk_api_error(ctx, mpk_string("/items"),
-                               "must be an array of 1 to 500 items");
+        ngx_http_mpk_api_note(mem, errors, mpk_string("/items"),
+                              "must be an array of 1 to 500 items");
         return;
     }
 
@@ -229,24 +273,22 @@ ngx_http_mpk_file_order(ngx_http_mpk_ctx_t *ctx,
     for (value = items->u.list.first, i = 0; value; value = value->next, i++) {
 
         if (value->type != MPK_VALUE_OBJECT) {
-            ngx_http_mpk_api_error(ctx,
-                                   ngx_http_mpk_api_pointer(ctx,
-                                       mpk_string("items"), i,
-                                       mpk_string("")),
-                                   "must be an object");
+            ngx_http_mpk_api_note(mem, errors,
+                                  ngx_http_mpk_api_pointer(mem,
+                                      mpk_string("items"), i, mpk_string("")),
+                                  "must be an object");
             continue;
         }
 
-        ngx_http_mpk_file_members(ctx, filing, value,
-                                  ngx_http_mpk_item_members,
+        ngx_http_mpk_file_members(filing, value, ngx_http_mpk_item_members,
                                   mpk_string("items"), i);
 
         bytes += filing->key.len;
     }
 
     if (bytes > MPK_KEYS_BYTES_MAX) {
-        ngx_http_mpk_api_error(ctx, mpk_string("/items"),
-                               "the product keys are over 256 KB in all");
+        ngx_http_mpk_api_note(mem, errors, mpk_string("/items"),
+                              "the product keys are over 256 KB in all");
     }
 }
 
@@ -254,8 +296,7 @@ ngx_http_mpk_file_order(ngx_http_mpk_ctx_t *ctx,
 /* Hashes and seals what the order will hold, in the transaction's memory. */
 
 static ngx_int_t
-ngx_http_mpk_file_seal(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
-    ngx_http_mpk_filing_t *filing)
+ngx_http_mpk_file_seal(ngx_http_mpk_txn_t *txn, ngx_http_mpk_filing_t *filing)
 {
     u_char              *email, *account, *digest, *index;
     mpk_buf_t            wrapped, person, sealed, content;
@@ -267,9 +308,7 @@ ngx_http_mpk_file_seal(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
     mpk_status_t         status;
     const mpk_mem_t     *mem;
     const mpk_value_t   *items, *value;
-    ngx_http_mpk_api_t  *api;
 
-    api = ctx->data;
     mem = &txn->mem.mem;
     crypto = txn->mmcf->crypto;
     order = &filing->order;
@@ -289,8 +328,9 @@ ngx_http_mpk_file_seal(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
     status = mpk_lookup_email(crypto, filing->person.email, email);
 
     if (status == MPK_MALFORMED) {
-        ngx_http_mpk_api_error(ctx, mpk_string("/email"),
-                               "must be an email address");
+        ngx_http_mpk_api_note(filing->mem, filing->errors,
+                              mpk_string("/email"),
+                              "must be an email address");
         return NGX_OK;
     }
 
@@ -323,9 +363,9 @@ ngx_http_mpk_file_seal(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
 
     order->locale = ngx_http_mpk_txn_copy(txn, filing->locale);
 
-    items = mpk_value_get(api->body, mpk_string("items"));
+    items = mpk_value_get(filing->body, mpk_string("items"));
 
-    mpk_buf_init(&content, &ctx->mem.mem, 1024);
+    mpk_buf_init(&content, filing->mem, 1024);
     ngx_http_mpk_file_digest(filing, items, &content);
 
     status = content.failed ? MPK_NOMEM
@@ -349,7 +389,7 @@ ngx_http_mpk_file_seal(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
 
     order->data_key = mpk_buf_done(&wrapped);
 
-    mpk_buf_init(&person, &ctx->mem.mem, 512);
+    mpk_buf_init(&person, filing->mem, 512);
     mpk_person_write(&filing->person, &person);
 
     mpk_buf_init(&sealed, mem, person.len + MPK_SEAL_OVERHEAD);

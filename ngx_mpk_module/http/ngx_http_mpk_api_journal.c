@@ -1,4 +1,4 @@
-/* GET /orders/{id}/journal: an order's history, opened and verified. */
+/* An order's history, opened and verified; GET /orders/{id}/journal. */
 
 #include "ngx_http_mpk_api.h"
 
@@ -7,10 +7,51 @@ static ngx_int_t ngx_http_mpk_journal_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_journal_anchor(ngx_http_request_t *r,
     mpk_str_t *mac, uint64_t *number);
+static void ngx_http_mpk_journal_compare(ngx_http_mpk_journal_t *journal,
+    mpk_str_t mac, uint64_t number, uint64_t n, const mpk_record_t *record);
 
 
 ngx_int_t
 ngx_http_mpk_api_journal(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    return ngx_http_mpk_journal_ask(r, ctx, ngx_http_mpk_journal_done);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_journal_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_value_t             *facts;
+    const mpk_mem_t         *mem;
+    ngx_http_mpk_answer_t    answer;
+    ngx_http_mpk_journal_t   journal;
+
+    mem = &ctx->mem.mem;
+
+    if (ngx_http_mpk_journal_read(r, ctx, &ctx->orders->list[0], &journal)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+
+    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
+
+    ngx_http_mpk_journal_verdict(ctx, &journal, facts);
+
+    mpk_value_put(facts, mpk_string("entries"), journal.entries);
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
+
+    return ngx_http_mpk_send_json(r, ctx, &answer, facts);
+}
+
+
+ngx_int_t
+ngx_http_mpk_journal_ask(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_next_pt next)
 {
     mpk_str_t  mac;
     uint64_t   number;
@@ -21,63 +62,65 @@ ngx_http_mpk_api_journal(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_api_invalid(r, ctx);
     }
 
-    return ngx_http_mpk_api_read(r, ctx, ngx_http_mpk_journal_done);
+    return ngx_http_mpk_api_read(r, ctx, next);
 }
 
 
-static ngx_int_t
-ngx_http_mpk_journal_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+ngx_int_t
+ngx_http_mpk_journal_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, ngx_http_mpk_journal_t *journal)
 {
     mpk_str_t                mac;
-    uint64_t                 number;
+    uint64_t                 number, n;
     ngx_int_t                anchor;
     ngx_uint_t               i;
-    mpk_chain_t              chain;
-    mpk_value_t             *facts, *entries, *v;
+    mpk_chain_t             *chain;
+    mpk_value_t             *entry;
     mpk_status_t             status;
     const mpk_mem_t         *mem;
     mpk_crypto_t            *crypto;
     const mpk_record_t      *record;
-    ngx_http_mpk_order_t    *order;
-    ngx_http_mpk_answer_t    answer;
 
-    order = &ctx->orders->list[0];
     crypto = ctx->orders->mmcf->crypto;
     mem = &ctx->mem.mem;
 
-    if (order->order.state != MPK_ORDER_ERASED
-        && ngx_http_mpk_order_unwrap(ctx, order) != NGX_OK)
-    {
-        return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
+    ngx_memzero(journal, sizeof(ngx_http_mpk_journal_t));
+
+    journal->entries = mpk_value_array(mem, NULL, mpk_string("entries"));
+    if (journal->entries == NULL) {
+        return NGX_ERROR;
     }
 
     anchor = ngx_http_mpk_journal_anchor(r, &mac, &number);
 
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
-    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
-
-    entries = mpk_value_array(mem, NULL, mpk_string("entries"));
-
-    if (facts == NULL || entries == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (anchor == NGX_OK) {
+        journal->anchor = NGX_HTTP_MPK_ANCHOR_ABSENT;
     }
 
-    mpk_chain_init(&chain, order->id);
+    /* what does not open is verified all the same, and shown in clear parts */
+
+    if (order->order.state != MPK_ORDER_ERASED) {
+        (void) ngx_http_mpk_order_unwrap(ctx, order);
+    }
+
+    chain = &journal->chain;
+
+    mpk_chain_init(chain, order->id);
 
     if (order->order.state == MPK_ORDER_ERASED) {
-        mpk_chain_erased(&chain, order->order.gone, order->order.gone_mac);
+        mpk_chain_erased(chain, order->order.gone, order->order.gone_mac);
     }
 
     for (i = 0; i < order->records_count; i++) {
         record = &order->records[i];
+        n = order->skipped + i + 1;
 
-        if (mpk_chain_next(&chain, crypto, mem, record) != MPK_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        if (mpk_chain_next(chain, crypto, mem, record) != MPK_OK) {
+            return NGX_ERROR;
         }
 
         if (anchor == NGX_OK) {
-            mpk_chain_anchor(&chain, mac, number, order->skipped + i + 1,
-                             record);
+            ngx_http_mpk_journal_compare(journal, mac, number, n, record);
         }
 
         if (record->clear.data == NULL) {
@@ -86,45 +129,86 @@ ngx_http_mpk_journal_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
         status = mpk_journal_read(crypto, mem,
                                   order->unwrapped ? &order->data_key : NULL,
-                                  order->id, order->skipped + i + 1, record,
-                                  entries);
+                                  order->id, n, record, journal->entries);
 
         if (status == MPK_NOMEM) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            return NGX_ERROR;
+        }
+
+        entry = journal->entries->u.list.last;
+
+        if (entry->u.list.count == 0) {
+
+            /* nothing of it can be read, but which one it is */
+
+            (void) mpk_value_int(mem, entry, mpk_string("n"), (int64_t) n);
+        }
+
+        if (chain->verdict == MPK_INTACT) {
+            journal->proved++;
         }
     }
 
-    mpk_chain_end(&chain, order->order.revision, order->order.mac);
+    mpk_chain_end(chain, order->order.revision, order->order.mac);
 
-    /* an anchor of an entry that is no longer there: the order was rolled back */
+    /* the end may tell of a fault in what was fine in itself */
+
+    if (chain->fault && order->skipped + journal->proved >= chain->fault) {
+        journal->proved = chain->fault - order->skipped - 1;
+    }
+
+    /* an anchor of an entry that is not there: the order was rolled back */
 
     if (anchor == NGX_OK && number > order->skipped + order->records_count
-        && (chain.verdict == MPK_INTACT
-            || chain.verdict == MPK_ERASED_ENTRIES))
+        && chain->verdict != MPK_ALTERED
+        && chain->verdict != MPK_MISSING_ENTRY)
     {
-        chain.verdict = MPK_MISSING_ENTRY;
-        chain.fault = number;
+        chain->verdict = MPK_MISSING_ENTRY;
+        chain->fault = number;
     }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_mpk_journal_verdict(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_journal_t *journal, mpk_value_t *facts)
+{
+    const mpk_mem_t  *mem;
+
+    mem = &ctx->mem.mem;
 
     (void) mpk_value_string(mem, facts, mpk_string("verdict"),
-                            mpk_verdict_name(chain.verdict));
+                            mpk_verdict_name(journal->chain.verdict));
 
-    if (chain.fault) {
+    if (journal->chain.fault) {
         (void) mpk_value_int(mem, facts, mpk_string("entry"),
-                             (int64_t) chain.fault);
+                             (int64_t) journal->chain.fault);
+    }
+}
+
+
+/* The anchor's entry is compared apart: a fault before it would hide the result. */
+
+static void
+ngx_http_mpk_journal_compare(ngx_http_mpk_journal_t *journal, mpk_str_t mac,
+    uint64_t number, uint64_t n, const mpk_record_t *record)
+{
+    mpk_chain_t  alone;
+
+    mpk_chain_anchor(&journal->chain, mac, number, n, record);
+
+    if (n != number || record->clear.data == NULL) {
+        return;
     }
 
-    v = facts->u.list.last;
+    mpk_chain_init(&alone, journal->chain.order);
+    mpk_chain_anchor(&alone, mac, number, n, record);
 
-    if (v) {
-        v->next = entries;
-        facts->u.list.last = entries;
-    }
-
-    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
-    answer.status = NGX_HTTP_OK;
-
-    return ngx_http_mpk_send_json(r, ctx, &answer, facts);
+    journal->anchor = alone.verdict == MPK_INTACT
+                      ? NGX_HTTP_MPK_ANCHOR_AGREES
+                      : NGX_HTTP_MPK_ANCHOR_DIFFERS;
 }
 
 

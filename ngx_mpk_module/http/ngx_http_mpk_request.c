@@ -115,7 +115,10 @@ ngx_http_mpk_body_type(ngx_http_request_t *r)
     } types[] = {
         { ngx_string("application/x-www-form-urlencoded"),
           NGX_HTTP_MPK_BODY_FORM },
-        { ngx_string("application/json"), NGX_HTTP_MPK_BODY_JSON }
+        { ngx_string("application/json"), NGX_HTTP_MPK_BODY_JSON },
+        { ngx_string("application/x-ndjson"), NGX_HTTP_MPK_BODY_NDJSON },
+        { ngx_string("application/ndjson"), NGX_HTTP_MPK_BODY_NDJSON },
+        { ngx_string("application/jsonl"), NGX_HTTP_MPK_BODY_NDJSON }
     };
 
     if (r->headers_in.content_type == NULL) {
@@ -130,7 +133,7 @@ ngx_http_mpk_body_type(ngx_http_request_t *r)
         }
     }
 
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         if (types[i].name.len == len
             && ngx_strncasecmp(types[i].name.data, type->data, len) == 0)
         {

@@ -18,7 +18,6 @@ static void ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn);
 static ngx_uint_t ngx_http_mpk_txn_forgotten(ngx_http_mpk_txn_t *txn);
 static mpk_status_t ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_detach(void *data);
-static void ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn);
 
 
 ngx_http_mpk_txn_t *
@@ -481,7 +480,7 @@ ngx_http_mpk_txn_detach(void *data)
 }
 
 
-static void
+void
 ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn)
 {
     mpk_cleanse(&txn->data_key, sizeof(mpk_data_key_t));

@@ -40,6 +40,15 @@ export async function send(page, button) {
     await Promise.all([page.waitForEvent('load'), page.click(button)]);
 }
 
+// evidence(page, over): of an order that was viewed with consent
+async function evidence(page, over) {
+    const order = await mpk('file', id(), { customer_name: 'Ann Example', purchase_ip: '2001:db8::9', account: 'u-1', ...over });
+
+    await go(page, mpk('mint', order), sites.consent);
+    await confirm(page);
+    await go(page, `/desk/orders/${order}/evidence?format=html`, sites.consent);
+}
+
 async function signed(state, claims) {
     const order = await mpk('file', id(), { state });
     return [order, await mpk('sign', order, claims ?? {})];
@@ -245,6 +254,14 @@ export const pages = [
     { name: 'account', status: 200, open: page => account(page, 45, '/account/keys') },
     { name: 'account-older', status: 200, title: 'account.title', open: page => account(page, 45, '/account/keys?page=2') },
     { name: 'account-none', status: 200, title: 'account.title', open: page => account(page, 0, '/account/keys') },
+
+    { name: 'evidence', status: 200, open: page => evidence(page, two) },
+    { name: 'evidence-long', status: 200, title: 'evidence.title', open: async page => {
+        await evidence(page, long);
+        await page.locator('summary').click();
+    } },
+    { name: 'evidence-held', status: 200, title: 'evidence.title', open: async page =>
+        go(page, `/desk/orders/${await mpk('file', id(), { state: 'held' })}/evidence?format=html`, sites.consent) },
 
     { name: 'onscreen', status: 200, title: 'keys.title', open: async page => go(page, `/checkout/${await mpk('file', id(), {})}`) },
     { name: 'onscreen-held', status: 409, title: 'held.title', open: async page =>

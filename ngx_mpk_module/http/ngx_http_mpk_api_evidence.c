@@ -1,0 +1,277 @@
+/*
+ * GET /orders/{id}/evidence: all that a dispute needs, as one signed document,
+ * or as a page to print.
+ */
+
+#include "ngx_http_mpk_api.h"
+#include "mpk_base64url.h"
+#include "mpk_evidence.h"
+#include "mpk_jws.h"
+
+
+static ngx_int_t ngx_http_mpk_evidence_done(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_evidence_page(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mpk_evidence_order(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *order,
+    mpk_person_t **person, mpk_value_t *document);
+static void ngx_http_mpk_evidence_person(ngx_http_mpk_ctx_t *ctx,
+    const mpk_person_t *person, mpk_value_t *document);
+static void ngx_http_mpk_evidence_verification(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, ngx_http_mpk_journal_t *journal,
+    mpk_value_t *document);
+static ngx_int_t ngx_http_mpk_evidence_signed(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, const mpk_value_t *document);
+
+
+ngx_int_t
+ngx_http_mpk_api_evidence(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    if (ngx_http_mpk_evidence_page(r) == NGX_ERROR) {
+        ngx_http_mpk_api_error(ctx, mpk_string("?format"),
+                               "must be \"json\" or \"html\"");
+        return ngx_http_mpk_api_invalid(r, ctx);
+    }
+
+    return ngx_http_mpk_journal_ask(r, ctx, ngx_http_mpk_evidence_done);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_evidence_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_value_t              *document;
+    mpk_person_t             *person;
+    mpk_evidence_t            evidence;
+    const mpk_mem_t          *mem;
+    ngx_http_mpk_order_t     *order;
+    ngx_http_mpk_journal_t    journal;
+    ngx_http_mpk_srv_conf_t  *mscf;
+
+    mem = &ctx->mem.mem;
+    order = &ctx->orders->list[0];
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
+
+    if (ngx_http_mpk_evidence_page(r) == NGX_OK) {
+        ctx->json = 0;
+        ctx->language = ngx_http_mpk_language(r, order->order.locale);
+    }
+
+    if (ngx_http_mpk_journal_read(r, ctx, order, &journal) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    document = mpk_value_object(mem, NULL, mpk_string(""));
+
+    if (mscf->public_url.len) {
+        (void) mpk_value_string(mem, document, mpk_string("issuer"),
+                                ngx_http_mpk_str(&mscf->public_url));
+    }
+
+    (void) ngx_http_mpk_value_time(ctx, document, mpk_string("issued_at"),
+                                   ngx_time());
+
+    if (ngx_http_mpk_evidence_order(r, ctx, order, &person, document)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_mpk_evidence_verification(ctx, order, &journal, document);
+
+    mpk_value_put(document, mpk_string("entries"), journal.entries);
+
+    ngx_memzero(&evidence, sizeof(mpk_evidence_t));
+
+    evidence.entries = journal.entries;
+    evidence.verified = journal.proved;
+    evidence.person = person;
+    evidence.items = order->order.items;
+    evidence.items_count = order->order.items_count;
+
+    if (document == NULL
+        || mpk_evidence_add(mem, &evidence, document) != MPK_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ctx->json ? ngx_http_mpk_evidence_signed(r, ctx, document)
+                     : ngx_http_mpk_evidence_print(r, ctx, &journal, document);
+}
+
+
+/* ?format=; NGX_OK: html, NGX_DECLINED: json. */
+
+static ngx_int_t
+ngx_http_mpk_evidence_page(ngx_http_request_t *r)
+{
+    ngx_str_t  format;
+
+    if (ngx_http_arg(r, (u_char *) "format", 6, &format) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (format.len == 4 && ngx_strncmp(format.data, "html", 4) == 0) {
+        return NGX_OK;
+    }
+
+    if (format.len == 4 && ngx_strncmp(format.data, "json", 4) == 0) {
+        return NGX_DECLINED;
+    }
+
+    return NGX_ERROR;
+}
+
+
+/* The order, and whose it is; *person is NULL where that can't be told. */
+
+static ngx_int_t
+ngx_http_mpk_evidence_order(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, mpk_person_t **person, mpk_value_t *document)
+{
+    const mpk_mem_t  *mem;
+
+    mem = &ctx->mem.mem;
+    *person = NULL;
+
+    if (!order->unwrapped) {
+        (void) mpk_value_string(mem, document, mpk_string("order"), order->id);
+        (void) mpk_value_string(mem, document, mpk_string("state"),
+                                mpk_order_state_name(order->order.state));
+        return NGX_OK;
+    }
+
+    if (ngx_http_mpk_card(r, ctx, order, 1, document) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *person = ngx_pcalloc(r->pool, sizeof(mpk_person_t));
+    if (*person == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_mpk_order_person(ctx, order, *person) != NGX_OK) {
+        *person = NULL;
+        return NGX_OK;
+    }
+
+    ngx_http_mpk_evidence_person(ctx, *person, document);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_mpk_evidence_person(ngx_http_mpk_ctx_t *ctx,
+    const mpk_person_t *person, mpk_value_t *document)
+{
+    ngx_uint_t        i;
+    mpk_value_t      *facts;
+    const mpk_mem_t  *mem;
+
+    const struct {
+        mpk_str_t     name;
+        mpk_str_t     value;
+    } members[] = {
+        { mpk_string("email"), person->email },
+        { mpk_string("account"), person->account },
+        { mpk_string("name"), person->name },
+        { mpk_string("purchase_ip"), person->purchase_ip },
+        { mpk_string("device_id"), person->device_id }
+    };
+
+    mem = &ctx->mem.mem;
+    facts = mpk_value_object(mem, document, mpk_string("person"));
+
+    for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        if (members[i].value.len) {
+            (void) mpk_value_string(mem, facts, members[i].name,
+                                    members[i].value);
+        }
+    }
+}
+
+
+static void
+ngx_http_mpk_evidence_verification(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, ngx_http_mpk_journal_t *journal,
+    mpk_value_t *document)
+{
+    u_char           *p;
+    mpk_buf_t         head;
+    mpk_value_t      *facts;
+    const mpk_mem_t  *mem;
+
+    static const mpk_str_t  anchors[] = {
+        [NGX_HTTP_MPK_ANCHOR_NONE] = mpk_literal("none"),
+        [NGX_HTTP_MPK_ANCHOR_AGREES] = mpk_literal("agrees"),
+        [NGX_HTTP_MPK_ANCHOR_DIFFERS] = mpk_literal("differs"),
+        [NGX_HTTP_MPK_ANCHOR_ABSENT] = mpk_literal("absent"),
+    };
+
+    mem = &ctx->mem.mem;
+    facts = mpk_value_object(mem, document, mpk_string("verification"));
+
+    ngx_http_mpk_journal_verdict(ctx, journal, facts);
+
+    (void) mpk_value_string(mem, facts, mpk_string("anchor"),
+                            anchors[journal->anchor]);
+
+    mpk_buf_init(&head, mem, 80);
+    mpk_buf_int(&head, (int64_t) order->order.revision);
+    mpk_buf_byte(&head, ':');
+
+    p = mpk_buf_room(&head, mpk_base64url_encoded_len(MPK_MAC_LEN));
+    if (p) {
+        mpk_base64url_encode(p, order->order.mac, MPK_MAC_LEN);
+    }
+
+    (void) mpk_value_string(mem, facts, mpk_string("head"),
+                            mpk_buf_done(&head));
+}
+
+
+/* The signature is over the very bytes of "evidence" in the answer. */
+
+static ngx_int_t
+ngx_http_mpk_evidence_signed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    const mpk_value_t *document)
+{
+    mpk_buf_t               written, body;
+    mpk_status_t            status;
+    const mpk_mem_t        *mem;
+    ngx_http_mpk_answer_t   answer;
+
+    mem = &ctx->mem.mem;
+
+    mpk_buf_init(&written, mem, 8192);
+    mpk_json_write(&written, document);
+
+    /* as it is, and in base64url */
+
+    mpk_buf_init(&body, mem, written.len * 7 / 3 + 512);
+
+    mpk_buf_lit(&body, "{\"evidence\":");
+    mpk_buf_str(&body, mpk_buf_done(&written));
+    mpk_buf_lit(&body, ",\"jws\":\"");
+
+    if (written.failed || ctx->mem.failed) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    status = mpk_jws_evidence(ctx->orders->mmcf->crypto, mem,
+                              mpk_buf_done(&written), &body);
+    if (status != MPK_OK) {
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+                      "mpk: evidence can't be signed: %s",
+                      mpk_status_text(status));
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    mpk_buf_lit(&body, "\"}\n");
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
+
+    return ngx_http_mpk_send_written(r, ctx, &answer, &body);
+}
