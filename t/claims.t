@@ -285,6 +285,11 @@ is($t->confirm($signed, nonce => 'x')->{status}, 410, 'R7: by no way');
 is(look('C-1')->{items}[0]{reveal_url}, undef, 'R7: tracking offers nothing');
 like(look('C-1')->{claims}[1]{note}, qr/withdrawn/, 'the customer reads why');
 
+my $evidence = $t->api('GET', 'orders/C-1/evidence', undef, token => $token{support})->{json}{evidence};
+is(join(' ', map { "$_->{claim} $_->{state}" } @{$evidence->{claims}}), '1 replaced 2 refunded', 'the evidence holds the claims');
+is($evidence->{claims}[0]{description}, $ann{description}, 'with what the customer wrote');
+like($t->api('GET', 'orders/C-1/evidence?format=html', undef, token => $token{support})->{body}, qr/Refunded.*Key replaced/s, 'the printed one, too');
+
 is(decide('C-old', 1, 'reject', { reason => 'product_use' })->{status}, 200, 'a rejection has its reason');
 is("@{look('C-old')->{claims}[0]}{qw(state decision reason)}", 'rejected reject product_use', 'the customer sees it');
 $html = $t->request('POST', '/track', headers => { 'Content-Type' => $form },

@@ -145,6 +145,10 @@ ngx_http_mpk_evidence_order(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_ERROR;
     }
 
+    /* a claim that does not open is logged, and hides nothing else */
+
+    (void) ngx_http_mpk_card_claims(r, ctx, order, 1, document);
+
     *person = ngx_pcalloc(r->pool, sizeof(mpk_person_t));
     if (*person == NULL) {
         return NGX_ERROR;
