@@ -248,7 +248,7 @@ my $link = $t->mint('C-1');
 $r = decide('C-1', 1, 'replace', { key => 'NEW-KEY-00000-11111', note => 'Sorry!' });
 is("$r->{status} $r->{json}{claim}{state}", '200 replaced', 'support replaces the key');
 is(decide('C-1', 1, 'replace', { key => 'NEW-KEY-00000-11111', note => 'Sorry!' })->{status}, 200, 'R10: again, it is the same');
-$r = decide('C-1', 1, 'replace', { key => 'NEW-KEY-00000-22222' });
+$r = decide('C-1', 1, 'replace', { key => 'NEW-KEY-00000-22222', note => 'Sorry!' });
 is("$r->{status} $r->{json}{rule} $r->{json}{type}", '409 R7 urn:mpk:decided', 'R7: a claim is decided once');
 is(decide('C-1', 1, 'refund', { reason => 'x' })->{status}, 409, 'R7: not in another way either');
 is(decide('C-1', 1, 'needs_info', { message => 'x' })->{status}, 409, 'R7: nor reopened');

@@ -147,6 +147,15 @@ const ngx_http_mpk_api_failure_t *ngx_http_mpk_api_failure(
 /* The status of what was refused. */
 ngx_uint_t ngx_http_mpk_api_status(mpk_outcome_t outcome);
 
+/* What a rule refuses, or an order that is not there; order for the details. */
+ngx_int_t ngx_http_mpk_api_outcome(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome, const mpk_order_t *order);
+
+/* A problem of no rule. */
+ngx_int_t ngx_http_mpk_api_problem(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_uint_t status, const char *type,
+    const char *detail);
+
 /* What could not be done, as a problem. */
 ngx_int_t ngx_http_mpk_api_fail(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_result_t result);
