@@ -204,6 +204,8 @@ is($t->request('POST', '/claim/files/', %desk)->{status}, 404, 'not without one'
 is($t->request('POST', $upload . '/x', %desk)->{status}, 404, 'not with more behind it');
 is($t->request('POST', '/claim/files/' . $t->sign($t->claims('C-1', aud => 'claim', ch => undef)), %desk)->{status}, 403,
     'not with one that names no item');
+is($t->request('POST', '/claim/files/' . $t->sign($t->claims('C-many', aud => 'claim', ch => undef, items => [ $_->[0] ])), %desk)->{status},
+    $_->[1], "with one for item $_->[0]: $_->[1]") for [ 1, 403 ], [ 2, 201 ];
 is($t->get('/echo', headers => { 'X-Mpk-Order' => 'FORGED' })->{headers}{'x-desk'}, '[]', 'elsewhere the headers are cleared');
 
 
