@@ -159,7 +159,7 @@ ok(wait_for(sub { ended('two') }, 'two is killed'), 'another, killed with the ma
 $t->write('fail', '');
 
 my $more = fork // die "fork: $!";
-if (!$more) { file_orders($third + 1, 2 * $third); POSIX::_exit(0) }
+if (!$more) { file_orders($third + 1, 2 * $third - 10); POSIX::_exit(0) }
 
 for my $name (qw(three four five)) {
     my $enough = count() + 1 + int rand 30;
@@ -174,8 +174,9 @@ ok(!-e "$dir/fail", 'sendmail has failed once');
 
 # Redis is restarted, then nginx, under a consumer that goes on
 
-consume('six');
 my $seen = count();
+file_orders(2 * $third - 9, 2 * $third);
+consume('six');
 ok(wait_for(sub { count() > $seen }, 'more mails'), 'six mails');
 $redis->stop('KILL');
 $redis->start;
