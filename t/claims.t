@@ -34,13 +34,17 @@ $t->conf(redis => $t->least($redis), location => <<CONF, shop => <<'SHOP')->star
             proxy_set_header X-Mpk-Claim \$mpk_claim;
             proxy_set_header X-Mpk-Order \$mpk_order;
             proxy_set_header X-Mpk-Items \$mpk_items;
+            if (\$arg_if) { proxy_pass http://127.0.0.1:$shop; }
+            location /claim/files/in/ { proxy_pass http://127.0.0.1:$shop; }
             proxy_pass http://127.0.0.1:$shop;
         }
+        location = /around { ssi on; ssi_types *; proxy_pass http://127.0.0.1:$shop; }
 CONF
         location /claim/files/ {
             add_header X-Desk "$http_x_mpk_order/$http_x_mpk_claim/$http_x_mpk_items $content_length";
             return 201 "desk\n";
         }
+        location = /around { return 200 'x<!--#include virtual="/claim/files/x" -->y'; }
         location /echo { add_header X-Desk "[$http_x_mpk_order]"; return 200; }
 SHOP
 
@@ -165,6 +169,9 @@ $r = claim($new, %ann, order => 'C-new');
 is("$r->{status} $r->{json}{type}", '409 urn:mpk:undelivered', 'R6: what was not delivered can\'t be reported');
 $t->api('POST', 'orders/C-new/cancel', { reason => 'fraud' });
 is(claim($new, %ann, order => 'C-new')->{status}, 410, 'nor what was cancelled');
+$t->api('DELETE', 'orders/C-new');
+is(claim($new, %ann, order => 'C-new')->{status}, 404, 'nor what was erased');
+is(claim($new, order => 'C-new')->{status}, 404, 'whatever is sent');
 is(claim('/claim/' . $t->sign($t->claims('C-nobody', aud => 'claim', ch => undef)), %ann, order => 'C-nobody')->{status}, 404,
     'nor what is not there');
 is($t->get('/claim/' . $t->sign($t->claims('C-1')))->{status}, 404, 'a reveal token is no claim token');
@@ -206,6 +213,10 @@ is($t->request('POST', '/claim/files/' . $t->sign($t->claims('C-1', aud => 'clai
     'not with one that names no item');
 is($t->request('POST', '/claim/files/' . $t->sign($t->claims('C-many', aud => 'claim', ch => undef, items => [ $_->[0] ])), %desk)->{status},
     $_->[1], "with one for item $_->[0]: $_->[1]") for [ 1, 403 ], [ 2, 201 ];
+is($t->request('POST', "/claim/files/forged?if=1", %desk)->{status}, 404, 'not by way of an "if"');
+is($t->request('POST', "$upload?if=1", %desk)->{status}, 201, 'where a good one gets through');
+is($t->request('POST', '/claim/files/in/x', %desk)->{status}, 404, 'not by a location within');
+unlike($t->get('/around')->{body}, qr/desk/, 'not by a subrequest');
 is($t->get('/echo', headers => { 'X-Mpk-Order' => 'FORGED' })->{headers}{'x-desk'}, '[]', 'elsewhere the headers are cleared');
 
 
@@ -242,7 +253,7 @@ is(decide('C-1', 1, 'needs_info', { message => "A screenshot, <please>" })->{sta
 is($t->events('C-1') =~ s/claim_needs_info//gr, 'filed link_minted opened viewed claim_opened ', 'R10: and one entry');
 $html = $t->request('POST', '/track', headers => { 'Content-Type' => $form },
     body => Mpk::Http::form(order => 'C-1', email => 'ann@example.com'));
-like($html->{body}, qr{We need something more.*A screenshot, &lt;please&gt;.*action="http://[^"]+/claim/files/}s,
+like($html->{body}, qr{We need something more.*A screenshot, &lt;please&gt;.*action="/claim/files/}s,
     'the customer sees it, and where to send it');
 is(look('C-1')->{claims}[0]{note}, 'A screenshot, <please>', 'as JSON, too');
 

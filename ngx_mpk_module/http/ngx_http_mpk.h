@@ -540,8 +540,8 @@ ngx_int_t ngx_http_mpk_link(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_uint_t items_count, ngx_http_mpk_link_t *link);
 
 /*
- * Address of a claim's form, or of where its files go: a path with a token for some
- * items; items lives as long as the request.  Empty: no memory.
+ * Address of a claim's form, or of where its files go: path and a token for some
+ * items, for programs behind the public address; items lives as long as the request.  Empty: no memory.
  */
 mpk_str_t ngx_http_mpk_claim_url(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_str_t *path, mpk_str_t order,

@@ -289,7 +289,12 @@ ngx_http_mpk_claim_url(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     token.items = items;
     token.items_count = items_count;
 
-    mpk_buf_str(&url, ngx_http_mpk_str(&mscf->public_url));
+    /* a page's links stay where the customer is, as its policy asks */
+
+    if (ctx->json) {
+        mpk_buf_str(&url, ngx_http_mpk_str(&mscf->public_url));
+    }
+
     mpk_buf_str(&url, ngx_http_mpk_str(path));
 
     if (mpk_token_sign(mmcf->crypto, mem, &token, &url) != MPK_OK) {

@@ -444,6 +444,10 @@ ngx_http_mpk_claim_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     case MPK_SAME:
 
+        if (txn->order.state == MPK_ORDER_ERASED) {
+            return ngx_http_mpk_claim_refused(r, ctx, MPK_GONE);
+        }
+
         if (claim->wrong) {
             ctx->outcome = mpk_string("invalid");
             return ngx_http_mpk_claim_form(r, ctx, MPK_SAME);

@@ -336,6 +336,17 @@ ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->api_tokens = prev->api_tokens;
     }
 
+    /* what guards a location guards what lies in it, "if" blocks included */
+
+    if (conf->endpoint == NULL
+        && prev->endpoint == ngx_http_mpk_claim_access_handler)
+    {
+        conf->endpoint = prev->endpoint;
+        conf->endpoint_name = prev->endpoint_name;
+        conf->file = prev->file;
+        conf->line = prev->line;
+    }
+
     if (conf->endpoint == NULL) {
         return NGX_CONF_OK;
     }

@@ -203,10 +203,16 @@ ngx_http_mpk_handler(ngx_http_request_t *r)
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
-    if (mlcf->endpoint == NULL
-        || (r != r->main && mlcf->endpoint != ngx_http_mpk_onscreen_handler))
-    {
+    if (mlcf->endpoint == NULL) {
         return NGX_DECLINED;
+    }
+
+    if (r != r->main && mlcf->endpoint != ngx_http_mpk_onscreen_handler) {
+
+        /* what guards a location is not got round by a subrequest */
+
+        return mlcf->endpoint == ngx_http_mpk_claim_access_handler
+               ? NGX_HTTP_FORBIDDEN : NGX_DECLINED;
     }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
