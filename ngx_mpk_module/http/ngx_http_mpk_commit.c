@@ -74,6 +74,8 @@ static ngx_http_mpk_script_t  ngx_http_mpk_scripts[] = {
     { { sizeof(ngx_http_mpk_script_more) - 1, ngx_http_mpk_script_more }, "" }
 };
 
+static mpk_str_t  ngx_http_mpk_ping = { 4, (u_char *) "PING" };
+
 
 ngx_int_t
 ngx_http_mpk_commit_init(ngx_conf_t *cf)
@@ -378,13 +380,30 @@ ngx_http_mpk_commit_int(ngx_http_mpk_txn_t *txn, int64_t n)
 void
 ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn)
 {
+    ngx_mpk_redis_lane_t  lane;
+
     txn->commit.pool = txn->pool;
     txn->commit.handler = ngx_http_mpk_commit_handler;
     txn->commit.data = txn;
     txn->waiting = 1;
 
-    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_COMMIT, &txn->commit,
-                       txn->argc, txn->argv);
+    /* the page does not wait until others know that its link was opened */
+
+    lane = txn->what.event == MPK_EVENT_OPENED ? NGX_MPK_REDIS_READ
+                                               : NGX_MPK_REDIS_COMMIT;
+
+    ngx_mpk_redis_send(txn->mmcf->redis, lane, &txn->commit, txn->argc,
+                       txn->argv);
+}
+
+
+void
+ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn)
+{
+    txn->argv = &ngx_http_mpk_ping;
+    txn->argc = 1;
+
+    ngx_http_mpk_commit_send(txn);
 }
 
 
@@ -422,7 +441,9 @@ ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd)
         return;
     }
 
-    if (cmd->reply->type == NGX_MPK_REDIS_STRING) {
+    if (cmd->reply->type == NGX_MPK_REDIS_STRING
+        || txn->decision.outcome == MPK_SAME)
+    {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_OK);
         return;
     }

@@ -332,6 +332,14 @@ ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd)
 static void
 ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn)
 {
+    if (txn->decision.outcome == MPK_SAME && !txn->dry
+        && txn->what.event != MPK_EVENT_OPENED
+        && ngx_mpk_redis_durable(txn->mmcf->redis))
+    {
+        ngx_http_mpk_commit_confirm(txn);
+        return;
+    }
+
     if (txn->decision.outcome != MPK_DONE || txn->dry) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_OK);
         return;

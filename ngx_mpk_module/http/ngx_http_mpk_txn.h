@@ -12,6 +12,12 @@ ngx_int_t ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn);
 /* Sends it.  Ends in done, or, where somebody else wrote first, in again. */
 void ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn);
 
+/*
+ * What was read as done already is answered as such only once others have it, too: the
+ * commit that did it may have been LOST.  Ends in done.
+ */
+void ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn);
+
 void ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
     ngx_http_mpk_txn_result_t result);
 void ngx_http_mpk_txn_again(ngx_http_mpk_txn_t *txn);

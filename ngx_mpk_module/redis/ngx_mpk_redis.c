@@ -30,7 +30,9 @@ ngx_mpk_redis_init_worker(ngx_mpk_redis_t *redis, ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    worker->conns = ngx_pcalloc(cycle->pool, redis->connections
+    worker->nconns = redis->connections + ngx_mpk_redis_durable(redis);
+
+    worker->conns = ngx_pcalloc(cycle->pool, worker->nconns
                                              * sizeof(ngx_mpk_redis_conn_t));
     if (worker->conns == NULL) {
         return NGX_ERROR;
@@ -48,7 +50,7 @@ ngx_mpk_redis_init_worker(ngx_mpk_redis_t *redis, ngx_cycle_t *cycle)
 
     redis->worker = worker;
 
-    for (i = 0; i < redis->connections; i++) {
+    for (i = 0; i < worker->nconns; i++) {
         conn = &worker->conns[i];
 
         conn->worker = worker;
@@ -59,6 +61,7 @@ ngx_mpk_redis_init_worker(ngx_mpk_redis_t *redis, ngx_cycle_t *cycle)
 
         ngx_queue_init(&conn->waiting);
         ngx_queue_init(&conn->sent);
+        ngx_queue_init(&conn->held);
 
         conn->flush.handler = ngx_mpk_redis_flush_handler;
         conn->flush.data = conn;
@@ -73,6 +76,12 @@ ngx_mpk_redis_init_worker(ngx_mpk_redis_t *redis, ngx_cycle_t *cycle)
         conn->retry.data = conn;
         conn->retry.log = cycle->log;
         conn->retry.cancelable = 1;
+
+        if (i == redis->connections
+            && ngx_mpk_redis_durable_init(conn) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
 
         ngx_mpk_redis_connect(conn);
     }
@@ -94,10 +103,11 @@ ngx_mpk_redis_exit_worker(ngx_mpk_redis_t *redis)
         return;
     }
 
-    for (i = 0; i < redis->connections; i++) {
+    for (i = 0; i < worker->nconns; i++) {
         conn = &worker->conns[i];
 
         ngx_mpk_redis_close(conn);
+        ngx_mpk_redis_durable_exit(conn);
 
         if (conn->retry.timer_set) {
             ngx_del_timer(&conn->retry);
@@ -120,15 +130,13 @@ ngx_mpk_redis_send(ngx_mpk_redis_t *redis, ngx_mpk_redis_lane_t lane,
 {
     ngx_mpk_redis_conn_t  *conn;
 
-    /* nothing waits in a lane yet: both share the connections */
-
-    (void) lane;
-
     cmd->error = NGX_MPK_REDIS_ERR_OTHER;
     cmd->reply = NULL;
     cmd->sent = 0;
 
-    conn = ngx_mpk_redis_pick(redis->worker);
+    conn = lane == NGX_MPK_REDIS_COMMIT && ngx_mpk_redis_durable(redis)
+           ? ngx_mpk_redis_durable_pick(redis->worker)
+           : ngx_mpk_redis_pick(redis->worker);
 
     if (conn == NULL || ngx_mpk_redis_format(cmd, argc, argv) != NGX_OK) {
         ngx_mpk_redis_done(redis->worker, cmd, NGX_MPK_REDIS_FAILED);
@@ -143,8 +151,11 @@ ngx_mpk_redis_send(ngx_mpk_redis_t *redis, ngx_mpk_redis_lane_t lane,
     conn->timer.cancelable = 0;
 
     if (conn->state == NGX_MPK_REDIS_READY) {
-        *conn->last = &cmd->link;
-        conn->last = &cmd->link.next;
+
+        if (!conn->durable) {
+            *conn->last = &cmd->link;
+            conn->last = &cmd->link.next;
+        }
 
         cmd->deadline = ngx_current_msec + redis->timeout;
 
@@ -525,6 +536,11 @@ ngx_mpk_redis_answer(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_reply_t *reply)
 
     cmd->reply = reply;
 
+    if (cmd == &conn->wait) {
+        ngx_mpk_redis_durable_answer(conn, reply);
+        return NGX_OK;
+    }
+
     if (reply->type == NGX_MPK_REDIS_ERROR) {
         cmd->result = NGX_MPK_REDIS_REFUSED;
         cmd->error = ngx_mpk_redis_error_find(reply->str);
@@ -537,6 +553,11 @@ ngx_mpk_redis_answer(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_reply_t *reply)
 
     } else {
         cmd->result = NGX_MPK_REDIS_ANSWERED;
+
+        if (conn->durable) {
+            ngx_mpk_redis_durable_hold(conn, cmd);
+            return NGX_OK;
+        }
     }
 
     cmd->handler(cmd);

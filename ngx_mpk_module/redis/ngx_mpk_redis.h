@@ -23,11 +23,15 @@ typedef enum {
     NGX_MPK_REDIS_ANSWERED = 0,     /* cmd->reply is there, of any type but ERROR */
     NGX_MPK_REDIS_REFUSED,          /* cmd->reply is an ERROR, cmd->error its kind */
     NGX_MPK_REDIS_FAILED,           /* never sent: no connection, queue full, no memory */
-    NGX_MPK_REDIS_LOST              /* sent; the connection or the time ran out first */
+    NGX_MPK_REDIS_LOST              /* sent; the connection or the time ran out first, or
+                                       not enough others have it: see durability */
 } ngx_mpk_redis_result_t;
 
 
-/* A lane is a connection of its own, so that a commit's WAIT never holds up a lookup. */
+/*
+ * With durability= commits have a connection of their own, so that a WAIT never holds
+ * up a lookup: they are ANSWERED once it is reached.  Without, lanes are the same.
+ */
 typedef enum {
     NGX_MPK_REDIS_READ = 0,
     NGX_MPK_REDIS_COMMIT,
@@ -99,6 +103,10 @@ void ngx_mpk_redis_exit_worker(ngx_mpk_redis_t *redis);
  */
 void ngx_mpk_redis_send(ngx_mpk_redis_t *redis, ngx_mpk_redis_lane_t lane,
     ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc, const mpk_str_t *argv);
+
+
+/* Whether what is sent in the lane COMMIT waits for others than Redis itself. */
+ngx_uint_t ngx_mpk_redis_durable(ngx_mpk_redis_t *redis);
 
 
 #endif /* NGX_MPK_REDIS_H */

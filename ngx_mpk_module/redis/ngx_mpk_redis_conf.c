@@ -6,6 +6,8 @@
 #define NGX_MPK_REDIS_PORT             6379
 #define NGX_MPK_REDIS_DB_MAX           65535
 #define NGX_MPK_REDIS_CONNECTIONS_MAX  64
+#define NGX_MPK_REDIS_REPLICAS_MAX     16
+#define NGX_MPK_REDIS_WAIT_MIN         10      /* ms */
 #define NGX_MPK_REDIS_PASSWORD_MAX     1024    /* bytes of the file's first line */
 
 
@@ -39,6 +41,8 @@ static ngx_int_t ngx_mpk_redis_conf_values(ngx_conf_t *cf,
     ngx_mpk_redis_t *redis, ngx_mpk_redis_params_t *params);
 static ngx_int_t ngx_mpk_redis_conf_time(ngx_conf_t *cf, const char *name,
     ngx_str_t *value, ngx_msec_t *msec);
+static ngx_int_t ngx_mpk_redis_conf_durability(ngx_conf_t *cf,
+    ngx_mpk_redis_t *redis, ngx_str_t *value);
 static ngx_int_t ngx_mpk_redis_conf_url(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
     ngx_mpk_redis_params_t *params, ngx_str_t *url);
 static ngx_int_t ngx_mpk_redis_conf_db(ngx_conf_t *cf,
@@ -211,17 +215,58 @@ ngx_mpk_redis_conf_values(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
         redis->connections = (ngx_uint_t) n;
     }
 
-    if (params->durability.len
-        && (params->durability.len != 4
-            || ngx_strncmp(params->durability.data, "none", 4) != 0))
+    return ngx_mpk_redis_conf_durability(cf, redis, &params->durability);
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_conf_durability(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_str_t *value)
+{
+    ngx_int_t  n;
+
+    if (value->len == 0
+        || (value->len == 4 && ngx_strncmp(value->data, "none", 4) == 0))
     {
+        return NGX_OK;
+    }
+
+    if (value->len == 3 && ngx_strncmp(value->data, "aof", 3) == 0) {
+        redis->durability = NGX_MPK_REDIS_AOF;
+        n = 1;
+
+    } else {
+        redis->durability = NGX_MPK_REDIS_REPLICAS;
+        n = NGX_ERROR;
+
+        if (value->len > 9 && ngx_strncmp(value->data, "replicas=", 9) == 0) {
+            n = ngx_atoi(value->data + 9, value->len - 9);
+        }
+    }
+
+    if (n < 1 || n > NGX_MPK_REDIS_REPLICAS_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"durability=%V\" in \"mpk_redis\" is not valid, "
-                           "the one value is \"none\"", &params->durability);
+                           "\"durability=%V\" in \"mpk_redis\" must be "
+                           "\"none\", \"replicas=\" with 1 to %d, or \"aof\"",
+                           value, NGX_MPK_REDIS_REPLICAS_MAX);
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    redis->needed = (ngx_uint_t) n;
+
+    /* Redis' answer must come before the client gives up the connection */
+
+    redis->wait_timeout = redis->timeout / 2;
+
+    if (redis->wait_timeout < NGX_MPK_REDIS_WAIT_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"durability=%V\" in \"mpk_redis\" may take half "
+                           "of timeout=, which must be %dms or more",
+                           value, 2 * NGX_MPK_REDIS_WAIT_MIN);
+        return NGX_ERROR;
+    }
+
+    return ngx_mpk_redis_durable_make(cf, redis);
 }
 
 

@@ -8,8 +8,6 @@
 
 static void ngx_mpk_redis_connect_handler(ngx_event_t *ev);
 static void ngx_mpk_redis_connected(ngx_mpk_redis_conn_t *conn);
-static ngx_uint_t ngx_mpk_redis_give_up(ngx_mpk_redis_conn_t *conn,
-    ngx_queue_t *queue, ngx_mpk_redis_result_t result);
 static void ngx_mpk_redis_report(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
     ngx_err_t err, const char *reason, ngx_uint_t lost, ngx_uint_t unsent);
 
@@ -168,8 +166,16 @@ ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
 
         if (ngx_exiting) {
             ngx_mpk_redis_close(conn);
+            return;
         }
 
+        if (!conn->durable) {
+            return;
+        }
+    }
+
+    if (conn->durable) {
+        ngx_mpk_redis_durable_ready(conn);
         return;
     }
 
@@ -197,6 +203,11 @@ ngx_mpk_redis_drain(ngx_mpk_redis_conn_t *conn)
     }
 
     conn->state = NGX_MPK_REDIS_DRAINING;
+
+    if (conn->durable) {
+        ngx_mpk_redis_durable_drain(conn);
+        return;
+    }
 
     /* what is begun must be finished, or its predecessors get no answers */
 
@@ -258,6 +269,10 @@ ngx_mpk_redis_close(ngx_mpk_redis_conn_t *conn)
         ngx_delete_posted_event(&conn->flush);
     }
 
+    if (conn->durable) {
+        ngx_mpk_redis_durable_close(conn);
+    }
+
     conn->out = NULL;
     conn->last = &conn->out;
     conn->state = NGX_MPK_REDIS_DOWN;
@@ -296,7 +311,8 @@ ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level, ngx_err_t err,
 
     conn->tried = 0;
 
-    lost = ngx_mpk_redis_give_up(conn, &conn->sent, NGX_MPK_REDIS_LOST);
+    lost = ngx_mpk_redis_give_up(conn, &conn->held, NGX_MPK_REDIS_LOST)
+           + ngx_mpk_redis_give_up(conn, &conn->sent, NGX_MPK_REDIS_LOST);
     unsent = ngx_mpk_redis_give_up(conn, &conn->waiting, NGX_MPK_REDIS_FAILED);
 
     conn->pending = 0;
@@ -333,7 +349,7 @@ ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level, ngx_err_t err,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_mpk_redis_give_up(ngx_mpk_redis_conn_t *conn, ngx_queue_t *queue,
     ngx_mpk_redis_result_t result)
 {

@@ -6,9 +6,6 @@
 #include "ngx_mpk_redis_int.h"
 
 
-#define NGX_MPK_REDIS_TEXT_MAX  160    /* bytes of Redis' own words in a log line */
-
-
 typedef struct {
     const char  *name;
     unsigned     required:1;    /* the connection is of no use without it */
@@ -22,7 +19,6 @@ static ngx_int_t ngx_mpk_redis_hello_role(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply);
 static void ngx_mpk_redis_hello_memory(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply);
-static ngx_str_t ngx_mpk_redis_hello_text(mpk_str_t text, u_char *buf);
 
 
 static const ngx_mpk_redis_step_t
@@ -350,8 +346,7 @@ ngx_mpk_redis_hello_memory(ngx_mpk_redis_conn_t *conn,
 }
 
 
-/* Redis' words for a log line: cut, and printable. */
-static ngx_str_t
+ngx_str_t
 ngx_mpk_redis_hello_text(mpk_str_t text, u_char *buf)
 {
     size_t     i;

@@ -14,6 +14,7 @@
 #define NGX_MPK_REDIS_LOG_INTERVAL   10000   /* ms between two lines about the same */
 #define NGX_MPK_REDIS_REASON_TIME    1000    /* ms until another reason is worth a line */
 #define NGX_MPK_REDIS_REASON         256     /* bytes of an explanation */
+#define NGX_MPK_REDIS_TEXT_MAX       160     /* bytes of Redis' own words in a log line */
 
 
 /* What a new connection asks before anything else, in one write. */
@@ -38,6 +39,14 @@ typedef enum {
 } ngx_mpk_redis_state_t;
 
 
+/* Who must have a commit before it is answered. */
+typedef enum {
+    NGX_MPK_REDIS_NONE = 0,          /* nobody else */
+    NGX_MPK_REDIS_REPLICAS,
+    NGX_MPK_REDIS_AOF                /* the server's own disk */
+} ngx_mpk_redis_durability_t;
+
+
 typedef struct ngx_mpk_redis_worker_s  ngx_mpk_redis_worker_t;
 
 
@@ -52,6 +61,11 @@ struct ngx_mpk_redis_s {
     ngx_msec_t                connect_timeout;
     ngx_msec_t                timeout;
     ngx_uint_t                connections;
+
+    ngx_mpk_redis_durability_t  durability;
+    ngx_uint_t                needed;        /* acknowledgements of a WAIT */
+    ngx_msec_t                wait_timeout;  /* well within timeout */
+    ngx_str_t                 wait;          /* bytes */
 
     ngx_str_t                 hello;         /* bytes; the password is in them */
     ngx_uint_t                nsteps;
@@ -78,7 +92,8 @@ typedef struct {
     ngx_mpk_redis_state_t     state;
     ngx_queue_t               waiting;       /* commands not written at all */
     ngx_queue_t               sent;          /* the others, as answers will come */
-    ngx_uint_t                pending;       /* both */
+    ngx_queue_t               held;          /* answered, their WAIT is not */
+    ngx_uint_t                pending;       /* all of them */
     ngx_chain_t              *out;           /* bytes still to be written */
     ngx_chain_t             **last;
 
@@ -102,17 +117,25 @@ typedef struct {
     ngx_event_t               timer;         /* never later than the next deadline */
     ngx_event_t               retry;
 
+    ngx_mpk_redis_cmd_t       wait;          /* has no handler */
+    ngx_event_t               probe;
+    ngx_msec_t                probe_delay;
+
     ngx_log_t                 log;           /* nginx core's words, muted when repeated */
     ngx_msec_t                reported_at;
     u_char                    reason[64];    /* the reported one begins so */
     unsigned                  reported:1;    /* the log says that it is down */
+    unsigned                  durable:1;     /* of the commits' lane, with WAIT */
+    unsigned                  asked:1;       /* a WAIT is out */
+    unsigned                  refusing:1;    /* the last WAIT was not reached */
 } ngx_mpk_redis_conn_t;
 
 
 struct ngx_mpk_redis_worker_s {
     ngx_mpk_redis_t          *redis;
     ngx_cycle_t              *cycle;
-    ngx_mpk_redis_conn_t     *conns;
+    ngx_mpk_redis_conn_t     *conns;         /* the commits' own is the last */
+    ngx_uint_t                nconns;
     ngx_uint_t                next;
     ngx_addr_t               *addrs;
     ngx_uint_t                naddrs;
@@ -123,6 +146,7 @@ struct ngx_mpk_redis_worker_s {
     ngx_event_t               done_event;
     ngx_msec_t                error_logged[NGX_MPK_REDIS_ERR_MAX];
     ngx_msec_t                hello_logged[NGX_MPK_REDIS_HELLO_MAX];
+    ngx_msec_t                durable_logged;
     u_char                    buffer[NGX_MPK_REDIS_BUFFER];
 };
 
@@ -141,6 +165,8 @@ void ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
 void ngx_mpk_redis_close(ngx_mpk_redis_conn_t *conn);
 void ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn);
 void ngx_mpk_redis_drain(ngx_mpk_redis_conn_t *conn);
+ngx_uint_t ngx_mpk_redis_give_up(ngx_mpk_redis_conn_t *conn,
+    ngx_queue_t *queue, ngx_mpk_redis_result_t result);
 void ngx_mpk_redis_arm(ngx_mpk_redis_conn_t *conn, ngx_msec_t deadline);
 void ngx_mpk_redis_timer_handler(ngx_event_t *ev);
 void ngx_mpk_redis_retry_handler(ngx_event_t *ev);
@@ -153,6 +179,28 @@ ngx_uint_t ngx_mpk_redis_report_due(ngx_mpk_redis_conn_t *conn);
 
 /* Silences nginx core's own lines, which would come with every attempt. */
 void ngx_mpk_redis_mute(ngx_mpk_redis_conn_t *conn, ngx_uint_t mute);
+
+
+/* ngx_mpk_redis_durable.c */
+
+/* Makes redis->wait. */
+ngx_int_t ngx_mpk_redis_durable_make(ngx_conf_t *cf, ngx_mpk_redis_t *redis);
+
+/* Makes conn the commits' own. */
+ngx_int_t ngx_mpk_redis_durable_init(ngx_mpk_redis_conn_t *conn);
+void ngx_mpk_redis_durable_exit(ngx_mpk_redis_conn_t *conn);
+
+/* NULL: commits are not taken now. */
+ngx_mpk_redis_conn_t *ngx_mpk_redis_durable_pick(ngx_mpk_redis_worker_t *worker);
+void ngx_mpk_redis_durable_ready(ngx_mpk_redis_conn_t *conn);
+
+/* A command is answered, a WAIT is. */
+void ngx_mpk_redis_durable_hold(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_cmd_t *cmd);
+void ngx_mpk_redis_durable_answer(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply);
+void ngx_mpk_redis_durable_drain(ngx_mpk_redis_conn_t *conn);
+void ngx_mpk_redis_durable_close(ngx_mpk_redis_conn_t *conn);
 
 
 /* ngx_mpk_redis_resolve.c */
@@ -179,6 +227,9 @@ void ngx_mpk_redis_hello_start(ngx_mpk_redis_conn_t *conn);
 /* NGX_AGAIN: more are to come; NGX_OK: that was the last; NGX_ERROR: failed. */
 ngx_int_t ngx_mpk_redis_hello_reply(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply);
+
+/* Redis' words for a log line: cut, and printable; buf has TEXT_MAX bytes. */
+ngx_str_t ngx_mpk_redis_hello_text(mpk_str_t text, u_char *buf);
 
 
 /* ngx_mpk_redis.c */
