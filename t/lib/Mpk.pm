@@ -73,9 +73,15 @@ sub port {
     return $self->{ports}{$name} //= do {
         my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1',
             Proto => 'tcp') or die "no free port: $!";
-        push @{$self->{reserved}}, $s;
+        $self->{reserved}{$name} = $s;
         $s->sockport;
     };
+}
+
+# release(name): whoever shall listen there may now
+sub release {
+    my ($self, $name) = @_;
+    close(delete $self->{reserved}{$name} // return);
 }
 
 
@@ -287,7 +293,7 @@ sub environment {
 sub start {
     my ($self) = @_;
 
-    close $_ for splice @{$self->{reserved} //= []};
+    $self->release($_) for keys %{$self->{reserved}};
 
     my @command = (nginx(), '-c', "$self->{dir}/nginx.conf", '-e',
         "$self->{dir}/error.log");

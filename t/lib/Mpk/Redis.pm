@@ -11,7 +11,8 @@ use POSIX qw(:sys_wait_h);
 use Time::HiRes qw(sleep time);
 
 
-# new(test, name, args): starts redis-server with a unix socket, append-only
+# new(test, name, args, tcp, of): starts redis-server with a unix socket, append-only; tcp:
+# on a port, too, as replicas need it; of: as a replica of that Redis
 sub new {
     my ($class, %self) = @_;
     my $self = bless { %self }, $class;
@@ -26,6 +27,16 @@ sub new {
 
 sub start {
     my ($self) = @_;
+    my @args = @{$self->{args} // []};
+
+    if ($self->{tcp}) {
+        $self->{port} = $self->{test}->port($self->{name});
+        $self->{test}->release($self->{name});
+        push @args, '--port', $self->{port}, '--bind', '127.0.0.1', '--repl-diskless-sync-delay', 0,
+            '--repl-ping-replica-period', 1;
+        push @args, '--replicaof', '127.0.0.1', $self->{of}{port} if $self->{of};
+    }
+
     my $pid = fork // die "fork: $!";
 
     if ($pid == 0) {
@@ -33,7 +44,7 @@ sub start {
         open STDERR, '>>', "$self->{dir}/log";
         exec 'redis-server', '--port', 0, '--unixsocket', $self->{socket},
             '--dir', $self->{dir}, '--appendonly', 'yes', '--appendfsync', 'always',
-            '--save', '', @{$self->{args} // []}
+            '--save', '', @args
             or POSIX::_exit(127);
     }
 
@@ -64,6 +75,25 @@ sub stop {
 
 # connected(socket): a client of its own
 sub connected { my ($class, $socket) = @_; return bless { socket => $socket }, $class }
+
+# info(section): what INFO tells, by name
+sub info {
+    my ($self, $section) = @_;
+    return { map { /^([^#:]+):(.*?)\r?$/ ? ($1 => $2) : () } split /\n/, $self->cmd('INFO', $section) };
+}
+
+# calls(command): how often it was called
+sub calls {
+    my ($self, $command) = @_;
+    return ($self->info('commandstats')->{"cmdstat_$command"} // '') =~ /calls=(\d+)/ ? $1 : 0;
+}
+
+# follow(redis): becomes a replica of that one, or a master
+sub follow {
+    my ($self, $of) = @_;
+    $self->{of} = $of;
+    $self->cmd('REPLICAOF', $of ? ('127.0.0.1', $of->{port}) : ('NO', 'ONE'));
+}
 
 # pause(), resume(): SIGSTOP and SIGCONT
 sub pause { kill 'STOP', $_[0]{pid} }
