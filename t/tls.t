@@ -36,7 +36,7 @@ $t->write('index', '');
 $t->write('serial', "4711\n");
 openssl("ca -batch -config $dir/ca.cnf -md sha256 -cert $dir/ca.pem -keyfile $dir/ca.key -in $dir/server.csr -out $dir/expired.pem -startdate 20200101000000Z -enddate 20200201000000Z -notext");
 
-close $_ for splice @{$t->{reserved}};
+$t->release($_) for keys %{$t->{reserved}};
 
 sub tls_args {
     my ($port, $name, $clients) = @_;
