@@ -74,8 +74,6 @@ static ngx_http_mpk_script_t  ngx_http_mpk_scripts[] = {
     { { sizeof(ngx_http_mpk_script_more) - 1, ngx_http_mpk_script_more }, "" }
 };
 
-static mpk_str_t  ngx_http_mpk_ping = { 4, (u_char *) "PING" };
-
 
 ngx_int_t
 ngx_http_mpk_commit_init(ngx_conf_t *cf)
@@ -400,8 +398,23 @@ ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn)
 void
 ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn)
 {
-    txn->argv = &ngx_http_mpk_ping;
-    txn->argc = 1;
+    txn->argv = ngx_palloc(txn->pool, 3 * sizeof(mpk_str_t));
+    if (txn->argv == NULL) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
+        return;
+    }
+
+    /* any command of this key's node will do: what counts is the WAIT after it */
+
+    txn->argc = 3;
+    txn->argv[0] = mpk_string("HMGET");
+    txn->argv[1] = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
+    txn->argv[2] = mpk_string("r");
+
+    if (txn->mem.failed) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
+        return;
+    }
 
     ngx_http_mpk_commit_send(txn);
 }

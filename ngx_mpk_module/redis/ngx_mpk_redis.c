@@ -6,10 +6,6 @@
 #include "ngx_mpk_redis_int.h"
 
 
-static ngx_mpk_redis_conn_t *ngx_mpk_redis_pick(ngx_mpk_redis_worker_t *worker);
-static ngx_int_t ngx_mpk_redis_format(ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc,
-    const mpk_str_t *argv);
-static void ngx_mpk_redis_flush_handler(ngx_event_t *ev);
 static ngx_int_t ngx_mpk_redis_dispatch(ngx_mpk_redis_conn_t *conn, size_t len);
 static ngx_int_t ngx_mpk_redis_answer(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply);
@@ -21,8 +17,6 @@ static void ngx_mpk_redis_done_handler(ngx_event_t *ev);
 ngx_int_t
 ngx_mpk_redis_init_worker(ngx_mpk_redis_t *redis, ngx_cycle_t *cycle)
 {
-    ngx_uint_t               i;
-    ngx_mpk_redis_conn_t    *conn;
     ngx_mpk_redis_worker_t  *worker;
 
     worker = ngx_pcalloc(cycle->pool, sizeof(ngx_mpk_redis_worker_t));
@@ -30,18 +24,8 @@ ngx_mpk_redis_init_worker(ngx_mpk_redis_t *redis, ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    worker->nconns = redis->connections + ngx_mpk_redis_durable(redis);
-
-    worker->conns = ngx_pcalloc(cycle->pool, worker->nconns
-                                             * sizeof(ngx_mpk_redis_conn_t));
-    if (worker->conns == NULL) {
-        return NGX_ERROR;
-    }
-
     worker->redis = redis;
     worker->cycle = cycle;
-    worker->addrs = redis->addrs;
-    worker->naddrs = redis->naddrs;
 
     ngx_queue_init(&worker->done);
     worker->done_event.handler = ngx_mpk_redis_done_handler;
@@ -50,51 +34,31 @@ ngx_mpk_redis_init_worker(ngx_mpk_redis_t *redis, ngx_cycle_t *cycle)
 
     redis->worker = worker;
 
-    for (i = 0; i < worker->nconns; i++) {
-        conn = &worker->conns[i];
+    worker->home.worker = worker;
+    worker->home.name = redis->name;
+    worker->home.greeting = &redis->greeting;
+    worker->home.addrs = redis->addrs;
+    worker->home.naddrs = redis->naddrs;
+    worker->home.readers = redis->connections;
+    worker->home.durable = ngx_mpk_redis_durable(redis);
 
-        conn->worker = worker;
-        conn->redis = redis;
-        conn->ident = -1;
-        conn->log = *cycle->log;
-        conn->last = &conn->out;
+    switch (redis->kind) {
 
-        ngx_queue_init(&conn->waiting);
-        ngx_queue_init(&conn->sent);
-        ngx_queue_init(&conn->held);
+    case NGX_MPK_REDIS_CLUSTER:
+        return ngx_mpk_redis_cluster_init(worker);
 
-        conn->flush.handler = ngx_mpk_redis_flush_handler;
-        conn->flush.data = conn;
-        conn->flush.log = cycle->log;
+    case NGX_MPK_REDIS_SENTINEL:
+        return ngx_mpk_redis_sentinel_init(worker);
 
-        conn->timer.handler = ngx_mpk_redis_timer_handler;
-        conn->timer.data = conn;
-        conn->timer.log = cycle->log;
-        conn->timer.cancelable = 1;
-
-        conn->retry.handler = ngx_mpk_redis_retry_handler;
-        conn->retry.data = conn;
-        conn->retry.log = cycle->log;
-        conn->retry.cancelable = 1;
-
-        if (i == redis->connections
-            && ngx_mpk_redis_durable_init(conn) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        ngx_mpk_redis_connect(conn);
+    default:
+        return ngx_mpk_redis_node_init(&worker->home, cycle->pool);
     }
-
-    return NGX_OK;
 }
 
 
 void
 ngx_mpk_redis_exit_worker(ngx_mpk_redis_t *redis)
 {
-    ngx_uint_t               i;
-    ngx_mpk_redis_conn_t    *conn;
     ngx_mpk_redis_worker_t  *worker;
 
     worker = redis->worker;
@@ -103,16 +67,9 @@ ngx_mpk_redis_exit_worker(ngx_mpk_redis_t *redis)
         return;
     }
 
-    for (i = 0; i < worker->nconns; i++) {
-        conn = &worker->conns[i];
-
-        ngx_mpk_redis_close(conn);
-        ngx_mpk_redis_durable_exit(conn);
-
-        if (conn->retry.timer_set) {
-            ngx_del_timer(&conn->retry);
-        }
-    }
+    ngx_mpk_redis_node_exit(&worker->home);
+    ngx_mpk_redis_cluster_exit(worker);
+    ngx_mpk_redis_sentinel_exit(worker);
 
     if (worker->done_event.posted) {
         ngx_delete_posted_event(&worker->done_event);
@@ -128,21 +85,47 @@ void
 ngx_mpk_redis_send(ngx_mpk_redis_t *redis, ngx_mpk_redis_lane_t lane,
     ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc, const mpk_str_t *argv)
 {
-    ngx_mpk_redis_conn_t  *conn;
+    ngx_mpk_redis_worker_t  *worker;
+
+    worker = redis->worker;
 
     cmd->error = NGX_MPK_REDIS_ERR_OTHER;
     cmd->reply = NULL;
-    cmd->sent = 0;
+    cmd->lane = lane;
 
-    conn = lane == NGX_MPK_REDIS_COMMIT && ngx_mpk_redis_durable(redis)
-           ? ngx_mpk_redis_durable_pick(redis->worker)
-           : ngx_mpk_redis_pick(redis->worker);
-
-    if (conn == NULL || ngx_mpk_redis_format(cmd, argc, argv) != NGX_OK) {
-        ngx_mpk_redis_done(redis->worker, cmd, NGX_MPK_REDIS_FAILED);
+    if (ngx_mpk_redis_format(cmd, argc, argv) != NGX_OK) {
+        ngx_mpk_redis_done(worker, cmd, NGX_MPK_REDIS_FAILED);
         return;
     }
 
+    if (worker->cluster) {
+        ngx_mpk_redis_cluster_send(worker, cmd, argc, argv);
+        return;
+    }
+
+    ngx_mpk_redis_node_send(&worker->home, cmd);
+}
+
+
+void
+ngx_mpk_redis_node_send(ngx_mpk_redis_node_t *node, ngx_mpk_redis_cmd_t *cmd)
+{
+    ngx_mpk_redis_conn_t  *conn;
+
+    conn = ngx_mpk_redis_node_pick(node, cmd->lane);
+
+    if (conn == NULL) {
+        ngx_mpk_redis_done(node->worker, cmd, NGX_MPK_REDIS_FAILED);
+        return;
+    }
+
+    ngx_mpk_redis_queue(conn, cmd);
+}
+
+
+void
+ngx_mpk_redis_queue(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_cmd_t *cmd)
+{
     ngx_queue_insert_tail(&conn->waiting, &cmd->queue);
     conn->pending++;
 
@@ -157,7 +140,7 @@ ngx_mpk_redis_send(ngx_mpk_redis_t *redis, ngx_mpk_redis_lane_t lane,
             conn->last = &cmd->link.next;
         }
 
-        cmd->deadline = ngx_current_msec + redis->timeout;
+        cmd->deadline = ngx_current_msec + conn->redis->timeout;
 
         ngx_mpk_redis_arm(conn, cmd->deadline);
 
@@ -166,7 +149,7 @@ ngx_mpk_redis_send(ngx_mpk_redis_t *redis, ngx_mpk_redis_lane_t lane,
         return;
     }
 
-    cmd->deadline = ngx_current_msec + redis->connect_timeout;
+    cmd->deadline = ngx_current_msec + conn->redis->connect_timeout;
 
     if (conn->state == NGX_MPK_REDIS_DOWN) {
         ngx_mpk_redis_connect(conn);
@@ -177,69 +160,7 @@ ngx_mpk_redis_send(ngx_mpk_redis_t *redis, ngx_mpk_redis_lane_t lane,
 }
 
 
-/* The best state first, then the shortest queue; NULL: nobody takes a command. */
-static ngx_mpk_redis_conn_t *
-ngx_mpk_redis_pick(ngx_mpk_redis_worker_t *worker)
-{
-    ngx_uint_t             i, n, rank, best_rank;
-    ngx_mpk_redis_conn_t  *conn, *best;
-
-    best = NULL;
-    best_rank = 0;
-    n = worker->redis->connections;
-
-    for (i = 0; i < n; i++) {
-
-        if (worker->next >= n) {
-            worker->next = 0;
-        }
-
-        conn = &worker->conns[worker->next++];
-
-        if (conn->pending >= NGX_MPK_REDIS_QUEUE_MAX) {
-            continue;
-        }
-
-        switch (conn->state) {
-
-        case NGX_MPK_REDIS_READY:
-            rank = 3;
-            break;
-
-        case NGX_MPK_REDIS_DRAINING:
-            continue;
-
-        case NGX_MPK_REDIS_DOWN:
-            if (conn->retry.timer_set) {
-                continue;
-            }
-
-            rank = 1;
-            break;
-
-        default:
-            rank = 2;
-        }
-
-        if (rank > best_rank
-            || (rank == best_rank && conn->pending < best->pending))
-        {
-            best = conn;
-            best_rank = rank;
-        }
-    }
-
-    /* the one after the one taken is looked at first next time */
-
-    if (best) {
-        worker->next = (ngx_uint_t) (best - worker->conns) + 1;
-    }
-
-    return best;
-}
-
-
-static ngx_int_t
+ngx_int_t
 ngx_mpk_redis_format(ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc,
     const mpk_str_t *argv)
 {
@@ -265,6 +186,10 @@ ngx_mpk_redis_format(ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc,
     cmd->link.buf = &cmd->buf;
     cmd->link.next = NULL;
 
+    cmd->sent = 0;
+    cmd->asking = 0;
+    cmd->hops = 0;
+
     cmd->mem.alloc = ngx_mpk_redis_alloc;
     cmd->mem.ctx = cmd->pool;
 
@@ -279,7 +204,7 @@ ngx_mpk_redis_alloc(void *ctx, size_t size)
 }
 
 
-static void
+void
 ngx_mpk_redis_flush_handler(ngx_event_t *ev)
 {
     ngx_mpk_redis_write(ev->data);
@@ -382,7 +307,7 @@ ngx_mpk_redis_read_handler(ngx_event_t *rev)
 
     for (i = 0; i < NGX_MPK_REDIS_ROUNDS; i++) {
 
-        n = c->recv(c, conn->worker->buffer, NGX_MPK_REDIS_BUFFER);
+        n = c->recv(c, conn->node->worker->buffer, NGX_MPK_REDIS_BUFFER);
 
         if (n == NGX_AGAIN) {
             break;
@@ -433,7 +358,7 @@ ngx_mpk_redis_dispatch(ngx_mpk_redis_conn_t *conn, size_t len)
     ngx_mpk_redis_cmd_t    *cmd;
     ngx_mpk_redis_reply_t  *reply;
 
-    status = ngx_mpk_redis_parser_feed(conn->parser, conn->worker->buffer, len);
+    status = ngx_mpk_redis_parser_feed(conn->parser, conn->node->worker->buffer, len);
 
     while (status == MPK_OK) {
 
@@ -444,6 +369,10 @@ ngx_mpk_redis_dispatch(ngx_mpk_redis_conn_t *conn, size_t len)
             cmd = ngx_queue_data(ngx_queue_head(&conn->sent),
                                  ngx_mpk_redis_cmd_t, queue);
             ngx_mpk_redis_parser_mem(conn->parser, &cmd->mem);
+
+        } else if (conn->node == &conn->node->worker->watch) {
+            ngx_mpk_redis_parser_mem(conn->parser,
+                                     &conn->node->worker->push_mem);
 
         } else {
 
@@ -482,6 +411,11 @@ ngx_mpk_redis_dispatch(ngx_mpk_redis_conn_t *conn, size_t len)
                 return conn->state == NGX_MPK_REDIS_READY ? NGX_OK : NGX_DONE;
             }
 
+            continue;
+        }
+
+        if (ngx_queue_empty(&conn->sent)) {
+            ngx_mpk_redis_sentinel_told(conn, reply);
             continue;
         }
 
@@ -525,6 +459,11 @@ ngx_mpk_redis_answer(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_reply_t *reply)
     cmd = ngx_queue_data(ngx_queue_head(&conn->sent), ngx_mpk_redis_cmd_t,
                          queue);
 
+    if (cmd->asking) {
+        cmd->asking = 0;
+        return NGX_OK;
+    }
+
     if (conn->out == &cmd->link) {
         ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
                            "an answer came before its command was sent whole");
@@ -544,6 +483,12 @@ ngx_mpk_redis_answer(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_reply_t *reply)
     if (reply->type == NGX_MPK_REDIS_ERROR) {
         cmd->result = NGX_MPK_REDIS_REFUSED;
         cmd->error = ngx_mpk_redis_error_find(reply->str);
+
+        if (conn->node->worker->cluster
+            && ngx_mpk_redis_cluster_follow(conn, cmd) == NGX_OK)
+        {
+            return NGX_OK;
+        }
 
         ngx_mpk_redis_log_error(conn, cmd->error);
 
@@ -577,21 +522,21 @@ ngx_mpk_redis_log_error(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_error_t error)
     level = info->ops ? NGX_LOG_ERR : NGX_LOG_WARN;
 
     if (info->remedy == NULL
-        || !ngx_mpk_redis_log_due(&conn->worker->error_logged[error]))
+        || !ngx_mpk_redis_log_due(&conn->node->worker->error_logged[error]))
     {
         return;
     }
 
     if (info->name.len == 0) {
-        ngx_log_error(level, conn->worker->cycle->log, 0,
+        ngx_log_error(level, conn->node->worker->cycle->log, 0,
                       "mpk_redis %V: a command was refused: %s",
-                      &conn->redis->name, info->remedy);
+                      &conn->node->name, info->remedy);
         return;
     }
 
-    ngx_log_error(level, conn->worker->cycle->log, 0,
+    ngx_log_error(level, conn->node->worker->cycle->log, 0,
                   "mpk_redis %V: a command was refused with %*s: %s",
-                  &conn->redis->name, info->name.len, info->name.data,
+                  &conn->node->name, info->name.len, info->name.data,
                   info->remedy);
 }
 

@@ -63,7 +63,12 @@ struct ngx_mpk_redis_cmd_s {
     ngx_chain_t                link;       /* the command's bytes, in pool */
     ngx_buf_t                  buf;
     ngx_msec_t                 deadline;
+    ngx_mpk_redis_lane_t       lane;
     unsigned                   sent:1;     /* one byte at least is written */
+    unsigned                   asking:1;   /* ASKING is before it, not answered yet */
+    unsigned                   hops:4;     /* nodes of a cluster that sent it on */
+    ngx_uint_t                 slot;
+    ngx_msec_t                 until;      /* it is sent on no longer */
 };
 
 
@@ -72,7 +77,9 @@ struct ngx_mpk_redis_cmd_s {
  * reads password_file, makes the SSL context.  NULL: logged with [emerg], file and
  * line by ngx_conf_log_error, with the remedy.
  *
- *     redis://host[:6379][/db]     rediss://host[:6379][/db]     unix:/path[:db]
+ *     redis://host[:6379][/db]     unix:/path[:db]
+ *     redis+cluster://host[:6379][,host[:6379]]...
+ *     redis+sentinel://host[:26379][,host[:26379]].../master[/db]
  *
  * rediss: is TLS, always verified, and needs tls_ca=.
  */
@@ -99,7 +106,8 @@ void ngx_mpk_redis_exit_worker(ngx_mpk_redis_t *redis);
  * again and may destroy the pool.  A request never passes r->pool: it may die first.
  *
  * A command waits for a connection that is being made, no longer than
- * connect_timeout; between two attempts it is FAILED at once.
+ * connect_timeout; between two attempts it is FAILED at once.  In a cluster its first
+ * key, argv[1] or argv[3] of a script, says which node it goes to.
  */
 void ngx_mpk_redis_send(ngx_mpk_redis_t *redis, ngx_mpk_redis_lane_t lane,
     ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc, const mpk_str_t *argv);

@@ -3,30 +3,10 @@
 #include "ngx_mpk_redis_int.h"
 
 
-#define NGX_MPK_REDIS_PORT             6379
-#define NGX_MPK_REDIS_DB_MAX           65535
 #define NGX_MPK_REDIS_CONNECTIONS_MAX  64
 #define NGX_MPK_REDIS_REPLICAS_MAX     16
 #define NGX_MPK_REDIS_WAIT_MIN         10      /* ms */
 #define NGX_MPK_REDIS_PASSWORD_MAX     1024    /* bytes of the file's first line */
-
-
-typedef struct {
-    ngx_str_t   user;
-    ngx_str_t   password_file;
-    ngx_str_t   tls_ca;
-    ngx_str_t   tls_cert;
-    ngx_str_t   tls_key;
-    ngx_str_t   tls_name;
-    ngx_str_t   connect_timeout;
-    ngx_str_t   timeout;
-    ngx_str_t   connections;
-    ngx_str_t   durability;
-
-    ngx_str_t   host;
-    ngx_uint_t  db;
-    unsigned    tls:1;
-} ngx_mpk_redis_params_t;
 
 
 typedef struct {
@@ -43,20 +23,22 @@ static ngx_int_t ngx_mpk_redis_conf_time(ngx_conf_t *cf, const char *name,
     ngx_str_t *value, ngx_msec_t *msec);
 static ngx_int_t ngx_mpk_redis_conf_durability(ngx_conf_t *cf,
     ngx_mpk_redis_t *redis, ngx_str_t *value);
-static ngx_int_t ngx_mpk_redis_conf_url(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
-    ngx_mpk_redis_params_t *params, ngx_str_t *url);
-static ngx_int_t ngx_mpk_redis_conf_db(ngx_conf_t *cf,
-    ngx_mpk_redis_params_t *params, ngx_str_t *url, u_char *p, u_char *last);
 static ngx_int_t ngx_mpk_redis_conf_tls(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
     ngx_mpk_redis_params_t *params);
-static ngx_int_t ngx_mpk_redis_conf_password(ngx_conf_t *cf,
-    ngx_mpk_redis_params_t *params, ngx_str_t *password);
+static ngx_int_t ngx_mpk_redis_conf_hello(ngx_conf_t *cf,
+    ngx_mpk_redis_t *redis, ngx_mpk_redis_params_t *params);
+static ngx_int_t ngx_mpk_redis_conf_password(ngx_conf_t *cf, const char *prefix,
+    ngx_str_t *user, ngx_str_t *file, ngx_str_t *password);
 
 
 static ngx_mpk_redis_param_t  ngx_mpk_redis_params[] = {
     { ngx_string("user"), offsetof(ngx_mpk_redis_params_t, user) },
     { ngx_string("password_file"),
       offsetof(ngx_mpk_redis_params_t, password_file) },
+    { ngx_string("sentinel_user"),
+      offsetof(ngx_mpk_redis_params_t, sentinel_user) },
+    { ngx_string("sentinel_password_file"),
+      offsetof(ngx_mpk_redis_params_t, sentinel_password_file) },
     { ngx_string("tls_ca"), offsetof(ngx_mpk_redis_params_t, tls_ca) },
     { ngx_string("tls_cert"), offsetof(ngx_mpk_redis_params_t, tls_cert) },
     { ngx_string("tls_key"), offsetof(ngx_mpk_redis_params_t, tls_key) },
@@ -74,7 +56,7 @@ static ngx_mpk_redis_param_t  ngx_mpk_redis_params[] = {
 ngx_mpk_redis_t *
 ngx_mpk_redis_conf(ngx_conf_t *cf)
 {
-    ngx_str_t               *value, password;
+    ngx_str_t               *value;
     ngx_uint_t               i;
     ngx_mpk_redis_t         *redis;
     ngx_mpk_redis_params_t   params;
@@ -94,15 +76,10 @@ ngx_mpk_redis_conf(ngx_conf_t *cf)
         }
     }
 
-    ngx_str_null(&password);
-
     if (ngx_mpk_redis_conf_values(cf, redis, &params) != NGX_OK
-        || ngx_mpk_redis_conf_url(cf, redis, &params, &value[1]) != NGX_OK
+        || ngx_mpk_redis_url(cf, redis, &params, &value[1]) != NGX_OK
         || ngx_mpk_redis_conf_tls(cf, redis, &params) != NGX_OK
-        || ngx_mpk_redis_conf_password(cf, &params, &password) != NGX_OK
-        || ngx_mpk_redis_hello_make(cf, redis, &params.user, &password,
-                                    params.db)
-           != NGX_OK)
+        || ngx_mpk_redis_conf_hello(cf, redis, &params) != NGX_OK)
     {
         return NULL;
     }
@@ -171,9 +148,10 @@ ngx_mpk_redis_conf_param(ngx_conf_t *cf, ngx_mpk_redis_params_t *params,
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "\"mpk_redis\" knows no parameter \"%V=\", but user=, "
-                       "password_file=, tls_ca=, tls_cert=, tls_key=, "
-                       "tls_name=, connect_timeout=, timeout=, connections= "
-                       "and durability=", &name);
+                       "password_file=, sentinel_user=, "
+                       "sentinel_password_file=, tls_ca=, tls_cert=, "
+                       "tls_key=, tls_name=, connect_timeout=, timeout=, "
+                       "connections= and durability=", &name);
 
     return NGX_ERROR;
 }
@@ -296,118 +274,6 @@ ngx_mpk_redis_conf_time(ngx_conf_t *cf, const char *name, ngx_str_t *value,
 
 
 static ngx_int_t
-ngx_mpk_redis_conf_url(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
-    ngx_mpk_redis_params_t *params, ngx_str_t *url)
-{
-    u_char     *p, *last, *db;
-    ngx_url_t   u;
-
-    p = url->data;
-    last = p + url->len;
-
-    /* looked at first: no other message may print such a URL */
-
-    if (ngx_strlchr(p, last, '@')) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the URL of \"mpk_redis\" must hold no user and no "
-                           "password, \"nginx -T\" would print them: use "
-                           "user= and password_file=");
-        return NGX_ERROR;
-    }
-
-    redis->name = *url;
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-
-    db = NULL;
-
-    if (url->len > 5 && ngx_strncmp(p, "unix:", 5) == 0) {
-
-        u.url.data = p;
-
-        db = ngx_strlchr(p + 5, last, ':');
-
-        u.url.len = (db ? db : last) - p;
-
-    } else {
-
-        if (url->len > 8 && ngx_strncmp(p, "redis://", 8) == 0) {
-            p += 8;
-
-        } else if (url->len > 9 && ngx_strncmp(p, "rediss://", 9) == 0) {
-            p += 9;
-            params->tls = 1;
-
-        } else {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" is no URL for \"mpk_redis\": it takes "
-                               "redis://host[:port][/db], "
-                               "rediss://host[:port][/db] and "
-                               "unix:/path[:db]", url);
-            return NGX_ERROR;
-        }
-
-        db = ngx_strlchr(p, last, '/');
-
-        u.url.data = p;
-        u.url.len = (db ? db : last) - p;
-        u.default_port = NGX_MPK_REDIS_PORT;
-
-        if (db && db + 1 == last) {         /* "redis://host/" */
-            db = NULL;
-        }
-    }
-
-    if (db && ngx_mpk_redis_conf_db(cf, params, url, db + 1, last) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%s in the URL \"%V\" of \"mpk_redis\"",
-                           u.err ? u.err : "no memory", url);
-        return NGX_ERROR;
-    }
-
-    redis->addrs = u.addrs;
-    redis->naddrs = u.naddrs;
-
-    params->host = u.host;
-
-    if (u.family != AF_UNIX
-        && ngx_inet_addr(u.host.data, u.host.len) == INADDR_NONE
-        && (u.host.len == 0 || u.host.data[0] != '['))
-    {
-        redis->host = u.host;
-        redis->port = u.port;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_mpk_redis_conf_db(ngx_conf_t *cf, ngx_mpk_redis_params_t *params,
-    ngx_str_t *url, u_char *p, u_char *last)
-{
-    ngx_int_t  n;
-
-    n = ngx_atoi(p, last - p);
-
-    if (n == NGX_ERROR || n > NGX_MPK_REDIS_DB_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the URL \"%V\" of \"mpk_redis\" must end with its "
-                           "server or with the number of a database", url);
-        return NGX_ERROR;
-    }
-
-    params->db = (ngx_uint_t) n;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_mpk_redis_conf_tls(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
     ngx_mpk_redis_params_t *params)
 {
@@ -496,6 +362,10 @@ ngx_mpk_redis_conf_tls(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
 
     name = params->tls_name.len ? params->tls_name : params->host;
 
+    if (name.len == 0) {
+        return NGX_OK;
+    }
+
     if (name.len > 2 && name.data[0] == '[') {
         name.data++;
         name.len -= 2;
@@ -531,8 +401,53 @@ ngx_mpk_redis_conf_tls(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
 
 
 static ngx_int_t
-ngx_mpk_redis_conf_password(ngx_conf_t *cf, ngx_mpk_redis_params_t *params,
-    ngx_str_t *password)
+ngx_mpk_redis_conf_hello(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params)
+{
+    ngx_str_t  password;
+
+    ngx_str_null(&password);
+
+    if (ngx_mpk_redis_conf_password(cf, "", &params->user,
+                                    &params->password_file, &password)
+        != NGX_OK
+        || ngx_mpk_redis_hello_make(cf, redis, &params->user, &password,
+                                    params->db)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (redis->kind != NGX_MPK_REDIS_SENTINEL) {
+
+        if (params->sentinel_user.len || params->sentinel_password_file.len) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"mpk_redis\" has sentinel_ parameters, but "
+                               "its URL \"%V\" names no Sentinels: use "
+                               "redis+sentinel://", &redis->name);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    ngx_str_null(&password);
+
+    if (ngx_mpk_redis_conf_password(cf, "sentinel_", &params->sentinel_user,
+                                    &params->sentinel_password_file, &password)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_mpk_redis_hello_make_sentinel(cf, redis, &params->sentinel_user,
+                                             &password);
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_conf_password(ngx_conf_t *cf, const char *prefix,
+    ngx_str_t *user, ngx_str_t *file, ngx_str_t *password)
 {
     size_t            len;
     u_char           *line;
@@ -540,18 +455,15 @@ ngx_mpk_redis_conf_password(ngx_conf_t *cf, ngx_mpk_redis_params_t *params,
     ssize_t           n;
     ngx_fd_t          fd;
     ngx_int_t         rc;
-    ngx_str_t        *file;
     const char       *wrong;
     ngx_file_info_t   fi;
 
-    file = &params->password_file;
-
     if (file->len == 0) {
 
-        if (params->user.len) {
+        if (user->len) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"mpk_redis\" has user=, so it needs "
-                               "password_file= too");
+                               "\"mpk_redis\" has %suser=, so it needs "
+                               "%spassword_file= too", prefix, prefix);
             return NGX_ERROR;
         }
 
@@ -567,8 +479,8 @@ ngx_mpk_redis_conf_password(ngx_conf_t *cf, ngx_mpk_redis_params_t *params,
 
     if (fd == NGX_INVALID_FILE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "\"password_file=%V\" of \"mpk_redis\" can't be "
-                           "opened", file);
+                           "\"%spassword_file=%V\" of \"mpk_redis\" can't be "
+                           "opened", prefix, file);
         return NGX_ERROR;
     }
 
@@ -624,8 +536,8 @@ done:
 
     if (wrong) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"password_file=%V\" of \"mpk_redis\" %s",
-                           file, wrong);
+                           "\"%spassword_file=%V\" of \"mpk_redis\" %s",
+                           prefix, file, wrong);
     }
 
     ngx_explicit_memzero(buf, sizeof(buf));

@@ -8,6 +8,7 @@
 
 static void ngx_mpk_redis_connect_handler(ngx_event_t *ev);
 static void ngx_mpk_redis_connected(ngx_mpk_redis_conn_t *conn);
+static void ngx_mpk_redis_elsewhere(ngx_mpk_redis_conn_t *conn);
 static void ngx_mpk_redis_report(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
     ngx_err_t err, const char *reason, ngx_uint_t lost, ngx_uint_t unsent);
 
@@ -21,7 +22,16 @@ ngx_mpk_redis_connect(ngx_mpk_redis_conn_t *conn)
     ngx_connection_t     *c;
     ngx_mpk_redis_cmd_t  *cmd;
 
-    addr = &conn->worker->addrs[conn->addr % conn->worker->naddrs];
+    conn->connect_deadline = ngx_current_msec + conn->redis->connect_timeout;
+
+    if (conn->node->naddrs == 0) {
+        conn->state = NGX_MPK_REDIS_SEEKING;
+        ngx_mpk_redis_arm(conn, conn->connect_deadline);
+        ngx_mpk_redis_sentinel_ask(conn->node->worker);
+        return;
+    }
+
+    addr = &conn->node->addrs[conn->addr % conn->node->naddrs];
 
     ngx_mpk_redis_mute(conn, 1);
 
@@ -42,7 +52,6 @@ ngx_mpk_redis_connect(ngx_mpk_redis_conn_t *conn)
     conn->peer.so_keepalive = 1;
 
     conn->state = NGX_MPK_REDIS_CONNECTING;
-    conn->connect_deadline = ngx_current_msec + conn->redis->connect_timeout;
 
     rc = ngx_event_connect_peer(&conn->peer);
 
@@ -157,8 +166,8 @@ ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
     if (conn->reported) {
         conn->reported = 0;
 
-        ngx_log_error(NGX_LOG_NOTICE, conn->worker->cycle->log, 0,
-                      "mpk_redis %V: connection restored", &conn->redis->name);
+        ngx_log_error(NGX_LOG_NOTICE, conn->node->worker->cycle->log, 0,
+                      "mpk_redis %V: connection restored", &conn->node->name);
     }
 
     if (conn->pending == 0) {
@@ -222,6 +231,31 @@ ngx_mpk_redis_drain(ngx_mpk_redis_conn_t *conn)
 
     conn->pending -= ngx_mpk_redis_give_up(conn, &conn->waiting,
                                            NGX_MPK_REDIS_FAILED);
+}
+
+
+void
+ngx_mpk_redis_move(ngx_mpk_redis_conn_t *conn)
+{
+    if (conn->state == NGX_MPK_REDIS_DRAINING) {
+        return;
+    }
+
+    if (conn->state == NGX_MPK_REDIS_READY && conn->pending) {
+        ngx_mpk_redis_drain(conn);
+        return;
+    }
+
+    ngx_mpk_redis_close(conn);
+
+    if (conn->retry.timer_set) {
+        ngx_del_timer(&conn->retry);
+    }
+
+    conn->tried = 0;
+    conn->backoff = 0;
+
+    ngx_mpk_redis_connect(conn);
 }
 
 
@@ -300,10 +334,10 @@ ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level, ngx_err_t err,
 
     ngx_mpk_redis_close(conn);
 
-    if (state < NGX_MPK_REDIS_READY) {
-        conn->addr = (conn->addr + 1) % conn->worker->naddrs;
+    if (state >= NGX_MPK_REDIS_CONNECTING && state < NGX_MPK_REDIS_READY) {
+        conn->addr = (conn->addr + 1) % conn->node->naddrs;
 
-        if (++conn->tried < conn->worker->naddrs) {
+        if (++conn->tried < conn->node->naddrs) {
             ngx_mpk_redis_connect(conn);
             return;
         }
@@ -327,11 +361,11 @@ ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level, ngx_err_t err,
 
     /* a worker that shuts down connects for commands only */
 
-    if (ngx_exiting) {
+    if (ngx_exiting || conn->node->stale) {
         return;
     }
 
-    ngx_mpk_redis_resolve(conn->worker);
+    ngx_mpk_redis_elsewhere(conn);
 
     if (stable) {
         conn->backoff = 0;
@@ -349,6 +383,32 @@ ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level, ngx_err_t err,
 }
 
 
+/* Orders may be on another server by now. */
+static void
+ngx_mpk_redis_elsewhere(ngx_mpk_redis_conn_t *conn)
+{
+    ngx_mpk_redis_worker_t  *worker;
+
+    worker = conn->node->worker;
+
+    switch (conn->redis->kind) {
+
+    case NGX_MPK_REDIS_CLUSTER:
+        ngx_mpk_redis_cluster_refresh(worker);
+        break;
+
+    case NGX_MPK_REDIS_SENTINEL:
+        if (conn->node == &worker->home) {
+            ngx_mpk_redis_sentinel_ask(worker);
+        }
+        break;
+
+    default:
+        ngx_mpk_redis_resolve(worker);
+    }
+}
+
+
 ngx_uint_t
 ngx_mpk_redis_give_up(ngx_mpk_redis_conn_t *conn, ngx_queue_t *queue,
     ngx_mpk_redis_result_t result)
@@ -360,7 +420,7 @@ ngx_mpk_redis_give_up(ngx_mpk_redis_conn_t *conn, ngx_queue_t *queue,
         q = ngx_queue_head(queue);
         ngx_queue_remove(q);
 
-        ngx_mpk_redis_done(conn->worker,
+        ngx_mpk_redis_done(conn->node->worker,
                            ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue),
                            result);
     }
@@ -431,7 +491,10 @@ ngx_mpk_redis_timer_handler(ngx_event_t *ev)
         && (ngx_msec_int_t) (conn->connect_deadline - ngx_current_msec) <= 0)
     {
         ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
-                           "no connection within connect_timeout=%Mms",
+                           conn->state == NGX_MPK_REDIS_SEEKING
+                           ? "no Sentinel names the master within "
+                             "connect_timeout=%Mms"
+                           : "no connection within connect_timeout=%Mms",
                            conn->redis->connect_timeout);
         return;
     }
@@ -462,7 +525,7 @@ ngx_mpk_redis_timer_handler(ngx_event_t *ev)
         conn->pending--;
         unsent++;
 
-        ngx_mpk_redis_done(conn->worker, cmd, NGX_MPK_REDIS_FAILED);
+        ngx_mpk_redis_done(conn->node->worker, cmd, NGX_MPK_REDIS_FAILED);
     }
 
     if (conn->state < NGX_MPK_REDIS_READY) {
@@ -483,11 +546,11 @@ ngx_mpk_redis_report(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
     ngx_log_t   *log;
     ngx_uint_t   other;
 
-    log = conn->worker->cycle->log;
+    log = conn->node->worker->cycle->log;
 
     if (level == NGX_LOG_INFO) {
         ngx_log_error(level, log, err, "mpk_redis %V: %s, while idle",
-                      &conn->redis->name, reason);
+                      &conn->node->name, reason);
         return;
     }
 
@@ -508,7 +571,7 @@ ngx_mpk_redis_report(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
 
     ngx_log_error(level, log, err,
                   "mpk_redis %V: %s; %ui commands are lost, %ui were not sent",
-                  &conn->redis->name, reason, lost, unsent);
+                  &conn->node->name, reason, lost, unsent);
 }
 
 
@@ -543,7 +606,7 @@ ngx_mpk_redis_mute(ngx_mpk_redis_conn_t *conn, ngx_uint_t mute)
 {
     ngx_log_t  *log;
 
-    log = conn->worker->cycle->log;
+    log = conn->node->worker->cycle->log;
 
     conn->log.log_level = (mute && !(log->log_level & NGX_LOG_DEBUG_ALL))
                           ? NGX_LOG_ALERT : log->log_level;

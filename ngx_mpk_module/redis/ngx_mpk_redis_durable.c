@@ -78,7 +78,7 @@ ngx_mpk_redis_durable_init(ngx_mpk_redis_conn_t *conn)
 {
     ngx_log_t  *log;
 
-    log = conn->worker->cycle->log;
+    log = conn->node->worker->cycle->log;
 
     conn->wait.pool = ngx_create_pool(NGX_MPK_REDIS_WAIT_POOL, log);
     if (conn->wait.pool == NULL) {
@@ -111,11 +111,11 @@ ngx_mpk_redis_durable_exit(ngx_mpk_redis_conn_t *conn)
 
 
 ngx_mpk_redis_conn_t *
-ngx_mpk_redis_durable_pick(ngx_mpk_redis_worker_t *worker)
+ngx_mpk_redis_durable_pick(ngx_mpk_redis_node_t *node)
 {
     ngx_mpk_redis_conn_t  *conn;
 
-    conn = &worker->conns[worker->redis->connections];
+    conn = &node->conns[node->readers];
 
     if (conn->refusing
         || conn->pending >= NGX_MPK_REDIS_QUEUE_MAX
@@ -282,9 +282,9 @@ ngx_mpk_redis_durable_reached(ngx_mpk_redis_conn_t *conn)
     if (conn->refusing) {
         conn->refusing = 0;
 
-        ngx_log_error(NGX_LOG_NOTICE, conn->worker->cycle->log, 0,
+        ngx_log_error(NGX_LOG_NOTICE, conn->node->worker->cycle->log, 0,
                       "mpk_redis %V: durability restored, commits are taken "
-                      "again", &conn->redis->name);
+                      "again", &conn->node->name);
     }
 
     /* a handler may send again */
@@ -362,7 +362,7 @@ ngx_mpk_redis_durable_drain(ngx_mpk_redis_conn_t *conn)
         ngx_queue_remove(q);
         conn->pending--;
 
-        ngx_mpk_redis_done(conn->worker,
+        ngx_mpk_redis_done(conn->node->worker,
                            ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue),
                            NGX_MPK_REDIS_FAILED);
     }
@@ -394,14 +394,14 @@ ngx_mpk_redis_durable_log(ngx_mpk_redis_conn_t *conn,
     const char  *what, *remedy;
 
     if (conn->refusing
-        && !ngx_mpk_redis_log_due(&conn->worker->durable_logged))
+        && !ngx_mpk_redis_log_due(&conn->node->worker->durable_logged))
     {
         return;
     }
 
-    conn->worker->durable_logged = ngx_current_msec | 1;
+    conn->node->worker->durable_logged = ngx_current_msec | 1;
 
-    log = conn->worker->cycle->log;
+    log = conn->node->worker->cycle->log;
 
     what = conn->redis->durability == NGX_MPK_REDIS_AOF ? "WAITAOF" : "WAIT";
 
@@ -410,7 +410,7 @@ ngx_mpk_redis_durable_log(ngx_mpk_redis_conn_t *conn,
                       "mpk_redis %V: %s was acknowledged by %L of %ui within "
                       "%Mms, commits are refused until it is; %ui that are "
                       "written are not answered",
-                      &conn->redis->name, what, count, conn->redis->needed,
+                      &conn->node->name, what, count, conn->redis->needed,
                       conn->redis->wait_timeout, lost);
         return;
     }
@@ -419,7 +419,7 @@ ngx_mpk_redis_durable_log(ngx_mpk_redis_conn_t *conn,
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "mpk_redis %V: %s was answered as Redis never does, "
                       "commits are refused; %ui that are written are not "
-                      "answered", &conn->redis->name, what, lost);
+                      "answered", &conn->node->name, what, lost);
         return;
     }
 
@@ -429,7 +429,7 @@ ngx_mpk_redis_durable_log(ngx_mpk_redis_conn_t *conn,
     ngx_log_error(NGX_LOG_ERR, log, 0,
                   "mpk_redis %V: %s was refused with \"%V\"%s, commits are "
                   "refused; %ui that are written are not answered",
-                  &conn->redis->name, what, &words, remedy, lost);
+                  &conn->node->name, what, &words, remedy, lost);
 }
 
 

@@ -13,6 +13,21 @@ typedef struct {
 } ngx_mpk_redis_step_t;
 
 
+/* One command of a greeting. */
+typedef struct {
+    ngx_mpk_redis_hello_t  step;
+    size_t                 argc;
+    mpk_str_t              argv[3];
+} ngx_mpk_redis_asked_t;
+
+
+static ngx_mpk_redis_asked_t *ngx_mpk_redis_hello_auth(
+    ngx_mpk_redis_asked_t *asked, ngx_str_t *user, ngx_str_t *password);
+static ngx_int_t ngx_mpk_redis_hello_bytes(ngx_conf_t *cf,
+    ngx_mpk_redis_greeting_t *greeting, ngx_mpk_redis_asked_t *asked,
+    ngx_mpk_redis_asked_t *last);
+static const char *ngx_mpk_redis_hello_remedy(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_error_t error);
 static ngx_int_t ngx_mpk_redis_hello_error(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_hello_t step, mpk_str_t text);
 static ngx_int_t ngx_mpk_redis_hello_role(ngx_mpk_redis_conn_t *conn,
@@ -30,6 +45,8 @@ static const ngx_mpk_redis_step_t
     [NGX_MPK_REDIS_HELLO_ROLE] = { "ROLE", 0, 0 },
     [NGX_MPK_REDIS_HELLO_MEMORY] = { "INFO memory", 0, 0 },
     [NGX_MPK_REDIS_HELLO_PING] = { "PING", 0, 0 },
+    [NGX_MPK_REDIS_HELLO_MASTER] = { "SENTINEL", 1, 0 },
+    [NGX_MPK_REDIS_HELLO_SUBSCRIBE] = { "SUBSCRIBE", 1, 0 },
 };
 
 
@@ -37,70 +54,109 @@ ngx_int_t
 ngx_mpk_redis_hello_make(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
     ngx_str_t *user, ngx_str_t *password, ngx_uint_t db)
 {
-    size_t                  len;
-    u_char                 *p;
-    u_char                  number[NGX_INT_T_LEN];
-    mpk_str_t               argv[NGX_MPK_REDIS_HELLO_MAX][3];
-    ngx_uint_t              i, n, argc[NGX_MPK_REDIS_HELLO_MAX];
-    ngx_mpk_redis_hello_t  *steps;
+    u_char                   number[NGX_INT_T_LEN];
+    ngx_mpk_redis_asked_t    asked[NGX_MPK_REDIS_HELLO_MAX];
+    ngx_mpk_redis_asked_t   *a;
 
-    n = 0;
-    steps = redis->steps;
-
-    if (password->len) {
-        steps[n] = NGX_MPK_REDIS_HELLO_AUTH;
-        argc[n] = 0;
-        argv[n][argc[n]++] = mpk_string("AUTH");
-
-        if (user->len) {
-            argv[n][argc[n]++] = (mpk_str_t) { user->len, user->data };
-        }
-
-        argv[n][argc[n]++] = (mpk_str_t) { password->len, password->data };
-        n++;
-    }
+    a = ngx_mpk_redis_hello_auth(asked, user, password);
 
     if (db) {
-        steps[n] = NGX_MPK_REDIS_HELLO_SELECT;
-        argc[n] = 2;
-        argv[n][0] = mpk_string("SELECT");
-        argv[n][1] = (mpk_str_t) {
-            (size_t) (ngx_sprintf(number, "%ui", db) - number), number
+        *a++ = (ngx_mpk_redis_asked_t) {
+            NGX_MPK_REDIS_HELLO_SELECT, 2,
+            { mpk_string("SELECT"),
+              { (size_t) (ngx_sprintf(number, "%ui", db) - number), number } }
         };
-        n++;
     }
 
-    steps[n] = NGX_MPK_REDIS_HELLO_NAME;
-    argc[n] = 3;
-    argv[n][0] = mpk_string("CLIENT");
-    argv[n][1] = mpk_string("SETNAME");
-    argv[n][2] = mpk_string("ngx_mpk");
-    n++;
+    *a++ = (ngx_mpk_redis_asked_t) {
+        NGX_MPK_REDIS_HELLO_NAME, 3,
+        { mpk_string("CLIENT"), mpk_string("SETNAME"), mpk_string("ngx_mpk") }
+    };
 
-    steps[n] = NGX_MPK_REDIS_HELLO_ROLE;
-    argc[n] = 1;
-    argv[n][0] = mpk_string("ROLE");
-    n++;
+    /* replicas of a cluster say themselves who has a slot */
 
-    steps[n] = NGX_MPK_REDIS_HELLO_MEMORY;
-    argc[n] = 2;
-    argv[n][0] = mpk_string("INFO");
-    argv[n][1] = mpk_string("memory");
-    n++;
+    if (redis->kind != NGX_MPK_REDIS_CLUSTER) {
+        *a++ = (ngx_mpk_redis_asked_t) {
+            NGX_MPK_REDIS_HELLO_ROLE, 1, { mpk_string("ROLE") }
+        };
+    }
+
+    *a++ = (ngx_mpk_redis_asked_t) {
+        NGX_MPK_REDIS_HELLO_MEMORY, 2,
+        { mpk_string("INFO"), mpk_string("memory") }
+    };
 
     /* unlike those before it, PING tells that the data is still being loaded */
 
-    steps[n] = NGX_MPK_REDIS_HELLO_PING;
-    argc[n] = 1;
-    argv[n][0] = mpk_string("PING");
-    n++;
+    *a++ = (ngx_mpk_redis_asked_t) {
+        NGX_MPK_REDIS_HELLO_PING, 1, { mpk_string("PING") }
+    };
 
-    redis->nsteps = n;
+    return ngx_mpk_redis_hello_bytes(cf, &redis->greeting, asked, a);
+}
+
+
+ngx_int_t
+ngx_mpk_redis_hello_make_sentinel(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_str_t *user, ngx_str_t *password)
+{
+    ngx_mpk_redis_asked_t   asked[NGX_MPK_REDIS_HELLO_MAX];
+    ngx_mpk_redis_asked_t  *a;
+
+    a = ngx_mpk_redis_hello_auth(asked, user, password);
+
+    *a++ = (ngx_mpk_redis_asked_t) {
+        NGX_MPK_REDIS_HELLO_MASTER, 3,
+        { mpk_string("SENTINEL"), mpk_string("get-master-addr-by-name"),
+          { redis->master.len, redis->master.data } }
+    };
+
+    /* the last: a subscriber may ask nothing more */
+
+    *a++ = (ngx_mpk_redis_asked_t) {
+        NGX_MPK_REDIS_HELLO_SUBSCRIBE, 2,
+        { mpk_string("SUBSCRIBE"), mpk_string("+switch-master") }
+    };
+
+    return ngx_mpk_redis_hello_bytes(cf, &redis->sentinel, asked, a);
+}
+
+
+static ngx_mpk_redis_asked_t *
+ngx_mpk_redis_hello_auth(ngx_mpk_redis_asked_t *asked, ngx_str_t *user,
+    ngx_str_t *password)
+{
+    if (password->len == 0) {
+        return asked;
+    }
+
+    asked->step = NGX_MPK_REDIS_HELLO_AUTH;
+    asked->argc = 0;
+    asked->argv[asked->argc++] = mpk_string("AUTH");
+
+    if (user->len) {
+        asked->argv[asked->argc++] = (mpk_str_t) { user->len, user->data };
+    }
+
+    asked->argv[asked->argc++] = (mpk_str_t) { password->len, password->data };
+
+    return asked + 1;
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_hello_bytes(ngx_conf_t *cf, ngx_mpk_redis_greeting_t *greeting,
+    ngx_mpk_redis_asked_t *asked, ngx_mpk_redis_asked_t *last)
+{
+    size_t                  len;
+    u_char                 *p;
+    ngx_mpk_redis_asked_t  *a;
 
     len = 0;
 
-    for (i = 0; i < n; i++) {
-        len += ngx_mpk_redis_command_len(argc[i], argv[i]);
+    for (a = asked; a < last; a++) {
+        len += ngx_mpk_redis_command_len(a->argc, a->argv);
+        greeting->steps[greeting->nsteps++] = a->step;
     }
 
     p = ngx_pnalloc(cf->pool, len);
@@ -108,11 +164,11 @@ ngx_mpk_redis_hello_make(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
         return NGX_ERROR;
     }
 
-    redis->hello.len = len;
-    redis->hello.data = p;
+    greeting->bytes.len = len;
+    greeting->bytes.data = p;
 
-    for (i = 0; i < n; i++) {
-        p = ngx_mpk_redis_command_write(p, argc[i], argv[i]);
+    for (a = asked; a < last; a++) {
+        p = ngx_mpk_redis_command_write(p, a->argc, a->argv);
     }
 
     return NGX_OK;
@@ -146,9 +202,9 @@ ngx_mpk_redis_hello_start(ngx_mpk_redis_conn_t *conn)
 
     ngx_memzero(b, sizeof(ngx_buf_t));
 
-    b->start = conn->redis->hello.data;
+    b->start = conn->node->greeting->bytes.data;
     b->pos = b->start;
-    b->last = b->start + conn->redis->hello.len;
+    b->last = b->start + conn->node->greeting->bytes.len;
     b->end = b->last;
     b->memory = 1;
     b->flush = 1;
@@ -173,13 +229,16 @@ ngx_mpk_redis_hello_reply(ngx_mpk_redis_conn_t *conn,
     ngx_int_t              rc;
     ngx_mpk_redis_hello_t  step;
 
-    step = conn->redis->steps[conn->step++];
+    step = conn->node->greeting->steps[conn->step++];
 
     if (reply->type == NGX_MPK_REDIS_ERROR) {
         rc = ngx_mpk_redis_hello_error(conn, step, reply->str);
 
     } else if (step == NGX_MPK_REDIS_HELLO_ROLE) {
         rc = ngx_mpk_redis_hello_role(conn, reply);
+
+    } else if (step == NGX_MPK_REDIS_HELLO_MASTER) {
+        rc = ngx_mpk_redis_sentinel_answer(conn, reply);
 
     } else {
 
@@ -194,7 +253,7 @@ ngx_mpk_redis_hello_reply(ngx_mpk_redis_conn_t *conn,
         return NGX_ERROR;
     }
 
-    return conn->step == conn->redis->nsteps ? NGX_OK : NGX_AGAIN;
+    return conn->step == conn->node->greeting->nsteps ? NGX_OK : NGX_AGAIN;
 }
 
 
@@ -216,11 +275,11 @@ ngx_mpk_redis_hello_error(ngx_mpk_redis_conn_t *conn,
     if (what->secret) {
 
         if (error == NGX_MPK_REDIS_ERR_OTHER) {
-            info = ngx_mpk_redis_error_info(NGX_MPK_REDIS_ERR_WRONGPASS);
+            error = NGX_MPK_REDIS_ERR_WRONGPASS;
         }
 
         ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0, "%s was refused: %s",
-                           what->name, info->remedy);
+                           what->name, ngx_mpk_redis_hello_remedy(conn, error));
         return NGX_ERROR;
     }
 
@@ -245,17 +304,47 @@ ngx_mpk_redis_hello_error(ngx_mpk_redis_conn_t *conn,
                            what->name, &words,
                            error == NGX_MPK_REDIS_ERR_OTHER ? "" : ": ",
                            error == NGX_MPK_REDIS_ERR_OTHER
-                           || info->remedy == NULL ? "" : info->remedy);
+                           || info->remedy == NULL
+                           ? "" : ngx_mpk_redis_hello_remedy(conn, error));
         return NGX_ERROR;
     }
 
-    if (ngx_mpk_redis_log_due(&conn->worker->hello_logged[step])) {
-        ngx_log_error(NGX_LOG_WARN, conn->worker->cycle->log, 0,
+    if (ngx_mpk_redis_log_due(&conn->node->worker->hello_logged[step])) {
+        ngx_log_error(NGX_LOG_WARN, conn->node->worker->cycle->log, 0,
                       "mpk_redis %V: %s was refused with \"%V\", going on "
-                      "without it", &conn->redis->name, what->name, &words);
+                      "without it", &conn->node->name, what->name, &words);
     }
 
     return NGX_OK;
+}
+
+
+static const char *
+ngx_mpk_redis_hello_remedy(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_error_t error)
+{
+    if (conn->node != &conn->node->worker->watch) {
+        return ngx_mpk_redis_error_info(error)->remedy;
+    }
+
+    switch (error) {
+
+    case NGX_MPK_REDIS_ERR_NOAUTH:
+        return "Sentinel wants a password of its own, give it with "
+               "sentinel_password_file=";
+
+    case NGX_MPK_REDIS_ERR_WRONGPASS:
+        return "compare sentinel_user= and sentinel_password_file= with "
+               "Sentinel's ACL";
+
+    case NGX_MPK_REDIS_ERR_NOPERM:
+        return "let the ACL of Sentinel's user have "
+               "+sentinel|get-master-addr-by-name, +subscribe and "
+               "&+switch-master";
+
+    default:
+        return ngx_mpk_redis_error_info(error)->remedy;
+    }
 }
 
 
@@ -278,9 +367,11 @@ ngx_mpk_redis_hello_role(ngx_mpk_redis_conn_t *conn,
     if (!mpk_str_eq(reply->elements[0].str, mpk_string("master"))) {
         words = ngx_mpk_redis_hello_text(reply->elements[0].str, buf);
 
-        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
-                           "its role is \"%V\", let mpk_redis name the master",
-                           &words);
+        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0, "its role is \"%V\", %s",
+                           &words,
+                           conn->redis->kind == NGX_MPK_REDIS_SENTINEL
+                           ? "Sentinel is asked again"
+                           : "let mpk_redis name the master");
         return NGX_ERROR;
     }
 
@@ -332,17 +423,17 @@ ngx_mpk_redis_hello_memory(ngx_mpk_redis_conn_t *conn,
 
     if (mpk_str_eq(policy, mpk_string("noeviction"))
         || !ngx_mpk_redis_log_due(
-                &conn->worker->hello_logged[NGX_MPK_REDIS_HELLO_MEMORY]))
+                &conn->node->worker->hello_logged[NGX_MPK_REDIS_HELLO_MEMORY]))
     {
         return;
     }
 
     words = ngx_mpk_redis_hello_text(policy, buf);
 
-    ngx_log_error(NGX_LOG_ERR, conn->worker->cycle->log, 0,
+    ngx_log_error(NGX_LOG_ERR, conn->node->worker->cycle->log, 0,
                   "mpk_redis %V: its maxmemory-policy \"%V\" lets Redis throw "
                   "orders away, set \"maxmemory-policy noeviction\"",
-                  &conn->redis->name, &words);
+                  &conn->node->name, &words);
 }
 
 

@@ -17,7 +17,15 @@
 #define NGX_MPK_REDIS_TEXT_MAX       160     /* bytes of Redis' own words in a log line */
 
 
-/* What a new connection asks before anything else, in one write. */
+/* What the URL names. */
+typedef enum {
+    NGX_MPK_REDIS_SERVER = 0,
+    NGX_MPK_REDIS_CLUSTER,           /* some nodes of it */
+    NGX_MPK_REDIS_SENTINEL           /* Sentinels, who know the master */
+} ngx_mpk_redis_kind_t;
+
+
+/* What a new connection asks before anything else. */
 typedef enum {
     NGX_MPK_REDIS_HELLO_AUTH = 0,
     NGX_MPK_REDIS_HELLO_SELECT,
@@ -25,12 +33,23 @@ typedef enum {
     NGX_MPK_REDIS_HELLO_ROLE,
     NGX_MPK_REDIS_HELLO_MEMORY,
     NGX_MPK_REDIS_HELLO_PING,
+    NGX_MPK_REDIS_HELLO_MASTER,
+    NGX_MPK_REDIS_HELLO_SUBSCRIBE,
     NGX_MPK_REDIS_HELLO_MAX
 } ngx_mpk_redis_hello_t;
 
 
+/* All of it, sent in one write. */
+typedef struct {
+    ngx_str_t                 bytes;         /* the password is in them */
+    ngx_uint_t                nsteps;
+    ngx_mpk_redis_hello_t     steps[NGX_MPK_REDIS_HELLO_MAX];
+} ngx_mpk_redis_greeting_t;
+
+
 typedef enum {
     NGX_MPK_REDIS_DOWN = 0,
+    NGX_MPK_REDIS_SEEKING,           /* Sentinel has not said yet where the master is */
     NGX_MPK_REDIS_CONNECTING,
     NGX_MPK_REDIS_HANDSHAKE,
     NGX_MPK_REDIS_HELLO,
@@ -48,10 +67,14 @@ typedef enum {
 
 
 typedef struct ngx_mpk_redis_worker_s  ngx_mpk_redis_worker_t;
+typedef struct ngx_mpk_redis_node_s    ngx_mpk_redis_node_t;
+typedef struct ngx_mpk_redis_cluster_s  ngx_mpk_redis_cluster_t;
 
 
 struct ngx_mpk_redis_s {
     ngx_str_t                 name;          /* the URL, as logs say it */
+    ngx_mpk_redis_kind_t      kind;
+    ngx_str_t                 master;        /* as Sentinels call it */
     ngx_addr_t               *addrs;         /* as the configuration found them */
     ngx_uint_t                naddrs;
     ngx_str_t                 host;          /* empty: there is nothing to resolve */
@@ -67,13 +90,12 @@ struct ngx_mpk_redis_s {
     ngx_msec_t                wait_timeout;  /* well within timeout */
     ngx_str_t                 wait;          /* bytes */
 
-    ngx_str_t                 hello;         /* bytes; the password is in them */
-    ngx_uint_t                nsteps;
-    ngx_mpk_redis_hello_t     steps[NGX_MPK_REDIS_HELLO_MAX];
+    ngx_mpk_redis_greeting_t  greeting;
+    ngx_mpk_redis_greeting_t  sentinel;      /* what Sentinels are asked */
 
 #if (NGX_SSL)
     ngx_ssl_t                *ssl;
-    ngx_str_t                 tls_name;      /* NUL-terminated */
+    ngx_str_t                 tls_name;      /* NUL-terminated; empty: the node's own */
     unsigned                  tls_ip:1;      /* tls_name is an address */
 #endif
 
@@ -82,7 +104,7 @@ struct ngx_mpk_redis_s {
 
 
 typedef struct {
-    ngx_mpk_redis_worker_t   *worker;
+    ngx_mpk_redis_node_t     *node;
     ngx_mpk_redis_t          *redis;
     ngx_connection_t         *connection;    /* NULL: DOWN */
 
@@ -131,14 +153,45 @@ typedef struct {
 } ngx_mpk_redis_conn_t;
 
 
+/* One server, and the worker's connections to it. */
+struct ngx_mpk_redis_node_s {
+    ngx_mpk_redis_worker_t   *worker;
+    ngx_str_t                 name;          /* as logs say it */
+    ngx_mpk_redis_greeting_t *greeting;
+    ngx_addr_t               *addrs;         /* tried in turn; none: SEEKING */
+    ngx_uint_t                naddrs;
+    ngx_uint_t                readers;       /* connections that anything is sent on */
+
+    ngx_mpk_redis_conn_t     *conns;         /* readers, and the commits' own */
+    ngx_uint_t                nconns;
+    ngx_uint_t                next;
+    unsigned                  durable:1;     /* commits have one of their own */
+    unsigned                  stale:1;       /* of no use: does not connect again */
+
+    /* of a cluster's node */
+    ngx_queue_t               queue;
+    ngx_pool_t               *pool;
+    ngx_str_t                 endpoint;      /* host:port, as the cluster says it */
+    ngx_str_t                 host;          /* NUL-terminated; empty: an address */
+    ngx_uint_t                slots;
+};
+
+
 struct ngx_mpk_redis_worker_s {
     ngx_mpk_redis_t          *redis;
     ngx_cycle_t              *cycle;
-    ngx_mpk_redis_conn_t     *conns;         /* the commits' own is the last */
-    ngx_uint_t                nconns;
-    ngx_uint_t                next;
-    ngx_addr_t               *addrs;
-    ngx_uint_t                naddrs;
+    ngx_mpk_redis_node_t      home;          /* the server, the master, the cluster's seeds */
+    ngx_mpk_redis_cluster_t  *cluster;
+
+    ngx_mpk_redis_node_t      watch;         /* a Sentinel, who tells of failovers */
+    ngx_event_t               ask;
+    ngx_msec_t                asked_at;
+    ngx_pool_t               *push;          /* what it told, one at a time */
+    mpk_mem_t                 push_mem;
+    ngx_addr_t                master;
+    ngx_sockaddr_t            master_sockaddr;
+    u_char                    master_text[NGX_SOCKADDR_STRLEN];
+
     ngx_pool_t               *resolved;      /* where addrs are, if not in the configuration */
     ngx_resolver_ctx_t       *resolving;
     ngx_msec_t                resolve_logged;
@@ -149,6 +202,17 @@ struct ngx_mpk_redis_worker_s {
     ngx_msec_t                durable_logged;
     u_char                    buffer[NGX_MPK_REDIS_BUFFER];
 };
+
+
+/* ngx_mpk_redis_node.c */
+
+/* Makes the node's connections, in pool, and connects; it is filled in down to readers. */
+ngx_int_t ngx_mpk_redis_node_init(ngx_mpk_redis_node_t *node, ngx_pool_t *pool);
+void ngx_mpk_redis_node_exit(ngx_mpk_redis_node_t *node);
+
+/* NULL: no connection of the lane takes a command. */
+ngx_mpk_redis_conn_t *ngx_mpk_redis_node_pick(ngx_mpk_redis_node_t *node,
+    ngx_mpk_redis_lane_t lane);
 
 
 /* ngx_mpk_redis_conn.c */
@@ -165,6 +229,9 @@ void ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
 void ngx_mpk_redis_close(ngx_mpk_redis_conn_t *conn);
 void ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn);
 void ngx_mpk_redis_drain(ngx_mpk_redis_conn_t *conn);
+
+/* Goes to the node's address as it is now, when what is under way is answered. */
+void ngx_mpk_redis_move(ngx_mpk_redis_conn_t *conn);
 ngx_uint_t ngx_mpk_redis_give_up(ngx_mpk_redis_conn_t *conn,
     ngx_queue_t *queue, ngx_mpk_redis_result_t result);
 void ngx_mpk_redis_arm(ngx_mpk_redis_conn_t *conn, ngx_msec_t deadline);
@@ -191,7 +258,7 @@ ngx_int_t ngx_mpk_redis_durable_init(ngx_mpk_redis_conn_t *conn);
 void ngx_mpk_redis_durable_exit(ngx_mpk_redis_conn_t *conn);
 
 /* NULL: commits are not taken now. */
-ngx_mpk_redis_conn_t *ngx_mpk_redis_durable_pick(ngx_mpk_redis_worker_t *worker);
+ngx_mpk_redis_conn_t *ngx_mpk_redis_durable_pick(ngx_mpk_redis_node_t *node);
 void ngx_mpk_redis_durable_ready(ngx_mpk_redis_conn_t *conn);
 
 /* A command is answered, a WAIT is. */
@@ -219,9 +286,11 @@ void ngx_mpk_redis_handshake(ngx_mpk_redis_conn_t *conn);
 
 /* ngx_mpk_redis_hello.c */
 
-/* Makes redis->hello and redis->steps.  An empty password: no AUTH. */
+/* Make redis->greeting, redis->sentinel.  An empty password: no AUTH. */
 ngx_int_t ngx_mpk_redis_hello_make(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
     ngx_str_t *user, ngx_str_t *password, ngx_uint_t db);
+ngx_int_t ngx_mpk_redis_hello_make_sentinel(ngx_conf_t *cf,
+    ngx_mpk_redis_t *redis, ngx_str_t *user, ngx_str_t *password);
 void ngx_mpk_redis_hello_start(ngx_mpk_redis_conn_t *conn);
 
 /* NGX_AGAIN: more are to come; NGX_OK: that was the last; NGX_ERROR: failed. */
@@ -232,9 +301,101 @@ ngx_int_t ngx_mpk_redis_hello_reply(ngx_mpk_redis_conn_t *conn,
 ngx_str_t ngx_mpk_redis_hello_text(mpk_str_t text, u_char *buf);
 
 
+/* ngx_mpk_redis_cluster.c */
+
+ngx_int_t ngx_mpk_redis_cluster_init(ngx_mpk_redis_worker_t *worker);
+void ngx_mpk_redis_cluster_exit(ngx_mpk_redis_worker_t *worker);
+
+/* Hands a command to the node that has its key. */
+void ngx_mpk_redis_cluster_send(ngx_mpk_redis_worker_t *worker,
+    ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc, const mpk_str_t *argv);
+
+/* NGX_OK: an error answer was about slots, and the command is sent on. */
+ngx_int_t ngx_mpk_redis_cluster_follow(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_cmd_t *cmd);
+
+/* Asks for the slots again, soon. */
+void ngx_mpk_redis_cluster_refresh(ngx_mpk_redis_worker_t *worker);
+
+
+/* ngx_mpk_redis_slots.c */
+
+#define NGX_MPK_REDIS_SLOTS  16384
+
+/* The slot of a command: of its first key, argv[1], or argv[3] of a script. */
+ngx_uint_t ngx_mpk_redis_slot(ngx_uint_t argc, const mpk_str_t *argv);
+
+/*
+ * The words of MOVED and ASK: "MOVED 3999 127.0.0.1:6381".  An empty host is the one
+ * that was asked.
+ */
+ngx_int_t ngx_mpk_redis_slot_moved(mpk_str_t text, ngx_uint_t *slot,
+    ngx_str_t *host, in_port_t *port);
+
+/* A range of CLUSTER SLOTS' answer; ip is empty unless the host is a name. */
+typedef struct {
+    ngx_uint_t                first;
+    ngx_uint_t                last;
+    ngx_str_t                 host;
+    ngx_str_t                 ip;
+    in_port_t                 port;
+} ngx_mpk_redis_range_t;
+
+ngx_int_t ngx_mpk_redis_slot_range(ngx_mpk_redis_reply_t *reply,
+    ngx_mpk_redis_range_t *range);
+
+
+/* ngx_mpk_redis_sentinel.c */
+
+ngx_int_t ngx_mpk_redis_sentinel_init(ngx_mpk_redis_worker_t *worker);
+void ngx_mpk_redis_sentinel_exit(ngx_mpk_redis_worker_t *worker);
+
+/* Asks the next one who is master, soon. */
+void ngx_mpk_redis_sentinel_ask(ngx_mpk_redis_worker_t *worker);
+
+/* The answer of one, and what it tells later.  NGX_ERROR: the connection has failed. */
+ngx_int_t ngx_mpk_redis_sentinel_answer(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply);
+void ngx_mpk_redis_sentinel_told(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply);
+
+
+/* ngx_mpk_redis_url.c */
+
+/* The parameters of mpk_redis. */
+typedef struct {
+    ngx_str_t                 user;
+    ngx_str_t                 password_file;
+    ngx_str_t                 sentinel_user;
+    ngx_str_t                 sentinel_password_file;
+    ngx_str_t                 tls_ca;
+    ngx_str_t                 tls_cert;
+    ngx_str_t                 tls_key;
+    ngx_str_t                 tls_name;
+    ngx_str_t                 connect_timeout;
+    ngx_str_t                 timeout;
+    ngx_str_t                 connections;
+    ngx_str_t                 durability;
+
+    ngx_str_t                 host;          /* of the URL, if it has one only */
+    ngx_uint_t                db;
+    unsigned                  tls:1;
+} ngx_mpk_redis_params_t;
+
+ngx_int_t ngx_mpk_redis_url(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params, ngx_str_t *url);
+
+
 /* ngx_mpk_redis.c */
 
+/* cmd is formatted. */
+void ngx_mpk_redis_node_send(ngx_mpk_redis_node_t *node,
+    ngx_mpk_redis_cmd_t *cmd);
+void ngx_mpk_redis_queue(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_cmd_t *cmd);
+ngx_int_t ngx_mpk_redis_format(ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc,
+    const mpk_str_t *argv);
 void ngx_mpk_redis_write(ngx_mpk_redis_conn_t *conn);
+void ngx_mpk_redis_flush_handler(ngx_event_t *ev);
 void ngx_mpk_redis_read_handler(ngx_event_t *rev);
 void ngx_mpk_redis_write_handler(ngx_event_t *wev);
 void ngx_mpk_redis_done(ngx_mpk_redis_worker_t *worker,

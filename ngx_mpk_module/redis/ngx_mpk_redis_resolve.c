@@ -140,8 +140,8 @@ ngx_mpk_redis_resolve_take(ngx_mpk_redis_worker_t *worker,
     }
 
     worker->resolved = pool;
-    worker->addrs = addrs;
-    worker->naddrs = ctx->naddrs;
+    worker->home.addrs = addrs;
+    worker->home.naddrs = ctx->naddrs;
 
     return NGX_OK;
 

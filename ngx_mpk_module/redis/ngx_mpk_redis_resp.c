@@ -74,19 +74,17 @@ static const ngx_mpk_redis_error_info_t
         "Redis is still reading its data from disk, wait until it is done" },
 
     [NGX_MPK_REDIS_ERR_READONLY] = { mpk_string("READONLY"), true, true,
-        "this Redis is a replica now, let mpk_redis name the master" },
+        "this Redis is a replica now: name the master, or with "
+        "redis+sentinel:// those who know it" },
 
     [NGX_MPK_REDIS_ERR_MOVED] = { mpk_string("MOVED"), false, true,
-        "this Redis is part of a cluster, which mpk_redis can't use: name a "
-        "standalone server" },
+        "this Redis is part of a cluster, name it with redis+cluster://" },
 
     [NGX_MPK_REDIS_ERR_ASK] = { mpk_string("ASK"), false, true,
-        "this Redis is part of a cluster, which mpk_redis can't use: name a "
-        "standalone server" },
+        "this Redis is part of a cluster, name it with redis+cluster://" },
 
     [NGX_MPK_REDIS_ERR_CLUSTERDOWN] = { mpk_string("CLUSTERDOWN"), false, true,
-        "this Redis is part of a cluster, which mpk_redis can't use: name a "
-        "standalone server" },
+        "slots of the cluster have no master just now, see CLUSTER INFO" },
 
     [NGX_MPK_REDIS_ERR_MASTERDOWN] = { mpk_string("MASTERDOWN"), true, true,
         "this Redis is a replica that has lost its master, let mpk_redis name "

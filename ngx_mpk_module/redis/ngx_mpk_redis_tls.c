@@ -7,13 +7,18 @@
 
 static void ngx_mpk_redis_handshake_handler(ngx_connection_t *c);
 static void ngx_mpk_redis_handshake_done(ngx_mpk_redis_conn_t *conn);
-static ngx_int_t ngx_mpk_redis_check_name(ngx_mpk_redis_conn_t *conn);
+static ngx_uint_t ngx_mpk_redis_tls_name(ngx_mpk_redis_conn_t *conn,
+    ngx_str_t *name, u_char *buf);
+static ngx_int_t ngx_mpk_redis_check_name(ngx_mpk_redis_conn_t *conn,
+    ngx_str_t *name, ngx_uint_t ip);
 
 
 void
 ngx_mpk_redis_handshake(ngx_mpk_redis_conn_t *conn)
 {
+    u_char             buf[NGX_SOCKADDR_STRLEN + 1];
     ngx_int_t          rc;
+    ngx_str_t          name;
     ngx_connection_t  *c;
 
     c = conn->connection;
@@ -30,9 +35,8 @@ ngx_mpk_redis_handshake(ngx_mpk_redis_conn_t *conn)
 
     /* an address is never sent as a server name (RFC 6066, section 3) */
 
-    if (!conn->redis->tls_ip
-        && SSL_set_tlsext_host_name(c->ssl->connection,
-                                    (char *) conn->redis->tls_name.data)
+    if (!ngx_mpk_redis_tls_name(conn, &name, buf)
+        && SSL_set_tlsext_host_name(c->ssl->connection, (char *) name.data)
            == 0)
     {
         ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0, "no TLS server name");
@@ -68,6 +72,9 @@ static void
 ngx_mpk_redis_handshake_done(ngx_mpk_redis_conn_t *conn)
 {
     long               rc;
+    u_char             buf[NGX_SOCKADDR_STRLEN + 1];
+    ngx_str_t          name;
+    ngx_uint_t         ip;
     ngx_connection_t  *c;
 
     c = conn->connection;
@@ -86,10 +93,12 @@ ngx_mpk_redis_handshake_done(ngx_mpk_redis_conn_t *conn)
         return;
     }
 
-    if (ngx_mpk_redis_check_name(conn) != NGX_OK) {
+    ip = ngx_mpk_redis_tls_name(conn, &name, buf);
+
+    if (ngx_mpk_redis_check_name(conn, &name, ip) != NGX_OK) {
         ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
                            "the certificate is not for \"%V\", "
-                           "see tls_name=", &conn->redis->tls_name);
+                           "see tls_name=", &name);
         return;
     }
 
@@ -97,14 +106,41 @@ ngx_mpk_redis_handshake_done(ngx_mpk_redis_conn_t *conn)
 }
 
 
+/*
+ * The name that the certificate must have, NUL-terminated: of the URL or tls_name=,
+ * or what a cluster or Sentinel calls the node.  True: an address.
+ */
+static ngx_uint_t
+ngx_mpk_redis_tls_name(ngx_mpk_redis_conn_t *conn, ngx_str_t *name, u_char *buf)
+{
+    if (conn->redis->tls_name.len) {
+        *name = conn->redis->tls_name;
+        return conn->redis->tls_ip;
+    }
+
+    if (conn->node->host.len) {
+        *name = conn->node->host;
+        return 0;
+    }
+
+    name->data = buf;
+    name->len = ngx_sock_ntop(conn->peer.sockaddr, conn->peer.socklen, buf,
+                              NGX_SOCKADDR_STRLEN, 0);
+    buf[name->len] = '\0';
+
+    return 1;
+}
+
+
 static ngx_int_t
-ngx_mpk_redis_check_name(ngx_mpk_redis_conn_t *conn)
+ngx_mpk_redis_check_name(ngx_mpk_redis_conn_t *conn, ngx_str_t *name,
+    ngx_uint_t ip)
 {
     int    rc;
     X509  *cert;
 
-    if (!conn->redis->tls_ip) {
-        return ngx_ssl_check_host(conn->connection, &conn->redis->tls_name);
+    if (!ip) {
+        return ngx_ssl_check_host(conn->connection, name);
     }
 
     /* ngx_ssl_check_host() knows names only */
@@ -114,7 +150,7 @@ ngx_mpk_redis_check_name(ngx_mpk_redis_conn_t *conn)
         return NGX_ERROR;
     }
 
-    rc = X509_check_ip_asc(cert, (char *) conn->redis->tls_name.data, 0);
+    rc = X509_check_ip_asc(cert, (char *) name->data, 0);
 
     X509_free(cert);
 
