@@ -28,7 +28,8 @@ CONFIGURED = config Makefile objs/nginx-source $(wildcard ngx_mpk_module/*/) \
              $(wildcard ngx_mpk_module/pages/*)
 
 CORE       = $(wildcard ngx_mpk_module/core/*.c) \
-             ngx_mpk_module/redis/ngx_mpk_redis_resp.c
+             ngx_mpk_module/redis/ngx_mpk_redis_resp.c \
+             ngx_mpk_module/redis/ngx_mpk_redis_slots.c
 UNITS      = $(patsubst lua-free-tests/unit/%.c,objs/unit/%, \
                         $(wildcard lua-free-tests/unit/test_*.c))
 FUZZERS    = $(patsubst lua-free-tests/fuzz/%.c,objs/fuzz/%, \

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "ngx_mpk_redis_resp.h"
+#include "ngx_mpk_redis_slots.h"
 
 
 #define ARENA  (64 * 1024 * 1024)
@@ -74,7 +75,8 @@ static void
 write_reply(mpk_buf_t *buf, const ngx_mpk_redis_reply_t *reply, size_t depth,
     size_t *elements, size_t *bytes)
 {
-    size_t  i;
+    size_t                 i;
+    ngx_mpk_redis_range_t  range;
 
     *bytes += reply->str.len;
 
@@ -99,6 +101,11 @@ write_reply(mpk_buf_t *buf, const ngx_mpk_redis_reply_t *reply, size_t depth,
 
         if (reply->type == NGX_MPK_REDIS_ERROR) {
             must(ngx_mpk_redis_error_find(reply->str) < NGX_MPK_REDIS_ERR_MAX);
+
+            if (ngx_mpk_redis_range_moved(reply->str, &range) == MPK_OK) {
+                must(range.host.data + range.host.len < reply->str.data + reply->str.len);
+                must(range.last < NGX_MPK_REDIS_SLOTS && range.port - 1 < 65535);
+            }
         }
 
         break;
@@ -111,6 +118,11 @@ write_reply(mpk_buf_t *buf, const ngx_mpk_redis_reply_t *reply, size_t depth,
     case NGX_MPK_REDIS_ARRAY:
         must(depth < NGX_MPK_REDIS_DEPTH_MAX);
         must((reply->count == 0) == (reply->elements == NULL));
+
+        if (ngx_mpk_redis_range_read(reply, &range) == MPK_OK) {
+            must(range.first <= range.last && range.last < NGX_MPK_REDIS_SLOTS);
+            must(range.host.len <= NGX_MPK_REDIS_HOST_MAX && range.port - 1 < 65535);
+        }
 
         *elements += reply->count;
 

@@ -51,7 +51,7 @@ static ngx_int_t ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster,
     ngx_mpk_redis_reply_t *reply);
 static ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_node(
     ngx_mpk_redis_cluster_t *cluster, ngx_mpk_redis_conn_t *teller,
-    ngx_str_t *host, ngx_str_t *ip, in_port_t port);
+    ngx_mpk_redis_range_t *range);
 static ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_add(
     ngx_mpk_redis_cluster_t *cluster, ngx_str_t *endpoint, ngx_addr_t *addr,
     size_t host);
@@ -243,10 +243,8 @@ ngx_int_t
 ngx_mpk_redis_cluster_follow(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_cmd_t *cmd)
 {
-    ngx_str_t                 host, ip;
-    in_port_t                 port;
-    ngx_uint_t                slot;
     ngx_mpk_redis_node_t     *node;
+    ngx_mpk_redis_range_t     range;
     ngx_mpk_redis_cluster_t  *cluster;
 
     cluster = conn->node->worker->cluster;
@@ -280,15 +278,12 @@ ngx_mpk_redis_cluster_follow(ngx_mpk_redis_conn_t *conn,
     }
 
     if (cmd->hops == NGX_MPK_REDIS_HOPS_MAX
-        || ngx_mpk_redis_slot_moved(cmd->reply->str, &slot, &host, &port)
-           != NGX_OK)
+        || ngx_mpk_redis_range_moved(cmd->reply->str, &range) != MPK_OK)
     {
         return NGX_DECLINED;
     }
 
-    ngx_str_null(&ip);
-
-    node = ngx_mpk_redis_cluster_node(cluster, conn, &host, &ip, port);
+    node = ngx_mpk_redis_cluster_node(cluster, conn, &range);
     if (node == NULL) {
         return NGX_DECLINED;
     }
@@ -297,7 +292,7 @@ ngx_mpk_redis_cluster_follow(ngx_mpk_redis_conn_t *conn,
     cmd->hops++;
 
     if (cmd->error == NGX_MPK_REDIS_ERR_MOVED) {
-        cluster->slots[slot] = node;
+        cluster->slots[range.first] = node;
 
     } else if (ngx_mpk_redis_cluster_asking(cmd) != NGX_OK) {
         return NGX_DECLINED;
@@ -567,7 +562,7 @@ ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster,
     /* a node that was just taken out of the cluster knows of none */
 
     for (i = 0; i < reply->count; i++) {
-        if (ngx_mpk_redis_slot_range(&reply->elements[i], &range) == NGX_OK) {
+        if (ngx_mpk_redis_range_read(&reply->elements[i], &range) == MPK_OK) {
             break;
         }
     }
@@ -586,12 +581,11 @@ ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster,
 
     for (i = 0; i < reply->count; i++) {
 
-        if (ngx_mpk_redis_slot_range(&reply->elements[i], &range) != NGX_OK) {
+        if (ngx_mpk_redis_range_read(&reply->elements[i], &range) != MPK_OK) {
             continue;
         }
 
-        node = ngx_mpk_redis_cluster_node(cluster, cluster->asked, &range.host,
-                                          &range.ip, range.port);
+        node = ngx_mpk_redis_cluster_node(cluster, cluster->asked, &range);
         if (node == NULL) {
             continue;
         }
@@ -615,22 +609,24 @@ ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster,
 /* The one that teller speaks of; made, where it is new. */
 static ngx_mpk_redis_node_t *
 ngx_mpk_redis_cluster_node(ngx_mpk_redis_cluster_t *cluster,
-    ngx_mpk_redis_conn_t *teller, ngx_str_t *host, ngx_str_t *ip,
-    in_port_t port)
+    ngx_mpk_redis_conn_t *teller, ngx_mpk_redis_range_t *range)
 {
     u_char                 text[NGX_SOCKADDR_STRLEN];
     ngx_int_t              rc;
-    ngx_str_t              endpoint;
+    ngx_str_t              host, endpoint;
     ngx_addr_t             addr;
     ngx_pool_t            *pool;
     ngx_queue_t           *q;
     ngx_mpk_redis_node_t  *node;
 
-    if (host->len == 0) {
-        host->data = text;
-        host->len = ngx_sock_ntop(&teller->sockaddr.sockaddr,
-                                  teller->peer.socklen, text,
-                                  NGX_SOCKADDR_STRLEN, 0);
+    host.data = (u_char *) range->host.data;
+    host.len = range->host.len;
+
+    if (host.len == 0) {
+        host.data = text;
+        host.len = ngx_sock_ntop(&teller->sockaddr.sockaddr,
+                                 teller->peer.socklen, text,
+                                 NGX_SOCKADDR_STRLEN, 0);
     }
 
     pool = ngx_create_pool(1024, cluster->worker->cycle->log);
@@ -640,12 +636,12 @@ ngx_mpk_redis_cluster_node(ngx_mpk_redis_cluster_t *cluster,
 
     node = NULL;
 
-    endpoint.data = ngx_pnalloc(pool, host->len + sizeof(":65535"));
+    endpoint.data = ngx_pnalloc(pool, host.len + sizeof(":65535"));
     if (endpoint.data == NULL) {
         goto done;
     }
 
-    endpoint.len = ngx_sprintf(endpoint.data, "%V:%d", host, (int) port)
+    endpoint.len = ngx_sprintf(endpoint.data, "%V:%ud", &host, range->port)
                    - endpoint.data;
 
     ngx_mpk_redis_cluster_each(cluster, q) {
@@ -662,22 +658,23 @@ ngx_mpk_redis_cluster_node(ngx_mpk_redis_cluster_t *cluster,
 
     node = NULL;
 
-    rc = ngx_parse_addr(pool, &addr, host->data, host->len);
+    rc = ngx_parse_addr(pool, &addr, host.data, host.len);
 
     if (rc == NGX_OK) {
-        host->len = 0;
+        host.len = 0;
 
-    } else if (rc == NGX_DECLINED && ip->len) {
-        rc = ngx_parse_addr(pool, &addr, ip->data, ip->len);
+    } else if (rc == NGX_DECLINED && range->ip.len) {
+        rc = ngx_parse_addr(pool, &addr, (u_char *) range->ip.data,
+                            range->ip.len);
     }
 
     if (rc != NGX_OK || cluster->nnodes == NGX_MPK_REDIS_NODES_MAX) {
         goto done;
     }
 
-    ngx_inet_set_port(addr.sockaddr, port);
+    ngx_inet_set_port(addr.sockaddr, (in_port_t) range->port);
 
-    node = ngx_mpk_redis_cluster_add(cluster, &endpoint, &addr, host->len);
+    node = ngx_mpk_redis_cluster_add(cluster, &endpoint, &addr, host.len);
 
 done:
 

@@ -4,6 +4,7 @@
 #define NGX_MPK_REDIS_INT_H
 
 #include "ngx_mpk_redis.h"
+#include "ngx_mpk_redis_slots.h"
 
 #define NGX_MPK_REDIS_BUFFER         16384   /* bytes read at once */
 #define NGX_MPK_REDIS_ROUNDS         8       /* reads in one pass of the event loop */
@@ -316,33 +317,6 @@ ngx_int_t ngx_mpk_redis_cluster_follow(ngx_mpk_redis_conn_t *conn,
 
 /* Asks for the slots again, soon. */
 void ngx_mpk_redis_cluster_refresh(ngx_mpk_redis_worker_t *worker);
-
-
-/* ngx_mpk_redis_slots.c */
-
-#define NGX_MPK_REDIS_SLOTS  16384
-
-/* The slot of a command: of its first key, argv[1], or argv[3] of a script. */
-ngx_uint_t ngx_mpk_redis_slot(ngx_uint_t argc, const mpk_str_t *argv);
-
-/*
- * The words of MOVED and ASK: "MOVED 3999 127.0.0.1:6381".  An empty host is the one
- * that was asked.
- */
-ngx_int_t ngx_mpk_redis_slot_moved(mpk_str_t text, ngx_uint_t *slot,
-    ngx_str_t *host, in_port_t *port);
-
-/* A range of CLUSTER SLOTS' answer; ip is empty unless the host is a name. */
-typedef struct {
-    ngx_uint_t                first;
-    ngx_uint_t                last;
-    ngx_str_t                 host;
-    ngx_str_t                 ip;
-    in_port_t                 port;
-} ngx_mpk_redis_range_t;
-
-ngx_int_t ngx_mpk_redis_slot_range(ngx_mpk_redis_reply_t *reply,
-    ngx_mpk_redis_range_t *range);
 
 
 /* ngx_mpk_redis_sentinel.c */

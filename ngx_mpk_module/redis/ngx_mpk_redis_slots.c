@@ -1,39 +1,38 @@
-/* The slots of a cluster: of a command, in MOVED and ASK, in CLUSTER SLOTS' answer. */
+/* Slots of a Redis Cluster: who has which. */
 
-#include "ngx_mpk_redis_int.h"
+#include <strings.h>
 
 #include "mpk_bucket.h"
+#include "ngx_mpk_redis_slots.h"
 
 
-#define NGX_MPK_REDIS_HOST_MAX  255    /* bytes */
+static mpk_status_t ngx_mpk_redis_range_host(const ngx_mpk_redis_reply_t *reply,
+    mpk_str_t *host);
+static mpk_status_t ngx_mpk_redis_range_number(
+    const ngx_mpk_redis_reply_t *reply, unsigned max, unsigned *number);
+static mpk_status_t ngx_mpk_redis_range_digits(mpk_str_t text, unsigned max,
+    unsigned *number);
 
 
-static ngx_int_t ngx_mpk_redis_slot_host(ngx_mpk_redis_reply_t *reply,
-    ngx_str_t *host);
-static ngx_int_t ngx_mpk_redis_slot_int(ngx_mpk_redis_reply_t *reply,
-    ngx_int_t max);
-
-
-ngx_uint_t
-ngx_mpk_redis_slot(ngx_uint_t argc, const mpk_str_t *argv)
+unsigned
+ngx_mpk_redis_slot(size_t argc, const mpk_str_t *argv)
 {
+    size_t          n;
     mpk_str_t       key;
-    ngx_uint_t      n;
     const uint8_t  *open, *close;
 
     /* EVAL script numkeys key, EVALSHA sha numkeys key */
 
-    n = argv[0].len >= 4 && ngx_strncasecmp((u_char *) argv[0].data,
-                                            (u_char *) "EVAL", 4) == 0
+    n = argv[0].len >= 4 && strncasecmp((char *) argv[0].data, "EVAL", 4) == 0
         ? 3 : 1;
 
-    if (n >= argc) {
+    if (n >= argc || argv[n].len == 0) {
         return 0;
     }
 
     key = argv[n];
 
-    /* what is in the first braces that hold anything, or else all of it */
+    /* the first braces, if they hold anything, or else all of it */
 
     open = memchr(key.data, '{', key.len);
 
@@ -51,93 +50,94 @@ ngx_mpk_redis_slot(ngx_uint_t argc, const mpk_str_t *argv)
 }
 
 
-ngx_int_t
-ngx_mpk_redis_slot_moved(mpk_str_t text, ngx_uint_t *slot, ngx_str_t *host,
-    in_port_t *port)
+mpk_status_t
+ngx_mpk_redis_range_moved(mpk_str_t text, ngx_mpk_redis_range_t *range)
 {
-    u_char     *p, *last, *end;
-    ngx_int_t   n;
+    size_t          len;
+    mpk_str_t       port;
+    const uint8_t  *p, *last, *space;
 
-    last = (u_char *) text.data + text.len;
+    memset(range, 0, sizeof(ngx_mpk_redis_range_t));
 
-    p = ngx_strlchr((u_char *) text.data, last, ' ');
+    last = text.data + text.len;
+
+    p = text.len ? memchr(text.data, ' ', text.len) : NULL;
     if (p == NULL) {
-        return NGX_ERROR;
+        return MPK_MALFORMED;
     }
 
-    end = ngx_strlchr(++p, last, ' ');
-    if (end == NULL) {
-        return NGX_ERROR;
+    p++;
+
+    space = memchr(p, ' ', (size_t) (last - p));
+
+    if (space == NULL
+        || ngx_mpk_redis_range_digits((mpk_str_t) { (size_t) (space - p), p },
+                                      NGX_MPK_REDIS_SLOTS - 1, &range->first)
+           != MPK_OK)
+    {
+        return MPK_MALFORMED;
     }
 
-    n = ngx_atoi(p, end - p);
-
-    if (n == NGX_ERROR || n >= NGX_MPK_REDIS_SLOTS) {
-        return NGX_ERROR;
-    }
-
-    *slot = (ngx_uint_t) n;
+    range->last = range->first;
 
     /* an IPv6 address has colons of its own */
 
-    host->data = end + 1;
+    p = space + 1;
+    len = (size_t) (last - p);
 
-    for (p = last; p > host->data && p[-1] != ':'; p--) { /* void */ }
-
-    n = ngx_atoi(p, last - p);
-
-    if (p == host->data || n < 1 || n > 65535) {
-        return NGX_ERROR;
+    while (len && p[len - 1] != ':') {
+        len--;
     }
 
-    *port = (in_port_t) n;
-    host->len = p - 1 - host->data;
+    if (len == 0 || len - 1 > NGX_MPK_REDIS_HOST_MAX) {
+        return MPK_MALFORMED;
+    }
 
-    return host->len <= NGX_MPK_REDIS_HOST_MAX ? NGX_OK : NGX_ERROR;
+    range->host = (mpk_str_t) { len - 1, p };
+    port = (mpk_str_t) { (size_t) (last - p) - len, p + len };
+
+    return ngx_mpk_redis_range_digits(port, 65535, &range->port) == MPK_OK
+           && range->port ? MPK_OK : MPK_MALFORMED;
 }
 
 
 /* first, last, the master as [ host, port, id, [ name, value, ... ] ], replicas */
-ngx_int_t
-ngx_mpk_redis_slot_range(ngx_mpk_redis_reply_t *reply,
+
+mpk_status_t
+ngx_mpk_redis_range_read(const ngx_mpk_redis_reply_t *reply,
     ngx_mpk_redis_range_t *range)
 {
-    size_t                  i;
-    ngx_int_t               first, last, port;
-    ngx_mpk_redis_reply_t  *master, *more;
+    size_t                        i;
+    const ngx_mpk_redis_reply_t  *master, *more;
+
+    memset(range, 0, sizeof(ngx_mpk_redis_range_t));
 
     if (reply->type != NGX_MPK_REDIS_ARRAY || reply->count < 3) {
-        return NGX_ERROR;
+        return MPK_MALFORMED;
     }
-
-    first = ngx_mpk_redis_slot_int(&reply->elements[0], NGX_MPK_REDIS_SLOTS - 1);
-    last = ngx_mpk_redis_slot_int(&reply->elements[1], NGX_MPK_REDIS_SLOTS - 1);
 
     master = &reply->elements[2];
 
-    if (first == NGX_ERROR || last == NGX_ERROR || first > last
-        || master->type != NGX_MPK_REDIS_ARRAY || master->count < 2)
+    if (master->type != NGX_MPK_REDIS_ARRAY || master->count < 2
+        || ngx_mpk_redis_range_number(&reply->elements[0],
+                                      NGX_MPK_REDIS_SLOTS - 1, &range->first)
+           != MPK_OK
+        || ngx_mpk_redis_range_number(&reply->elements[1],
+                                      NGX_MPK_REDIS_SLOTS - 1, &range->last)
+           != MPK_OK
+        || range->first > range->last
+        || ngx_mpk_redis_range_host(&master->elements[0], &range->host)
+           != MPK_OK
+        || ngx_mpk_redis_range_number(&master->elements[1], 65535,
+                                      &range->port)
+           != MPK_OK
+        || range->port == 0)
     {
-        return NGX_ERROR;
+        return MPK_MALFORMED;
     }
-
-    port = ngx_mpk_redis_slot_int(&master->elements[1], 65535);
-
-    if (port < 1
-        || ngx_mpk_redis_slot_host(&master->elements[0], &range->host)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    range->first = (ngx_uint_t) first;
-    range->last = (ngx_uint_t) last;
-    range->port = (in_port_t) port;
-
-    ngx_str_null(&range->ip);
 
     if (master->count < 4 || master->elements[3].type != NGX_MPK_REDIS_ARRAY) {
-        return NGX_OK;
+        return MPK_OK;
     }
 
     more = &master->elements[3];
@@ -146,47 +146,72 @@ ngx_mpk_redis_slot_range(ngx_mpk_redis_reply_t *reply,
         if (more->elements[i].type == NGX_MPK_REDIS_STRING
             && mpk_str_eq(more->elements[i].str, mpk_string("ip")))
         {
-            return ngx_mpk_redis_slot_host(&more->elements[i + 1], &range->ip);
+            return ngx_mpk_redis_range_host(&more->elements[i + 1], &range->ip);
         }
     }
 
-    return NGX_OK;
+    return MPK_OK;
 }
 
 
 /* Redis says nothing, or "?", where it does not know how clients reach it. */
-static ngx_int_t
-ngx_mpk_redis_slot_host(ngx_mpk_redis_reply_t *reply, ngx_str_t *host)
-{
-    ngx_str_null(host);
 
+static mpk_status_t
+ngx_mpk_redis_range_host(const ngx_mpk_redis_reply_t *reply, mpk_str_t *host)
+{
     if (reply->type == NGX_MPK_REDIS_NIL) {
-        return NGX_OK;
+        return MPK_OK;
     }
 
     if (reply->type != NGX_MPK_REDIS_STRING
         || reply->str.len > NGX_MPK_REDIS_HOST_MAX)
     {
-        return NGX_ERROR;
+        return MPK_MALFORMED;
     }
 
     if (!mpk_str_eq(reply->str, mpk_string("?"))) {
-        host->data = (u_char *) reply->str.data;
-        host->len = reply->str.len;
+        *host = reply->str;
     }
 
-    return NGX_OK;
+    return MPK_OK;
 }
 
 
-static ngx_int_t
-ngx_mpk_redis_slot_int(ngx_mpk_redis_reply_t *reply, ngx_int_t max)
+static mpk_status_t
+ngx_mpk_redis_range_number(const ngx_mpk_redis_reply_t *reply, unsigned max,
+    unsigned *number)
 {
     if (reply->type != NGX_MPK_REDIS_INTEGER
-        || reply->integer < 0 || reply->integer > max)
+        || reply->integer < 0 || reply->integer > (int64_t) max)
     {
-        return NGX_ERROR;
+        return MPK_MALFORMED;
     }
 
-    return (ngx_int_t) reply->integer;
+    *number = (unsigned) reply->integer;
+
+    return MPK_OK;
+}
+
+
+static mpk_status_t
+ngx_mpk_redis_range_digits(mpk_str_t text, unsigned max, unsigned *number)
+{
+    size_t  i;
+
+    *number = 0;
+
+    for (i = 0; i < text.len; i++) {
+
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return MPK_MALFORMED;
+        }
+
+        *number = *number * 10 + (text.data[i] - '0');
+
+        if (*number > max) {
+            return MPK_MALFORMED;
+        }
+    }
+
+    return text.len ? MPK_OK : MPK_MALFORMED;
 }
