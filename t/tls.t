@@ -8,6 +8,7 @@ use strict;
 
 use lib 't/lib';
 use Mpk;
+use Mpk::Tls;
 use Test::More;
 
 my $t = Mpk->new;
@@ -17,37 +18,18 @@ my $other = $t->port('other');
 my $old = $t->port('old');
 my $mutual = $t->port('mutual');
 
-sub openssl { system("openssl @_ >>$dir/openssl.log 2>&1") == 0 or die "openssl @_: " . $t->read('openssl.log') }
+my $certs = Mpk::Tls->new($t);
+$certs->certificate('server', 'localhost');
+$certs->certificate('elsewhere', 'elsewhere.example');
+$certs->certificate('client', 'edge');
+$certs->expired('expired', 'server');
 
-sub certificate {
-    my ($name, $subject, $ca, $days) = @_;
-    openssl("req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=$subject -keyout $dir/$name.key -out $dir/$name.csr");
-    $t->write("$name.ext", "subjectAltName=DNS:$subject\n");
-    openssl("x509 -req -in $dir/$name.csr -CA $dir/$ca.pem -CAkey $dir/$ca.key -CAcreateserial -days $days -extfile $dir/$name.ext -out $dir/$name.pem");
-}
+$t->release($_) for qw(tls other old mutual);
 
-openssl("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=$_ -keyout $dir/$_.key -out $dir/$_.pem") for qw(ca evil);
-certificate('server', 'localhost', 'ca', 30);
-certificate('elsewhere', 'elsewhere.example', 'ca', 30);
-certificate('client', 'edge', 'ca', 30);
-
-$t->write('ca.cnf', "[ca]\ndefault_ca=d\n[d]\ndatabase=$dir/index\nserial=$dir/serial\nnew_certs_dir=$dir\npolicy=p\ncopy_extensions=none\nx509_extensions=e\n[p]\ncommonName=supplied\n[e]\nsubjectAltName=DNS:localhost\n");
-$t->write('index', '');
-$t->write('serial', "4711\n");
-openssl("ca -batch -config $dir/ca.cnf -md sha256 -cert $dir/ca.pem -keyfile $dir/ca.key -in $dir/server.csr -out $dir/expired.pem -startdate 20200101000000Z -enddate 20200201000000Z -notext");
-
-$t->release($_) for keys %{$t->{reserved}};
-
-sub tls_args {
-    my ($port, $name, $clients) = @_;
-    return [ '--tls-port', $port, '--tls-cert-file', "$dir/$name.pem", '--tls-key-file',
-        $name eq 'expired' ? "$dir/server.key" : "$dir/$name.key", '--tls-ca-cert-file', "$dir/ca.pem", '--tls-auth-clients', $clients // 'no' ];
-}
-
-$t->redis(name => 'good', args => tls_args($tls, 'server'));
-$t->redis(name => 'wrong', args => tls_args($other, 'elsewhere'));
-$t->redis(name => 'old', args => tls_args($old, 'expired'));
-$t->redis(name => 'mutual', args => tls_args($mutual, 'server', 'yes'));
+$t->redis(name => 'good', args => $certs->args($tls, 'server'));
+$t->redis(name => 'wrong', args => $certs->args($other, 'elsewhere'));
+$t->redis(name => 'old', args => $certs->args($old, 'expired'));
+$t->redis(name => 'mutual', args => $certs->args($mutual, 'server', 'yes'));
 
 sub serves {
     my ($name, $redis) = @_;

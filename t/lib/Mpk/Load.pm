@@ -92,6 +92,30 @@ sub client {
 }
 
 
+# back(what, bound): until an order goes all the way again; the time it took is told
+sub back {
+    my ($self, $what, $bound) = @_;
+    my $t = $self->{test};
+    my $start = time;
+    my $id = 'B-' . ++$self->{backs};
+    my $good = attempt(sub {
+        my $r = $t->api('PUT', "orders/$id", $t->order);
+        return if $r->{status} !~ /^20[01]$/;
+        $r = $t->confirm($t->mint($id));
+        return $r->{status} == 200 || undef;
+    }, $start + 30);
+    ok($good && time - $start < $bound, sprintf '%s: back within %.2f s, %s at most', $what, time - $start, $bound);
+}
+
+# gone(what): until an order is refused
+sub gone {
+    my ($self, $what) = @_;
+    my $t = $self->{test};
+    ok(attempt(sub { $t->api('PUT', 'orders/G-' . ++$self->{goes}, $t->order)->{status} == 503 || undef }, time + 15), "$what: 503");
+    is($t->get('/')->{body}, "shop\n", 'I6: the rest of the site is served');
+}
+
+
 sub told {
     my ($self, $path) = @_;
     return attempt(sub {
