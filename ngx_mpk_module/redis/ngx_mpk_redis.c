@@ -434,6 +434,13 @@ ngx_mpk_redis_dispatch(ngx_mpk_redis_conn_t *conn, size_t len)
         return NGX_OK;
     }
 
+    if (conn->state == NGX_MPK_REDIS_DRAINING && conn->moving
+        && !ngx_exiting)
+    {
+        ngx_mpk_redis_reconnect(conn);
+        return NGX_DONE;
+    }
+
     if (conn->state == NGX_MPK_REDIS_DRAINING) {
         ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
                            "given up after an error that Redis answered");

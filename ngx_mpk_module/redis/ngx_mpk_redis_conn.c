@@ -242,10 +242,18 @@ ngx_mpk_redis_move(ngx_mpk_redis_conn_t *conn)
     }
 
     if (conn->state == NGX_MPK_REDIS_READY && conn->pending) {
+        conn->moving = 1;
         ngx_mpk_redis_drain(conn);
         return;
     }
 
+    ngx_mpk_redis_reconnect(conn);
+}
+
+
+void
+ngx_mpk_redis_reconnect(ngx_mpk_redis_conn_t *conn)
+{
     ngx_mpk_redis_close(conn);
 
     if (conn->retry.timer_set) {
@@ -309,6 +317,7 @@ ngx_mpk_redis_close(ngx_mpk_redis_conn_t *conn)
 
     conn->out = NULL;
     conn->last = &conn->out;
+    conn->moving = 0;
     conn->state = NGX_MPK_REDIS_DOWN;
 }
 

@@ -148,6 +148,7 @@ typedef struct {
     ngx_msec_t                reported_at;
     u_char                    reason[64];    /* the reported one begins so */
     unsigned                  reported:1;    /* the log says that it is down */
+    unsigned                  moving:1;      /* DRAINING for a new address, not an error */
     unsigned                  durable:1;     /* of the commits' lane, with WAIT */
     unsigned                  asked:1;       /* a WAIT is out */
     unsigned                  refusing:1;    /* the last WAIT was not reached */
@@ -233,6 +234,7 @@ void ngx_mpk_redis_drain(ngx_mpk_redis_conn_t *conn);
 
 /* Goes to the node's address as it is now, when what is under way is answered. */
 void ngx_mpk_redis_move(ngx_mpk_redis_conn_t *conn);
+void ngx_mpk_redis_reconnect(ngx_mpk_redis_conn_t *conn);
 ngx_uint_t ngx_mpk_redis_give_up(ngx_mpk_redis_conn_t *conn,
     ngx_queue_t *queue, ngx_mpk_redis_result_t result);
 void ngx_mpk_redis_arm(ngx_mpk_redis_conn_t *conn, ngx_msec_t deadline);
