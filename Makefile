@@ -11,12 +11,14 @@
 #   make test-t       t/ on the installed nginx and a real Redis
 #   make test-asan    t/ on nginx built with AddressSanitizer and UBSan
 #   make test-valgrind  the main files of t/ under valgrind
+#   make soak         SECONDS= of random faults under AddressSanitizer and UBSan
 #   make bench        what a reveal costs
 #   make clean
 
 SHELL      = /bin/bash
 SECONDS   ?= 60
 FUZZ_TEST  = 15
+SOAK       = $(if $(filter command environment,$(firstword $(origin SECONDS))),$(SECONDS),600)
 PORT      ?= 8080
 
 NGINX_SRC ?= /usr/share/nginx/src
@@ -52,7 +54,7 @@ DEPS_BENCH = $(DEPS_BUILD) wrk perl
 
 
 .PHONY: default build install demo test test-unit test-fuzz fuzz test-t \
-        test-asan test-valgrind bench clean deps deps-build deps-test \
+        test-asan test-valgrind soak bench clean deps deps-build deps-test \
         deps-bench FORCE
 
 default: deps-build
@@ -174,6 +176,12 @@ test-asan:
 test-valgrind: build
 	@MPK_VALGRIND=1 MPK_MODULE=$(CURDIR)/$(MODULE) \
 	    misc/run-tests valgrind t/reveal.t t/api.t
+
+soak: deps-test
+	@misc/nginx-asan $(ASAN)
+	@MPK_NGINX=$(CURDIR)/$(ASAN)/nginx MPK_SANITIZED=1 \
+	    MPK_MODULE=$(CURDIR)/$(ASAN)/ngx_http_mpk_module.so \
+	    MPK_SECONDS=$(SOAK) prove -v -It/lib t/soak.t
 
 bench: deps-bench
 	@$(MAKE) --no-print-directory build

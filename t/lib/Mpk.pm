@@ -282,7 +282,8 @@ sub check {
 sub environment {
     my ($self) = @_;
     return (
-        ASAN_OPTIONS => "detect_odr_violation=0:abort_on_error=0:log_path=$self->{dir}/asan",
+        ASAN_OPTIONS => join(':', "detect_odr_violation=0:abort_on_error=0:log_path=$self->{dir}/asan",
+            $self->{asan_options} // ()),
         LSAN_OPTIONS => 'suppressions=t/lsan.supp:print_suppressions=0',
         UBSAN_OPTIONS => "print_stacktrace=1:log_path=$self->{dir}/ubsan",
     );
