@@ -5,6 +5,7 @@ package Mpk::Redis;
 use warnings;
 use strict;
 
+use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use POSIX qw(:sys_wait_h);
@@ -12,7 +13,8 @@ use Time::HiRes qw(sleep time);
 
 
 # new(test, name, args, tcp, of): starts redis-server with a unix socket, append-only; tcp:
-# on a port, too, as replicas need it; of: as a replica of that Redis
+# on a port, too, as replicas need it; of: as a replica of that Redis; password: what cmd()
+# says first; conf: a file that it may rewrite; sentinel: it is one
 sub new {
     my ($class, %self) = @_;
     my $self = bless { %self }, $class;
@@ -42,9 +44,9 @@ sub start {
     if ($pid == 0) {
         open STDOUT, '>>', "$self->{dir}/log";
         open STDERR, '>>', "$self->{dir}/log";
-        exec 'redis-server', '--port', 0, '--unixsocket', $self->{socket},
-            '--dir', $self->{dir}, '--appendonly', 'yes', '--appendfsync', 'always',
-            '--save', '', @args
+        exec 'redis-server', $self->{conf} // (), '--port', 0, '--unixsocket', $self->{socket},
+            '--dir', $self->{dir}, $self->{sentinel} ? '--sentinel' : ('--appendonly', 'yes', '--appendfsync', 'always',
+            '--save', ''), @args
             or POSIX::_exit(127);
     }
 
@@ -109,15 +111,26 @@ sub wipe {
 # cmd(words): one command; dies on an error reply but -NOAUTH
 sub cmd {
     my ($self, @words) = @_;
+    local $SIG{PIPE} = 'IGNORE';
+
+    # one that Redis has closed, as Sentinel has it do, can be read: its end
+
+    delete $self->{client} if $self->{client} && IO::Select->new($self->{client})->can_read(0);
+
     my $client = $self->{client} //= do {
         my $s = IO::Socket::UNIX->new(Peer => $self->{socket})
             or die "no Redis: $!\n";
         $s->autoflush(1);
+        ask($s, 'AUTH', $self->{password}) if defined $self->{password};
         $s;
     };
 
-    print $client '*' . @words . "\r\n", map { '$' . length($_) . "\r\n$_\r\n" } @words;
+    return ask($client, @words);
+}
 
+sub ask {
+    my ($client, @words) = @_;
+    print $client '*' . @words . "\r\n", map { '$' . length($_) . "\r\n$_\r\n" } @words;
     return reply($client);
 }
 

@@ -1,0 +1,154 @@
+package Mpk::Proxy;
+
+# A network that fails: a TCP proxy on a port of its own, whose mode a test may change at
+# any time.
+
+use warnings;
+use strict;
+
+use IO::Select;
+use IO::Socket::INET;
+use POSIX ();
+use Socket qw(SOL_SOCKET SO_LINGER);
+use Time::HiRes qw(time);
+
+
+# new(test, to): to that port, in the mode "pass"
+sub new {
+    my ($class, $test, $to) = @_;
+    my $listen = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die "proxy: $!";
+    my $self = bless { test => $test, to => $to, port => $listen->sockport, owner => $$ }, $class;
+
+    $self->{name} = "proxy-$self->{port}";
+    $test->{redis}{$self->{name}} = $self;
+    $self->mode('pass');
+
+    $self->{pid} = fork // die "fork: $!";
+
+    if ($self->{pid} == 0) {
+        $SIG{PIPE} = 'IGNORE';
+        $SIG{TERM} = 'DEFAULT';
+        $self->serve($listen);
+        POSIX::_exit(0);
+    }
+
+    close $listen;
+    return $self;
+}
+
+sub stop {
+    my ($self) = @_;
+    return unless $self->{owner} == $$;
+    my $pid = delete $self->{pid} or return;
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+}
+
+# mode(name, ms), one of
+#   pass         what comes goes on
+#   delay, ms    so much later
+#   drop         nothing goes on, either way, and nobody is told: a partition; what was
+#                swallowed is lost, and such connections never pass anything again
+#   answers      what the client says goes on, what comes back is swallowed
+#   cut          all connections end, new ones likewise
+#   reset        the same, by RST
+#   refuse       nobody listens
+sub mode {
+    my ($self, @mode) = @_;
+    my $new = $self->{test}->write("$self->{name}.new", join ' ', @mode);
+    rename $new, $self->{test}->dir . "/$self->{name}" or die "rename: $!";
+}
+
+
+sub serve {
+    my ($self, $listen) = @_;
+    my $file = $self->{test}->dir . "/$self->{name}";
+    my ($mode, $ms, $read) = ('pass', 0, 0);
+    my (%pair, @late, @pairs);
+
+    my $end = sub {
+        my ($pair, $reset) = @_;
+        for my $socket (grep { defined } delete @$pair{qw(client server)}) {
+            setsockopt $socket, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0) if $reset;
+            delete $pair{$socket};
+            close $socket;
+        }
+        @pairs = grep { $_ != $pair } @pairs;
+    };
+
+    while (1) {
+        if (time - $read > 0.01) {
+            $read = time;
+            if (open my $f, '<', $file) {
+                ($mode, $ms) = split / /, <$f> // 'pass';
+            }
+
+            $end->($_, $mode eq 'reset') for $mode =~ /^(cut|reset|refuse)$/ ? @pairs : ();
+
+            if ($mode eq 'refuse' && $listen) {
+                close $listen;
+                undef $listen;
+            } elsif ($mode ne 'refuse' && !$listen) {
+                $listen = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', LocalPort => $self->{port},
+                    ReuseAddr => 1);
+            }
+        }
+
+        while (@late && $late[0][0] <= time) {
+            my (undef, $pair, $to, $data) = @{shift @late};
+            last if !$pair->{$to};
+            length $data ? write_all($pair->{$to}, $data) : $end->($pair);
+        }
+
+        for my $socket (IO::Select->new($listen // (), map { @$_{qw(client server)} } @pairs)->can_read(0.005)) {
+            if ($listen && $socket == $listen) {
+                my $client = $listen->accept or next;
+                my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{to}, Timeout => 1);
+                my $pair = { client => $client, server => $server };
+
+                if (!$server) {
+                    close $client;
+                    next;
+                }
+
+                setsockopt $_, 6, 1, 1 for $client, $server;
+                push @pairs, $pair;
+                $pair{$client} = [ $pair, 'server' ];
+                $pair{$server} = [ $pair, 'client' ];
+                $end->($pair, $mode eq 'reset') if $mode =~ /^(cut|reset)$/;
+                next;
+            }
+
+            my ($pair, $to) = @{$pair{$socket} // next};
+            my $n = sysread $socket, my $data, 65536;
+            $data = '' if !$n;
+
+            if ($mode eq 'drop' || $pair->{lost} || $mode eq 'answers' && $to eq 'client') {
+
+                # a lost connection is heard of by neither end
+
+                $pair->{lost} = 1 if $mode eq 'drop';
+                $end->($pair) if !$n;
+                next;
+            }
+
+            if ($mode eq 'delay' || grep { $_->[1] == $pair } @late) {
+                push @late, [ time + $ms / 1000, $pair, $to, $data ];
+                $pair->{ended} = 1 if !$n;
+                next;
+            }
+
+            $n ? write_all($pair->{$to}, $data) : $end->($pair);
+        }
+    }
+}
+
+sub write_all {
+    my ($socket, $data) = @_;
+    while (length $data) {
+        my $n = syswrite $socket, $data or return;
+        substr $data, 0, $n, '';
+    }
+}
+
+1;
