@@ -17,7 +17,7 @@ use Time::HiRes qw(sleep time);
 # new(test, seconds, clients): begins
 sub new {
     my ($class, %self) = @_;
-    my $self = bless { clients => 6, %self }, $class;
+    my $self = bless { clients => 6, name => 'I', %self }, $class;
     $self->{until} = time + $self->{seconds};
 
     $SIG{PIPE} = 'IGNORE';
@@ -25,7 +25,7 @@ sub new {
     for my $me (1 .. $self->{clients}) {
         my $pid = fork // die "fork: $!";
         if ($pid == 0) {
-            open my $log, '>', $self->{test}->dir . "/client.$me";
+            open my $log, '>', $self->{test}->dir . "/client.$self->{name}.$me";
             $log->autoflush(1);
             srand $me;
             $self->client($me, $log);
@@ -55,7 +55,7 @@ sub client {
     my %accept = (Accept => 'application/json', 'Content-Type' => 'application/x-www-form-urlencoded');
 
     while (time < $until) {
-        my $id = "I-$me-" . ++$n;
+        my $id = "$self->{name}-$me-" . ++$n;
 
         attempt(sub { $t->file($id) }, $until + 5) or last;
         print $log "filed $id\n";
@@ -92,18 +92,19 @@ sub client {
 }
 
 
-# back(what, bound): until an order goes all the way again; the time it took is told
+# back(what, bound, since): until an order goes all the way again; the seconds since the
+# fault are told
 sub back {
-    my ($self, $what, $bound) = @_;
+    my ($self, $what, $bound, $since) = @_;
     my $t = $self->{test};
-    my $start = time;
-    my $id = 'B-' . ++$self->{backs};
+    my $start = $since // time;
+    my $id = "$self->{name}-back-" . ++$self->{backs};
     my $good = attempt(sub {
         my $r = $t->api('PUT', "orders/$id", $t->order);
         return if $r->{status} !~ /^20[01]$/;
         $r = $t->confirm($t->mint($id));
         return $r->{status} == 200 || undef;
-    }, $start + 30);
+    }, time + 30);
     ok($good && time - $start < $bound, sprintf '%s: back within %.2f s, %s at most', $what, time - $start, $bound);
 }
 
@@ -111,7 +112,7 @@ sub back {
 sub gone {
     my ($self, $what) = @_;
     my $t = $self->{test};
-    ok(attempt(sub { $t->api('PUT', 'orders/G-' . ++$self->{goes}, $t->order)->{status} == 503 || undef }, time + 15), "$what: 503");
+    ok(attempt(sub { $t->api('PUT', "orders/$self->{name}-gone-" . ++$self->{goes}, $t->order)->{status} == 503 || undef }, time + 15), "$what: 503");
     is($t->get('/')->{body}, "shop\n", 'I6: the rest of the site is served');
 }
 
@@ -136,7 +137,7 @@ sub check {
     my (%filed, %shown, %answers);
 
     for my $me (1 .. $self->{clients}) {
-        for (split /\n/, $t->read("client.$me")) {
+        for (split /\n/, $t->read("client.$self->{name}.$me")) {
             my ($what, $id, $i, $status, $key) = split / /;
             $filed{$id} = 1 if $what eq 'filed';
             next unless $what eq 'got';

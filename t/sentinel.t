@@ -1,0 +1,257 @@
+#!/usr/bin/perl
+
+# redis+sentinel://: the master is whom the Sentinels name; workers follow a failover by
+# themselves, leave a deposed master at once, and need no one Sentinel in particular.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+use Mpk;
+use Mpk::FakeRedis;
+use Mpk::Load;
+use Mpk::Sentinels;
+use Mpk::Tls;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $slow = $ENV{MPK_VALGRIND} ? 10 : $ENV{MPK_SANITIZED} ? 2 : 1;
+my $t = Mpk->new;
+my $dir = $t->dir;
+
+my $s = Mpk::Sentinels->new($t, password => 'sesame', own => 'guard');
+my $options = 'password_file=' . $t->write('password', "sesame\n", 0600)
+    . ' sentinel_password_file=' . $t->write('guard', "guard\n", 0600) . ' timeout=500ms';
+my $dead = $t->port('dead');
+
+sub connected { my ($server) = @_; return scalar grep { /name=ngx_mpk/ } split /\n/, $server->cmd('CLIENT', 'LIST') }
+sub served { wait_for(sub { $t->api('PUT', 'orders/S-0', $t->order)->{status} =~ /^20/ }, 'commits are taken', 15) }
+sub log_since { my ($mark) = @_; return substr $t->read('error.log'), $mark }
+sub mark { return length $t->read('error.log') }
+
+
+# a quiet failover: nothing fails
+
+$t->conf(workers => 2, redis => $s->url($dead, @{$s->{sentinels}}) . " $options")->start;
+is($t->confirm($t->link('A-1'))->{status}, 200, 'a reveal goes all the way, though the first Sentinel of the URL is dead');
+
+my ($n, $gap, $last, %answers) = (0, 0, time);
+my $old = $s->master;
+my $mark = mark();
+my $pid = fork // die "fork: $!";
+if ($pid == 0) { eval { $s->failover }; $_->{pid} = 0 for @{$s->{servers}}, @{$s->{sentinels}}; POSIX::_exit($@ ? 1 : 0) }
+
+my $moved = 0;
+while (time < $last + 20 && (!$moved || time < $moved + 1)) {
+    my $r = $t->api('PUT', 'orders/Q-' . ++$n, $t->order);
+    $answers{$r->{status}}++;
+    if ($r->{status} == 201) { $gap = time - $last if time - $last > $gap; $last = time }
+    $moved ||= time if waitpid($pid, POSIX::WNOHANG()) == $pid;
+}
+
+delete $_->{client} for @{$s->{servers}}, @{$s->{sentinels}};
+isnt($s->master, $old, 'SENTINEL FAILOVER: another master');
+note(sprintf "%d orders filed meanwhile: %s; longest pause %.0f ms", $n, join(', ', map { "$answers{$_} x $_" } sort keys %answers), $gap * 1000);
+cmp_ok($answers{503} // 0, '<=', 4, 'workers move at once, no more than what was under way is refused');
+cmp_ok($gap, '<', 1 * $slow, 'nobody waits for it');
+ok($s->well, 'the Sentinels are well');
+is(connected($old), 0, 'the old master has no connection of ours');
+is(connected($s->master), 2, 'the new one has one of each worker');
+
+
+# failovers under load
+
+my $seconds = ($ENV{MPK_SECONDS} // 12) * $slow;
+ok($t->quit, 'quit');
+
+# a failover that ops ask for promotes one replica while the other goes on acknowledging
+# what the old master takes: only what both have survives for certain
+
+$t->conf(workers => 2, redis => $s->url . " $options durability=replicas=2")->start;
+my $load = Mpk::Load->new(test => $t, seconds => $seconds / 2, clients => 3);
+$load->back('at the beginning', 5 * $slow);
+
+for (1, 2) {
+    my $at = time;
+    $s->failover;
+    $load->back('SENTINEL FAILOVER', 10 * $slow, $at);
+    $s->well or die 'not well';
+}
+
+$load->check(10);
+ok($t->quit, 'quit');
+
+
+# a master that dies or hangs takes no more
+
+$t->conf(workers => 2, redis => $s->url . " $options durability=replicas=1")->start;
+$load = Mpk::Load->new(test => $t, seconds => $seconds, clients => 3, name => 'J');
+$load->back('at the beginning', 5 * $slow);
+
+my $killed = $s->master;
+my $at = time;
+$s->kill($killed);
+$s->moved($killed);
+$load->back('a master killed, and another promoted', 8 * $slow, $at);
+$s->start($killed);
+$s->well or die 'not well';
+is(connected($killed), 0, 'one that comes back as a replica has no connection of ours');
+
+my $paused = $s->master;
+$at = time;
+$s->pause($paused);
+$s->moved($paused);
+$load->back('a master that hung, and another promoted', 8 * $slow, $at);
+$s->resume($paused);
+$s->well or die 'not well';
+$load->back('the deposed master is back', 2 * $slow);
+is(connected($paused), 0, 'it has no connection of ours');
+
+$load->check(20);
+
+
+# a master that becomes a replica behind the Sentinels' back
+
+my ($master, $other) = ($s->master, $s->replicas);
+$mark = mark();
+$master->cmd('REPLICAOF', '127.0.0.1', $other->{port});
+is($t->api('PUT', 'orders/D-1', $t->order)->{status}, 503, 'a deposed master writes nothing');
+ok(wait_for(sub { log_since($mark) =~ /READONLY|its role is "slave", Sentinel is asked again/ }, 'the log'), 'READONLY: it is left, and Sentinel asked');
+ok($s->well(30), 'the Sentinels repair it');
+ok(served(), 'and service is back');
+
+
+# Sentinels go, one by one
+
+my @sentinels = @{$s->{sentinels}};
+$mark = mark();
+
+for my $gone (0 .. 2) {
+    $s->kill($sentinels[$gone]);
+    is($t->confirm($t->link("E-$gone"))->{status}, 200, ($gone + 1) . ' of 3 Sentinels gone: nobody notices');
+}
+
+$master = $s->{servers}[(grep { $s->{servers}[$_]->info('replication')->{role} eq 'master' } 0 .. 2)[0]];
+$master->cmd('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+ok(served(), 'nor when connections to the master that was known last are made anew');
+ok(wait_for(sub { log_since($mark) =~ /\[error\].*mpk_redis Sentinel of redis\+sentinel:.*connect\(\) to/ }, 'the log'), 'though the log says so');
+$s->start($_) for @sentinels;
+ok($s->well(30), 'the Sentinels are back');
+$s->failover;
+ok(served(), 'and are followed again');
+ok($t->quit, 'quit');
+
+
+# what the log says
+
+sub says {
+    my ($name, $redis, $what) = @_;
+    my $mark = mark();
+    $t->conf(redis => $redis)->start;
+    is($t->api('GET', 'orders/A-1')->{status}, 503, "$name: 503");
+    ok(wait_for(sub { log_since($mark) =~ $what }, 'the log', 5), "$name: the log has the remedy") or diag(log_since($mark));
+    is($t->get('/')->{body}, "shop\n", 'I6: the rest of the site is served');
+    ok($t->quit, 'quit');
+}
+
+my $password = "password_file=$dir/password";
+says('no password of the Sentinels', $s->url . " $password", qr/Sentinel wants a password of its own, give it with sentinel_password_file=/);
+says('a wrong one', $s->url . " $password sentinel_password_file=$dir/password", qr/compare sentinel_user= and sentinel_password_file=/);
+(my $unknown = $s->url) =~ s/mymaster/yours/;
+says('another master', "$unknown $options", qr/knows no master "yours", compare the URL with "sentinel monitor"/);
+says('no Sentinel there', "redis+sentinel://127.0.0.1:$dead/mymaster $options", qr/connect\(\) to 127\.0\.0\.1:$dead failed/);
+says('a Redis instead of a Sentinel', "redis+sentinel://127.0.0.1:$s->{servers}[0]{port}/mymaster $password sentinel_password_file=$dir/password",
+    qr/SENTINEL was refused with "ERR unknown command/);
+
+
+# a Sentinel that tells nonsense, and then what is right
+
+my $where = $s->master->{port};
+my $right = "*2\r\n\$9\r\n127.0.0.1\r\n\$" . length($where) . "\r\n$where\r\n";
+my $subscribed = "*3\r\n\$9\r\nsubscribe\r\n\$14\r\n+switch-master\r\n:1\r\n";
+
+my $fake = Mpk::FakeRedis->new(test => $t, script => sub {
+    my ($words) = @_;
+    my ($what, $bytes) = split / /, $t->read('mode'), 2;
+    $bytes =~ s/\\r\\n/\r\n/g if defined $bytes;
+    return uc $words->[0] eq 'SENTINEL' ? ($what eq 'master' ? $bytes : $right)
+        : $subscribed . ($what eq 'push' ? $bytes : '');
+});
+
+my %nonsense = (
+    'no answer that Sentinel gives' => 'master +OK\r\n',
+    'a name' => 'master *2\r\n$7\r\nredis-1\r\n$4\r\n6379\r\n',
+    'no port' => 'master *2\r\n$9\r\n127.0.0.1\r\n$1\r\nx\r\n',
+    'a port that is none' => 'master *2\r\n$9\r\n127.0.0.1\r\n$5\r\n65536\r\n',
+    'one word' => 'master *1\r\n$9\r\n127.0.0.1\r\n',
+    'no RESP' => 'master hello\r\n',
+);
+
+for my $what (sort keys %nonsense) {
+    $fake->mode($nonsense{$what});
+    $t->conf(redis => "redis+sentinel://127.0.0.1:$fake->{port}/mymaster $password timeout=500ms")->start;
+    is($t->api('GET', 'orders/A-1')->{status}, 503, "a Sentinel that answers with $what: 503");
+    $fake->mode('good');
+    ok(wait_for(sub { $t->api('GET', 'orders/A-1')->{status} == 200 }, 'the right answer', 10), 'the right answer, and service is back');
+    ok($t->quit, 'quit');
+}
+
+my $to = sub { join '\r\n', '*3', '$7', 'message', '$14', '+switch-master', '$' . length $_[0], "$_[0]\\r\\n" };
+
+for my $push ('+what\r\n', '*1\r\n:1\r\n', $to->('mymaster'), $to->("mymaster a 1 b 2"), $to->('yours 127.0.0.1 1 127.0.0.1 2'),
+    $to->('mymaster 127.0.0.1 1 127.0.0.1 99999')) {
+    $fake->mode("push $push");
+    $t->conf(redis => "redis+sentinel://127.0.0.1:$fake->{port}/mymaster $password timeout=500ms")->start;
+    ok(served(), "news that is none changes nothing: $push");
+    ok($t->quit, 'quit');
+}
+
+
+# TLS
+
+my $certs = Mpk::Tls->new($t);
+$certs->certificate('node', 'redis.example', 'IP:127.0.0.1,DNS:redis.example');
+my $tls = Mpk::Sentinels->new($t, name => 'tls', tls => $certs);
+$t->conf(redis => $tls->url . " tls_ca=$dir/ca.pem")->start;
+is($t->confirm($t->link('T-1'))->{status}, 200, 'TLS to Sentinels and to the master, by their addresses');
+$tls->failover;
+ok(served(), 'and to the next one');
+ok($t->quit, 'quit');
+$t->conf(redis => $tls->url . " tls_ca=$dir/ca.pem tls_name=redis.example")->start;
+is($t->confirm($t->link('T-2'))->{status}, 200, 'or by tls_name');
+ok($t->quit, 'quit');
+says('another CA', $tls->url . " tls_ca=$dir/evil.pem", qr/certificate verify|does not verify/);
+says('another name', $tls->url . " tls_ca=$dir/ca.pem tls_name=other.example", qr/the certificate is not for "other\.example", see tls_name=/);
+
+
+# nginx -t
+
+my %refused = (
+    'redis+sentinel://h' => qr/must end with the master's name/,
+    'redis+sentinel://127.0.0.1:1/' => qr/must end with the master's name/,
+    'redis+sentinel://127.0.0.1:1/mymaster/x' => qr/number of a database/,
+    'redis+sentinel:///mymaster' => qr/no host/,
+    'redis+sentinel://127.0.0.1:1,/mymaster' => qr/no host/,
+    'redis+sentinel://127.0.0.1:99999/mymaster' => qr/invalid port/,
+    'redis+sentinel://user:pw@127.0.0.1/mymaster' => qr/must hold no user and no password/,
+    'rediss+sentinel://127.0.0.1/mymaster' => qr/needs tls_ca=/,
+    'redis+sentinel://127.0.0.1/mymaster sentinel_user=x' => qr/needs sentinel_password_file= too/,
+    'redis://127.0.0.1 sentinel_user=x' => qr/names no Sentinels: use redis\+sentinel:/,
+    "redis+cluster://127.0.0.1 sentinel_password_file=$dir/guard" => qr/names no Sentinels/,
+    "redis+sentinel://127.0.0.1/mymaster sentinel_password_file=$dir/none" => qr/sentinel_password_file=.*can't be opened/,
+    join(',', 'redis+sentinel://127.0.0.1', map { "127.0.0.1:$_" } 1 .. 64) . '/mymaster' => qr/more than 64 addresses/,
+);
+
+for my $url (sort keys %refused) {
+    $t->conf(redis => $url);
+    my ($good, $out) = $t->check;
+    ok(!$good && $out =~ $refused{$url} && $out =~ /nginx\.conf:\d+/, substr($url, 0, 60) . ' is refused, with the remedy') or diag($out);
+}
+
+for my $url ('redis+sentinel://127.0.0.1/mymaster', 'redis+sentinel://127.0.0.1:26379,[::1]:26380/mymaster/3') {
+    $t->conf(redis => $url);
+    my ($good, $out) = $t->check;
+    ok($good, "$url is taken") or diag($out);
+}
+
+$t->finish(alerts => qr/\[emerg\]/);
