@@ -14,11 +14,13 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 
-# new(test, seconds, clients): begins
+# new(test, seconds, clients): begins.  name: the orders are name-...; lookups: look at their
+# orders, too, also on /track
 sub new {
     my ($class, %self) = @_;
-    my $self = bless { clients => 6, name => 'I', %self }, $class;
+    my $self = bless { clients => 6, name => 'I', seconds => 600, %self }, $class;
     $self->{until} = time + $self->{seconds};
+    $self->{enough} = $self->{test}->dir . "/$self->{name}.enough";
 
     $SIG{PIPE} = 'IGNORE';
 
@@ -35,7 +37,20 @@ sub new {
         push @{$self->{children}}, $pid;
     }
 
+    # whatever happens, the test ends them
+
+    $self->{owner} = $$;
+    $self->{test}{redis}{"load $self->{name}"} = $self;
+
     return $self;
+}
+
+sub stop {
+    my ($self) = @_;
+    return unless $self->{owner} == $$;
+    my @children = splice @{$self->{children} // []};
+    kill 'KILL', @children;
+    waitpid $_, 0 for @children;
 }
 
 sub attempt {
@@ -54,7 +69,9 @@ sub client {
     my $n = 0;
     my %accept = (Accept => 'application/json', 'Content-Type' => 'application/x-www-form-urlencoded');
 
-    while (time < $until) {
+    my $parent = getppid;
+
+    while (time < $until && !-e $self->{enough} && getppid == $parent) {
         my $id = "$self->{name}-$me-" . ++$n;
 
         attempt(sub { $t->file($id) }, $until + 5) or last;
@@ -88,23 +105,50 @@ sub client {
             my $r = $again->($i) or next;
             printf $log "got %s %d %d %d\n", $id, $i, $r->{status}, $r->{body} =~ /XK7QX/ ? 1 : 0;
         }
+
+        $self->look($log, "$self->{name}-$me-" . (1 + int rand $n)) if $self->{lookups};
     }
 }
 
+# look(log, order): which was filed; what shows it no longer is told
+sub look {
+    my ($self, $log, $id) = @_;
+    my $t = $self->{test};
 
-# back(what, bound, since): until an order goes all the way again; the seconds since the
-# fault are told
+    my $r = eval { $t->api('GET', "orders/$id") } // return;
+    print $log "looked $id $r->{status}\n";
+
+    $r = eval { $t->request('POST', '/track', headers => { Accept => 'application/json',
+        'Content-Type' => 'application/x-www-form-urlencoded' },
+        body => Mpk::Http::form(order => $id, email => 'ann@example.com')) } // return;
+    print $log "looked $id $r->{status}\n";
+}
+
+# enough(): the clients shall end
+sub enough {
+    my ($self) = @_;
+    $self->{test}->write("$self->{name}.enough", '');
+}
+
+
+# back(what, bound, since, orders): until an order, or each of these, goes all the way again;
+# the time it took, since then, is told
 sub back {
-    my ($self, $what, $bound, $since) = @_;
+    my ($self, $what, $bound, $since, @orders) = @_;
     my $t = $self->{test};
     my $start = $since // time;
-    my $id = "$self->{name}-back-" . ++$self->{backs};
-    my $good = attempt(sub {
-        my $r = $t->api('PUT', "orders/$id", $t->order);
-        return if $r->{status} !~ /^20[01]$/;
-        $r = $t->confirm($t->mint($id));
-        return $r->{status} == 200 || undef;
-    }, time + 30);
+    my $good = 1;
+    @orders = "$self->{name}-B-" . ++$self->{backs} unless @orders;
+
+    for my $id (@orders) {
+        $good &&= attempt(sub {
+            my $r = $t->api('PUT', "orders/$id", $t->order);
+            return if $r->{status} !~ /^20[01]$/;
+            $r = $t->confirm($t->mint($id));
+            return $r->{status} == 200 || undef;
+        }, $start + 30);
+    }
+
     ok($good && time - $start < $bound, sprintf '%s: back within %.2f s, %s at most', $what, time - $start, $bound);
 }
 
@@ -112,7 +156,7 @@ sub back {
 sub gone {
     my ($self, $what) = @_;
     my $t = $self->{test};
-    ok(attempt(sub { $t->api('PUT', "orders/$self->{name}-gone-" . ++$self->{goes}, $t->order)->{status} == 503 || undef }, time + 15), "$what: 503");
+    ok(attempt(sub { $t->api('PUT', "orders/$self->{name}-G-" . ++$self->{goes}, $t->order)->{status} == 503 || undef }, time + 15), "$what: 503");
     is($t->get('/')->{body}, "shop\n", 'I6: the rest of the site is served');
 }
 
@@ -134,12 +178,16 @@ sub check {
 
     ok($self->told('nobody'), 'service is back');
 
-    my (%filed, %shown, %answers);
+    my (%filed, %shown, %answers, %looked, @gone);
 
     for my $me (1 .. $self->{clients}) {
         for (split /\n/, $t->read("client.$self->{name}.$me")) {
             my ($what, $id, $i, $status, $key) = split / /;
             $filed{$id} = 1 if $what eq 'filed';
+            if ($what eq 'looked') {
+                $looked{$i}++;
+                push @gone, $id unless $i =~ /^(200|503|0)$/;
+            }
             next unless $what eq 'got';
             $answers{$status}++;
             $shown{$id}{$i}++ if $key;
@@ -174,8 +222,11 @@ sub check {
 
     note(scalar(keys %filed) . " orders; answers: " . join ', ', map { "$answers{$_} x $_" } sort keys %answers);
 
+    note('lookups: ' . join ', ', map { "$looked{$_} x $_" } sort keys %looked) if $self->{lookups};
+
     cmp_ok(scalar(keys %shown), '>', $enough, 'many keys were shown');
     cmp_ok($answers{410} // 0, '>', $enough, 'and many second confirmations refused');
+    is("@gone", '', 'I7: no lookup misses an order that was acknowledged') if $self->{lookups};
     is("@lost", '', 'I3, I7: no order that was acknowledged is lost');
     is("@broken", '', 'I3: no entry is lost, altered or counted twice');
     is("@unjournaled", '', 'I1: no key without its entry');
