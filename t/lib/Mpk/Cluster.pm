@@ -58,7 +58,7 @@ sub node {
 
     my @args = ($self->{tls} ? (@{$self->{tls}->args($port, 'node')}, '--tls-cluster', 'yes', '--tls-replication', 'yes')
         : ('--port', $port), '--bind', '127.0.0.1', '--cluster-enabled', 'yes', '--cluster-port', $bus,
-        '--cluster-node-timeout', $self->{timeout}, '--cluster-replica-validity-factor', 0,
+        '--cluster-node-timeout', $self->{timeout}, '--cluster-replica-validity-factor', 0, '--cluster-allow-replica-migration', 'no',
         '--repl-diskless-sync-delay', 0, '--repl-ping-replica-period', 1, '--shutdown-timeout', 0, @{$self->{args}});
 
     push @args, '--requirepass', $self->{password}, '--masterauth', $self->{password} if defined $self->{password};
