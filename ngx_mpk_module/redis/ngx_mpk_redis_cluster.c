@@ -257,6 +257,7 @@ ngx_mpk_redis_cluster_follow(ngx_mpk_redis_conn_t *conn,
         }
 
         ngx_mpk_redis_cluster_rewind(cmd);
+        cmd->hops = 0;
         ngx_mpk_redis_cluster_later(cluster, cmd);
 
         return NGX_OK;
