@@ -28,6 +28,7 @@ sub new {
     if ($self->{pid} == 0) {
         $SIG{PIPE} = 'IGNORE';
         $SIG{TERM} = 'DEFAULT';
+        close $_ for values %{$test->{reserved}};
         $self->serve($listen);
         POSIX::_exit(0);
     }
@@ -64,12 +65,14 @@ sub serve {
     my ($self, $listen) = @_;
     my $file = $self->{test}->dir . "/$self->{name}";
     my ($mode, $ms, $read) = ('pass', 0, 0);
+    my $listening = IO::Select->new($listen);
     my (%pair, @late, @pairs);
 
     my $end = sub {
         my ($pair, $reset) = @_;
         for my $socket (grep { defined } delete @$pair{qw(client server)}) {
             setsockopt $socket, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0) if $reset;
+            $listening->remove($socket);
             delete $pair{$socket};
             close $socket;
         }
@@ -83,24 +86,28 @@ sub serve {
                 ($mode, $ms) = split / /, <$f> // 'pass';
             }
 
-            $end->($_, $mode eq 'reset') for $mode =~ /^(cut|reset|refuse)$/ ? @pairs : ();
+            if ($mode =~ /^(cut|reset|refuse)$/) {
+                $end->($pairs[0], $mode eq 'reset') while @pairs;
+            }
 
             if ($mode eq 'refuse' && $listen) {
+                $listening->remove($listen);
                 close $listen;
                 undef $listen;
             } elsif ($mode ne 'refuse' && !$listen) {
                 $listen = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', LocalPort => $self->{port},
-                    ReuseAddr => 1);
+                    ReuseAddr => 1) or die "proxy: $!";
+                $listening->add($listen);
             }
         }
 
         while (@late && $late[0][0] <= time) {
             my (undef, $pair, $to, $data) = @{shift @late};
-            last if !$pair->{$to};
+            next if !$pair->{$to};
             length $data ? write_all($pair->{$to}, $data) : $end->($pair);
         }
 
-        for my $socket (IO::Select->new($listen // (), map { @$_{qw(client server)} } @pairs)->can_read(0.005)) {
+        for my $socket ($listening->can_read(0.005)) {
             if ($listen && $socket == $listen) {
                 my $client = $listen->accept or next;
                 my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{to}, Timeout => 1);
@@ -113,6 +120,7 @@ sub serve {
 
                 setsockopt $_, 6, 1, 1 for $client, $server;
                 push @pairs, $pair;
+                $listening->add($client, $server);
                 $pair{$client} = [ $pair, 'server' ];
                 $pair{$server} = [ $pair, 'client' ];
                 $end->($pair, $mode eq 'reset') if $mode =~ /^(cut|reset)$/;
@@ -133,8 +141,8 @@ sub serve {
             }
 
             if ($mode eq 'delay' || grep { $_->[1] == $pair } @late) {
-                push @late, [ time + $ms / 1000, $pair, $to, $data ];
-                $pair->{ended} = 1 if !$n;
+                push @late, [ time + ($ms // 0) / 1000, $pair, $to, $data ];
+                $listening->remove($socket) if !$n;
                 next;
             }
 

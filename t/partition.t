@@ -1,0 +1,79 @@
+#!/usr/bin/perl
+
+# A network that delays, swallows, cuts and refuses, between nginx and Redis and between
+# Redis and its replica, under load: what was answered holds, and service comes back with
+# the network.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+use Mpk;
+use Mpk::Load;
+use Mpk::Proxy;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $slow = $ENV{MPK_VALGRIND} ? 10 : $ENV{MPK_SANITIZED} ? 2 : 1;
+my $t = Mpk->new;
+
+my $master = $t->redis(name => 'master', tcp => 1);
+my $proxy = Mpk::Proxy->new($t, $master->{port});
+my $between = Mpk::Proxy->new($t, $master->{port});
+my $replica = $t->redis(name => 'replica', tcp => 1, of => { port => $between->{port} }, args => [ '--repl-timeout', 2 ]);
+
+sub followed { wait_for(sub { ($master->info('replication')->{slave0} // '') =~ /state=online/ }, 'the replica follows', 30) }
+
+followed();
+$master->cmd('CONFIG', 'SET', 'repl-timeout', 2);
+$t->conf(workers => 2, redis => "redis://127.0.0.1:$proxy->{port} timeout=600ms durability=replicas=1",
+    location => 'location = /track { mpk_track on; mpk_track_limit address=100000 order=100000; }')->start;
+
+my $load = Mpk::Load->new(test => $t, clients => 3, lookups => 1);
+$load->back('at the beginning', 5 * $slow);
+
+
+# between nginx and Redis
+
+$proxy->mode('delay', 30);
+$load->back('30 ms each way', 5 * $slow);
+
+my @modes = (
+    [ 'delay' => 'more delay than the timeout', 800 ],
+    [ 'drop' => 'a network that swallows all' ],
+    [ 'answers' => 'one that swallows the answers' ],
+    [ 'cut' => 'one that ends connections' ],
+    [ 'reset' => 'one that resets them' ],
+    [ 'refuse' => 'nobody who listens' ],
+);
+
+for (@modes, @modes) {
+    my ($mode, $what, @ms) = @$_;
+    $proxy->mode($mode, @ms);
+    $load->gone($what);
+
+    my $start = time;
+    is($t->api('GET', 'orders/nobody')->{status}, 503, 'reads, too');
+    cmp_ok(time - $start, '<', 1.5 * $slow, sprintf 'within a bound: %.0f ms', (time - $start) * 1000);
+
+    $start = time;
+    $proxy->mode('pass');
+    $load->back("$what, no more", 6 * $slow, $start);
+}
+
+
+# between Redis and its replica
+
+for ([ 'drop' => 'a partition' ], [ 'refuse' => 'a replica that is refused' ]) {
+    my ($mode, $what) = @$_;
+    $between->mode($mode);
+    $load->gone("$what: the replica does not follow");
+    is($t->api('GET', 'orders/nobody')->{status}, 404, 'reads go on');
+    my $start = time;
+    $between->mode('pass');
+    $load->back("$what, no more", 12 * $slow, $start);
+}
+
+$load->enough;
+$load->check(10);
+$t->finish;
