@@ -66,6 +66,10 @@ for (@modes, @modes) {
 
 for ([ 'drop' => 'a partition' ], [ 'refuse' => 'a replica that is refused' ]) {
     my ($mode, $what) = @$_;
+
+    # each worker has connections of its own, and comes back when it does
+
+    wait_for(sub { !grep { $t->api('GET', 'orders/nobody')->{status} != 404 } 1 .. 16 }, 'all workers read');
     $between->mode($mode);
     $load->gone("$what: the replica does not follow");
     is($t->api('GET', 'orders/nobody')->{status}, 404, 'reads go on');
