@@ -50,7 +50,7 @@ sub stop {
 #   delay, ms    so much later
 #   drop         nothing goes on, either way, and nobody is told: a partition; what was
 #                swallowed is lost, and such connections never pass anything again
-#   answers      what the client says goes on, what comes back is swallowed
+#   answers      what the client says goes on, what comes back is swallowed, and lost likewise
 #   cut          all connections end, new ones likewise
 #   reset        the same, by RST
 #   refuse       nobody listens
@@ -131,11 +131,12 @@ sub serve {
             my $n = sysread $socket, my $data, 65536;
             $data = '' if !$n;
 
-            if ($mode eq 'drop' || $pair->{lost} || $mode eq 'answers' && $to eq 'client') {
+            # bytes never vanish from the middle of a stream: what follows them is swallowed, too
 
-                # a lost connection is heard of by neither end
+            $pair->{lost} = 1 if $mode eq 'drop';
+            $pair->{mute} = 1 if $mode eq 'answers' && $to eq 'client';
 
-                $pair->{lost} = 1 if $mode eq 'drop';
+            if ($pair->{lost} || $pair->{mute} && $to eq 'client') {
                 $end->($pair) if !$n;
                 next;
             }
