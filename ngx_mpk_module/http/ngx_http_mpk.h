@@ -118,6 +118,10 @@ typedef struct {
     ngx_array_t                   pages;           /* ngx_http_mpk_pages_t * */
     ngx_int_t                     request_id;      /* index of $request_id */
     ngx_uint_t                    endpoints;       /* how many locations have one */
+    struct ngx_http_mpk_shm_s    *shm;             /* counters, of all workers */
+    size_t                        zone_size;       /* 0: not set */
+    ngx_cycle_t                  *cycle;           /* whose configuration this is */
+    time_t                        keyring_time;    /* when its file was changed */
 } ngx_http_mpk_main_conf_t;
 
 
@@ -147,6 +151,7 @@ typedef struct {
 typedef struct {
     ngx_http_handler_pt           endpoint;        /* NULL: none here */
     ngx_str_t                     endpoint_name;   /* its directive */
+    ngx_uint_t                    endpoint_id;     /* as counters know it */
     ngx_str_t                     file;            /* where it stands, for errors */
     ngx_uint_t                    line;
 
@@ -164,6 +169,8 @@ typedef struct {
 
     ngx_array_t                  *api_tokens;      /* NULL: "off" */
     ngx_flag_t                    api_tokens_set;
+
+    ngx_uint_t                    status;          /* the format of mpk_status */
 } ngx_http_mpk_loc_conf_t;
 
 
@@ -191,6 +198,10 @@ char *ngx_http_mpk_conf_account(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_mpk_conf_onscreen(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mpk_conf_pages(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_mpk_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_mpk_conf_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_mpk_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_mpk_loc_conf_t *mlcf, ngx_http_handler_pt handler);
 char *ngx_http_mpk_conf_api_tokens(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_int_t ngx_http_mpk_conf_read(ngx_conf_t *cf, ngx_str_t *name,
@@ -248,7 +259,7 @@ struct ngx_http_mpk_txn_s {
     mpk_data_key_t                data_key;        /* see ngx_http_mpk_txn_unwrap() */
     mpk_str_t                    *keys;            /* opened, one for each decision.items */
     ngx_uint_t                    keys_count;
-    ngx_msec_t                    store_time;
+    uint64_t                      store_time;      /* us */
 
     /* its own */
     ngx_mpk_redis_cmd_t           read;
@@ -259,7 +270,7 @@ struct ngx_http_mpk_txn_s {
     ngx_uint_t                    argc;
     ngx_uint_t                    waiting;         /* commands without an answer */
     ngx_uint_t                    tries;
-    ngx_msec_t                    started;
+    uint64_t                      started;         /* us */
     mpk_record_t                  record;
     unsigned                      decided:1;
     unsigned                      unwrapped:1;
@@ -310,6 +321,34 @@ typedef struct ngx_http_mpk_orders_s  ngx_http_mpk_orders_t;
 typedef ngx_int_t (*ngx_http_mpk_next_pt)(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
+/* What a request was about: one of mpk_event_t, or of these. */
+enum {
+    NGX_HTTP_MPK_EVENT_TRACKED = MPK_EVENT_MAX,
+    NGX_HTTP_MPK_EVENT_LISTED,
+    NGX_HTTP_MPK_EVENT_CLAIM_ACCESS,
+    NGX_HTTP_MPK_EVENT_MAX
+};
+
+/* What became of it: one of mpk_outcome_t, or of these. */
+enum {
+    NGX_HTTP_MPK_OUTCOME_UNAVAILABLE = MPK_OUTCOME_MAX,
+    NGX_HTTP_MPK_OUTCOME_LOST,
+    NGX_HTTP_MPK_OUTCOME_BUSY,
+    NGX_HTTP_MPK_OUTCOME_ERROR,
+    NGX_HTTP_MPK_OUTCOME_FORM,
+    NGX_HTTP_MPK_OUTCOME_INVALID,
+    NGX_HTTP_MPK_OUTCOME_FOREIGN,
+    NGX_HTTP_MPK_OUTCOME_LIMITED,
+    NGX_HTTP_MPK_OUTCOME_ABORTED,
+    NGX_HTTP_MPK_OUTCOME_NONE,
+    NGX_HTTP_MPK_OUTCOME_MAX
+};
+
+/* As logs and counters spell them; empty for NONE. */
+mpk_str_t ngx_http_mpk_event_name(ngx_uint_t event);
+mpk_str_t ngx_http_mpk_outcome_name(ngx_uint_t outcome);
+
+
 /* What a request carries along; survives internal redirects, for the log's sake. */
 struct ngx_http_mpk_ctx_s {
     ngx_http_mpk_mem_t            mem;
@@ -325,16 +364,17 @@ struct ngx_http_mpk_ctx_s {
     unsigned                      json:1;          /* what Accept prefers */
     unsigned                      reader:1;        /* the token's role is read only */
 
-    /* for the variables */
-    mpk_str_t                     event;
-    mpk_str_t                     outcome;
+    /* for the variables and counters */
+    ngx_uint_t                    endpoint;
+    ngx_uint_t                    event;
+    ngx_uint_t                    outcome;
     mpk_str_t                     order;
     mpk_str_t                     items;
     mpk_str_t                     channel;
     mpk_str_t                     token_id;
     mpk_str_t                     claim;
     mpk_str_t                     head;
-    ngx_msec_t                    store_time;
+    uint64_t                      store_time;      /* us */
     unsigned                      stored:1;
 };
 
@@ -362,8 +402,8 @@ ngx_int_t ngx_http_mpk_pass(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_wait(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_next_pt next);
 
-/* What was waited for is there: next is called. */
-void ngx_http_mpk_resume(ngx_http_request_t *r, ngx_msec_t store_time);
+/* What was waited for is there, after so many microseconds: next is called. */
+void ngx_http_mpk_resume(ngx_http_request_t *r, uint64_t store_time);
 
 /* Starts the transaction and waits for it. */
 ngx_int_t ngx_http_mpk_run(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
@@ -448,7 +488,7 @@ typedef struct {
     ngx_uint_t                    size;
     ngx_uint_t                    count;
     ngx_uint_t                    waiting;
-    ngx_msec_t                    started;
+    uint64_t                      started;         /* us */
     unsigned                      failed:1;        /* one was not answered, or refused */
 } ngx_http_mpk_batch_t;
 
@@ -627,6 +667,11 @@ ngx_int_t ngx_http_mpk_send_written(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     mpk_buf_t *body);
 
+/* Anything else that is written already; not for secrets in HTML. */
+ngx_int_t ngx_http_mpk_send_typed(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
+    ngx_str_t *type, mpk_buf_t *body);
+
 /* The header of a 200 whose body the caller sends; length -1: nobody knows yet. */
 ngx_int_t ngx_http_mpk_send_header(ngx_http_request_t *r, ngx_str_t *type,
     off_t length);
@@ -653,6 +698,7 @@ ngx_int_t ngx_http_mpk_onscreen_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mpk_claim_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mpk_claim_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mpk_api_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mpk_status_handler(ngx_http_request_t *r);
 
 
 #endif /* NGX_HTTP_MPK_H */

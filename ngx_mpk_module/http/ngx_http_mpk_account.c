@@ -98,7 +98,7 @@ ngx_http_mpk_account_handler(ngx_http_request_t *r)
 
     ctx->data = account;
     ctx->json = ngx_http_mpk_wants_json(r);
-    ctx->event = mpk_string("listed");
+    ctx->event = NGX_HTTP_MPK_EVENT_LISTED;
     ctx->channel = mpk_channel_name(MPK_CHANNEL_ACCOUNT);
 
     if (ngx_http_mpk_account_page(r, &account->page) != NGX_OK
@@ -257,7 +257,7 @@ ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     (void) mpk_value_int(mem, facts, mpk_string("total"),
                          (int64_t) account->total);
 
-    ctx->outcome = mpk_outcome_info(MPK_DONE)->name;
+    ctx->outcome = MPK_DONE;
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;

@@ -89,6 +89,15 @@ ngx_http_mpk_send_written(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
 
 ngx_int_t
+ngx_http_mpk_send_typed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    const ngx_http_mpk_answer_t *answer, ngx_str_t *type, mpk_buf_t *body)
+{
+    return ngx_http_mpk_send(r, ctx, answer, type, &ngx_http_mpk_csp_none,
+                             body, NULL);
+}
+
+
+ngx_int_t
 ngx_http_mpk_send_problem(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_answer_t *answer, mpk_str_t type, mpk_str_t detail,
     mpk_str_t rule, mpk_value_t *errors)
@@ -219,8 +228,8 @@ ngx_http_mpk_send_unavailable(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     /* a transaction has said more precisely what was the matter */
 
-    if (ctx->outcome.len == 0) {
-        ctx->outcome = mpk_string("unavailable");
+    if (ctx->outcome == NGX_HTTP_MPK_OUTCOME_NONE) {
+        ctx->outcome = NGX_HTTP_MPK_OUTCOME_UNAVAILABLE;
     }
 
     return ngx_http_mpk_send_notice(r, ctx, &unavailable,

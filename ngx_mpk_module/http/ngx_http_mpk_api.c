@@ -493,7 +493,7 @@ ngx_http_mpk_api_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_api_outcome(r, ctx, MPK_ABSENT, NULL);
     }
 
-    ctx->outcome = mpk_outcome_info(MPK_SAME)->name;
+    ctx->outcome = MPK_SAME;
 
     return next(r, ctx);
 }

@@ -71,7 +71,7 @@ ngx_http_mpk_api_invalid(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_http_mpk_answer_t   answer;
 
     api = ctx->data;
-    ctx->outcome = mpk_string("invalid");
+    ctx->outcome = NGX_HTTP_MPK_OUTCOME_INVALID;
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = 422;
@@ -109,7 +109,7 @@ ngx_http_mpk_api_outcome(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const mpk_outcome_info_t  *info;
 
     info = mpk_outcome_info(outcome);
-    ctx->outcome = info->name;
+    ctx->outcome = outcome;
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 

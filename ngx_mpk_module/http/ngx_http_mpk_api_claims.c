@@ -324,7 +324,7 @@ ngx_http_mpk_claims_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         (void) mpk_value_null(mem, facts, mpk_string("next"));
     }
 
-    ctx->outcome = mpk_outcome_info(MPK_SAME)->name;
+    ctx->outcome = MPK_SAME;
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;

@@ -4,6 +4,7 @@
  */
 
 #include "ngx_http_mpk_api_ndjson.h"
+#include "ngx_http_mpk_stats.h"
 
 
 static ngx_int_t ngx_http_mpk_ndjson_refuse(ngx_http_request_t *r,
@@ -51,8 +52,8 @@ ngx_http_mpk_api_ndjson(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     ctx->data = nd;
-    ctx->event = mpk_event_name(MPK_EVENT_FILED);
-    ctx->outcome = mpk_string("aborted");
+    ctx->event = MPK_EVENT_FILED;
+    ctx->outcome = NGX_HTTP_MPK_OUTCOME_ABORTED;
 
     /* the phases have nothing to do until the request ends */
 
@@ -419,7 +420,7 @@ ngx_http_mpk_ndjson_finish(ngx_http_mpk_ndjson_t *nd)
         return;
     }
 
-    nd->ctx->outcome = mpk_outcome_info(MPK_DONE)->name;
+    nd->ctx->outcome = MPK_DONE;
 
     rc = ngx_http_mpk_ndjson_send(nd, 1);
 
@@ -465,6 +466,8 @@ ngx_http_mpk_ndjson_stop(void *data)
     }
 
     nd->stopped = 1;
+
+    ngx_http_mpk_stats_lines(nd->created, nd->unchanged, nd->failed);
 
     if (nd->event.posted) {
         ngx_delete_posted_event(&nd->event);

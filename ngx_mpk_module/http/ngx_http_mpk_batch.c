@@ -1,7 +1,7 @@
 /* Commands that a request sends together and waits for together. */
 
 #include "mpk_bucket.h"
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_stats.h"
 
 
 static void ngx_http_mpk_batch_handler(ngx_mpk_redis_cmd_t *cmd);
@@ -39,7 +39,7 @@ ngx_http_mpk_batch_create(ngx_http_request_t *r, ngx_uint_t size)
     batch->size = size;
     batch->request = r;
     batch->mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
-    batch->started = ngx_current_msec;
+    batch->started = ngx_http_mpk_stats_clock();
 
     ngx_http_mpk_mem_init(&batch->mem, pool);
 
@@ -113,6 +113,8 @@ ngx_http_mpk_batch_handler(ngx_mpk_redis_cmd_t *cmd)
 {
     ngx_http_mpk_batch_t *batch = cmd->data;
 
+    uint64_t  store_time;
+
     if (cmd->result != NGX_MPK_REDIS_ANSWERED) {
         batch->failed = 1;
     }
@@ -121,12 +123,18 @@ ngx_http_mpk_batch_handler(ngx_mpk_redis_cmd_t *cmd)
         return;
     }
 
+    store_time = ngx_http_mpk_stats_clock() - batch->started;
+
+    if (batch->cmds[0].result != NGX_MPK_REDIS_FAILED) {
+        ngx_http_mpk_stats_store(store_time);
+    }
+
     if (batch->request == NULL) {
         ngx_destroy_pool(batch->pool);
         return;
     }
 
-    ngx_http_mpk_resume(batch->request, ngx_current_msec - batch->started);
+    ngx_http_mpk_resume(batch->request, store_time);
 }
 
 

@@ -95,7 +95,7 @@ ngx_http_mpk_claim_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     ctx->data = claim;
     ctx->json = ngx_http_mpk_wants_json(r);
-    ctx->event = mpk_event_name(MPK_EVENT_CLAIM_OPENED);
+    ctx->event = MPK_EVENT_CLAIM_OPENED;
 
     status = mpk_token_verify(mmcf->crypto, &ctx->mem.mem, text->data,
                               text->len, MPK_AUD_CLAIM, ngx_time(),
@@ -198,7 +198,7 @@ ngx_http_mpk_claim_asked(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     /* a key that is claimed may be one of several, and is told apart by the form */
 
     if (outcome == MPK_DONE || outcome == MPK_CLAIMED || outcome == MPK_SAME) {
-        ctx->outcome = mpk_string("form");
+        ctx->outcome = NGX_HTTP_MPK_OUTCOME_FORM;
 
         return ngx_http_mpk_claim_form(r, ctx, MPK_DONE);
     }
@@ -449,7 +449,7 @@ ngx_http_mpk_claim_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         }
 
         if (claim->wrong) {
-            ctx->outcome = mpk_string("invalid");
+            ctx->outcome = NGX_HTTP_MPK_OUTCOME_INVALID;
             return ngx_http_mpk_claim_form(r, ctx, MPK_SAME);
         }
 

@@ -37,7 +37,7 @@ ngx_http_mpk_claim_access_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    ctx->event = mpk_string("claim_access");
+    ctx->event = NGX_HTTP_MPK_EVENT_CLAIM_ACCESS;
 
     txn = ngx_http_mpk_claim_txn(r, ctx, MPK_EVENT_NONE);
     if (txn == NULL) {
@@ -62,7 +62,7 @@ ngx_http_mpk_claim_access(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     claim = ctx->data;
     order = &ctx->txn->order;
 
-    ctx->event = mpk_string("claim_access");
+    ctx->event = NGX_HTTP_MPK_EVENT_CLAIM_ACCESS;
 
     if (ctx->txn->result != NGX_HTTP_MPK_TXN_OK) {
         return ngx_http_mpk_claim_failed(r, ctx);
@@ -91,7 +91,7 @@ ngx_http_mpk_claim_access(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     mpk_buf_int(&text, order->claims[i].item);
     ctx->items = mpk_buf_done(&text);
 
-    ctx->outcome = mpk_outcome_info(MPK_DONE)->name;
+    ctx->outcome = MPK_DONE;
 
     return ngx_http_mpk_pass(r, ctx);
 }

@@ -260,7 +260,7 @@ ngx_http_mpk_claim_refused(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     info = mpk_outcome_info(outcome);
 
-    ctx->outcome = info->name;
+    ctx->outcome = outcome;
 
     notice = ngx_http_mpk_claim_notices[outcome];
 

@@ -1,10 +1,8 @@
 /* Setters of the directives that check what they are given. */
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_stats.h"
 
 
-static char *ngx_http_mpk_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd,
-    ngx_http_mpk_loc_conf_t *mlcf, ngx_http_handler_pt handler);
 static char *ngx_http_mpk_conf_asserted(ngx_conf_t *cf,
     ngx_http_complex_value_t **target);
 static ngx_int_t ngx_http_mpk_conf_loopback(ngx_str_t *host);
@@ -161,7 +159,7 @@ ngx_http_mpk_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static char *
+char *
 ngx_http_mpk_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_mpk_loc_conf_t *mlcf, ngx_http_handler_pt handler)
 {
@@ -180,6 +178,7 @@ ngx_http_mpk_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd,
 
     mlcf->endpoint = handler;
     mlcf->endpoint_name = cmd->name;
+    mlcf->endpoint_id = ngx_http_mpk_stats_endpoint(handler);
     mlcf->file = cf->conf_file->file.name;
     mlcf->line = cf->conf_file->line;
 
@@ -440,7 +439,9 @@ ngx_http_mpk_conf_check_endpoint(ngx_conf_t *cf, ngx_http_mpk_loc_conf_t *conf)
         missing = "\"mpk_redis\" in the http block, "
                   "e.g. \"mpk_redis unix:/run/redis/redis.sock\"";
 
-    } else if (mscf->public_url.len == 0) {
+    } else if (mscf->public_url.len == 0
+               && conf->endpoint != ngx_http_mpk_status_handler)
+    {
         missing = "\"mpk_public_url\" in the server or http block, "
                   "e.g. \"mpk_public_url https://shop.example\"";
     }

@@ -4,7 +4,7 @@
  */
 
 #include "mpk_base64url.h"
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_stats.h"
 
 
 static void ngx_http_mpk_ctx_cleanup(void *data);
@@ -38,8 +38,11 @@ ngx_http_mpk_get_ctx(ngx_http_request_t *r)
 ngx_http_mpk_ctx_t *
 ngx_http_mpk_create_ctx(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t  *cln;
-    ngx_http_mpk_ctx_t  *ctx;
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_mpk_ctx_t       *ctx;
+    ngx_http_mpk_loc_conf_t  *mlcf;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_mpk_ctx_t));
     if (cln == NULL) {
@@ -53,16 +56,26 @@ ngx_http_mpk_create_ctx(ngx_http_request_t *r)
     ngx_memzero(ctx, sizeof(ngx_http_mpk_ctx_t));
     ngx_http_mpk_mem_init(&ctx->mem, r->pool);
 
+    ctx->endpoint = mlcf->endpoint_id;
+    ctx->outcome = NGX_HTTP_MPK_OUTCOME_NONE;
+
     ngx_http_set_ctx(r, ctx, ngx_http_mpk_module);
 
     return ctx;
 }
 
 
+/*
+ * Also marks the context, so that it can be found again.  What is counted here is
+ * counted once, whatever the log phase sees of subrequests and redirects.
+ */
+
 static void
 ngx_http_mpk_ctx_cleanup(void *data)
 {
-    /* only marks the context, so that it can be found again */
+    ngx_http_mpk_ctx_t *ctx = data;
+
+    ngx_http_mpk_stats_request(ctx);
 }
 
 
@@ -107,7 +120,7 @@ ngx_http_mpk_run(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
 
 void
-ngx_http_mpk_resume(ngx_http_request_t *r, ngx_msec_t store_time)
+ngx_http_mpk_resume(ngx_http_request_t *r, uint64_t store_time)
 {
     ngx_connection_t    *c;
     ngx_http_mpk_ctx_t  *ctx;
@@ -136,11 +149,11 @@ ngx_http_mpk_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
     mpk_decision_t       *decision;
     const mpk_mem_t      *mem;
 
-    static const mpk_str_t  results[] = {
-        [NGX_HTTP_MPK_TXN_UNAVAILABLE] = { 11, (u_char *) "unavailable" },
-        [NGX_HTTP_MPK_TXN_LOST] = { 4, (u_char *) "lost" },
-        [NGX_HTTP_MPK_TXN_BUSY] = { 4, (u_char *) "busy" },
-        [NGX_HTTP_MPK_TXN_ERROR] = { 5, (u_char *) "error" },
+    static const ngx_uint_t  results[] = {
+        [NGX_HTTP_MPK_TXN_UNAVAILABLE] = NGX_HTTP_MPK_OUTCOME_UNAVAILABLE,
+        [NGX_HTTP_MPK_TXN_LOST] = NGX_HTTP_MPK_OUTCOME_LOST,
+        [NGX_HTTP_MPK_TXN_BUSY] = NGX_HTTP_MPK_OUTCOME_BUSY,
+        [NGX_HTTP_MPK_TXN_ERROR] = NGX_HTTP_MPK_OUTCOME_ERROR,
     };
 
     mem = &ctx->mem.mem;
@@ -149,13 +162,13 @@ ngx_http_mpk_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
     ctx->channel = mpk_channel_name(txn->what.channel);
 
     if (txn->result != NGX_HTTP_MPK_TXN_OK) {
-        ctx->event = mpk_event_name(txn->what.event);
+        ctx->event = txn->what.event;
         ctx->outcome = results[txn->result];
         return;
     }
 
-    ctx->event = mpk_event_name(decision->event);
-    ctx->outcome = mpk_outcome_info(decision->outcome)->name;
+    ctx->event = decision->event;
+    ctx->outcome = decision->outcome;
 
     if (decision->outcome != MPK_DONE || txn->dry) {
         return;

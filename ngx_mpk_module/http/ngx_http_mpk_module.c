@@ -1,6 +1,6 @@
 /* Directives, configurations and the life of a worker. */
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_stats.h"
 
 
 static void *ngx_http_mpk_create_main_conf(ngx_conf_t *cf);
@@ -37,6 +37,13 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
     { ngx_string("mpk_keyring"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_mpk_conf_keyring,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mpk_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_mpk_conf_zone,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -181,6 +188,13 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       offsetof(ngx_http_mpk_loc_conf_t, fallthrough),
       NULL },
 
+    { ngx_string("mpk_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_mpk_conf_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -292,12 +306,14 @@ ngx_http_mpk_create_loc_conf(ngx_conf_t *cf)
      *
      *     conf->endpoint = NULL;
      *     conf->endpoint_name = { 0, NULL };
+     *     conf->endpoint_id = 0;
      *     conf->file = { 0, NULL };
      *     conf->line = 0;
      *     conf->policy_version = { 0, NULL };
      *     conf->account = NULL;
      *     conf->onscreen = NULL;
      *     conf->api_tokens = NULL;
+     *     conf->status = 0;
      */
 
     conf->pages = NGX_CONF_UNSET_PTR;
@@ -343,6 +359,7 @@ ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     {
         conf->endpoint = prev->endpoint;
         conf->endpoint_name = prev->endpoint_name;
+        conf->endpoint_id = prev->endpoint_id;
         conf->file = prev->file;
         conf->line = prev->line;
     }
@@ -362,7 +379,7 @@ ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->pages == NULL) {
+    if (conf->pages == NULL && conf->endpoint != ngx_http_mpk_status_handler) {
         conf->pages = ngx_http_mpk_pages_load(cf, NULL);
         if (conf->pages == NULL) {
             return NGX_CONF_ERROR;
@@ -397,7 +414,9 @@ ngx_http_mpk_postconfiguration(ngx_conf_t *cf)
 
     ngx_http_mpk_headers_init();
 
-    if (ngx_http_mpk_commit_init(cf) != NGX_OK) {
+    if (ngx_http_mpk_commit_init(cf) != NGX_OK
+        || ngx_http_mpk_stats_zone(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -431,6 +450,8 @@ ngx_http_mpk_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_http_mpk_stats_init_worker(mmcf);
+
     return ngx_mpk_redis_init_worker(mmcf->redis, cycle);
 }
 
@@ -446,6 +467,7 @@ ngx_http_mpk_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_mpk_stats_exit_worker();
     ngx_mpk_redis_exit_worker(mmcf->redis);
     mpk_crypto_free(mmcf->crypto);
 }

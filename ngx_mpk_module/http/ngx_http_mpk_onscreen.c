@@ -61,7 +61,7 @@ ngx_http_mpk_onscreen_handler(ngx_http_request_t *r)
 
     ctx->data = reveal;
     ctx->json = (r == r->main && ngx_http_mpk_wants_json(r));
-    ctx->event = mpk_event_name(MPK_EVENT_VIEWED);
+    ctx->event = MPK_EVENT_VIEWED;
     ctx->order = ngx_http_mpk_str(&order);
     ctx->channel = mpk_channel_name(MPK_CHANNEL_ONSCREEN);
 

@@ -416,7 +416,8 @@ ngx_http_mpk_orders_failed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 {
     ctx->orders->result = result;
     ctx->outcome = result == NGX_HTTP_MPK_TXN_ERROR
-                   ? mpk_string("error") : mpk_string("unavailable");
+                   ? NGX_HTTP_MPK_OUTCOME_ERROR
+                   : NGX_HTTP_MPK_OUTCOME_UNAVAILABLE;
 
     return ctx->orders->next(r, ctx);
 }

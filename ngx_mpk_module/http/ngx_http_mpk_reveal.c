@@ -52,8 +52,8 @@ ngx_http_mpk_reveal_handler(ngx_http_request_t *r)
 
     ctx->data = reveal;
     ctx->json = ngx_http_mpk_wants_json(r);
-    ctx->event = (r->method & NGX_HTTP_POST) ? mpk_event_name(MPK_EVENT_VIEWED)
-                                             : mpk_event_name(MPK_EVENT_OPENED);
+    ctx->event = (r->method & NGX_HTTP_POST) ? MPK_EVENT_VIEWED
+                                             : MPK_EVENT_OPENED;
 
     mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
 
@@ -204,7 +204,7 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     if (rc == NGX_HTTP_BAD_REQUEST || rc == NGX_HTTP_UNSUPPORTED_MEDIA_TYPE) {
         answer.status = rc;
-        ctx->outcome = mpk_string("invalid");
+        ctx->outcome = NGX_HTTP_MPK_OUTCOME_INVALID;
 
         return ngx_http_mpk_send_problem(r, ctx, &answer,
                    rc == NGX_HTTP_BAD_REQUEST ? mpk_string("body")

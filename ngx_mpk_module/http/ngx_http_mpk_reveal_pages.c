@@ -316,8 +316,8 @@ ngx_http_mpk_reveal_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return ngx_http_mpk_pass(r, ctx);
     }
 
-    if (ctx->outcome.len == 0) {
-        ctx->outcome = info->name;
+    if (ctx->outcome == NGX_HTTP_MPK_OUTCOME_NONE) {
+        ctx->outcome = outcome;
     }
 
     notice = ngx_http_mpk_notices[outcome];
@@ -340,7 +340,7 @@ ngx_http_mpk_reveal_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 ngx_int_t
 ngx_http_mpk_reveal_foreign(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    ctx->outcome = mpk_string("foreign");
+    ctx->outcome = NGX_HTTP_MPK_OUTCOME_FOREIGN;
 
     return ngx_http_mpk_send_notice(r, ctx, &ngx_http_mpk_notice_foreign,
                mpk_string("foreign"),

@@ -67,11 +67,11 @@ ngx_http_mpk_track_handler(ngx_http_request_t *r)
 
     ctx->data = track;
     ctx->json = ngx_http_mpk_wants_json(r);
-    ctx->event = mpk_string("tracked");
+    ctx->event = NGX_HTTP_MPK_EVENT_TRACKED;
     ctx->channel = mpk_channel_name(MPK_CHANNEL_TRACK);
 
     if (!(r->method & NGX_HTTP_POST)) {
-        ctx->outcome = mpk_string("form");
+        ctx->outcome = NGX_HTTP_MPK_OUTCOME_FORM;
 
         return ngx_http_mpk_track_form(r, ctx, NGX_HTTP_OK, mpk_string(""),
                                        mpk_string(""));
@@ -132,7 +132,7 @@ ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     {
         /* this says nothing about any order */
 
-        ctx->outcome = mpk_string("invalid");
+        ctx->outcome = NGX_HTTP_MPK_OUTCOME_INVALID;
 
         return ngx_http_mpk_track_form(r, ctx, 422, mpk_string("fields"),
                    mpk_string("Send \"order\" and \"email\", as a form or as "
@@ -298,7 +298,7 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         || failures == NGX_ERROR
         || failures >= (ngx_int_t) mlcf->track_limit->order)
     {
-        ctx->outcome = mpk_string("limited");
+        ctx->outcome = NGX_HTTP_MPK_OUTCOME_LIMITED;
 
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "mpk: too many lookups of orders failed, by %s",
@@ -340,7 +340,7 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     if (!right) {
-        ctx->outcome = mpk_outcome_info(MPK_ABSENT)->name;
+        ctx->outcome = MPK_ABSENT;
 
         if (mlcf->fallthrough) {
             return ngx_http_mpk_pass(r, ctx);
@@ -395,7 +395,7 @@ ngx_http_mpk_track_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->outcome = mpk_outcome_info(MPK_DONE)->name;
+    ctx->outcome = MPK_DONE;
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;

@@ -4,6 +4,7 @@
  */
 
 #include "mpk_base64url.h"
+#include "ngx_http_mpk_stats.h"
 #include "ngx_http_mpk_txn.h"
 
 #define NGX_HTTP_MPK_TXN_TRIES  5
@@ -81,7 +82,7 @@ ngx_http_mpk_txn_copy(ngx_http_mpk_txn_t *txn, mpk_str_t s)
 ngx_int_t
 ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn)
 {
-    txn->started = ngx_current_msec;
+    txn->started = ngx_http_mpk_stats_clock();
 
     return ngx_http_mpk_txn_read(txn);
 }
@@ -442,7 +443,9 @@ ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
     ngx_http_request_t  *r;
 
     txn->result = result;
-    txn->store_time = ngx_current_msec - txn->started;
+    txn->store_time = ngx_http_mpk_stats_clock() - txn->started;
+
+    ngx_http_mpk_stats_txn(txn);
 
     r = txn->request;
 

@@ -5,6 +5,8 @@
 
 static ngx_int_t ngx_http_mpk_variable_str(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_mpk_variable_word(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_mpk_variable_store_time(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_mpk_variable_uri(ngx_http_request_t *r,
@@ -13,10 +15,10 @@ static ngx_int_t ngx_http_mpk_variable_uri(ngx_http_request_t *r,
 
 static ngx_http_variable_t  ngx_http_mpk_variables[] = {
 
-    { ngx_string("mpk_event"), NULL, ngx_http_mpk_variable_str,
+    { ngx_string("mpk_event"), NULL, ngx_http_mpk_variable_word,
       offsetof(ngx_http_mpk_ctx_t, event), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("mpk_outcome"), NULL, ngx_http_mpk_variable_str,
+    { ngx_string("mpk_outcome"), NULL, ngx_http_mpk_variable_word,
       offsetof(ngx_http_mpk_ctx_t, outcome), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("mpk_order"), NULL, ngx_http_mpk_variable_str,
@@ -45,6 +47,41 @@ static ngx_http_variable_t  ngx_http_mpk_variables[] = {
 
       ngx_http_null_variable
 };
+
+
+mpk_str_t
+ngx_http_mpk_event_name(ngx_uint_t event)
+{
+    static const mpk_str_t  names[] = {
+        mpk_literal("tracked"),
+        mpk_literal("listed"),
+        mpk_literal("claim_access")
+    };
+
+    return event < MPK_EVENT_MAX ? mpk_event_name(event)
+                                 : names[event - MPK_EVENT_MAX];
+}
+
+
+mpk_str_t
+ngx_http_mpk_outcome_name(ngx_uint_t outcome)
+{
+    static const mpk_str_t  names[] = {
+        mpk_literal("unavailable"),
+        mpk_literal("lost"),
+        mpk_literal("busy"),
+        mpk_literal("error"),
+        mpk_literal("form"),
+        mpk_literal("invalid"),
+        mpk_literal("foreign"),
+        mpk_literal("limited"),
+        mpk_literal("aborted"),
+        mpk_literal("")
+    };
+
+    return outcome < MPK_OUTCOME_MAX ? mpk_outcome_info(outcome)->name
+                                     : names[outcome - MPK_OUTCOME_MAX];
+}
 
 
 ngx_int_t
@@ -100,6 +137,39 @@ ngx_http_mpk_variable_str(ngx_http_request_t *r,
 }
 
 
+static ngx_int_t
+ngx_http_mpk_variable_word(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    mpk_str_t            word;
+    ngx_http_mpk_ctx_t  *ctx;
+
+    ctx = ngx_http_mpk_get_ctx(r);
+
+    if (ctx == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    word = data == offsetof(ngx_http_mpk_ctx_t, event)
+           ? ngx_http_mpk_event_name(ctx->event)
+           : ngx_http_mpk_outcome_name(ctx->outcome);
+
+    if (word.len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->len = word.len;
+    v->data = (u_char *) word.data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
 /* Seconds with milliseconds that the request has waited for Redis. */
 
 static ngx_int_t
@@ -107,6 +177,7 @@ ngx_http_mpk_variable_store_time(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     u_char              *p;
+    ngx_msec_t           ms;
     ngx_http_mpk_ctx_t  *ctx;
 
     ctx = ngx_http_mpk_get_ctx(r);
@@ -121,9 +192,9 @@ ngx_http_mpk_variable_store_time(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    v->len = ngx_sprintf(p, "%T.%03M", (time_t) ctx->store_time / 1000,
-                         ctx->store_time % 1000)
-             - p;
+    ms = ctx->store_time / 1000;
+
+    v->len = ngx_sprintf(p, "%T.%03M", (time_t) ms / 1000, ms % 1000) - p;
     v->data = p;
     v->valid = 1;
     v->no_cacheable = 0;

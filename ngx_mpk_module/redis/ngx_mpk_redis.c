@@ -115,6 +115,7 @@ ngx_mpk_redis_node_send(ngx_mpk_redis_node_t *node, ngx_mpk_redis_cmd_t *cmd)
     conn = ngx_mpk_redis_node_pick(node, cmd->lane);
 
     if (conn == NULL) {
+        ngx_mpk_redis_stats_refused(node, cmd->lane);
         ngx_mpk_redis_done(node->worker, cmd, NGX_MPK_REDIS_FAILED);
         return;
     }
@@ -497,6 +498,7 @@ ngx_mpk_redis_answer(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_reply_t *reply)
             return NGX_OK;
         }
 
+        ngx_mpk_redis_count(conn->redis, errors[cmd->error]);
         ngx_mpk_redis_log_error(conn, cmd->error);
 
         if (ngx_mpk_redis_error_info(cmd->error)->reconnect) {
@@ -555,6 +557,13 @@ ngx_mpk_redis_done(ngx_mpk_redis_worker_t *worker, ngx_mpk_redis_cmd_t *cmd,
     cmd->result = result;
     cmd->error = NGX_MPK_REDIS_ERR_OTHER;
     cmd->reply = NULL;
+
+    if (result == NGX_MPK_REDIS_LOST) {
+        ngx_mpk_redis_count(worker->redis, lost);
+
+    } else {
+        ngx_mpk_redis_count(worker->redis, unsent);
+    }
 
     ngx_queue_insert_tail(&worker->done, &cmd->queue);
 

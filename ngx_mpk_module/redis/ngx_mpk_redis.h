@@ -117,4 +117,40 @@ void ngx_mpk_redis_send(ngx_mpk_redis_t *redis, ngx_mpk_redis_lane_t lane,
 ngx_uint_t ngx_mpk_redis_durable(ngx_mpk_redis_t *redis);
 
 
+/* What the clients of all workers count, in memory that they share; only ever added to. */
+typedef struct {
+    ngx_atomic_t               connects;   /* connections that became ready */
+    ngx_atomic_t               failures;   /* connections that were lost or could not be made */
+    ngx_atomic_t               lost;       /* commands whose outcome is unknown */
+    ngx_atomic_t               unsent;     /* commands that were refused without being sent */
+    ngx_atomic_t               overflows;  /* of those: too many were waiting */
+    ngx_atomic_t               redirects;  /* MOVED and ASK followed */
+    ngx_atomic_t               shortfalls; /* WAITs that were not reached */
+    ngx_atomic_t               errors[NGX_MPK_REDIS_ERR_MAX];  /* error answers, by name */
+} ngx_mpk_redis_stats_t;
+
+/* Where to count; before init_worker. */
+void ngx_mpk_redis_stats(ngx_mpk_redis_t *redis, ngx_mpk_redis_stats_t *stats);
+
+
+/* One server as this worker sees it. */
+typedef struct {
+    ngx_str_t                  name;       /* host:port or socket path, never a secret */
+    ngx_uint_t                 pending;    /* commands that wait or are under way */
+    unsigned                   ready:1;    /* commands are taken and answered */
+    unsigned                   durable:1;  /* commits are taken (the same as ready without durability=) */
+} ngx_mpk_redis_node_info_t;
+
+/* How many were filled. */
+ngx_uint_t ngx_mpk_redis_nodes(ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_node_info_t *info, ngx_uint_t max);
+
+/* Whether a commit would be sent now. */
+ngx_uint_t ngx_mpk_redis_writable(ngx_mpk_redis_t *redis);
+
+/* When the earliest of tls_cert= and of tls_ca= expires; 0: there is none. */
+void ngx_mpk_redis_certificates(ngx_mpk_redis_t *redis, time_t *client,
+    time_t *ca);
+
+
 #endif /* NGX_MPK_REDIS_H */

@@ -195,6 +195,7 @@ ngx_mpk_redis_cluster_later(ngx_mpk_redis_cluster_t *cluster,
     ngx_mpk_redis_cmd_t *cmd)
 {
     if (cluster->nlater == NGX_MPK_REDIS_QUEUE_MAX) {
+        ngx_mpk_redis_count(cluster->worker->redis, overflows);
         ngx_mpk_redis_done(cluster->worker, cmd, NGX_MPK_REDIS_FAILED);
         return;
     }
@@ -290,6 +291,7 @@ ngx_mpk_redis_cluster_follow(ngx_mpk_redis_conn_t *conn,
     }
 
     ngx_mpk_redis_cluster_rewind(cmd);
+    ngx_mpk_redis_count(conn->redis, redirects);
     cmd->hops++;
 
     if (cmd->error == NGX_MPK_REDIS_ERR_MOVED) {
@@ -359,6 +361,28 @@ ngx_mpk_redis_cluster_asking(ngx_mpk_redis_cmd_t *cmd)
     cmd->asking = 1;
 
     return NGX_OK;
+}
+
+
+ngx_mpk_redis_node_t *
+ngx_mpk_redis_cluster_next(ngx_mpk_redis_worker_t *worker,
+    ngx_mpk_redis_node_t *node)
+{
+    ngx_queue_t              *q;
+    ngx_mpk_redis_cluster_t  *cluster;
+
+    cluster = worker->cluster;
+
+    q = node ? ngx_queue_next(&node->queue) : ngx_queue_head(&cluster->nodes);
+
+    while (q != ngx_queue_sentinel(&cluster->nodes)
+           && ngx_mpk_redis_cluster_at(q)->stale)
+    {
+        q = ngx_queue_next(q);
+    }
+
+    return q != ngx_queue_sentinel(&cluster->nodes)
+           ? ngx_mpk_redis_cluster_at(q) : NULL;
 }
 
 

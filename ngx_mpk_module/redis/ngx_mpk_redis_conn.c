@@ -153,6 +153,8 @@ ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
     ngx_queue_t          *q;
     ngx_mpk_redis_cmd_t  *cmd;
 
+    ngx_mpk_redis_count(conn->redis, connects);
+
     conn->state = NGX_MPK_REDIS_READY;
     conn->ready_at = ngx_current_msec;
     conn->tried = 0;
@@ -340,6 +342,8 @@ ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level, ngx_err_t err,
     *p = '\0';
 
     state = conn->state;
+
+    ngx_mpk_redis_count(conn->redis, failures);
 
     ngx_mpk_redis_close(conn);
 

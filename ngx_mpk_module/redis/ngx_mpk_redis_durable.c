@@ -319,6 +319,8 @@ ngx_mpk_redis_durable_short(ngx_mpk_redis_conn_t *conn,
 
     ngx_mpk_redis_durable_log(conn, reply, count, lost);
 
+    ngx_mpk_redis_count(conn->redis, shortfalls);
+
     conn->refusing = 1;
 
     /* it was a master when it was connected to: that is asked again */

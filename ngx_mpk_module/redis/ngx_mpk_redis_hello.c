@@ -272,6 +272,8 @@ ngx_mpk_redis_hello_error(ngx_mpk_redis_conn_t *conn,
     error = ngx_mpk_redis_error_find(text);
     info = ngx_mpk_redis_error_info(error);
 
+    ngx_mpk_redis_count(conn->redis, errors[error]);
+
     if (what->secret) {
 
         if (error == NGX_MPK_REDIS_ERR_OTHER) {

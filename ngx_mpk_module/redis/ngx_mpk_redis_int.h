@@ -100,6 +100,7 @@ struct ngx_mpk_redis_s {
     unsigned                  tls_ip:1;      /* tls_name is an address */
 #endif
 
+    ngx_mpk_redis_stats_t    *stats;         /* NULL: nobody counts */
     ngx_mpk_redis_worker_t   *worker;        /* set in each worker */
 };
 
@@ -317,6 +318,10 @@ void ngx_mpk_redis_cluster_send(ngx_mpk_redis_worker_t *worker,
 ngx_int_t ngx_mpk_redis_cluster_follow(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_cmd_t *cmd);
 
+/* Its nodes, one after the other: NULL is before the first, and after the last. */
+ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_next(
+    ngx_mpk_redis_worker_t *worker, ngx_mpk_redis_node_t *node);
+
 /* Asks for the slots again, soon. */
 void ngx_mpk_redis_cluster_refresh(ngx_mpk_redis_worker_t *worker);
 
@@ -360,6 +365,18 @@ typedef struct {
 
 ngx_int_t ngx_mpk_redis_url(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
     ngx_mpk_redis_params_t *params, ngx_str_t *url);
+
+
+/* ngx_mpk_redis_stats.c */
+
+#define ngx_mpk_redis_count(redis, what)                                     \
+    if ((redis)->stats) {                                                    \
+        (void) ngx_atomic_fetch_add(&(redis)->stats->what, 1);               \
+    }
+
+/* A command that no connection takes: an overflow, if too many wait. */
+void ngx_mpk_redis_stats_refused(ngx_mpk_redis_node_t *node,
+    ngx_mpk_redis_lane_t lane);
 
 
 /* ngx_mpk_redis.c */
