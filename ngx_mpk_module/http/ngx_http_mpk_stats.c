@@ -151,6 +151,24 @@ ngx_http_mpk_stats_rule(ngx_uint_t event, ngx_uint_t outcome)
 }
 
 
+ngx_atomic_uint_t
+ngx_http_mpk_stats_outcome(ngx_http_mpk_shm_t *shm, ngx_uint_t outcome)
+{
+    ngx_uint_t         i, j;
+    ngx_atomic_uint_t  n;
+
+    n = 0;
+
+    for (i = 0; i < NGX_HTTP_MPK_ENDPOINT_MAX; i++) {
+        for (j = 0; j < NGX_HTTP_MPK_EVENT_MAX; j++) {
+            n += shm->requests[i][j][outcome];
+        }
+    }
+
+    return n;
+}
+
+
 void
 ngx_http_mpk_stats_store(uint64_t time)
 {
@@ -263,6 +281,13 @@ mpk_str_t
 ngx_http_mpk_endpoint_name(ngx_uint_t endpoint)
 {
     return ngx_http_mpk_endpoints[endpoint].name;
+}
+
+
+mpk_str_t
+ngx_http_mpk_stats_word(mpk_str_t word)
+{
+    return word.len ? word : mpk_string("none");
 }
 
 

@@ -116,6 +116,10 @@ uint64_t ngx_http_mpk_stats_clock(void);
 /* The counters; NULL: nobody counts. */
 ngx_http_mpk_shm_t *ngx_http_mpk_stats_get(void);
 
+/* Requests that came to this outcome, whatever they were. */
+ngx_atomic_uint_t ngx_http_mpk_stats_outcome(ngx_http_mpk_shm_t *shm,
+    ngx_uint_t outcome);
+
 /* A request has ended, a wait for Redis, a transaction, a file of orders. */
 void ngx_http_mpk_stats_request(ngx_http_mpk_ctx_t *ctx);
 void ngx_http_mpk_stats_store(uint64_t time);
@@ -124,6 +128,10 @@ void ngx_http_mpk_stats_lines(uint64_t created, uint64_t unchanged,
     uint64_t failed);
 
 ngx_uint_t ngx_http_mpk_stats_endpoint(ngx_http_handler_pt handler);
+
+/* As counters spell them: what is nothing is "none". */
+mpk_str_t ngx_http_mpk_stats_word(mpk_str_t word);
+
 mpk_str_t ngx_http_mpk_endpoint_name(ngx_uint_t endpoint);
 mpk_str_t ngx_http_mpk_lines_name(ngx_uint_t result);
 

@@ -9,7 +9,8 @@
 #define NGX_HTTP_MPK_ZONE_MIN     (64 * 1024)
 #define NGX_HTTP_MPK_ZONE_CPU     (8 * 1024)   /* a slot and then some */
 #define NGX_HTTP_MPK_SLOTS_MAX    1024         /* nginx has no more workers */
-#define NGX_HTTP_MPK_INTERVAL     1000         /* ms between two reports of a worker */
+#define NGX_HTTP_MPK_FIRST        100          /* ms until a worker's first report */
+#define NGX_HTTP_MPK_INTERVAL     1000         /* ms between two of them */
 #define NGX_HTTP_MPK_STALE        5000         /* ms until one is not believed */
 
 
@@ -197,7 +198,7 @@ ngx_http_mpk_stats_init_worker(ngx_http_mpk_main_conf_t *mmcf)
     ev->log = ngx_cycle->log;
     ev->cancelable = 1;
 
-    ngx_add_timer(ev, 1);
+    ngx_add_timer(ev, NGX_HTTP_MPK_FIRST);
 }
 
 

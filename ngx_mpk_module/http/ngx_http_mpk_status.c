@@ -164,9 +164,10 @@ ngx_http_mpk_status_requests(ngx_http_mpk_shm_t *shm, const mpk_mem_t *mem,
                 (void) mpk_value_string(mem, row, mpk_string("endpoint"),
                                         ngx_http_mpk_endpoint_name(i));
                 (void) mpk_value_string(mem, row, mpk_string("event"),
-                                        ngx_http_mpk_event_name(j));
+                           ngx_http_mpk_stats_word(ngx_http_mpk_event_name(j)));
                 (void) mpk_value_string(mem, row, mpk_string("outcome"),
-                                        ngx_http_mpk_outcome_name(k));
+                           ngx_http_mpk_stats_word(
+                               ngx_http_mpk_outcome_name(k)));
                 (void) mpk_value_int(mem, row, mpk_string("count"),
                                      (int64_t) n);
             }
@@ -188,6 +189,16 @@ ngx_http_mpk_status_tables(ngx_http_mpk_shm_t *shm, const mpk_mem_t *mem,
         mpk_literal("R6"), mpk_literal("R7"), mpk_literal("R8"),
         mpk_literal("R9"), mpk_literal("R10")
     };
+
+    table = mpk_value_object(mem, facts, mpk_string("failures"));
+
+    for (i = NGX_HTTP_MPK_OUTCOME_UNAVAILABLE;
+         i <= NGX_HTTP_MPK_OUTCOME_ERROR;
+         i++)
+    {
+        (void) mpk_value_int(mem, table, ngx_http_mpk_outcome_name(i),
+                             (int64_t) ngx_http_mpk_stats_outcome(shm, i));
+    }
 
     table = mpk_value_object(mem, facts, mpk_string("refusals"));
 

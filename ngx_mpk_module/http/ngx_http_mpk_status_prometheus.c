@@ -75,8 +75,6 @@ ngx_http_mpk_metric_requests(ngx_http_mpk_shm_t *shm, mpk_buf_t *buf)
     ngx_uint_t         i, j, k;
     ngx_atomic_uint_t  n;
 
-    static const mpk_str_t  none = mpk_literal("none");
-
     ngx_http_mpk_metric_head(buf, "mpk_requests_total", "counter",
                              "Requests, by what they were and what came of "
                              "them.");
@@ -92,16 +90,9 @@ ngx_http_mpk_metric_requests(ngx_http_mpk_shm_t *shm, mpk_buf_t *buf)
                 }
 
                 endpoint = ngx_http_mpk_endpoint_name(i);
-                event = ngx_http_mpk_event_name(j);
-                outcome = ngx_http_mpk_outcome_name(k);
-
-                if (event.len == 0) {
-                    event = none;
-                }
-
-                if (outcome.len == 0) {
-                    outcome = none;
-                }
+                event = ngx_http_mpk_stats_word(ngx_http_mpk_event_name(j));
+                outcome = ngx_http_mpk_stats_word(
+                              ngx_http_mpk_outcome_name(k));
 
                 ngx_http_mpk_metric(buf,
                                     "mpk_requests_total{endpoint=\"%*s\","
@@ -120,6 +111,22 @@ ngx_http_mpk_metric_tables(ngx_http_mpk_shm_t *shm, mpk_buf_t *buf)
 {
     mpk_str_t   name;
     ngx_uint_t  i;
+
+    /* there from the start, so that the first one is an increase */
+
+    ngx_http_mpk_metric_head(buf, "mpk_failures_total", "counter",
+                             "Requests that Redis or what is stored there "
+                             "has failed.");
+
+    for (i = NGX_HTTP_MPK_OUTCOME_UNAVAILABLE;
+         i <= NGX_HTTP_MPK_OUTCOME_ERROR;
+         i++)
+    {
+        name = ngx_http_mpk_outcome_name(i);
+        ngx_http_mpk_metric(buf, "mpk_failures_total{outcome=\"%*s\"} %uA\n",
+                            name.len, name.data,
+                            ngx_http_mpk_stats_outcome(shm, i));
+    }
 
     ngx_http_mpk_metric_head(buf, "mpk_refusals_total", "counter",
                              "What a rule of the policy has refused.");

@@ -81,12 +81,21 @@ ngx_mpk_redis_node_tell(ngx_mpk_redis_node_t *node,
 
         info->pending += conn->pending;
 
-        if (conn->state == NGX_MPK_REDIS_READY && !conn->durable) {
+        if (conn->state != NGX_MPK_REDIS_READY) {
+            continue;
+        }
+
+        if (conn->durable) {
+            info->durable = !conn->refusing;
+
+        } else {
             info->ready = 1;
         }
     }
 
-    info->durable = ngx_mpk_redis_node_writable(node);
+    if (!node->durable) {
+        info->durable = info->ready;
+    }
 }
 
 
