@@ -22,6 +22,7 @@ my $key = qr/XK7QX/;
 my $form = 'application/x-www-form-urlencoded';
 my $t = Mpk->new;
 my $dir = $t->dir;
+my $cluster;
 
 my $location = 'location = /track { mpk_track on; mpk_track_limit address=100000 order=100000; } location /claim/ { mpk_claim on; }';
 
@@ -33,14 +34,18 @@ sub serve {
 
 sub status { return $t->api('GET', "orders/$_[0]")->{status} }
 sub filed { my ($id) = @_; wait_for(sub { $t->api('PUT', "orders/$id", $t->order)->{status} =~ /^20[01]$/ }, "$id is filed", 20) }
-# steady(orders): commits to each succeed so often in a row that all workers had their turn
+# steady(masters): commits to each succeed so often in a row that all workers had their turn
+
+my $steadied = 0;
 
 sub steady {
-    my (@orders) = @_;
-    filed($_) for @orders;
+    my (@masters) = @_;
     return wait_for(sub {
-        for my $order ((@orders) x 8) {
-            return 0 if $t->api('PUT', "orders/$order", $t->order(email => 'e' . rand() . '@example.com'))->{status} != 200;
+        $steadied++;
+        for my $master (@masters) {
+            for my $order ($cluster->orders("Y$steadied", 8, $master)) {
+                return 0 if $t->api('PUT', "orders/$order", $t->order)->{status} != 201;
+            }
         }
         return 1;
     }, 'commits are taken', 20);
@@ -112,7 +117,7 @@ for my $redis ('redis+cluster://127.0.0.1', 'redis+cluster://127.0.0.1:7000,[::1
 
 
 my $start = time;
-my $cluster = Mpk::Cluster->new($t);
+$cluster = Mpk::Cluster->new($t);
 note(sprintf 'six nodes in %.2f s', time - $start);
 
 
@@ -124,7 +129,6 @@ $start = time;
 ok(wait_for(sub { status('nobody') == 404 }, 'service', 10 * $slow), 'all seeds but one are dead, that one is a replica: it serves');
 note(sprintf 'after %.2f s', time - $start);
 
-my @workers = $t->workers;
 my @masters = $cluster->masters;
 my @each = map { ($cluster->orders("A$_", 1, $masters[$_]))[0] } 0 .. 2;
 
@@ -137,6 +141,12 @@ sub connections { my $c = $cluster->connections; return join ' ', map { "$_:$c->
 my $each = join ' ', map { my $n = $_; "$n->{name}:" . ((grep { $_ == $n } @masters) ? 2 : 0) } @{$cluster->{nodes}};
 wait_for(sub { connections() eq $each }, undef, 3 * $slow);
 is(connections(), $each, 'each of two workers has one connection to each master, and none to replicas');
+
+
+ok($t->reload, 'a reload') for 1, 2;
+wait_for(sub { connections() eq $each }, undef, 3 * $slow);
+is(connections(), $each, 'reloads leave no connection behind');
+my @workers = $t->workers;
 
 
 # claims of all buckets
@@ -363,6 +373,7 @@ $start = time;
 $_->cmd('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes') for @masters;
 $load->back('CLIENT KILL', 3 * $slow, $start, of_each('K', @masters));
 
+ok(steady(@masters), 'commits are taken by all workers');
 my @full = of_each('O', @masters);
 my $elsewhere = $t->link($full[1]);
 my $confirmed = $t->nonce($elsewhere);
@@ -377,6 +388,41 @@ $load->back('memory again', 2 * $slow, $start, @full);
 $load->enough;
 $load->check(15);
 is(join(' ', $cluster->stray), '', 'no key lies outside its order\'s slot');
+
+
+# nodes are known by another name than their address, or by none
+
+for (
+    [ 'hostname', 'by names that only they know' ],
+    [ 'unknown-endpoint', 'by a port alone' ],
+) {
+    my ($type, $how) = @$_;
+    for my $node (@{$cluster->{nodes}}) {
+        $node->cmd('CONFIG', 'SET', 'cluster-announce-hostname', "$node->{name}.example");
+        $node->cmd('CONFIG', 'SET', 'cluster-preferred-endpoint-type', $type);
+    }
+    my @known = $cluster->living;
+    ok(wait_for(sub { my $told = 0; for (@known) { $told += () = $_->cmd('CLUSTER', 'NODES') =~ /,c\d\.example/g } $told == 36 }, 'names'),
+        "nodes announced $how");
+
+    serve($cluster->url . ' timeout=2s');
+    ok(wait_for(sub { status('nobody') == 404 }, 'service', 5 * $slow), 'are reached');
+    my ($order) = of_each("A-$type", $cluster->masters);
+    $t->file($order);
+    my $slot = Mpk::Cluster::slot($order);
+    my ($from, $to) = ($cluster->masters)[0, 1];
+
+    only_good(watched($slot, [ $order, @each ], sub {
+        for (1, 2) {
+            $cluster->migrate($slot, $from, $to);
+            is($t->confirm($t->mint($order))->{status}, 200, 'and a slot that moves is followed') or last;
+            $cluster->agreed($slot, $to);
+            ($from, $to) = ($to, $from);
+        }
+    }), 'a client is never refused');
+}
+
+$_->cmd('CONFIG', 'SET', 'cluster-preferred-endpoint-type', 'ip') for @{$cluster->{nodes}};
 
 
 # masters that die and hang, under load, with a replica that has it all
@@ -402,13 +448,19 @@ for my $how (qw(kill pause)) {
 
         # both workers have seen the last failover's end
 
-        ok(steady($mine, $others), 'commits are taken, by all workers');
+        filed($_) for $mine, $others;
+        ok(steady($cluster->masters), 'commits are taken, by all workers');
         $start = time;
         $cluster->$how($master);
 
         my $r = $t->api('POST', "orders/$others/links");
         is($r->{status}, 200, "$what of $master->{name}: orders elsewhere go on");
         is($t->get('/')->{body}, "shop\n", 'I6: the rest of the site is served');
+
+        if ($how eq 'pause' && $round) {
+            ok($t->reload, 'a reload while a node hangs leaves no worker behind');
+            ok(wait_for(sub { status($others) == 200 }, 'reads', 5 * $slow), 'and the new workers serve');
+        }
 
         $cluster->promoted($replica);
         my $promoted = time - $start;
