@@ -323,6 +323,8 @@ only_good(watched($slot, [ $order, $half[2] ], sub {
 only_good(watched($slot, [ $order, $half[2] ], sub {
     $cluster->migrate($slot, $added, $from);
     $cluster->agreed($slot, $from);
+    ok(wait_for(sub { status($order); $cluster->connections->{$added->{name}} == 0 }, 'the node is left', 45 * $slow),
+        'a node that has no slots any longer is left by all workers');
     $cluster->remove($added);
     is($t->confirm($t->mint($order))->{status}, 200, 'its slots serve elsewhere');
 }), 'it is removed: a client is never refused');
@@ -432,6 +434,7 @@ $load = Mpk::Load->new(test => $t, name => 'D', clients => 3, lookups => 1);
 $load->back('load', 5 * $slow, undef, of_each('DB', $cluster->masters));
 my $c = $cluster->connections;
 cmp_ok((sort { $b <=> $a } values %$c)[0], '<=', 4, 'with durability a worker has two connections to a node at most');
+is(join(' ', map { $_->calls('wait') > 0 ? 1 : 0 } $cluster->masters), '1 1 1', 'commits wait for replicas on each of them');
 
 $start = time;
 to_and_fro(1, 18, 41, 62);

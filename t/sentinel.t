@@ -206,6 +206,16 @@ for my $push ('+what\r\n', '*1\r\n:1\r\n', $to->('mymaster'), $to->("mymaster a 
     ok($t->quit, 'quit');
 }
 
+# a master that Sentinels can't reach, though we can: it is left on their word
+
+my $other_master = $t->redis(name => 'elsewhere', tcp => 1, args => [ '--requirepass', 'sesame' ], password => 'sesame');
+$fake->mode('push ' . $to->("mymaster 127.0.0.1 $where 127.0.0.1 $other_master->{port}"));
+$t->conf(redis => "redis+sentinel://127.0.0.1:$fake->{port}/mymaster $password timeout=500ms")->start;
+ok(wait_for(sub { connected($other_master) == 1 }, 'the new master'), '+switch-master alone makes a worker move');
+is($t->api('PUT', 'orders/N-1', $t->order)->{status}, 201, 'and file there');
+is($other_master->cmd('EXISTS', grep { /:o:N-1$/ } @{$other_master->cmd('KEYS', '*')}), 1, 'not with the old one');
+ok($t->quit, 'quit');
+
 
 # TLS
 
