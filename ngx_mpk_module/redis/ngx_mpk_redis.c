@@ -401,7 +401,12 @@ ngx_mpk_redis_dispatch(ngx_mpk_redis_conn_t *conn, size_t len)
 
             if (rc == NGX_OK) {
 
-                if (conn->out || ngx_mpk_redis_parser_rest(conn->parser)) {
+                /* news may follow the subscription at once */
+
+                if (conn->out
+                    || (conn->node != &conn->node->worker->watch
+                        && ngx_mpk_redis_parser_rest(conn->parser)))
+                {
                     ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
                                        "bytes came that nobody had asked for");
                     return NGX_DONE;
@@ -409,7 +414,9 @@ ngx_mpk_redis_dispatch(ngx_mpk_redis_conn_t *conn, size_t len)
 
                 ngx_mpk_redis_ready(conn);
 
-                return conn->state == NGX_MPK_REDIS_READY ? NGX_OK : NGX_DONE;
+                if (conn->state != NGX_MPK_REDIS_READY) {
+                    return NGX_DONE;
+                }
             }
 
             continue;
