@@ -49,7 +49,7 @@ DEPS_BUILD = nginx nginx-dev gcc make libhiredis-dev libyajl-dev libssl-dev \
              redis-server openssl curl jq
 DEPS_TEST  = $(DEPS_BUILD) clang libclang-rt-14-dev llvm valgrind dpkg-dev \
              perl libio-socket-ssl-perl libpcre2-dev zlib1g-dev \
-             python3 chromium nodejs $(if $(shell command -v npm),,npm)
+             python3 chromium nodejs prometheus $(if $(shell command -v npm),,npm)
 DEPS_BENCH = $(DEPS_BUILD) wrk perl
 
 

@@ -126,6 +126,10 @@ my @forged = map { "X-Mpk-$_: 9" } qw(Claim Order Items);
 is(call('POST', $files, headers => \@forged, body => 'x')->{body}, "desk X-1 1 1\n", 'claims.conf: the desk gets verified facts');
 is(call('GET', '/forge', headers => \@forged)->{body}, '[]', 'claims.conf: and nobody can forge them');
 
+is(call('GET', '/mpk/ready')->{json}{ready}, JSON::PP::true, 'edge.conf: ready');
+like(call('GET', '/mpk/metrics')->{body}, qr/^mpk_views_total\{channel="email"\} 1$/m, 'edge.conf: Prometheus gets its metrics');
+is(call('GET', "/mpk/$_", headers => [ 'X-Forwarded-For: 203.0.113.7' ])->{status}, 403, "edge.conf: /mpk/$_ is not for strangers") for qw(ready metrics);
+
 my $log = $t->read('access.log');
 like($log, qr{"POST /r/\[hidden\] HTTP/2\.0" 200 \d+ event=viewed outcome=done order=X-1}, 'the log tells views');
 unlike($log, qr/eyJ[\w-]+\.[\w-]+/, 'and no token');
