@@ -158,6 +158,7 @@ ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
     conn->state = NGX_MPK_REDIS_READY;
     conn->ready_at = ngx_current_msec;
     conn->tried = 0;
+    conn->failing = 0;
 
     ngx_mpk_redis_mute(conn, 1);
 
@@ -385,6 +386,8 @@ ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level, ngx_err_t err,
         ngx_mpk_redis_connect(conn);
         return;
     }
+
+    conn->failing = 1;
 
     conn->backoff = conn->backoff
                     ? ngx_min(conn->backoff * 2, NGX_MPK_REDIS_BACKOFF_MAX)

@@ -150,6 +150,7 @@ typedef struct {
     u_char                    reason[64];    /* the reported one begins so */
     unsigned                  reported:1;    /* the log says that it is down */
     unsigned                  moving:1;      /* DRAINING for a new address, not an error */
+    unsigned                  failing:1;     /* the last attempt was in vain */
     unsigned                  durable:1;     /* of the commits' lane, with WAIT */
     unsigned                  asked:1;       /* a WAIT is out */
     unsigned                  refusing:1;    /* the last WAIT was not reached */

@@ -162,10 +162,16 @@ ngx_mpk_redis_writable(ngx_mpk_redis_t *redis)
 {
     ngx_mpk_redis_node_t  *node;
 
-    for (node = ngx_mpk_redis_node_next(redis, NULL);
-         node;
-         node = ngx_mpk_redis_node_next(redis, node))
-    {
+    node = ngx_mpk_redis_node_next(redis, NULL);
+
+    if (node == NULL && redis->worker) {
+
+        /* a cluster whose seeds have not answered yet */
+
+        return ngx_mpk_redis_node_writable(&redis->worker->home);
+    }
+
+    for ( /* void */ ; node; node = ngx_mpk_redis_node_next(redis, node)) {
         if (ngx_mpk_redis_node_writable(node)) {
             return 1;
         }
@@ -195,8 +201,9 @@ ngx_mpk_redis_node_writable(ngx_mpk_redis_node_t *node)
 
 
 /*
- * A connection that is being made counts unless an attempt has failed before: commands
- * wait for it, and a worker that has just started is no reason to send nobody to it.
+ * A connection that is being made, or will be with the next command, counts unless the
+ * last attempt was in vain: commands wait for it, and a worker that has just started or
+ * shuts down is no reason to send nobody to it.
  */
 
 static ngx_uint_t
@@ -211,14 +218,11 @@ ngx_mpk_redis_usable(ngx_mpk_redis_conn_t *conn)
     case NGX_MPK_REDIS_READY:
         return 1;
 
-    case NGX_MPK_REDIS_SEEKING:
-    case NGX_MPK_REDIS_CONNECTING:
-    case NGX_MPK_REDIS_HANDSHAKE:
-    case NGX_MPK_REDIS_HELLO:
-        return conn->backoff == 0 && conn->tried == 0;
+    case NGX_MPK_REDIS_DRAINING:
+        return 0;
 
     default:
-        return 0;
+        return !conn->failing;
     }
 }
 
