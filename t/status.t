@@ -34,7 +34,8 @@ $locations =~ s/SHOP/$shop/;
 $locations =~ s/\$http_x_mpk_account_of_the_test/\$customer/;
 
 my @parts = (workers => 2, http => 'map $http_x_customer $customer { default $http_x_customer; }',
-    server => "location /claim/files/ { mpk_claim_access on; proxy_pass http://127.0.0.1:$shop; }",
+    server => "location /claim/files/ { mpk_claim_access on; proxy_pass http://127.0.0.1:$shop;
+        location /claim/files/in/ { proxy_pass http://127.0.0.1:$shop; } }",
     location => "$locations $status", shop => <<'SHOP');
         location ~ ^/now/(.+)$ { add_header X-Accel-Redirect /onscreen/$1; return 200 "x"; }
         location = /thanks { return 200 'x<!--#include virtual="/onscreen/A-1" -->y'; }
@@ -165,6 +166,7 @@ my $claimed = moves('a claim', { 'requests claim claim_opened done' => 1, 'redis
 my ($files) = decode_json($claimed->{body})->{upload_url} =~ m{(/claim/files/.*)};
 moves('its files', { 'requests claim_access claim_access done' => 1, store => 1 }, sub { $t->request('POST', $files, body => 'x') });
 moves('files of nobody', { 'requests claim_access claim_opened absent' => 1 }, sub { $t->request('POST', '/claim/files/x', body => 'x') });
+moves('and further in', { 'requests claim_access claim_opened absent' => 1 }, sub { $t->request('POST', '/claim/files/in/x', body => 'x') });
 
 my $lines = join '', map { encode_json($_) . "\n" } (map { $t->order(order => "N-$_") } 1 .. 3), $t->order(order => 'N-1'),
     $t->order(order => 'N-2', email => 'eve@example.com');
@@ -217,22 +219,26 @@ ok(wait_for(sub { (metrics()->{'requests track tracked form'} // 0) == $asked },
 
 # reload, and a worker that dies
 
-my $before = counters();
-my %codes;
-my $poller = fork // die "fork: $!";
-if ($poller == 0) {
-    my $until = time + 30;
-    while (time < $until && !-e "$dir/enough") {
-        $codes{$t->get('/status')->{status}}++;
+sub reloads {
+    my ($name, $reloads) = @_;
+    my %codes;
+    unlink "$dir/enough";
+    my $poller = fork // die "fork: $!";
+    if ($poller == 0) {
+        my $until = time + 60;
+        $codes{$t->get('/status')->{status}}++ while time < $until && !-e "$dir/enough";
+        $t->write('polled', encode_json(\%codes));
+        POSIX::_exit(0);
     }
-    $t->write('polled', encode_json(\%codes));
-    POSIX::_exit(0);
+    ok($t->reload, 'reload') for 1 .. $reloads;
+    $t->write('enough', '');
+    waitpid $poller, 0;
+    my $codes = decode_json($t->read('polled'));
+    is(join(' ', keys %$codes), '200', "$name: asked $codes->{200} times") or diag(explain($codes));
 }
-ok($t->reload, 'reload') for 1 .. 3;
-$t->write('enough', '');
-waitpid $poller, 0;
-my $codes = decode_json($t->read('polled'));
-is(join(' ', keys %$codes), '200', "ready throughout three reloads: asked $codes->{200} times") or diag(explain($codes));
+
+my $before = counters();
+reloads('ready throughout three reloads', 3);
 ok(settled(2), 'the new workers tell of themselves, the old ones no longer');
 my $after = counters();
 my $moved = difference($before, $after);
@@ -243,6 +249,18 @@ kill 'KILL', $victim;
 ok(wait_for(sub { my @w = $t->workers; @w == 2 && !grep { $_ == $victim } @w }, 'another worker'), 'a worker is killed');
 ok(settled(2), 'another takes its place');
 is_deeply(difference($after, counters()), { redis_connects => 1 }, 'counters survive that');
+
+my ($stopped) = $t->workers;
+kill 'STOP', $stopped;
+sleep 1;
+is(metrics()->{workers}, 2, 'a worker that is held up is believed for a while');
+ok(wait_for(sub { metrics()->{workers} == 1 }, 'it is left out', 10), 'and left out then');
+kill 'CONT', $stopped;
+ok(settled(2), 'until it goes on');
+
+$t->conf(@parts, workers => 1);
+ok($t->reload, 'a reload with one worker less');
+ok(settled(1), 'who has gone is not told of any longer');
 
 $t->conf(@parts, http => 'mpk_zone 512k; map $http_x_customer $customer { default $http_x_customer; }');
 ok($t->reload, 'a reload with another size');
@@ -303,6 +321,7 @@ ok(wait_for(sub { $t->get('/status')->{status} == 200 }, '200'), 'Redis is back:
 ok(settled(2), 'for all workers');
 is(difference($counted, counters())->{redis_connects}, 2, 'each has connected again');
 is(confirm($link, nonce => $nonce)->{status}, 200, 'and the view is taken');
+reloads('ready throughout a reload after that', 1);
 
 
 # no secret, no order, nobody's name
@@ -387,6 +406,17 @@ moves('an unknown error as "other"', { 'redis_errors other' => 1, 'requests reve
 $fake->mode('EVALSHA close');
 moves('a commit that is cut off is lost', { redis_lost => 1, redis_failures => 1, redis_connects => 1, 'requests reveal viewed lost' => 1, 'failures lost' => 1, 'refusals R2' => 1, store => 1 },
     sub { my $r = confirm($link, nonce => $nonce); $fake->mode(''); $r });
+ok($t->quit, 'quit');
+
+
+# errors at connect
+
+$redis->cmd('CONFIG', 'SET', 'requirepass', 'sesame');
+$t->conf(location => $status)->start;
+ok(wait_for(sub { metrics()->{'redis_errors NOAUTH'} }, 'NOAUTH'), 'NOAUTH at connect is counted');
+is($t->get('/status')->{status}, 503, 'and not ready');
+$redis->cmd('CONFIG', 'SET', 'requirepass', '');
+ok(wait_for(sub { $t->get('/status')->{status} == 200 }, '200'), 'until it is taken away');
 ok($t->quit, 'quit');
 
 
