@@ -343,6 +343,41 @@ is("$? $said", '0 ', 'promtool check metrics has nothing to say');
 $said = `promtool check rules conf-examples/monitoring/alerts.yml 2>&1`;
 is($?, 0, 'promtool check rules takes the rules') or diag($said);
 
+# that they fire when they should, and not otherwise
+
+sub fires {
+    my ($name, $alerts, %series) = @_;
+    my %all = ('mpk_ready' => '1x30', 'mpk_workers' => '2x30', 'mpk_workers_ready' => '2x30', 'mpk_refusals_total{rule="R2"}' => '0x30',
+        'mpk_failures_total{outcome="error"}' => '0x30', 'mpk_redis_errors_total{error="OOM"}' => '0x30', 'mpk_redis_lost_total' => '0x30',
+        'mpk_redis_node_ready{node="r"}' => '2x30', 'mpk_redis_queue_depth{worker="0"}' => '3x30', 'mpk_redis_shortfalls_total' => '0x30',
+        'mpk_redis_overflows_total' => '0x30', 'mpk_redis_failures_total' => '0x30', 'mpk_store_seconds_bucket{le="0.25"}' => '0+60x30',
+        'mpk_store_seconds_bucket{le="0.5"}' => '0+60x30', 'mpk_store_seconds_bucket{le="+Inf"}' => '0+60x30', 'mpk_redis_certificate_expiry_timestamp_seconds{certificate="tls_ca"}' => '9000000x30',
+        'mpk_refusals_total{rule="R4"}' => '0+6x30', 'mpk_requests_total{endpoint="track",outcome="limited"}' => '0+1x30',
+        'mpk_keyring_modified_timestamp_seconds' => '0x30', %series);
+    my @input = map { my $v = $all{$_}; (my $s = $_) =~ s/\}$/,instance="e"}/ or $_ .= '{instance="e"}'; $s = $_ if $s !~ /instance/;
+        { series => $s, values => $v =~ /\+/ ? $v : $v =~ s/^(\d+)x/$1+0x/r } } keys %all;
+    my @known = do { open my $f, '<', 'conf-examples/monitoring/alerts.yml' or die; map { /- alert: (\w+)/ } <$f> };
+    my @tests = map { my $alert = $_; { eval_time => '25m', alertname => $alert, exp_alerts => [] } }
+        grep { my $alert = $_; !grep { $_ eq $alert } @$alerts } @known;
+    $t->write('rules-test.json', encode_json({ rule_files => [ "$ENV{PWD}/conf-examples/monitoring/alerts.yml" ], evaluation_interval => '1m',
+        tests => [ { interval => '1m', input_series => \@input, alert_rule_test => \@tests },
+            map { { interval => '1m', input_series => \@input, promql_expr_test => [ { expr => "count(ALERTS{alertname=\"$_\",alertstate=\"firing\"})",
+                eval_time => '25m', exp_samples => [ { value => 1 } ] } ] } } @$alerts ] }));
+    my $said = `promtool test rules $dir/rules-test.json 2>&1`;
+    is($?, 0, $name) or diag($said);
+}
+
+fires('no alert while all is well', []);
+fires('alerts of a Redis that is away', [ qw(MpkNotReady MpkWorkerNotReady MpkRedisNodeAway MpkViewsRefused) ], mpk_ready => '0x30', mpk_workers_ready => '0x30',
+    'mpk_redis_node_ready{node="r"}' => '0x30', 'mpk_refusals_total{rule="R2"}' => '0+1x30');
+fires('of one that refuses', [ qw(MpkRedisError MpkStoredDataUnusable) ], 'mpk_redis_errors_total{error="OOM"}' => '0+1x30', 'mpk_failures_total{outcome="error"}' => '0+1x30');
+fires('of one that is slow, or goes away', [ qw(MpkStoreSlow MpkQueueLong MpkReconnects MpkOutcomesUnknown MpkDurabilityShort) ], 'mpk_store_seconds_bucket{le="0.25"}' => '0+30x30',
+    'mpk_redis_queue_depth{worker="0"}' => '2000x30', 'mpk_redis_failures_total' => '0+9x30', 'mpk_redis_lost_total' => '0+1x30', 'mpk_redis_shortfalls_total' => '0+1x30');
+fires('of somebody who guesses', [ qw(MpkChallengesFail MpkTrackingLimited) ], 'mpk_refusals_total{rule="R4"}' => '0+90x30',
+    'mpk_requests_total{endpoint="track",outcome="limited"}' => '0+9x30');
+fires('of what grows old', [ qw(MpkCertificateExpires MpkKeyringOld) ], 'mpk_redis_certificate_expiry_timestamp_seconds{certificate="tls_ca"}' => '90000x30',
+    'mpk_keyring_modified_timestamp_seconds' => '-40000000x30');
+
 my %known = map { $_ => 1 } $text =~ /^# TYPE (\w+)/mg;
 $known{"mpk_store_seconds_$_"} = 1 for qw(bucket sum count);
 my $doc = join '', map { open my $f, '<', $_ or die "$_: $!"; local $/; <$f> } 'docs/operations.md';

@@ -216,8 +216,6 @@ ngx_http_mpk_stats_timer_handler(ngx_event_t *ev)
 {
     ngx_http_mpk_main_conf_t  *mmcf;
 
-    /* a worker that shuts down leaves its slot to the next */
-
     if (ngx_exiting) {
         return;
     }
@@ -243,7 +241,9 @@ ngx_http_mpk_stats_publish(ngx_http_mpk_main_conf_t *mmcf)
     ngx_http_mpk_slot_t        *slot;
     ngx_mpk_redis_node_info_t   info[NGX_HTTP_MPK_NODES];
 
-    if (ngx_worker >= mmcf->shm->slots_count) {
+    /* a worker that shuts down leaves its slot to the next */
+
+    if (ngx_exiting || ngx_worker >= mmcf->shm->slots_count) {
         return;
     }
 
