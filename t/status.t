@@ -321,6 +321,15 @@ ok(wait_for(sub { $t->get('/status')->{status} == 200 }, '200'), 'Redis is back:
 ok(settled(2), 'for all workers');
 is(difference($counted, counters())->{redis_connects}, 2, 'each has connected again');
 is(confirm($link, nonce => $nonce)->{status}, 200, 'and the view is taken');
+
+$redis->cmd('CONFIG', 'SET', 'maxmemory', 1);
+ok(wait_for(sub { $t->api('PUT', 'orders/full', $t->order)->{status} == 503 && $t->get('/status')->{status} == 503 }, '503'),
+    'a Redis that is reached, but refuses commits: 503');
+is($t->api('GET', 'orders/B-1')->{status}, 200, 'while reads go on');
+$redis->cmd('CONFIG', 'SET', 'maxmemory', 0);
+my $taken = time;
+ok(wait_for(sub { $t->api('PUT', 'orders/full', $t->order)->{status} =~ /^20/; $t->get('/status')->{status} == 200 }, '200')
+    && time - $taken < 4, 'once it has taken one: 200');
 reloads('ready throughout a reload after that', 1);
 
 

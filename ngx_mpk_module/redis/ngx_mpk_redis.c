@@ -508,12 +508,22 @@ ngx_mpk_redis_answer(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_reply_t *reply)
         ngx_mpk_redis_count(conn->redis, errors[cmd->error]);
         ngx_mpk_redis_log_error(conn, cmd->error);
 
+        if (cmd->lane == NGX_MPK_REDIS_COMMIT
+            && ngx_mpk_redis_error_info(cmd->error)->ops)
+        {
+            conn->node->refused_at = ngx_current_msec | 1;
+        }
+
         if (ngx_mpk_redis_error_info(cmd->error)->reconnect) {
             ngx_mpk_redis_drain(conn);
         }
 
     } else {
         cmd->result = NGX_MPK_REDIS_ANSWERED;
+
+        if (cmd->lane == NGX_MPK_REDIS_COMMIT) {
+            conn->node->refused_at = 0;
+        }
 
         if (conn->durable) {
             ngx_mpk_redis_durable_hold(conn, cmd);

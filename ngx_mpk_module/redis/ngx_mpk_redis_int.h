@@ -13,6 +13,7 @@
 #define NGX_MPK_REDIS_BACKOFF_MAX    1000
 #define NGX_MPK_REDIS_STABLE         1000    /* ms: a connection that lived so long is retried at once */
 #define NGX_MPK_REDIS_LOG_INTERVAL   10000   /* ms between two lines about the same */
+#define NGX_MPK_REDIS_REFUSED_TIME   5000    /* ms until a node that refused a commit may take the next */
 #define NGX_MPK_REDIS_REASON_TIME    1000    /* ms until another reason is worth a line */
 #define NGX_MPK_REDIS_REASON         256     /* bytes of an explanation */
 #define NGX_MPK_REDIS_TEXT_MAX       160     /* bytes of Redis' own words in a log line */
@@ -171,6 +172,7 @@ struct ngx_mpk_redis_node_s {
     ngx_uint_t                next;
     unsigned                  durable:1;     /* commits have one of their own */
     unsigned                  stale:1;       /* of no use: does not connect again */
+    ngx_msec_t                refused_at;    /* the last commit; 0: it was taken */
 
     /* of a cluster's node */
     ngx_queue_t               queue;

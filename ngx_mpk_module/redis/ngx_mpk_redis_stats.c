@@ -186,6 +186,13 @@ ngx_mpk_redis_node_writable(ngx_mpk_redis_node_t *node)
 {
     ngx_uint_t  i;
 
+    if (node->refused_at
+        && (ngx_msec_int_t) (ngx_current_msec - node->refused_at)
+           < NGX_MPK_REDIS_REFUSED_TIME)
+    {
+        return 0;
+    }
+
     if (node->durable) {
         return ngx_mpk_redis_usable(&node->conns[node->readers]);
     }
