@@ -139,6 +139,7 @@ $s->start($_) for @sentinels;
 ok($s->well(30), 'the Sentinels are back');
 $s->failover;
 ok(served(), 'and are followed again');
+ok($s->well(30), 'they agree on the master');
 ok($t->quit, 'quit');
 
 
