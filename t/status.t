@@ -330,6 +330,7 @@ $redis->cmd('CONFIG', 'SET', 'maxmemory', 0);
 my $taken = time;
 ok(wait_for(sub { $t->api('PUT', 'orders/full', $t->order)->{status} =~ /^20/; $t->get('/status')->{status} == 200 }, '200')
     && time - $taken < 4, 'once it has taken one: 200');
+ok(wait_for(sub { !grep { $t->get('/status')->{status} != 200 } 1 .. 16 }, 'all workers', 10), 'and of any worker after five seconds');
 reloads('ready throughout a reload after that', 1);
 
 
