@@ -179,6 +179,8 @@ my $fake = Mpk::FakeRedis->new(test => $t, script => sub {
         : $subscribed . ($what eq 'push' ? $bytes : '');
 });
 
+my ($slave) = map { $_->{port} } $s->replicas;
+
 my %nonsense = (
     'no answer that Sentinel gives' => 'master +OK\r\n',
     'a name' => 'master *2\r\n$7\r\nredis-1\r\n$4\r\n6379\r\n',
@@ -186,6 +188,7 @@ my %nonsense = (
     'a port that is none' => 'master *2\r\n$9\r\n127.0.0.1\r\n$5\r\n65536\r\n',
     'one word' => 'master *1\r\n$9\r\n127.0.0.1\r\n',
     'no RESP' => 'master hello\r\n',
+    'a replica' => 'master *2\r\n$9\r\n127.0.0.1\r\n$' . length($slave) . '\r\n' . $slave . '\r\n',
 );
 
 for my $what (sort keys %nonsense) {
