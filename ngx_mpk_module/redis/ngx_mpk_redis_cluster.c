@@ -1,39 +1,17 @@
 /*
- * A cluster: which node has which slot, learnt at start, from time to time, and when a
- * node says that slots have moved; commands go to the node of their key, and after it.
+ * A cluster: commands go to the node of their key, and after it where it has moved; the
+ * slots are learnt at start, from time to time, and when a node says that they moved.
  */
 
-#include "ngx_mpk_redis_int.h"
+#include "ngx_mpk_redis_cluster.h"
 
 
 #define NGX_MPK_REDIS_HOPS_MAX       5
-#define NGX_MPK_REDIS_NODES_MAX      1024
-#define NGX_MPK_REDIS_NODE_POOL      4096     /* bytes */
 #define NGX_MPK_REDIS_SLOTS_POOL     4096
 #define NGX_MPK_REDIS_AGAIN          20       /* ms until what waits for a slot is tried again */
 #define NGX_MPK_REDIS_REFRESH        10000    /* ms between two looks at the slots */
 #define NGX_MPK_REDIS_REFRESH_SOON   250      /* while a node of them is down */
 #define NGX_MPK_REDIS_REFRESH_NOW    20
-
-
-struct ngx_mpk_redis_cluster_s {
-    ngx_mpk_redis_worker_t   *worker;
-    ngx_queue_t               nodes;
-    ngx_uint_t                nnodes;
-
-    ngx_mpk_redis_cmd_t       ask;           /* CLUSTER SLOTS */
-    ngx_mpk_redis_conn_t     *asked;
-    ngx_event_t               refresh;
-    ngx_msec_t                logged;
-    unsigned                  asking:1;
-    unsigned                  known:1;       /* it was answered once */
-
-    ngx_queue_t               later;         /* commands that no node takes just now */
-    ngx_uint_t                nlater;
-    ngx_event_t               again;
-
-    ngx_mpk_redis_node_t     *slots[NGX_MPK_REDIS_SLOTS];
-};
 
 
 static void ngx_mpk_redis_cluster_route(ngx_mpk_redis_cluster_t *cluster,
@@ -46,28 +24,11 @@ static ngx_int_t ngx_mpk_redis_cluster_asking(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_mpk_redis_cluster_refresh_in(ngx_mpk_redis_cluster_t *cluster,
     ngx_msec_t delay);
 static void ngx_mpk_redis_cluster_refresh_handler(ngx_event_t *ev);
+static ngx_int_t ngx_mpk_redis_cluster_ask(ngx_mpk_redis_cluster_t *cluster,
+    ngx_mpk_redis_conn_t *conn);
 static void ngx_mpk_redis_cluster_answer(ngx_mpk_redis_cmd_t *cmd);
-static ngx_int_t ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster,
-    ngx_mpk_redis_reply_t *reply);
-static ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_node(
-    ngx_mpk_redis_cluster_t *cluster, ngx_mpk_redis_conn_t *teller,
-    ngx_mpk_redis_range_t *range);
-static ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_add(
-    ngx_mpk_redis_cluster_t *cluster, ngx_str_t *endpoint, ngx_addr_t *addr,
-    size_t host);
-static void ngx_mpk_redis_cluster_sweep(ngx_mpk_redis_cluster_t *cluster);
-static ngx_uint_t ngx_mpk_redis_cluster_idle(ngx_mpk_redis_node_t *node);
-static void ngx_mpk_redis_cluster_remove(ngx_mpk_redis_cluster_t *cluster,
-    ngx_mpk_redis_node_t *node);
-
-
-#define ngx_mpk_redis_cluster_each(cluster, q)                               \
-    for (q = ngx_queue_head(&(cluster)->nodes);                              \
-         q != ngx_queue_sentinel(&(cluster)->nodes);                         \
-         q = ngx_queue_next(q))
-
-#define ngx_mpk_redis_cluster_at(q)                                          \
-    (ngx_queue_data(q, ngx_mpk_redis_node_t, queue))
+static ngx_msec_t ngx_mpk_redis_cluster_take(ngx_mpk_redis_cluster_t *cluster,
+    ngx_mpk_redis_cmd_t *cmd);
 
 
 ngx_int_t
@@ -97,11 +58,6 @@ ngx_mpk_redis_cluster_init(ngx_mpk_redis_worker_t *worker)
     cluster->again.handler = ngx_mpk_redis_cluster_again_handler;
     cluster->again.data = cluster;
     cluster->again.log = log;
-
-    cluster->ask.pool = ngx_create_pool(NGX_MPK_REDIS_SLOTS_POOL, log);
-    if (cluster->ask.pool == NULL) {
-        return NGX_ERROR;
-    }
 
     worker->cluster = cluster;
 
@@ -145,7 +101,9 @@ ngx_mpk_redis_cluster_exit(ngx_mpk_redis_worker_t *worker)
         ngx_del_timer(&cluster->again);
     }
 
-    ngx_destroy_pool(cluster->ask.pool);
+    if (cluster->ask) {
+        ngx_destroy_pool(cluster->ask->pool);
+    }
 
     worker->cluster = NULL;
 }
@@ -364,28 +322,6 @@ ngx_mpk_redis_cluster_asking(ngx_mpk_redis_cmd_t *cmd)
 }
 
 
-ngx_mpk_redis_node_t *
-ngx_mpk_redis_cluster_next(ngx_mpk_redis_worker_t *worker,
-    ngx_mpk_redis_node_t *node)
-{
-    ngx_queue_t              *q;
-    ngx_mpk_redis_cluster_t  *cluster;
-
-    cluster = worker->cluster;
-
-    q = node ? ngx_queue_next(&node->queue) : ngx_queue_head(&cluster->nodes);
-
-    while (q != ngx_queue_sentinel(&cluster->nodes)
-           && ngx_mpk_redis_cluster_at(q)->stale)
-    {
-        q = ngx_queue_next(q);
-    }
-
-    return q != ngx_queue_sentinel(&cluster->nodes)
-           ? ngx_mpk_redis_cluster_at(q) : NULL;
-}
-
-
 void
 ngx_mpk_redis_cluster_refresh(ngx_mpk_redis_worker_t *worker)
 {
@@ -425,9 +361,7 @@ ngx_mpk_redis_cluster_refresh_in(ngx_mpk_redis_cluster_t *cluster,
 static void
 ngx_mpk_redis_cluster_refresh_handler(ngx_event_t *ev)
 {
-    mpk_str_t                 argv[2];
     ngx_queue_t              *q;
-    ngx_mpk_redis_cmd_t      *cmd;
     ngx_mpk_redis_node_t     *node;
     ngx_mpk_redis_conn_t     *conn;
     ngx_mpk_redis_cluster_t  *cluster;
@@ -440,12 +374,15 @@ ngx_mpk_redis_cluster_refresh_handler(ngx_event_t *ev)
 
     ngx_mpk_redis_cluster_sweep(cluster);
 
-    if (cluster->asking) {
+    /* each in turn: one that hangs does not say, one that is cut off does not know */
+
+    if (cluster->ask
+        && (ngx_msec_int_t) (ngx_current_msec - cluster->asked_at)
+           < (ngx_msec_int_t) cluster->worker->redis->connect_timeout)
+    {
         ngx_mpk_redis_cluster_refresh_in(cluster, NGX_MPK_REDIS_REFRESH_SOON);
         return;
     }
-
-    /* each in turn, since one that is cut off from the others would not know */
 
     conn = NULL;
 
@@ -466,43 +403,98 @@ ngx_mpk_redis_cluster_refresh_handler(ngx_event_t *ev)
                                        NGX_MPK_REDIS_READ);
     }
 
-    cmd = &cluster->ask;
-
-    ngx_reset_pool(cmd->pool);
-
-    argv[0] = mpk_string("CLUSTER");
-    argv[1] = mpk_string("SLOTS");
-
-    if (conn == NULL || ngx_mpk_redis_format(cmd, 2, argv) != NGX_OK) {
+    if (conn == NULL || ngx_mpk_redis_cluster_ask(cluster, conn) != NGX_OK) {
         ngx_mpk_redis_cluster_refresh_in(cluster, NGX_MPK_REDIS_REFRESH_SOON);
         return;
     }
 
+    /* if it does not answer, the next one is asked */
+
+    ngx_mpk_redis_cluster_refresh_in(cluster,
+                                     cluster->worker->redis->connect_timeout);
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_cluster_ask(ngx_mpk_redis_cluster_t *cluster,
+    ngx_mpk_redis_conn_t *conn)
+{
+    mpk_str_t             argv[2];
+    ngx_pool_t           *pool;
+    ngx_mpk_redis_cmd_t  *cmd;
+
+    pool = ngx_create_pool(NGX_MPK_REDIS_SLOTS_POOL,
+                           cluster->worker->cycle->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    argv[0] = mpk_string("CLUSTER");
+    argv[1] = mpk_string("SLOTS");
+
+    cmd = ngx_pcalloc(pool, sizeof(ngx_mpk_redis_cmd_t));
+
+    if (cmd == NULL) {
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
+
+    cmd->pool = pool;
     cmd->handler = ngx_mpk_redis_cluster_answer;
     cmd->data = cluster;
-    cmd->error = NGX_MPK_REDIS_ERR_OTHER;
-    cmd->reply = NULL;
     cmd->lane = NGX_MPK_REDIS_READ;
 
-    cluster->asking = 1;
+    if (ngx_mpk_redis_format(cmd, 2, argv) != NGX_OK) {
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
+
+    cluster->ask = cmd;
     cluster->asked = conn;
+    cluster->asked_at = ngx_current_msec;
 
     ngx_mpk_redis_queue(conn, cmd);
+
+    return NGX_OK;
 }
 
 
 static void
 ngx_mpk_redis_cluster_answer(ngx_mpk_redis_cmd_t *cmd)
 {
-    ngx_uint_t                missing, i;
     ngx_msec_t                delay;
-    ngx_queue_t              *q;
-    ngx_mpk_redis_node_t     *node;
     ngx_mpk_redis_cluster_t  *cluster;
 
     cluster = cmd->data;
 
-    cluster->asking = 0;
+    /* an answer that is late, since another node was asked */
+
+    if (cmd == cluster->ask) {
+        cluster->ask = NULL;
+
+        delay = ngx_mpk_redis_cluster_take(cluster, cmd);
+
+        if (cluster->refresh.timer_set) {
+            ngx_del_timer(&cluster->refresh);
+        }
+
+        ngx_mpk_redis_cluster_refresh_in(cluster, delay);
+    }
+
+    ngx_destroy_pool(cmd->pool);
+}
+
+
+/* When to ask again. */
+static ngx_msec_t
+ngx_mpk_redis_cluster_take(ngx_mpk_redis_cluster_t *cluster,
+    ngx_mpk_redis_cmd_t *cmd)
+{
+    ngx_uint_t                missing, i;
+    ngx_msec_t                delay;
+    ngx_queue_t              *q;
+    ngx_mpk_redis_node_t     *node;
+
     delay = NGX_MPK_REDIS_REFRESH_SOON;
 
     if (cmd->result != NGX_MPK_REDIS_ANSWERED) {
@@ -516,8 +508,7 @@ ngx_mpk_redis_cluster_answer(ngx_mpk_redis_cmd_t *cmd)
                           "have +cluster|slots", &cluster->worker->home.name);
         }
 
-        ngx_mpk_redis_cluster_refresh_in(cluster, delay);
-        return;
+        return delay;
     }
 
     if (ngx_mpk_redis_cluster_learn(cluster, cmd->reply) != NGX_OK) {
@@ -529,8 +520,7 @@ ngx_mpk_redis_cluster_answer(ngx_mpk_redis_cmd_t *cmd)
                           &cluster->worker->home.name);
         }
 
-        ngx_mpk_redis_cluster_refresh_in(cluster, delay);
-        return;
+        return delay;
     }
 
     cluster->known = 1;
@@ -567,296 +557,5 @@ ngx_mpk_redis_cluster_answer(ngx_mpk_redis_cmd_t *cmd)
         }
     }
 
-    ngx_mpk_redis_cluster_refresh_in(cluster, delay);
-}
-
-
-static ngx_int_t
-ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster,
-    ngx_mpk_redis_reply_t *reply)
-{
-    ngx_uint_t              i, k, n;
-    ngx_queue_t            *q;
-    ngx_mpk_redis_node_t   *node;
-    ngx_mpk_redis_range_t   range;
-
-    if (reply->type != NGX_MPK_REDIS_ARRAY) {
-        return NGX_ERROR;
-    }
-
-    /* a node that was just taken out of the cluster knows of none */
-
-    for (i = 0; i < reply->count; i++) {
-        if (ngx_mpk_redis_range_read(&reply->elements[i], &range) == MPK_OK) {
-            break;
-        }
-    }
-
-    if (i == reply->count) {
-        return NGX_ERROR;
-    }
-
-    ngx_mpk_redis_cluster_each(cluster, q) {
-        ngx_mpk_redis_cluster_at(q)->slots = 0;
-    }
-
-    ngx_memzero(cluster->slots, sizeof(cluster->slots));
-
-    n = 0;
-
-    for (i = 0; i < reply->count; i++) {
-
-        if (ngx_mpk_redis_range_read(&reply->elements[i], &range) != MPK_OK) {
-            continue;
-        }
-
-        node = ngx_mpk_redis_cluster_node(cluster, cluster->asked, &range);
-        if (node == NULL) {
-            continue;
-        }
-
-        for (k = range.first; k <= range.last; k++) {
-            cluster->slots[k] = node;
-            node->slots++;
-            n++;
-        }
-    }
-
-    ngx_mpk_redis_cluster_each(cluster, q) {
-        node = ngx_mpk_redis_cluster_at(q);
-        node->stale = node->slots == 0;
-    }
-
-    return n ? NGX_OK : NGX_ERROR;
-}
-
-
-/* The one that teller speaks of; made, where it is new. */
-static ngx_mpk_redis_node_t *
-ngx_mpk_redis_cluster_node(ngx_mpk_redis_cluster_t *cluster,
-    ngx_mpk_redis_conn_t *teller, ngx_mpk_redis_range_t *range)
-{
-    u_char                 text[NGX_SOCKADDR_STRLEN];
-    ngx_int_t              rc;
-    ngx_str_t              host, endpoint;
-    ngx_addr_t             addr;
-    ngx_pool_t            *pool;
-    ngx_queue_t           *q;
-    ngx_mpk_redis_node_t  *node;
-
-    host.data = (u_char *) range->host.data;
-    host.len = range->host.len;
-
-    if (host.len == 0) {
-        host.data = text;
-        host.len = ngx_sock_ntop(&teller->sockaddr.sockaddr,
-                                 teller->peer.socklen, text,
-                                 NGX_SOCKADDR_STRLEN, 0);
-    }
-
-    pool = ngx_create_pool(1024, cluster->worker->cycle->log);
-    if (pool == NULL) {
-        return NULL;
-    }
-
-    node = NULL;
-
-    endpoint.data = ngx_pnalloc(pool, host.len + sizeof(":65535"));
-    if (endpoint.data == NULL) {
-        goto done;
-    }
-
-    endpoint.len = ngx_sprintf(endpoint.data, "%V:%ud", &host, range->port)
-                   - endpoint.data;
-
-    ngx_mpk_redis_cluster_each(cluster, q) {
-        node = ngx_mpk_redis_cluster_at(q);
-
-        if (node->endpoint.len == endpoint.len
-            && ngx_memcmp(node->endpoint.data, endpoint.data, endpoint.len)
-               == 0)
-        {
-            node->stale = 0;
-            goto done;
-        }
-    }
-
-    node = NULL;
-
-    rc = ngx_parse_addr(pool, &addr, host.data, host.len);
-
-    if (rc == NGX_OK) {
-        host.len = 0;
-
-    } else if (rc == NGX_DECLINED && range->ip.len) {
-        rc = ngx_parse_addr(pool, &addr, (u_char *) range->ip.data,
-                            range->ip.len);
-    }
-
-    if (rc != NGX_OK || cluster->nnodes == NGX_MPK_REDIS_NODES_MAX) {
-        goto done;
-    }
-
-    ngx_inet_set_port(addr.sockaddr, (in_port_t) range->port);
-
-    node = ngx_mpk_redis_cluster_add(cluster, &endpoint, &addr, host.len);
-
-done:
-
-    ngx_destroy_pool(pool);
-
-    return node;
-}
-
-
-static ngx_mpk_redis_node_t *
-ngx_mpk_redis_cluster_add(ngx_mpk_redis_cluster_t *cluster,
-    ngx_str_t *endpoint, ngx_addr_t *addr, size_t host)
-{
-    u_char                *p;
-    ngx_pool_t            *pool;
-    ngx_mpk_redis_t       *redis;
-    ngx_mpk_redis_node_t  *node;
-
-    redis = cluster->worker->redis;
-
-    pool = ngx_create_pool(NGX_MPK_REDIS_NODE_POOL,
-                           cluster->worker->cycle->log);
-    if (pool == NULL) {
-        return NULL;
-    }
-
-    node = ngx_pcalloc(pool, sizeof(ngx_mpk_redis_node_t));
-    if (node == NULL) {
-        goto failed;
-    }
-
-    node->worker = cluster->worker;
-    node->greeting = &redis->greeting;
-    node->readers = redis->connections;
-    node->durable = ngx_mpk_redis_durable(redis);
-    node->pool = pool;
-
-    node->addrs = ngx_palloc(pool, sizeof(ngx_addr_t));
-    if (node->addrs == NULL) {
-        goto failed;
-    }
-
-    node->naddrs = 1;
-    node->addrs[0].socklen = addr->socklen;
-    node->addrs[0].sockaddr = ngx_palloc(pool, addr->socklen);
-
-    /* "host:port of URL", and the host by itself, with its NUL */
-
-    p = ngx_pnalloc(pool, endpoint->len + sizeof(" of ") - 1 + redis->name.len
-                          + host + 1);
-
-    if (node->addrs[0].sockaddr == NULL || p == NULL) {
-        goto failed;
-    }
-
-    ngx_memcpy(node->addrs[0].sockaddr, addr->sockaddr, addr->socklen);
-
-    node->name.data = p;
-    p = ngx_sprintf(p, "%V of %V", endpoint, &redis->name);
-    node->name.len = p - node->name.data;
-
-    node->endpoint.data = node->name.data;
-    node->endpoint.len = endpoint->len;
-    node->addrs[0].name = node->endpoint;
-
-    node->host.data = p;
-    node->host.len = host;
-    (void) ngx_cpystrn(p, endpoint->data, host + 1);
-
-    ngx_queue_insert_tail(&cluster->nodes, &node->queue);
-    cluster->nnodes++;
-
-    if (ngx_mpk_redis_node_init(node, pool) != NGX_OK) {
-        ngx_mpk_redis_cluster_remove(cluster, node);
-        return NULL;
-    }
-
-    ngx_log_error(NGX_LOG_NOTICE, cluster->worker->cycle->log, 0,
-                  "mpk_redis %V: this node is in use", &node->name);
-
-    return node;
-
-failed:
-
-    ngx_destroy_pool(pool);
-
-    return NULL;
-}
-
-
-/* Nodes that have no slots any longer, once they owe no answer. */
-static void
-ngx_mpk_redis_cluster_sweep(ngx_mpk_redis_cluster_t *cluster)
-{
-    ngx_uint_t             i;
-    ngx_queue_t           *q, *next;
-    ngx_mpk_redis_node_t  *node;
-
-    if (cluster->worker->home.stale
-        && ngx_mpk_redis_cluster_idle(&cluster->worker->home))
-    {
-        ngx_mpk_redis_close(&cluster->worker->home.conns[0]);
-
-        if (cluster->worker->home.conns[0].retry.timer_set) {
-            ngx_del_timer(&cluster->worker->home.conns[0].retry);
-        }
-    }
-
-    for (q = ngx_queue_head(&cluster->nodes);
-         q != ngx_queue_sentinel(&cluster->nodes);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        node = ngx_mpk_redis_cluster_at(q);
-
-        if (!node->stale || !ngx_mpk_redis_cluster_idle(node)) {
-            continue;
-        }
-
-        /* MOVED may have said so since */
-
-        for (i = 0; i < NGX_MPK_REDIS_SLOTS; i++) {
-            if (cluster->slots[i] == node) {
-                cluster->slots[i] = NULL;
-            }
-        }
-
-        ngx_log_error(NGX_LOG_NOTICE, cluster->worker->cycle->log, 0,
-                      "mpk_redis %V: this node has left", &node->name);
-
-        ngx_mpk_redis_cluster_remove(cluster, node);
-    }
-}
-
-
-static ngx_uint_t
-ngx_mpk_redis_cluster_idle(ngx_mpk_redis_node_t *node)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < node->nconns; i++) {
-        if (node->conns[i].pending) {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-static void
-ngx_mpk_redis_cluster_remove(ngx_mpk_redis_cluster_t *cluster,
-    ngx_mpk_redis_node_t *node)
-{
-    ngx_queue_remove(&node->queue);
-    cluster->nnodes--;
-
-    ngx_mpk_redis_node_exit(node);
-    ngx_destroy_pool(node->pool);
+    return delay;
 }

@@ -1,0 +1,324 @@
+/* The nodes of a cluster: learnt, made, found by what others call them, forgotten. */
+
+#include "ngx_mpk_redis_cluster.h"
+
+
+#define NGX_MPK_REDIS_NODES_MAX  1024
+#define NGX_MPK_REDIS_NODE_POOL  4096    /* bytes */
+
+
+static ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_add(
+    ngx_mpk_redis_cluster_t *cluster, ngx_str_t *endpoint, ngx_addr_t *addr,
+    size_t host);
+static ngx_uint_t ngx_mpk_redis_cluster_idle(ngx_mpk_redis_node_t *node);
+
+
+ngx_int_t
+ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster,
+    ngx_mpk_redis_reply_t *reply)
+{
+    ngx_uint_t              i, k, n;
+    ngx_queue_t            *q;
+    ngx_mpk_redis_node_t   *node;
+    ngx_mpk_redis_range_t   range;
+
+    if (reply->type != NGX_MPK_REDIS_ARRAY) {
+        return NGX_ERROR;
+    }
+
+    /* a node that was just taken out of the cluster knows of none */
+
+    for (i = 0; i < reply->count; i++) {
+        if (ngx_mpk_redis_range_read(&reply->elements[i], &range) == MPK_OK) {
+            break;
+        }
+    }
+
+    if (i == reply->count) {
+        return NGX_ERROR;
+    }
+
+    ngx_mpk_redis_cluster_each(cluster, q) {
+        ngx_mpk_redis_cluster_at(q)->slots = 0;
+    }
+
+    ngx_memzero(cluster->slots, sizeof(cluster->slots));
+
+    n = 0;
+
+    for (i = 0; i < reply->count; i++) {
+
+        if (ngx_mpk_redis_range_read(&reply->elements[i], &range) != MPK_OK) {
+            continue;
+        }
+
+        node = ngx_mpk_redis_cluster_node(cluster, cluster->asked, &range);
+        if (node == NULL) {
+            continue;
+        }
+
+        for (k = range.first; k <= range.last; k++) {
+            cluster->slots[k] = node;
+            node->slots++;
+            n++;
+        }
+    }
+
+    ngx_mpk_redis_cluster_each(cluster, q) {
+        node = ngx_mpk_redis_cluster_at(q);
+        node->stale = node->slots == 0;
+    }
+
+    return n ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_mpk_redis_node_t *
+ngx_mpk_redis_cluster_next(ngx_mpk_redis_worker_t *worker,
+    ngx_mpk_redis_node_t *node)
+{
+    ngx_queue_t              *q;
+    ngx_mpk_redis_cluster_t  *cluster;
+
+    cluster = worker->cluster;
+
+    q = node ? ngx_queue_next(&node->queue) : ngx_queue_head(&cluster->nodes);
+
+    while (q != ngx_queue_sentinel(&cluster->nodes)
+           && ngx_mpk_redis_cluster_at(q)->stale)
+    {
+        q = ngx_queue_next(q);
+    }
+
+    return q != ngx_queue_sentinel(&cluster->nodes)
+           ? ngx_mpk_redis_cluster_at(q) : NULL;
+}
+
+
+ngx_mpk_redis_node_t *
+ngx_mpk_redis_cluster_node(ngx_mpk_redis_cluster_t *cluster,
+    ngx_mpk_redis_conn_t *teller, ngx_mpk_redis_range_t *range)
+{
+    u_char                 text[NGX_SOCKADDR_STRLEN];
+    ngx_int_t              rc;
+    ngx_str_t              host, endpoint;
+    ngx_addr_t             addr;
+    ngx_pool_t            *pool;
+    ngx_queue_t           *q;
+    ngx_mpk_redis_node_t  *node;
+
+    host.data = (u_char *) range->host.data;
+    host.len = range->host.len;
+
+    if (host.len == 0) {
+        host.data = text;
+        host.len = ngx_sock_ntop(&teller->sockaddr.sockaddr,
+                                 teller->peer.socklen, text,
+                                 NGX_SOCKADDR_STRLEN, 0);
+    }
+
+    pool = ngx_create_pool(1024, cluster->worker->cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    node = NULL;
+
+    endpoint.data = ngx_pnalloc(pool, host.len + sizeof(":65535"));
+    if (endpoint.data == NULL) {
+        goto done;
+    }
+
+    endpoint.len = ngx_sprintf(endpoint.data, "%V:%ud", &host, range->port)
+                   - endpoint.data;
+
+    ngx_mpk_redis_cluster_each(cluster, q) {
+        node = ngx_mpk_redis_cluster_at(q);
+
+        if (node->endpoint.len == endpoint.len
+            && ngx_memcmp(node->endpoint.data, endpoint.data, endpoint.len)
+               == 0)
+        {
+            node->stale = 0;
+            goto done;
+        }
+    }
+
+    node = NULL;
+
+    rc = ngx_parse_addr(pool, &addr, host.data, host.len);
+
+    if (rc == NGX_OK) {
+        host.len = 0;
+
+    } else if (rc == NGX_DECLINED && range->ip.len) {
+        rc = ngx_parse_addr(pool, &addr, (u_char *) range->ip.data,
+                            range->ip.len);
+    }
+
+    if (rc != NGX_OK || cluster->nnodes == NGX_MPK_REDIS_NODES_MAX) {
+        goto done;
+    }
+
+    ngx_inet_set_port(addr.sockaddr, (in_port_t) range->port);
+
+    node = ngx_mpk_redis_cluster_add(cluster, &endpoint, &addr, host.len);
+
+done:
+
+    ngx_destroy_pool(pool);
+
+    return node;
+}
+
+
+static ngx_mpk_redis_node_t *
+ngx_mpk_redis_cluster_add(ngx_mpk_redis_cluster_t *cluster,
+    ngx_str_t *endpoint, ngx_addr_t *addr, size_t host)
+{
+    u_char                *p;
+    ngx_pool_t            *pool;
+    ngx_mpk_redis_t       *redis;
+    ngx_mpk_redis_node_t  *node;
+
+    redis = cluster->worker->redis;
+
+    pool = ngx_create_pool(NGX_MPK_REDIS_NODE_POOL,
+                           cluster->worker->cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    node = ngx_pcalloc(pool, sizeof(ngx_mpk_redis_node_t));
+    if (node == NULL) {
+        goto failed;
+    }
+
+    node->worker = cluster->worker;
+    node->greeting = &redis->greeting;
+    node->readers = redis->connections;
+    node->durable = ngx_mpk_redis_durable(redis);
+    node->pool = pool;
+
+    node->addrs = ngx_palloc(pool, sizeof(ngx_addr_t));
+    if (node->addrs == NULL) {
+        goto failed;
+    }
+
+    node->naddrs = 1;
+    node->addrs[0].socklen = addr->socklen;
+    node->addrs[0].sockaddr = ngx_palloc(pool, addr->socklen);
+
+    /* "host:port of URL", and the host by itself, with its NUL */
+
+    p = ngx_pnalloc(pool, endpoint->len + sizeof(" of ") - 1 + redis->name.len
+                          + host + 1);
+
+    if (node->addrs[0].sockaddr == NULL || p == NULL) {
+        goto failed;
+    }
+
+    ngx_memcpy(node->addrs[0].sockaddr, addr->sockaddr, addr->socklen);
+
+    node->name.data = p;
+    p = ngx_sprintf(p, "%V of %V", endpoint, &redis->name);
+    node->name.len = p - node->name.data;
+
+    node->endpoint.data = node->name.data;
+    node->endpoint.len = endpoint->len;
+    node->addrs[0].name = node->endpoint;
+
+    node->host.data = p;
+    node->host.len = host;
+    (void) ngx_cpystrn(p, endpoint->data, host + 1);
+
+    ngx_queue_insert_tail(&cluster->nodes, &node->queue);
+    cluster->nnodes++;
+
+    if (ngx_mpk_redis_node_init(node, pool) != NGX_OK) {
+        ngx_mpk_redis_cluster_remove(cluster, node);
+        return NULL;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, cluster->worker->cycle->log, 0,
+                  "mpk_redis %V: this node is in use", &node->name);
+
+    return node;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NULL;
+}
+
+
+void
+ngx_mpk_redis_cluster_sweep(ngx_mpk_redis_cluster_t *cluster)
+{
+    ngx_uint_t             i;
+    ngx_queue_t           *q, *next;
+    ngx_mpk_redis_node_t  *node;
+
+    if (cluster->worker->home.stale
+        && ngx_mpk_redis_cluster_idle(&cluster->worker->home))
+    {
+        ngx_mpk_redis_close(&cluster->worker->home.conns[0]);
+
+        if (cluster->worker->home.conns[0].retry.timer_set) {
+            ngx_del_timer(&cluster->worker->home.conns[0].retry);
+        }
+    }
+
+    for (q = ngx_queue_head(&cluster->nodes);
+         q != ngx_queue_sentinel(&cluster->nodes);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        node = ngx_mpk_redis_cluster_at(q);
+
+        if (!node->stale || !ngx_mpk_redis_cluster_idle(node)) {
+            continue;
+        }
+
+        /* MOVED may have said so since */
+
+        for (i = 0; i < NGX_MPK_REDIS_SLOTS; i++) {
+            if (cluster->slots[i] == node) {
+                cluster->slots[i] = NULL;
+            }
+        }
+
+        ngx_log_error(NGX_LOG_NOTICE, cluster->worker->cycle->log, 0,
+                      "mpk_redis %V: this node has left", &node->name);
+
+        ngx_mpk_redis_cluster_remove(cluster, node);
+    }
+}
+
+
+static ngx_uint_t
+ngx_mpk_redis_cluster_idle(ngx_mpk_redis_node_t *node)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < node->nconns; i++) {
+        if (node->conns[i].pending) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+void
+ngx_mpk_redis_cluster_remove(ngx_mpk_redis_cluster_t *cluster,
+    ngx_mpk_redis_node_t *node)
+{
+    ngx_queue_remove(&node->queue);
+    cluster->nnodes--;
+
+    ngx_mpk_redis_node_exit(node);
+    ngx_destroy_pool(node->pool);
+}
