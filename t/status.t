@@ -7,6 +7,7 @@ use warnings;
 use strict;
 
 use lib 't/lib';
+use File::Spec::Functions qw(rel2abs);
 use JSON::PP;
 use Mpk;
 use Mpk::FakeRedis;
@@ -94,9 +95,9 @@ sub track { my ($order, $email) = @_; return $t->request('POST', '/track', heade
 # both workers have their connections and have loaded the scripts before anything is counted
 
 sub settled {
-    my ($workers) = @_;
+    my ($workers, $seconds) = @_;
     wait_for(sub { my $m = metrics(); $m->{workers} == $workers && $m->{workers_ready} == $workers
-        && 2 * $workers == $m->{'redis_node_ready ' . $redis->{socket}} + $m->{'redis_node_commits ' . $redis->{socket}} }, 'all workers tell of themselves');
+        && 2 * $workers == $m->{'redis_node_ready ' . $redis->{socket}} + $m->{'redis_node_commits ' . $redis->{socket}} }, 'all workers tell of themselves', $seconds);
 }
 
 ok(settled(2), 'both workers tell of themselves, and are ready');
@@ -258,9 +259,23 @@ ok(wait_for(sub { metrics()->{workers} == 1 }, 'it is left out', 10), 'and left 
 kill 'CONT', $stopped;
 ok(settled(2), 'until it goes on');
 
+# one connection is one worker's: the other one's report is by its timer
+
+my $same = Mpk::Http::connection($t->port('edge'));
+my ($buffer, $fewest) = ('', 9);
+for (1 .. 13) {
+    sleep 0.5;
+    print $same Mpk::Http::text('GET', '/metrics', keepalive => 1);
+    $same->flush;
+    my $told = metrics(Mpk::Http::response($same, 10, 0, \$buffer)->{body})->{workers};
+    $fewest = $told if $told < $fewest;
+}
+close $same;
+is($fewest, 2, 'workers go on telling, whoever is asked');
+
 $t->conf(@parts, workers => 1);
 ok($t->reload, 'a reload with one worker less');
-ok(settled(1), 'who has gone is not told of any longer');
+ok(settled(1, 2), 'who has gone is not told of any longer');
 
 $t->conf(@parts, http => 'mpk_zone 512k; map $http_x_customer $customer { default $http_x_customer; }');
 ok($t->reload, 'a reload with another size');
@@ -310,6 +325,10 @@ is($moved->{'refusals R2'}, 1, 'and refused by R2');
 ok($moved->{redis_unsent} >= 1, 'its commands were not sent');
 ok(!$moved->{'views email'}, 'no view is counted');
 is($moved->{store_seconds_count} // 0, 0, 'nor a wait, since there was none');
+$counted = counters();
+is($t->api('PUT', 'orders/B-2', $t->order)->{status}, 503, 'filing is refused');
+$moved = difference($counted, counters());
+is_deeply({ map { /^(requests|refusals)/ ? ($_ => $moved->{$_}) : () } keys %$moved }, { 'requests api filed unavailable' => 1 }, 'which is no R2');
 ok(wait_for(sub { metrics()->{redis_failures} > $counted->{redis_failures} }, 'attempts'), 'attempts that fail are counted');
 my $never = 1;
 for (1 .. 40) { $never = 0 if $t->get('/status')->{status} != 503; sleep 0.02 }
@@ -369,7 +388,7 @@ sub fires {
     my @known = do { open my $f, '<', 'conf-examples/monitoring/alerts.yml' or die; map { /- alert: (\w+)/ } <$f> };
     my @tests = map { my $alert = $_; { eval_time => '25m', alertname => $alert, exp_alerts => [] } }
         grep { my $alert = $_; !grep { $_ eq $alert } @$alerts } @known;
-    $t->write('rules-test.json', encode_json({ rule_files => [ "$ENV{PWD}/conf-examples/monitoring/alerts.yml" ], evaluation_interval => '1m',
+    $t->write('rules-test.json', encode_json({ rule_files => [ rel2abs("conf-examples/monitoring/alerts.yml") ], evaluation_interval => '1m',
         tests => [ { interval => '1m', input_series => \@input, alert_rule_test => \@tests },
             map { { interval => '1m', input_series => \@input, promql_expr_test => [ { expr => "count(ALERTS{alertname=\"$_\",alertstate=\"firing\"})",
                 eval_time => '25m', exp_samples => [ { value => 1 } ] } ] } } @$alerts ] }));
