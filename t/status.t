@@ -89,6 +89,16 @@ sub moves {
     return $result;
 }
 
+# moved(code): what one request moves, where not all of it is known
+sub moved {
+    my ($code) = @_;
+    my $before = counters();
+    $code->();
+    my $moved;
+    wait_for(sub { $moved = difference($before, counters()); grep { /^requests/ } keys %$moved }, 'it is counted', 5);
+    return $moved;
+}
+
 sub confirm { my ($link, %o) = @_; return $t->confirm($link, %o) }
 sub track { my ($order, $email) = @_; return $t->request('POST', '/track', headers => { @form }, body => Mpk::Http::form(order => $order, email => $email)) }
 
@@ -317,17 +327,14 @@ ok(wait_for(sub { my $m = metrics(); $m->{ready} == 0 && $m->{workers_ready} == 
 # a worker between two attempts sends nothing
 
 my $counted = counters();
-ok(wait_for(sub { $t->get('/status')->{status} == 503 && confirm($link, nonce => $nonce)->{status} == 503 }, 'a view'), 'a view is refused');
-$moved = difference($counted, counters());
+$moved = moved(sub { is(confirm($link, nonce => $nonce)->{status}, 503, 'a view is refused') });
 is($moved->{'requests reveal viewed unavailable'}, 1, 'counted as unavailable');
 is($moved->{'failures unavailable'}, 1, 'as a failure');
 is($moved->{'refusals R2'}, 1, 'and refused by R2');
 ok($moved->{redis_unsent} >= 1, 'its commands were not sent');
 ok(!$moved->{'views email'}, 'no view is counted');
 is($moved->{store_seconds_count} // 0, 0, 'nor a wait, since there was none');
-$counted = counters();
-is($t->api('PUT', 'orders/B-2', $t->order)->{status}, 503, 'filing is refused');
-$moved = difference($counted, counters());
+$moved = moved(sub { is($t->api('PUT', 'orders/B-2', $t->order)->{status}, 503, 'filing is refused') });
 is_deeply({ map { /^(requests|refusals)/ ? ($_ => $moved->{$_}) : () } keys %$moved }, { 'requests api filed unavailable' => 1 }, 'which is no R2');
 ok(wait_for(sub { metrics()->{redis_failures} > $counted->{redis_failures} }, 'attempts'), 'attempts that fail are counted');
 my $never = 1;
