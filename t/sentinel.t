@@ -167,6 +167,7 @@ says('a Redis instead of a Sentinel', "redis+sentinel://127.0.0.1:$s->{servers}[
 
 # a Sentinel that tells nonsense, and then what is right
 
+$s->well or die "not well";
 my $where = $s->master->{port};
 my $right = "*2\r\n\$9\r\n127.0.0.1\r\n\$" . length($where) . "\r\n$where\r\n";
 my $subscribed = "*3\r\n\$9\r\nsubscribe\r\n\$14\r\n+switch-master\r\n:1\r\n";
@@ -194,9 +195,9 @@ my %nonsense = (
 for my $what (sort keys %nonsense) {
     $fake->mode($nonsense{$what});
     $t->conf(redis => "redis+sentinel://127.0.0.1:$fake->{port}/mymaster $password timeout=500ms")->start;
-    is($t->api('GET', 'orders/A-1')->{status}, 503, "a Sentinel that answers with $what: 503");
+    is($t->api('GET', 'orders/nobody')->{status}, 503, "a Sentinel that answers with $what: 503");
     $fake->mode('good');
-    ok(wait_for(sub { $t->api('GET', 'orders/A-1')->{status} == 200 }, 'the right answer', 10), 'the right answer, and service is back');
+    ok(wait_for(sub { $t->api('GET', 'orders/nobody')->{status} == 404 }, 'the right answer', 10), 'the right answer, and service is back');
     ok($t->quit, 'quit');
 }
 
