@@ -108,7 +108,7 @@ test_moved(void)
         "", "MOVED", "MOVED ", "MOVED 1", "MOVED 1 ", "MOVED x 127.0.0.1:1", "MOVED 16384 127.0.0.1:1",
         "MOVED 99999999999999999999 127.0.0.1:1", "MOVED -1 127.0.0.1:1", "MOVED  1 127.0.0.1:1",
         "MOVED 1 127.0.0.1", "MOVED 1 127.0.0.1:", "MOVED 1 127.0.0.1:0", "MOVED 1 127.0.0.1:65536",
-        "MOVED 1 127.0.0.1:12x"
+        "MOVED 1 127.0.0.1:12x", "MOVED 1 a\tb:1"
     };
 
     ok(moved("MOVED 3999 127.0.0.1:6381", 3999, "127.0.0.1", 6381), "MOVED");
@@ -166,6 +166,8 @@ test_ranges(void)
         "*3\r\n:0\r\n:5\r\n*2\r\n:1\r\n:1\r\n",
         "*3\r\n:0\r\n:5\r\n*2\r\n$2\r\n::\r\n$1\r\n1\r\n",
         "*3\r\n$1\r\n0\r\n:5\r\n*2\r\n$2\r\n::\r\n:1\r\n",
+        "*3\r\n:0\r\n:0\r\n*2\r\n$1\r\n?\r\n:1\r\n",
+        "*3\r\n:0\r\n:0\r\n*2\r\n$3\r\na\nb\r\n:1\r\n",
     };
 
     ok(range_of("*4\r\n:0\r\n:5460\r\n*4\r\n$9\r\n127.0.0.1\r\n:7000\r\n$2\r\nid\r\n*0\r\n"
@@ -180,7 +182,8 @@ test_ranges(void)
 
     ok(range_of("*3\r\n:0\r\n:0\r\n*2\r\n$-1\r\n:1\r\n", &range) == MPK_OK && range.host.len == 0, "no host");
     ok(range_of("*3\r\n:0\r\n:0\r\n*2\r\n$0\r\n\r\n:1\r\n", &range) == MPK_OK && range.host.len == 0, "an empty one");
-    ok(range_of("*3\r\n:0\r\n:0\r\n*2\r\n$1\r\n?\r\n:1\r\n", &range) == MPK_OK && range.host.len == 0, "an unknown one");
+    ok(range_of("*3\r\n:0\r\n:0\r\n*4\r\n$1\r\n?\r\n:1\r\n$2\r\nid\r\n*2\r\n$2\r\nip\r\n$7\r\n1.2.3.4\r\n", &range)
+       == MPK_OK && mpk_str_eq(range.host, mpk_string("1.2.3.4")), "no name where one is preferred: its address");
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         ok(range_of(bad[i], &range) == MPK_MALFORMED, "a range that is none");

@@ -41,6 +41,12 @@ static u_char  ngx_http_mpk_script[] =
  * the journal is trimmed, and when the order expires, or ""; how many words of field
  * and value follow; those; then, perhaps, ZADD or ZREM with what follows the key.
  */
+static u_char  ngx_http_mpk_script_touch[] =
+    "local r = redis.call('HGET', KEYS[1], 'r') "
+    "if r then redis.call('HSET', KEYS[1], 'r', r) end "
+    "return r or ''";
+
+
 static u_char  ngx_http_mpk_script_more[] =
     "local o = redis.call('HMGET', KEYS[1], 'r', 'j')\n"
     "local r = tonumber(o[1] or '0')\n"
@@ -398,18 +404,20 @@ ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn)
 void
 ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn)
 {
-    txn->argv = ngx_palloc(txn->pool, 3 * sizeof(mpk_str_t));
+    txn->argv = ngx_palloc(txn->pool, 4 * sizeof(mpk_str_t));
     if (txn->argv == NULL) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
         return;
     }
 
-    /* any command of this key's node will do: what counts is the WAIT after it */
+    /* a WAIT is for the last write of its own connection: this one changes nothing */
 
-    txn->argc = 3;
-    txn->argv[0] = mpk_string("HMGET");
-    txn->argv[1] = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
-    txn->argv[2] = mpk_string("r");
+    txn->argc = 4;
+    txn->argv[0] = mpk_string("EVAL");
+    txn->argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_script_touch) - 1,
+                                 ngx_http_mpk_script_touch };
+    txn->argv[2] = mpk_string("1");
+    txn->argv[3] = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
 
     if (txn->mem.failed) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);

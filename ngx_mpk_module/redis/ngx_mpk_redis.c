@@ -9,6 +9,8 @@
 static ngx_int_t ngx_mpk_redis_dispatch(ngx_mpk_redis_conn_t *conn, size_t len);
 static ngx_int_t ngx_mpk_redis_answer(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply);
+static void ngx_mpk_redis_written(ngx_mpk_redis_conn_t *conn,
+    ngx_chain_t *rest);
 static void ngx_mpk_redis_log_error(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_error_t error);
 static void ngx_mpk_redis_done_handler(ngx_event_t *ev);
@@ -226,10 +228,9 @@ ngx_mpk_redis_write_handler(ngx_event_t *wev)
 void
 ngx_mpk_redis_write(ngx_mpk_redis_conn_t *conn)
 {
-    ngx_err_t             err;
-    ngx_chain_t          *cl, *rest;
-    ngx_connection_t     *c;
-    ngx_mpk_redis_cmd_t  *cmd;
+    ngx_err_t          err;
+    ngx_chain_t       *rest;
+    ngx_connection_t  *c;
 
     c = conn->connection;
 
@@ -242,31 +243,15 @@ ngx_mpk_redis_write(ngx_mpk_redis_conn_t *conn)
     if (rest == NGX_CHAIN_ERROR) {
         err = ngx_socket_errno;
         c->error = 1;
+
+        /* what went out before that may be executed */
+
+        ngx_mpk_redis_written(conn, NULL);
         ngx_mpk_redis_fail(conn, NGX_LOG_ERR, err, "writing failed");
         return;
     }
 
-    if (conn->state != NGX_MPK_REDIS_HELLO) {
-
-        for (cl = conn->out; cl; cl = cl->next) {
-
-            if (cl == rest && cl->buf->pos == cl->buf->start) {
-                break;
-            }
-
-            cmd = ngx_mpk_redis_cmd_of(cl);
-
-            if (!cmd->sent) {
-                cmd->sent = 1;
-                ngx_queue_remove(&cmd->queue);
-                ngx_queue_insert_tail(&conn->sent, &cmd->queue);
-            }
-
-            if (cl == rest) {
-                break;
-            }
-        }
-    }
+    ngx_mpk_redis_written(conn, rest);
 
     conn->out = rest;
 
@@ -276,6 +261,38 @@ ngx_mpk_redis_write(ngx_mpk_redis_conn_t *conn)
 
     if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
         ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0, "no event for writing");
+    }
+}
+
+
+/* The commands before rest, and what has begun of others, are sent. */
+static void
+ngx_mpk_redis_written(ngx_mpk_redis_conn_t *conn, ngx_chain_t *rest)
+{
+    ngx_chain_t          *cl;
+    ngx_mpk_redis_cmd_t  *cmd;
+
+    if (conn->state == NGX_MPK_REDIS_HELLO) {
+        return;
+    }
+
+    for (cl = conn->out; cl; cl = cl->next) {
+
+        if (cl->buf->pos == cl->buf->start) {
+            break;
+        }
+
+        cmd = ngx_mpk_redis_cmd_of(cl);
+
+        if (!cmd->sent) {
+            cmd->sent = 1;
+            ngx_queue_remove(&cmd->queue);
+            ngx_queue_insert_tail(&conn->sent, &cmd->queue);
+        }
+
+        if (cl == rest) {
+            break;
+        }
     }
 }
 
@@ -550,6 +567,17 @@ ngx_mpk_redis_log_error(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_error_t error)
     if (info->remedy == NULL
         || !ngx_mpk_redis_log_due(&conn->node->worker->error_logged[error]))
     {
+        return;
+    }
+
+    if ((error == NGX_MPK_REDIS_ERR_MOVED || error == NGX_MPK_REDIS_ERR_ASK)
+        && conn->node->worker->cluster)
+    {
+        ngx_log_error(level, conn->node->worker->cycle->log, 0,
+                      "mpk_redis %V: the cluster sends its clients in circles, "
+                      "or to a node that has no address: see CLUSTER SLOTS, "
+                      "and let cluster-preferred-endpoint-type be ip",
+                      &conn->node->name);
         return;
     }
 

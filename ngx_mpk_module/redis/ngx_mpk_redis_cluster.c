@@ -255,8 +255,12 @@ ngx_mpk_redis_cluster_follow(ngx_mpk_redis_conn_t *conn,
     if (cmd->error == NGX_MPK_REDIS_ERR_MOVED) {
         cluster->slots[range.first] = node;
 
-    } else if (ngx_mpk_redis_cluster_asking(cmd) != NGX_OK) {
-        return NGX_DECLINED;
+    } else {
+        node->asking_at = ngx_current_msec | 1;
+
+        if (ngx_mpk_redis_cluster_asking(cmd) != NGX_OK) {
+            return NGX_DECLINED;
+        }
     }
 
     ngx_mpk_redis_node_send(node, cmd);
@@ -511,7 +515,7 @@ ngx_mpk_redis_cluster_take(ngx_mpk_redis_cluster_t *cluster,
         return delay;
     }
 
-    if (ngx_mpk_redis_cluster_learn(cluster, cmd->reply) != NGX_OK) {
+    if (ngx_mpk_redis_cluster_learn(cluster, cmd->pool, cmd->reply) != NGX_OK) {
 
         if (ngx_mpk_redis_log_due(&cluster->logged)) {
             ngx_log_error(NGX_LOG_ERR, cluster->worker->cycle->log, 0,

@@ -30,7 +30,7 @@ struct ngx_mpk_redis_cluster_s {
 
 /* Takes the answer to CLUSTER SLOTS.  NGX_ERROR: nothing in it can be used. */
 ngx_int_t ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster,
-    ngx_mpk_redis_reply_t *reply);
+    ngx_pool_t *pool, ngx_mpk_redis_reply_t *reply);
 
 /* The node that teller speaks of; made, where it is new.  NULL: it can't be reached. */
 ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_node(

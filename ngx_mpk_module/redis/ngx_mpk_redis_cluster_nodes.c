@@ -3,38 +3,64 @@
 #include "ngx_mpk_redis_cluster.h"
 
 
-#define NGX_MPK_REDIS_NODES_MAX  1024
-#define NGX_MPK_REDIS_NODE_POOL  4096    /* bytes */
+#define NGX_MPK_REDIS_NODES_MAX    1024
+#define NGX_MPK_REDIS_NODE_POOL    4096    /* bytes */
+#define NGX_MPK_REDIS_ASKING_TIME  10000   /* ms that ASK keeps a node without slots */
 
 
 static ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_add(
     ngx_mpk_redis_cluster_t *cluster, ngx_str_t *endpoint, ngx_addr_t *addr,
     size_t host);
+static void ngx_mpk_redis_cluster_revive(ngx_mpk_redis_node_t *node);
 static ngx_uint_t ngx_mpk_redis_cluster_idle(ngx_mpk_redis_node_t *node);
 
 
 ngx_int_t
-ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster,
+ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster, ngx_pool_t *pool,
     ngx_mpk_redis_reply_t *reply)
 {
     ngx_uint_t              i, k, n;
     ngx_queue_t            *q;
-    ngx_mpk_redis_node_t   *node;
-    ngx_mpk_redis_range_t   range;
+    ngx_mpk_redis_node_t   *node, **masters;
+    ngx_mpk_redis_range_t  *range, *ranges;
 
     if (reply->type != NGX_MPK_REDIS_ARRAY) {
         return NGX_ERROR;
     }
 
-    /* a node that was just taken out of the cluster knows of none */
+    ranges = ngx_palloc(pool, reply->count * sizeof(ngx_mpk_redis_range_t));
+    masters = ngx_palloc(pool, reply->count * sizeof(ngx_mpk_redis_node_t *));
+
+    if (ranges == NULL || masters == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* a node that was just taken out of the cluster knows of no master */
+
+    n = 0;
+    range = ranges;
+    k = 0;
 
     for (i = 0; i < reply->count; i++) {
-        if (ngx_mpk_redis_range_read(&reply->elements[i], &range) == MPK_OK) {
-            break;
+
+        if (ngx_mpk_redis_range_read(&reply->elements[i], range) != MPK_OK) {
+            continue;
+        }
+
+        k += range->last - range->first + 1;
+
+        if (k > NGX_MPK_REDIS_SLOTS) {
+            return NGX_ERROR;
+        }
+
+        masters[n] = ngx_mpk_redis_cluster_node(cluster, cluster->asked, range);
+
+        if (masters[n]) {
+            range = &ranges[++n];
         }
     }
 
-    if (i == reply->count) {
+    if (n == 0) {
         return NGX_ERROR;
     }
 
@@ -44,32 +70,26 @@ ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster,
 
     ngx_memzero(cluster->slots, sizeof(cluster->slots));
 
-    n = 0;
-
-    for (i = 0; i < reply->count; i++) {
-
-        if (ngx_mpk_redis_range_read(&reply->elements[i], &range) != MPK_OK) {
-            continue;
-        }
-
-        node = ngx_mpk_redis_cluster_node(cluster, cluster->asked, &range);
-        if (node == NULL) {
-            continue;
-        }
-
-        for (k = range.first; k <= range.last; k++) {
-            cluster->slots[k] = node;
-            node->slots++;
-            n++;
+    for (i = 0; i < n; i++) {
+        for (k = ranges[i].first; k <= ranges[i].last; k++) {
+            cluster->slots[k] = masters[i];
+            masters[i]->slots++;
         }
     }
 
     ngx_mpk_redis_cluster_each(cluster, q) {
         node = ngx_mpk_redis_cluster_at(q);
-        node->stale = node->slots == 0;
+
+        /* the first slot of a node that has none yet may be on its way to it */
+
+        node->stale = node->slots == 0
+                      && (node->asking_at == 0
+                          || (ngx_msec_int_t) (ngx_current_msec
+                                               - node->asking_at)
+                             >= NGX_MPK_REDIS_ASKING_TIME);
     }
 
-    return n ? NGX_OK : NGX_ERROR;
+    return NGX_OK;
 }
 
 
@@ -139,7 +159,7 @@ ngx_mpk_redis_cluster_node(ngx_mpk_redis_cluster_t *cluster,
             && ngx_memcmp(node->endpoint.data, endpoint.data, endpoint.len)
                == 0)
         {
-            node->stale = 0;
+            ngx_mpk_redis_cluster_revive(node);
             goto done;
         }
     }
@@ -169,6 +189,29 @@ done:
     ngx_destroy_pool(pool);
 
     return node;
+}
+
+
+/* One that is stale does not connect again by itself. */
+static void
+ngx_mpk_redis_cluster_revive(ngx_mpk_redis_node_t *node)
+{
+    ngx_uint_t             i;
+    ngx_mpk_redis_conn_t  *conn;
+
+    if (!node->stale) {
+        return;
+    }
+
+    node->stale = 0;
+
+    for (i = 0; i < node->nconns; i++) {
+        conn = &node->conns[i];
+
+        if (conn->state == NGX_MPK_REDIS_DOWN && !conn->retry.timer_set) {
+            ngx_mpk_redis_connect(conn);
+        }
+    }
 }
 
 

@@ -247,7 +247,10 @@ ngx_mpk_redis_move(ngx_mpk_redis_conn_t *conn)
     if (conn->state == NGX_MPK_REDIS_READY && conn->pending) {
         conn->moving = 1;
         ngx_mpk_redis_drain(conn);
-        return;
+
+        if (conn->pending) {
+            return;
+        }
     }
 
     ngx_mpk_redis_reconnect(conn);
@@ -305,6 +308,10 @@ ngx_mpk_redis_close(ngx_mpk_redis_conn_t *conn)
 
     ngx_mpk_redis_parser_free(conn->parser);
     conn->parser = NULL;
+
+    if (conn->node == &conn->node->worker->watch && conn->node->worker->push) {
+        ngx_reset_pool(conn->node->worker->push);
+    }
 
     if (conn->timer.timer_set) {
         ngx_del_timer(&conn->timer);

@@ -279,8 +279,10 @@ ngx_mpk_redis_durable_reached(ngx_mpk_redis_conn_t *conn)
 
     conn->probe_delay = 0;
 
-    if (conn->refusing) {
-        conn->refusing = 0;
+    conn->refusing = 0;
+
+    if (conn->refused) {
+        conn->refused = 0;
 
         ngx_log_error(NGX_LOG_NOTICE, conn->node->worker->cycle->log, 0,
                       "mpk_redis %V: durability restored, commits are taken "
@@ -395,13 +397,16 @@ ngx_mpk_redis_durable_log(ngx_mpk_redis_conn_t *conn,
     ngx_str_t    words;
     const char  *what, *remedy;
 
-    if (conn->refusing
+    /* replicas that lag are short again and again */
+
+    if ((count >= 0 || conn->refusing)
         && !ngx_mpk_redis_log_due(&conn->node->worker->durable_logged))
     {
         return;
     }
 
     conn->node->worker->durable_logged = ngx_current_msec | 1;
+    conn->refused = 1;
 
     log = conn->node->worker->cycle->log;
 

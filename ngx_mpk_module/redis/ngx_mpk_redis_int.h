@@ -155,6 +155,7 @@ typedef struct {
     unsigned                  durable:1;     /* of the commits' lane, with WAIT */
     unsigned                  asked:1;       /* a WAIT is out */
     unsigned                  refusing:1;    /* the last WAIT was not reached */
+    unsigned                  refused:1;     /* the log says so */
 } ngx_mpk_redis_conn_t;
 
 
@@ -180,6 +181,7 @@ struct ngx_mpk_redis_node_s {
     ngx_str_t                 endpoint;      /* host:port, as the cluster says it */
     ngx_str_t                 host;          /* NUL-terminated; empty: an address */
     ngx_uint_t                slots;
+    ngx_msec_t                asking_at;     /* the last ASK named it */
 };
 
 

@@ -8,6 +8,7 @@
 
 static mpk_status_t ngx_mpk_redis_range_host(const ngx_mpk_redis_reply_t *reply,
     mpk_str_t *host);
+static mpk_status_t ngx_mpk_redis_range_printable(mpk_str_t host);
 static mpk_status_t ngx_mpk_redis_range_number(
     const ngx_mpk_redis_reply_t *reply, unsigned max, unsigned *number);
 static mpk_status_t ngx_mpk_redis_range_digits(mpk_str_t text, unsigned max,
@@ -89,11 +90,16 @@ ngx_mpk_redis_range_moved(mpk_str_t text, ngx_mpk_redis_range_t *range)
         len--;
     }
 
-    if (len == 0 || len - 1 > NGX_MPK_REDIS_HOST_MAX) {
+    if (len == 0) {
         return MPK_MALFORMED;
     }
 
     range->host = (mpk_str_t) { len - 1, p };
+
+    if (ngx_mpk_redis_range_printable(range->host) != MPK_OK) {
+        return MPK_MALFORMED;
+    }
+
     port = (mpk_str_t) { (size_t) (last - p) - len, p + len };
 
     return ngx_mpk_redis_range_digits(port, 65535, &range->port) == MPK_OK
@@ -136,25 +142,32 @@ ngx_mpk_redis_range_read(const ngx_mpk_redis_reply_t *reply,
         return MPK_MALFORMED;
     }
 
-    if (master->count < 4 || master->elements[3].type != NGX_MPK_REDIS_ARRAY) {
-        return MPK_OK;
+    if (master->count >= 4 && master->elements[3].type == NGX_MPK_REDIS_ARRAY) {
+        more = &master->elements[3];
+
+        for (i = 0; i + 1 < more->count; i += 2) {
+            if (more->elements[i].type == NGX_MPK_REDIS_STRING
+                && mpk_str_eq(more->elements[i].str, mpk_string("ip"))
+                && ngx_mpk_redis_range_host(&more->elements[i + 1], &range->ip)
+                   != MPK_OK)
+            {
+                return MPK_MALFORMED;
+            }
+        }
     }
 
-    more = &master->elements[3];
+    /* a name was preferred, and the node has none */
 
-    for (i = 0; i + 1 < more->count; i += 2) {
-        if (more->elements[i].type == NGX_MPK_REDIS_STRING
-            && mpk_str_eq(more->elements[i].str, mpk_string("ip")))
-        {
-            return ngx_mpk_redis_range_host(&more->elements[i + 1], &range->ip);
-        }
+    if (mpk_str_eq(range->host, mpk_string("?"))) {
+        range->host = range->ip;
+        return range->ip.len ? MPK_OK : MPK_MALFORMED;
     }
 
     return MPK_OK;
 }
 
 
-/* Redis says nothing, or "?", where it does not know how clients reach it. */
+/* A name, an address, or nothing: the host of the node that says so. */
 
 static mpk_status_t
 ngx_mpk_redis_range_host(const ngx_mpk_redis_reply_t *reply, mpk_str_t *host)
@@ -163,17 +176,30 @@ ngx_mpk_redis_range_host(const ngx_mpk_redis_reply_t *reply, mpk_str_t *host)
         return MPK_OK;
     }
 
-    if (reply->type != NGX_MPK_REDIS_STRING
-        || reply->str.len > NGX_MPK_REDIS_HOST_MAX)
-    {
+    if (reply->type != NGX_MPK_REDIS_STRING) {
         return MPK_MALFORMED;
     }
 
-    if (!mpk_str_eq(reply->str, mpk_string("?"))) {
-        *host = reply->str;
+    *host = reply->str;
+
+    return ngx_mpk_redis_range_printable(*host);
+}
+
+
+/* It gets into logs, and is compared with certificates. */
+
+static mpk_status_t
+ngx_mpk_redis_range_printable(mpk_str_t host)
+{
+    size_t  i;
+
+    for (i = 0; i < host.len; i++) {
+        if (host.data[i] <= ' ' || host.data[i] >= 0x7f) {
+            return MPK_MALFORMED;
+        }
     }
 
-    return MPK_OK;
+    return host.len <= NGX_MPK_REDIS_HOST_MAX ? MPK_OK : MPK_MALFORMED;
 }
 
 
