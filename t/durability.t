@@ -248,6 +248,21 @@ cmp_ok($failovers, '>=', 3, 'failovers under load, with replicas that lag');
 $load->check(10);
 
 
+# the rights that docs/operations.md gives
+
+$redis[0]->cmd('ACL', 'SETUSER', 'mpk', 'reset');
+my $least = $t->least($redis[0]);
+$redis[0]->cmd('ACL', 'SETUSER', 'mpk', '+wait', '+waitaof') if eval { $redis[0]->cmd('COMMAND', 'INFO', 'waitaof')->[0] };
+$redis[0]->cmd('ACL', 'SETUSER', 'mpk', '+wait');
+ok($t->quit, 'quit');
+followed($redis[0]);
+$t->conf(redis => "$least durability=replicas=1")->start;
+ok(served(), 'the least rights that docs/operations.md gives suffice');
+is($t->confirm($t->link('K-1'))->{status}, 200, 'for a view');
+is($t->api('PUT', 'orders/K-2', $t->order)->{status}, 201, 'for an order');
+is($t->api('PUT', 'orders/K-2', $t->order)->{status}, 200, 'and for the same again');
+
+
 # a Redis that misbehaves just then
 
 ($master, @replicas) = @redis;

@@ -42,7 +42,7 @@ static u_char  ngx_http_mpk_script[] =
  * and value follow; those; then, perhaps, ZADD or ZREM with what follows the key.
  */
 static u_char  ngx_http_mpk_script_touch[] =
-    "local r = redis.call('HGET', KEYS[1], 'r') "
+    "local r = redis.call('HMGET', KEYS[1], 'r')[1] "
     "if r then redis.call('HSET', KEYS[1], 'r', r) end "
     "return r or ''";
 
