@@ -365,7 +365,7 @@ sub to_and_fro {
 @masters = $cluster->masters;
 $start = time;
 to_and_fro(0, 17, 40, 63);
-$load->back('eight migrations', 10 * $slow, $start, of_each('M', @masters));
+$load->back('eight migrations', 5 * $slow, $start, of_each('M', @masters));
 
 $start = time;
 $_->cmd('SCRIPT', 'FLUSH') for @masters;
@@ -438,7 +438,7 @@ is(join(' ', map { $_->calls('wait') > 0 ? 1 : 0 } $cluster->masters), '1 1 1', 
 
 $start = time;
 to_and_fro(1, 18, 41, 62);
-$load->back('eight migrations', 10 * $slow, $start, of_each('DM', $cluster->masters));
+$load->back('eight migrations', 5 * $slow, $start, of_each('DM', $cluster->masters));
 
 for my $how (qw(kill pause)) {
     my $what = $how eq 'kill' ? 'SIGKILL' : 'SIGSTOP';
