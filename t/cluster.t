@@ -528,11 +528,14 @@ log_has(qr/\[error\].*redis:\/\//, 'the log says which URL to take');
 my $fake;
 $fake = Mpk::FakeRedis->new(test => $t, real => $plain, script => sub {
     my ($words) = @_;
-    my ($on, $bytes) = split / /, $t->read('mode'), 2;
     my $port = $t->read('fake.port');
-    $bytes = ($bytes // '') =~ s/\\r\\n/\r\n/gr =~ s/PORT/$port/gr;
     my $name = uc $words->[0];
-    return $bytes if $on && $on eq $name;
+    for (split /\n/, $t->read('mode')) {
+        my ($on, $bytes) = split / /, $_, 2;
+        next if $on ne $name;
+        $t->write("said.$name", 1);
+        return $bytes =~ s/\\r\\n/\r\n/gr =~ s/PORT/$port/gr;
+    }
     return [ 'pass' ] if $name ne 'CLUSTER';
     return "*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n\$9\r\n127.0.0.1\r\n:$port\r\n\$40\r\n" . 'a' x 40 . "\r\n";
 });
@@ -578,6 +581,23 @@ for (
     is($t->get('/')->{body}, "shop\n", 'I6: the rest of the site is served');
     $fake->mode('');
     ok(wait_for(sub { status('X') == 404 }, 'service', 5 * $slow), 'and well again');
+}
+
+# once the slots are known, what can't be used leaves them as they are
+
+for (
+    [ 'no node', '*0' ],
+    [ 'a name without an address', '*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$4\r\nname\r\n:PORT' ],
+    [ 'more slots than there are', '*2' . '\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:PORT' x 2 ],
+) {
+    my ($name, $bytes) = @$_;
+    unlink "$dir/said.CLUSTER";
+    $fake->mode("HMGET -MOVED 1 127.0.0.1:PORT\\r\\n\nCLUSTER $bytes\\r\\n");
+    is(status('X'), 503, 'a node that has its clients ask for the slots');
+    ok(wait_for(sub { -e "$dir/said.CLUSTER" }, 'CLUSTER SLOTS'), "and tells of $name");
+    $fake->mode("CLUSTER $bytes\\r\\n");
+    is(status('X'), 404, 'changes nothing');
+    $fake->mode('');
 }
 ok($t->quit, 'nginx ends');
 

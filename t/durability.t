@@ -170,7 +170,9 @@ is($t->api('GET', 'orders/C-1')->{json}{state}, 'ready', 'reads see it');
 isnt($t->api('POST', 'orders/C-1/release')->{status}, 200, 'I7: sent again it is not acknowledged, though it is there');
 $_->resume for @replicas;
 ok(served(), 'the replicas are back');
+my $written = $master->calls('hset');
 is($t->api('POST', 'orders/C-1/release')->{status}, 200, 'R10: and it is acknowledged');
+is($master->calls('hset'), $written + 1, 'after a write of its own, since a WAIT is for the last one of its connection');
 is($t->events('C-1'), 'filed released', 'I3: once');
 
 

@@ -7,6 +7,7 @@ use warnings;
 use strict;
 
 use lib 't/lib';
+use IO::Socket::INET;
 use Mpk;
 use Mpk::FakeRedis;
 use Mpk::Load;
@@ -219,6 +220,30 @@ $t->conf(redis => "redis+sentinel://127.0.0.1:$fake->{port}/mymaster $password t
 ok(wait_for(sub { connected($other_master) == 1 }, 'the new master'), '+switch-master alone makes a worker move');
 is($t->api('PUT', 'orders/N-1', $t->order)->{status}, 201, 'and file there');
 is($other_master->cmd('EXISTS', grep { /:o:N-1$/ } @{$other_master->cmd('KEYS', '*')}), 1, 'not with the old one');
+ok($t->quit, 'quit');
+
+# that word while a command has gathered, and is not sent: a worker that stands still finds both at once
+
+my $listen = IO::Socket::INET->new(Listen => 4, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die "listen: $!";
+$t->conf(redis => 'redis+sentinel://127.0.0.1:' . $listen->sockport . "/mymaster $password timeout=500ms")->start;
+my $sentinel = $listen->accept;
+sysread $sentinel, my $question, 4096;
+syswrite $sentinel, $right . $subscribed;
+
+my $client = Mpk::Http::connection($t->port('edge'));
+my $ask = Mpk::Http::text('GET', '/mpk/v1/orders/nobody', headers => { Authorization => "Bearer $t->{token}" });
+syswrite $client, $ask;
+is(Mpk::Http::response($client)->{status}, 404, 'the old master is asked');
+
+my ($worker) = $t->workers;
+kill 'STOP', $worker;
+wait_for(sub { open my $f, '<', "/proc/$worker/stat" or return 0; <$f> =~ /\) T / }, 'the worker stands still');
+syswrite $client, $ask;
+syswrite $sentinel, $to->("mymaster 127.0.0.1 $where 127.0.0.1 $other_master->{port}") =~ s/\\r\\n/\r\n/gr;
+kill 'CONT', $worker;
+Mpk::Http::response($client);
+ok(wait_for(sub { $t->api('GET', 'orders/N-1')->{status} == 200 }, 'the new master', 5), 'the worker moves, though nothing is under way any longer');
+close $_ for $client, $sentinel, $listen;
 ok($t->quit, 'quit');
 
 
