@@ -150,9 +150,6 @@ ngx_mpk_redis_connected(ngx_mpk_redis_conn_t *conn)
 void
 ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
 {
-    ngx_queue_t          *q;
-    ngx_mpk_redis_cmd_t  *cmd;
-
     ngx_mpk_redis_count(conn->redis, connects);
 
     conn->state = NGX_MPK_REDIS_READY;
@@ -191,6 +188,17 @@ ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
         return;
     }
 
+    ngx_mpk_redis_gather(conn);
+    ngx_mpk_redis_write(conn);
+}
+
+
+void
+ngx_mpk_redis_gather(ngx_mpk_redis_conn_t *conn)
+{
+    ngx_queue_t          *q;
+    ngx_mpk_redis_cmd_t  *cmd;
+
     for (q = ngx_queue_head(&conn->waiting);
          q != ngx_queue_sentinel(&conn->waiting);
          q = ngx_queue_next(q))
@@ -202,8 +210,6 @@ ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
         *conn->last = &cmd->link;
         conn->last = &cmd->link.next;
     }
-
-    ngx_mpk_redis_write(conn);
 }
 
 

@@ -146,8 +146,6 @@ ngx_mpk_redis_durable_ready(ngx_mpk_redis_conn_t *conn)
 static void
 ngx_mpk_redis_durable_flush_handler(ngx_event_t *ev)
 {
-    ngx_queue_t           *q;
-    ngx_mpk_redis_cmd_t   *cmd;
     ngx_mpk_redis_conn_t  *conn;
 
     conn = ev->data;
@@ -158,17 +156,7 @@ ngx_mpk_redis_durable_flush_handler(ngx_event_t *ev)
         return;
     }
 
-    for (q = ngx_queue_head(&conn->waiting);
-         q != ngx_queue_sentinel(&conn->waiting);
-         q = ngx_queue_next(q))
-    {
-        cmd = ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue);
-
-        cmd->deadline = ngx_current_msec + conn->redis->timeout;
-
-        *conn->last = &cmd->link;
-        conn->last = &cmd->link.next;
-    }
+    ngx_mpk_redis_gather(conn);
 
     ngx_queue_insert_tail(&conn->waiting, &conn->wait.queue);
 

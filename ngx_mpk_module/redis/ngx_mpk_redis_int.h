@@ -236,6 +236,9 @@ void ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
     ngx_err_t err, const char *fmt, ...);
 void ngx_mpk_redis_close(ngx_mpk_redis_conn_t *conn);
 void ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn);
+
+/* Lets all that waits go out with the next write. */
+void ngx_mpk_redis_gather(ngx_mpk_redis_conn_t *conn);
 void ngx_mpk_redis_drain(ngx_mpk_redis_conn_t *conn);
 
 /* Goes to the node's address as it is now, when what is under way is answered. */
