@@ -107,11 +107,25 @@ sub stream {
     my ($id) = @_;
     my ($order) = @{$redis->cmd('KEYS', "mpk:*:o:$id")};
     (my $stream = $order) =~ s/:o:.*/:journal/;
-    return ($order, $stream, split ' ', $redis->cmd('HGET', $order, 'j'));
+    my (undef, undef, @ids) = $t->stored_head($redis, $order);
+    return ($order, $stream, @ids);
 }
 
 sub fields { my (undef, $f) = @{$redis->cmd('XRANGE', $_[0], $_[1], $_[1])->[0]}; return @$f }
-sub ids { my ($order, @ids) = @_; $redis->cmd('HSET', $order, 'j', join '', map { "$_ " } @ids) }
+
+# begin(order, revision, from, to): another revision, and another MAC if two are given
+sub begin {
+    my ($order, $revision, $from, $to) = @_;
+    my ($r, $packed, @ids) = $t->stored_head($redis, $order);
+    $packed =~ s/\Q$from\E/$to/ if defined $from;
+    $t->put_head($redis, $order, $revision // $r, $packed, @ids);
+}
+
+sub ids {
+    my ($order, @ids) = @_;
+    my ($r, $packed) = $t->stored_head($redis, $order);
+    $t->put_head($redis, $order, $r, $packed, @ids);
+}
 
 # rewrite(id, n, field, change): entry n is written again, in its place, a field of it changed
 sub rewrite {
@@ -210,14 +224,14 @@ tampered('missing 4', 'a cut end is found', sub { my ($id, $o, $s, @ids) = @_; i
 my $short = tampered('altered 3', 'a cut end is found, the revision set back, too', sub {
     my ($id, $o, $s, @ids) = @_;
     ids($o, @ids[0 .. 2]);
-    $redis->cmd('HSET', $o, 'r', 3);
+    begin($o, 3);
 });
-tampered('altered 4', 'a revision that was set back alone is found', sub { $redis->cmd('HSET', $_[1], 'r', 3) });
-tampered('missing 1', 'a journal that is gone is found', sub { $redis->cmd('HDEL', $_[1], 'j') });
+tampered('altered 4', 'a revision that was set back alone is found', sub { begin($_[1], 3) });
+tampered('missing 1', 'a journal that is gone is found', sub { ids($_[1]) });
 tampered('altered 4', "another head's MAC is found", sub {
     my ($id, $o, $s, @ids) = @_;
     my @mac = map { my %f = fields($s, $_); decode_base64url($f{m} =~ s/.*\.//r) } @ids;
-    $redis->cmd('HSET', $o, 'h', $redis->cmd('HGET', $o, 'h') =~ s/\Q$mac[3]\E/$mac[2]/r);
+    begin($o, undef, @mac[3, 2]);
 });
 
 
@@ -313,7 +327,7 @@ $t->mint('R-1') for 1 .. 2;
 my (undef, undef, @went) = stream('R-1');
 found('R-1', 'intact', 'an order can go on differently');
 $redis->cmd('RESTORE', "$order.old", 0, $after);
-my @old = split ' ', $redis->cmd('HGET', "$order.old", 'j');
+my (undef, undef, @old) = $t->stored_head($redis, "$order.old");
 $redis->cmd('DEL', "$order.old");
 ids($order, @went[0 .. 3], $old[4], $went[5]);
 found('R-1', 'altered 6', 'an entry that was written before a rollback is found among those after it');
@@ -325,7 +339,7 @@ $anchor = do { seen('R-2'); head('R-2', 4) };
 my ($cut, $s, @ids) = stream('R-2');
 my @mac = map { my %f = fields($s, $_); decode_base64url($f{m} =~ s/.*\.//r) } @ids;
 ids($cut, @ids[0 .. 2]);
-$redis->cmd('HSET', $cut, 'r', 3, 'h', $redis->cmd('HGET', $cut, 'h') =~ s/\Q$mac[3]\E/$mac[2]/r);
+begin($cut, 3, @mac[3, 2]);
 found('R-2', 'intact', 'an end that is cut off with care is a rollback');
 found('R-2', 'missing 4', 'and found by its anchor', "?anchor=$anchor");
 

@@ -448,8 +448,8 @@ sub torn {
     my @keys = @{$redis->cmd('KEYS', "mpk:*:o:$prefix-*")};
     for my $n (0 .. $#keys) {
         my ($id) = $keys[$n] =~ /:o:(.*)/;
-        my ($revision, $ids, @fields) = @{$redis->cmd('HMGET', $keys[$n], qw(r j h f i))};
-        my $whole = $revision == 1 && $ids =~ /^\S+ $/ && 3 == grep { length } @fields;
+        my ($revision, undef, @ids) = $t->stored_head($redis, $keys[$n]);
+        my $whole = $revision == 1 && @ids == 1 && 2 == grep { length } @{$redis->cmd('HMGET', $keys[$n], qw(f i))};
         $whole &&= $t->journal($id)->{verdict} eq 'intact' unless $n % 40;
         push @bad, $id unless $whole;
     }

@@ -29,8 +29,8 @@ my $order = $t->order(state => 'held', items => [ map { { sku => "S$_", product 
 sub entries {
     my ($id) = @_;
     my ($key) = @{$redis->cmd('KEYS', "mpk:{??}:o:$id")} or return (0, 0);
-    my ($r, $j) = @{$redis->cmd('HMGET', $key, 'r', 'j')};
-    return ($r, scalar split ' ', $j);
+    my ($r, undef, @ids) = $t->stored_head($redis, $key);
+    return ($r, scalar @ids);
 }
 
 sub token { my ($id, %o) = @_; return $t->sign($t->claims($id, %o)) }

@@ -152,8 +152,16 @@ $r = $t->confirm($link, nonce => $nonce);
 is($r->{status}, 429, 'R4: ten wrong challenges close the link for a while, for the right one too');
 is($r->{headers}{'retry-after'}, 900, 'R4: and the answer says for how long');
 is($t->events('B-3'), 'filed link_minted opened', 'R4: and nothing is used up');
-$redis->cmd('DEL', $_) for grep { /:l:c:/ } @{$redis->cmd('KEYS', 'mpk:*')};
-is($t->confirm($link, nonce => $nonce)->{status}, 200, 'R4: never for good');
+my ($stored) = @{$redis->cmd('KEYS', 'mpk:*:o:B-3')};
+my ($wrong) = grep { /^w:/ } @{$redis->cmd('HKEYS', $stored)};
+my ($count, $until) = split ' ', $redis->cmd('HGET', $stored, $wrong);
+is($count, 10, 'R4: each is counted once');
+ok(abs($until - time - 900) < 60, 'R4: the counter ends a quarter of an hour after the first');
+is($t->confirm($t->mint('B-3'))->{status}, 200, 'R4: another link of the order is not closed');
+$redis->cmd('HSET', $stored, $wrong, '10 ' . (time - 1));
+is($t->confirm($link, nonce => $nonce, email => 'eve@example.com')->{status}, 422, 'R4: never for good');
+ok(Mpk::wait_for(sub { $redis->cmd('HGET', $stored, $wrong) =~ /^1 / }, 'the count'), 'R4: it begins anew');
+is($t->confirm($link, nonce => $nonce)->{status}, 200, 'R4: and the right one is let in');
 
 
 # R1: held, cancelled, absent

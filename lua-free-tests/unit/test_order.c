@@ -69,6 +69,7 @@ make(size_t items, size_t links)
 
     order.id = str("A-1");
     order.revision = 7;
+    order.entries = str("1795453178995-0 1795453178997-12 ");
     order.state = MPK_ORDER_READY;
     order.filed_at = 1000;
     order.released_at = 1001;
@@ -160,19 +161,18 @@ fields(const mpk_order_t *order, mpk_str_t f[MPK_ORDER_FIELDS])
     mpk_order_write_items(order, &items);
     mpk_claims_write(order->claims, order->claims_count, &claims);
 
-    f[0] = str("7");
-    f[1] = mpk_buf_done(&head);
-    f[2] = mpk_buf_done(&filed);
-    f[3] = mpk_buf_done(&items);
-    f[4] = mpk_buf_done(&claims);
+    f[0] = mpk_buf_done(&head);
+    f[1] = mpk_buf_done(&filed);
+    f[2] = mpk_buf_done(&items);
+    f[3] = mpk_buf_done(&claims);
 }
 
 
 static bool
 same(const mpk_str_t a[MPK_ORDER_FIELDS], const mpk_str_t b[MPK_ORDER_FIELDS])
 {
-    return mpk_str_eq(a[1], b[1]) && mpk_str_eq(a[2], b[2]) && mpk_str_eq(a[3], b[3])
-           && mpk_str_eq(a[4], b[4]);
+    return mpk_str_eq(a[0], b[0]) && mpk_str_eq(a[1], b[1]) && mpk_str_eq(a[2], b[2])
+           && mpk_str_eq(a[3], b[3]);
 }
 
 
@@ -192,12 +192,12 @@ test_order(size_t items, size_t links, const char *name)
 
     fields(&again, g);
 
-    ok(mpk_order_read_owner(f[2], &owner) == MPK_OK && mpk_str_eq(owner, order.email_hash)
-       && mpk_order_read_owner((mpk_str_t) { f[2].len - 1, f[2].data }, &owner) == MPK_MALFORMED
+    ok(mpk_order_read_owner(f[1], &owner) == MPK_OK && mpk_str_eq(owner, order.email_hash)
+       && mpk_order_read_owner((mpk_str_t) { f[1].len - 1, f[1].data }, &owner) == MPK_MALFORMED
        && mpk_order_read_owner((mpk_str_t) { 0, NULL }, &owner) == MPK_MALFORMED,
        "the owner is read alone, or not at all");
 
-    ok(same(f, g) && again.revision == 7 && again.views == 3 && again.delivered_by == MPK_CHANNEL_TRACK
+    ok(same(f, g) && again.revision == 7 && mpk_str_eq(again.entries, order.entries) && again.views == 3 && again.delivered_by == MPK_CHANNEL_TRACK
        && again.links_count == links && again.items_count == items, name);
 }
 
@@ -208,19 +208,23 @@ static void
 test_damage(void)
 {
     bool          fine;
-    size_t        n, i;
+    size_t        n, i, whole;
     uint8_t      *p;
     mpk_str_t     f[MPK_ORDER_FIELDS], g[MPK_ORDER_FIELDS], h[MPK_ORDER_FIELDS];
     mpk_order_t   order, again;
     mpk_status_t  status;
 
+    static const char  *revisions[] = { "", "0", "07", "x", "-7", "7x", "99999999999999999999" };
+
     order = make(3, 5);
     fields(&order, f);
     fine = true;
 
-    for (n = 1; n < MPK_ORDER_FIELDS; n++) {
+    for (n = 0; n < MPK_ORDER_FIELDS; n++) {
 
-        for (i = 0; i < f[n].len; i++) {
+        whole = f[n].len - (n == 0 ? order.entries.len : 0);
+
+        for (i = 0; i < whole; i++) {
             memcpy(g, f, sizeof(g));
 
             p = mpk_alloc(&test_mem, i + 1);
@@ -254,11 +258,19 @@ test_damage(void)
     memcpy(g, f, sizeof(g));
     g[1] = (mpk_str_t) { 0, NULL };
     ok(mpk_order_read(&test_mem, order.id, g, &again) == MPK_MALFORMED, "an order without a field is refused");
-    g[0] = str("x");
-    ok(mpk_order_read(&test_mem, order.id, g, &again) == MPK_MALFORMED, "a revision that is no number is refused");
+    memcpy(g, f, sizeof(g));
+
+    for (i = 0; i < sizeof(revisions) / sizeof(revisions[0]); i++) {
+        p = mpk_alloc(&test_mem, strlen(revisions[i]) + f[0].len - 1);
+        memcpy(p, revisions[i], strlen(revisions[i]));
+        memcpy(p + strlen(revisions[i]), f[0].data + 1, f[0].len - 1);
+        g[0] = (mpk_str_t) { strlen(revisions[i]) + f[0].len - 1, p };
+        ok(mpk_order_read(&test_mem, order.id, g, &again) == MPK_MALFORMED, "a revision that is no number is refused");
+    }
+
     g[0] = (mpk_str_t) { 0, NULL };
     ok(mpk_order_read(&test_mem, order.id, g, &again) == MPK_OK && again.state == MPK_ORDER_ABSENT,
-       "an order without a revision is absent");
+       "an order without a head is absent");
 }
 
 
@@ -280,8 +292,7 @@ test_erased(void)
     mpk_buf_init(&head, &test_mem, 0);
     mpk_order_write_head(&order, &head);
 
-    f[0] = str("7");
-    f[1] = mpk_buf_done(&head);
+    f[0] = mpk_buf_done(&head);
 
     ok(mpk_order_read(&test_mem, order.id, f, &again) == MPK_OK && again.state == MPK_ORDER_ERASED
        && again.erased_at == 1005 && again.gone == 6 && again.gone_mac[31] == 8 && again.first_viewed_at == 1003,

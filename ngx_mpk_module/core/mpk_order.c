@@ -2,7 +2,8 @@
 
 #include "mpk_order.h"
 
-#define MPK_ORDER_VERSION  1
+#define MPK_ORDER_VERSION       1
+#define MPK_ORDER_REVISION_MAX  1000000000000000
 
 
 static mpk_status_t mpk_order_read_head(const mpk_mem_t *mem, mpk_str_t in,
@@ -11,7 +12,7 @@ static mpk_status_t mpk_order_read_links(const mpk_mem_t *mem,
     mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_filed(mpk_str_t in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_items(mpk_str_t in, mpk_order_t *order);
-static uint64_t mpk_order_revision(mpk_str_t text);
+static uint64_t mpk_order_revision(mpk_unpack_t *in);
 static int64_t mpk_order_time(mpk_unpack_t *in);
 
 
@@ -29,12 +30,7 @@ mpk_order_read(const mpk_mem_t *mem, mpk_str_t id,
         return MPK_OK;
     }
 
-    order->revision = mpk_order_revision(fields[0]);
-    if (order->revision == 0) {
-        return MPK_MALFORMED;
-    }
-
-    status = mpk_order_read_head(mem, fields[1], order);
+    status = mpk_order_read_head(mem, fields[0], order);
     if (status != MPK_OK) {
         return status;
     }
@@ -43,17 +39,17 @@ mpk_order_read(const mpk_mem_t *mem, mpk_str_t id,
         return MPK_OK;
     }
 
-    status = mpk_order_read_filed(fields[2], order);
+    status = mpk_order_read_filed(fields[1], order);
     if (status != MPK_OK) {
         return status;
     }
 
-    status = mpk_order_read_items(fields[3], order);
+    status = mpk_order_read_items(fields[2], order);
     if (status != MPK_OK) {
         return status;
     }
 
-    return mpk_claims_read(mem, fields[4], order->items_count, &order->claims,
+    return mpk_claims_read(mem, fields[3], order->items_count, &order->claims,
                            &order->claims_count);
 }
 
@@ -69,7 +65,9 @@ mpk_order_read_head(const mpk_mem_t *mem, mpk_str_t value, mpk_order_t *order)
 
     mpk_unpack_init(&in, value);
 
-    if (mpk_unpack_int(&in) != MPK_ORDER_VERSION) {
+    order->revision = mpk_order_revision(&in);
+
+    if (order->revision == 0 || mpk_unpack_int(&in) != MPK_ORDER_VERSION) {
         return MPK_MALFORMED;
     }
 
@@ -119,7 +117,13 @@ mpk_order_read_head(const mpk_mem_t *mem, mpk_str_t value, mpk_order_t *order)
         return status;
     }
 
-    return mpk_unpack_done(&in) ? MPK_OK : MPK_MALFORMED;
+    if (in.failed) {
+        return MPK_MALFORMED;
+    }
+
+    order->entries = mpk_unpack_bytes(&in, (size_t) (in.end - in.p));
+
+    return MPK_OK;
 }
 
 
@@ -265,6 +269,9 @@ mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
     const mpk_link_t  *link;
     const mpk_item_t  *item;
 
+    mpk_buf_int(out, (int64_t) order->revision);
+    mpk_buf_byte(out, ' ');
+
     mpk_pack_int(out, MPK_ORDER_VERSION);
     mpk_pack_int(out, order->state);
     mpk_pack_int(out, (uint64_t) order->filed_at);
@@ -317,6 +324,8 @@ mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
             mpk_pack_int(out, link->items[n]);
         }
     }
+
+    mpk_buf_str(out, order->entries);
 }
 
 
@@ -421,28 +430,31 @@ mpk_item_state_name(mpk_item_state_t state)
 }
 
 
-static uint64_t
-mpk_order_revision(mpk_str_t text)
-{
-    size_t    i;
-    uint64_t  n;
+/* Decimal, with a blank behind it; 0: not so. */
 
-    if (text.len == 0 || text.len > 18) {
-        return 0;
-    }
+static uint64_t
+mpk_order_revision(mpk_unpack_t *in)
+{
+    uint64_t  n;
+    uint8_t   byte;
 
     n = 0;
 
-    for (i = 0; i < text.len; i++) {
+    while (in->p != in->end && n < MPK_ORDER_REVISION_MAX) {
+        byte = *in->p++;
 
-        if (text.data[i] < '0' || text.data[i] > '9') {
+        if (byte == ' ') {
+            return n;
+        }
+
+        if (byte < '0' || byte > '9' || (byte == '0' && n == 0)) {
             return 0;
         }
 
-        n = n * 10 + (uint64_t) (text.data[i] - '0');
+        n = n * 10 + (uint64_t) (byte - '0');
     }
 
-    return n;
+    return 0;
 }
 
 

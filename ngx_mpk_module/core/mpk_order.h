@@ -1,14 +1,15 @@
 /*
- * An order as the rules see it, and as it lies in Redis: a hash of six fields.
+ * An order as the rules see it, and as it lies in Redis: a hash of four fields.
  *
- *   r  the revision: how many entries its journal has, decimal
- *   h  the head: all that an event may change
+ *   h  the head: all that an event may change.  It begins with the revision (how many
+ *      entries its journal has) and a blank, by which the script knows that nobody
+ *      wrote in between, and ends with the ids of its journal entries in the bucket's
+ *      stream, a blank behind each, where the script adds the next one.
  *   f  what filing fixed: times, keyed hashes, the wrapped data key, the person
  *   i  the items: SKU, product, sealed key
  *   c  its claims, if there are any
- *   j  the ids of its journal entries in the bucket's stream (kept by the script)
  *
- * Of an order that was erased there are r, h and j alone.
+ * Of an order that was erased there is h alone.
  */
 
 #ifndef MPK_ORDER_H
@@ -22,7 +23,7 @@
 #define MPK_KEYS_BYTES_MAX  (256 * 1024)    /* of an order's product keys */
 #define MPK_LINKS_MAX       256             /* tokens that one order remembers */
 #define MPK_ID_LEN          16              /* a token id or nonce, as stored */
-#define MPK_ORDER_FIELDS    5               /* r, h, f, i, c */
+#define MPK_ORDER_FIELDS    4               /* h, f, i, c */
 
 
 typedef enum {
@@ -85,6 +86,7 @@ typedef struct {
     int64_t             first_viewed_at;
     uint64_t            views;
     uint8_t             mac[MPK_MAC_LEN];   /* of the newest journal entry */
+    mpk_str_t           entries;            /* ids in the stream, a blank behind each */
 
     int64_t             erased_at;
     uint64_t            gone;               /* entries that were erased, from the first on */
@@ -118,8 +120,8 @@ typedef struct {
 
 
 /*
- * Reads an order from the values of r, h, f, i and c (data == NULL: no such field)
- * into mem; strings refer to the values.  r absent: MPK_OK with state ABSENT and
+ * Reads an order from the values of h, f, i and c (data == NULL: no such field)
+ * into mem; strings refer to the values.  h absent: MPK_OK with state ABSENT and
  * revision 0.  MPK_MALFORMED: not what mpk_order_write_* made.
  */
 mpk_status_t mpk_order_read(const mpk_mem_t *mem, mpk_str_t id,

@@ -263,15 +263,14 @@ struct ngx_http_mpk_txn_s {
 
     /* its own */
     ngx_mpk_redis_cmd_t           read;
-    ngx_mpk_redis_cmd_t           count;
     ngx_mpk_redis_cmd_t           index;
     ngx_mpk_redis_cmd_t           commit;
     mpk_str_t                    *argv;
     ngx_uint_t                    argc;
-    ngx_uint_t                    waiting;         /* commands without an answer */
     ngx_uint_t                    tries;
     uint64_t                      started;         /* us */
     mpk_record_t                  record;
+    unsigned                      waiting:1;       /* for the answer to a command */
     unsigned                      decided:1;
     unsigned                      unwrapped:1;
     unsigned                      more:1;          /* the commit takes the longer script */
@@ -508,6 +507,10 @@ ngx_int_t ngx_http_mpk_batch_run(ngx_http_request_t *r,
 mpk_str_t ngx_http_mpk_key(ngx_http_mpk_mem_t *mem, mpk_str_t bucket,
     const char *what, mpk_str_t name);
 
+/* HMGET's answer, of n fields; data == NULL: no such field. */
+ngx_int_t ngx_http_mpk_reply_fields(ngx_mpk_redis_reply_t *reply,
+    ngx_uint_t n, mpk_str_t *fields);
+
 
 /*
  * Counters of failures, "mpk:{tag}", what and name, in the bucket of "bucket".  ask
@@ -519,6 +522,16 @@ void ngx_http_mpk_limit_count(ngx_http_mpk_main_conf_t *mmcf,
     mpk_str_t bucket, const char *what, mpk_str_t name, time_t window);
 void ngx_http_mpk_limit_forgive(ngx_http_mpk_main_conf_t *mmcf,
     mpk_str_t bucket, const char *what, mpk_str_t name);
+
+/*
+ * Wrong challenges on a token are a field of its order, "w:" and the token's id, so that
+ * the order and they are read as one: the count, a blank, and when it ends.  challenge
+ * adds one, and is not waited for.
+ */
+mpk_str_t ngx_http_mpk_limit_field(ngx_http_mpk_mem_t *mem,
+    const u_char token_id[MPK_ID_LEN]);
+ngx_uint_t ngx_http_mpk_limit_closed(mpk_str_t value, time_t now);
+void ngx_http_mpk_limit_challenge(ngx_http_mpk_txn_t *txn);
 
 
 /* An order that was read to be shown, with the entries of its journal. */

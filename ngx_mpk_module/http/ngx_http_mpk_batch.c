@@ -151,3 +151,22 @@ ngx_http_mpk_batch_detach(void *data)
         ngx_destroy_pool(batch->pool);
     }
 }
+
+
+ngx_int_t
+ngx_http_mpk_reply_fields(ngx_mpk_redis_reply_t *reply, ngx_uint_t n,
+    mpk_str_t *fields)
+{
+    ngx_uint_t  i;
+
+    if (reply->type != NGX_MPK_REDIS_ARRAY || reply->count != n) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        fields[i] = reply->elements[i].type == NGX_MPK_REDIS_STRING
+                    ? reply->elements[i].str : (mpk_str_t) { 0, NULL };
+    }
+
+    return NGX_OK;
+}

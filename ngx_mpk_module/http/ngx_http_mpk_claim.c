@@ -461,8 +461,7 @@ ngx_http_mpk_claim_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                        ? 1 << NGX_HTTP_MPK_CLAIM_EMAIL
                        : 1 << NGX_HTTP_MPK_CLAIM_KEY;
 
-        ngx_http_mpk_limit_count(txn->mmcf, txn->id, ":l:c:", ctx->token_id,
-                                 MPK_CHALLENGES_TIME);
+        ngx_http_mpk_limit_challenge(txn);
 
         return ngx_http_mpk_claim_form(r, ctx, outcome);
 

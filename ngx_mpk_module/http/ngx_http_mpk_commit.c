@@ -12,6 +12,9 @@
 
 static ngx_int_t ngx_http_mpk_commit_keys(ngx_http_mpk_txn_t *txn);
 static ngx_int_t ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn);
+static mpk_str_t ngx_http_mpk_commit_begin(ngx_http_mpk_txn_t *txn);
+static mpk_str_t ngx_http_mpk_commit_head(ngx_http_mpk_txn_t *txn);
+static mpk_str_t ngx_http_mpk_commit_erased(ngx_http_mpk_txn_t *txn);
 static ngx_uint_t ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn,
     mpk_str_t *fields);
 static ngx_uint_t ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn,
@@ -21,54 +24,50 @@ static void ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd);
 
 
 /*
- * KEYS: the order, its bucket's journal.  ARGV: the revision read, e, x, m, then
- * field and value pairs.  Gives the entry's id, or, if the order has another
- * revision by now, that revision.
+ * KEYS: the order, its bucket's journal.  ARGV: how the head begins that was read; e, x,
+ * m; the new head, which ends with the entry's id; then field and value pairs.  Gives
+ * this id, or 0 if the order has another revision by now.
  */
 static u_char  ngx_http_mpk_script[] =
-    "local o = redis.call('HMGET', KEYS[1], 'r', 'j')\n"
-    "local r = tonumber(o[1] or '0')\n"
-    "if r ~= tonumber(ARGV[1]) then return r end\n"
+    "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
+    "if string.sub(h, 1, #ARGV[1]) ~= ARGV[1] then return 0 end\n"
     "local id = redis.call('XADD', KEYS[2], '*',"
         " 'e', ARGV[2], 'x', ARGV[3], 'm', ARGV[4])\n"
-    "redis.call('HSET', KEYS[1], 'r', r + 1,"
-        " 'j', (o[2] or '') .. id .. ' ', unpack(ARGV, 5))\n"
+    "redis.call('HSET', KEYS[1], 'h', ARGV[5] .. id .. ' ', unpack(ARGV, 6))\n"
     "return id\n";
 
 /*
- * The same, and what few commits need.  KEYS: also the bucket's open claims.  ARGV: the
- * revision, e, x, m; "1" to erase the order and its entries first; the id before which
- * the journal is trimmed, and when the order expires, or ""; how many words of field
- * and value follow; those; then, perhaps, ZADD or ZREM with what follows the key.
+ * The same, and what few commits need.  KEYS: also the bucket's open claims.  ARGV:
+ * begin of the head, e, x, m, new head; ids of the entries to erase first, together with
+ * the order, or ""; the id before which the journal is trimmed, and when the order
+ * expires, or ""; how many words of field and value follow; those; then, perhaps, ZADD
+ * or ZREM with what follows the key.
  */
-static u_char  ngx_http_mpk_script_touch[] =
-    "local r = redis.call('HMGET', KEYS[1], 'r')[1] "
-    "if r then redis.call('HSET', KEYS[1], 'r', r) end "
-    "return r or ''";
-
-
 static u_char  ngx_http_mpk_script_more[] =
-    "local o = redis.call('HMGET', KEYS[1], 'r', 'j')\n"
-    "local r = tonumber(o[1] or '0')\n"
-    "if r ~= tonumber(ARGV[1]) then return r end\n"
-    "local j = o[2] or ''\n"
-    "if ARGV[5] == '1' then\n"
-    "  for id in string.gmatch(j, '%S+') do"
+    "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
+    "if string.sub(h, 1, #ARGV[1]) ~= ARGV[1] then return 0 end\n"
+    "if ARGV[6] ~= '' then\n"
+    "  for id in string.gmatch(ARGV[6], '%S+') do"
         " redis.call('XDEL', KEYS[2], id) end\n"
     "  redis.call('DEL', KEYS[1])\n"
-    "  j = ''\n"
     "end\n"
-    "if ARGV[6] ~= '' then"
-        " redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[6]) end\n"
+    "if ARGV[7] ~= '' then"
+        " redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[7]) end\n"
     "local id = redis.call('XADD', KEYS[2], '*',"
         " 'e', ARGV[2], 'x', ARGV[3], 'm', ARGV[4])\n"
-    "local n = 9 + ARGV[8]\n"
-    "redis.call('HSET', KEYS[1], 'r', r + 1,"
-        " 'j', j .. id .. ' ', unpack(ARGV, 9, n - 1))\n"
-    "if ARGV[7] ~= '' then redis.call('EXPIREAT', KEYS[1], ARGV[7]) end\n"
+    "local n = 10 + ARGV[9]\n"
+    "redis.call('HSET', KEYS[1], 'h', ARGV[5] .. id .. ' ',"
+        " unpack(ARGV, 10, n - 1))\n"
+    "if ARGV[8] ~= '' then redis.call('EXPIREAT', KEYS[1], ARGV[8]) end\n"
     "if ARGV[n] then"
         " redis.call(ARGV[n], KEYS[3], unpack(ARGV, n + 1)) end\n"
     "return id\n";
+
+/* Writes, and changes nothing. */
+static u_char  ngx_http_mpk_script_touch[] =
+    "local h = redis.call('HGET', KEYS[1], 'h')\n"
+    "if h then redis.call('HSET', KEYS[1], 'h', h) end\n"
+    "return ''\n";
 
 typedef struct {
     mpk_str_t   text;
@@ -145,17 +144,17 @@ ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
         argv[n++] = ngx_http_mpk_key(&txn->mem, bucket, ":claims", none);
     }
 
-    argv[n++] = ngx_http_mpk_commit_int(txn, (int64_t) txn->order.revision);
+    argv[n++] = ngx_http_mpk_commit_begin(txn);
     argv[n++] = txn->record.clear;
     argv[n++] = txn->record.sealed;
     argv[n++] = txn->record.mac;
+    argv[n++] = ngx_http_mpk_commit_head(txn);
 
     if (!txn->more) {
         n += ngx_http_mpk_commit_fields(txn, &argv[n]);
 
     } else {
-        argv[n++] = decision->event == MPK_EVENT_ERASED ? mpk_string("1")
-                                                        : none;
+        argv[n++] = ngx_http_mpk_commit_erased(txn);
         argv[n++] = none;
         argv[n++] = none;
 
@@ -271,7 +270,47 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
 }
 
 
-/* The order's fields that have changed. */
+/* How a head of the revision that was read begins. */
+
+static mpk_str_t
+ngx_http_mpk_commit_begin(ngx_http_mpk_txn_t *txn)
+{
+    mpk_buf_t  begin;
+
+    mpk_buf_init(&begin, &txn->mem.mem, NGX_INT64_LEN + 1);
+    mpk_buf_int(&begin, (int64_t) txn->order.revision);
+    mpk_buf_byte(&begin, ' ');
+
+    return mpk_buf_done(&begin);
+}
+
+
+static mpk_str_t
+ngx_http_mpk_commit_head(ngx_http_mpk_txn_t *txn)
+{
+    mpk_buf_t  head;
+
+    mpk_buf_init(&head, &txn->mem.mem, 256 + txn->order.entries.len);
+    mpk_order_write_head(&txn->decision.order, &head);
+
+    return mpk_buf_done(&head);
+}
+
+
+/* Ids of the entries to erase, not empty if there is an order to erase. */
+
+static mpk_str_t
+ngx_http_mpk_commit_erased(ngx_http_mpk_txn_t *txn)
+{
+    if (txn->decision.event != MPK_EVENT_ERASED) {
+        return mpk_string("");
+    }
+
+    return txn->order.entries.len ? txn->order.entries : mpk_string(" ");
+}
+
+
+/* The order's other fields that have changed. */
 
 static ngx_uint_t
 ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn, mpk_str_t *fields)
@@ -279,19 +318,13 @@ ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn, mpk_str_t *fields)
     mpk_buf_t         value;
     ngx_uint_t        n;
     mpk_event_t       event;
-    const mpk_mem_t  *mem;
-    const mpk_order_t *order;
+    const mpk_mem_t   *mem;
+    const mpk_order_t  *order;
 
     mem = &txn->mem.mem;
     order = &txn->decision.order;
     event = txn->decision.event;
     n = 0;
-
-    mpk_buf_init(&value, mem, 256);
-    mpk_order_write_head(order, &value);
-
-    fields[n++] = mpk_string("h");
-    fields[n++] = mpk_buf_done(&value);
 
     if (event == MPK_EVENT_FILED) {
         mpk_buf_init(&value, mem, 512);

@@ -3,12 +3,15 @@
  * with its first failure and ends a window later, whatever comes in between.
  */
 
+#include "mpk_base64url.h"
 #include "ngx_http_mpk.h"
+
+#define NGX_HTTP_MPK_LIMIT_ARGS  3
 
 
 static void ngx_http_mpk_limit_send(ngx_http_mpk_main_conf_t *mmcf,
     mpk_str_t bucket, const char *what, mpk_str_t name, mpk_str_t script,
-    time_t window);
+    ngx_uint_t n, const mpk_str_t *args);
 static void ngx_http_mpk_limit_handler(ngx_mpk_redis_cmd_t *cmd);
 
 
@@ -22,6 +25,17 @@ static const mpk_str_t  ngx_http_mpk_limit_up = mpk_literal(
 static const mpk_str_t  ngx_http_mpk_limit_down = mpk_literal(
     "if redis.call('EXISTS', KEYS[1]) == 1 then"
         " redis.call('DECR', KEYS[1]) end\n");
+
+/*
+ * KEYS: the order.  ARGV: the token's field, now, and when a counter ends that begins
+ * now.  An order that has gone meanwhile does not come back for it.
+ */
+static const mpk_str_t  ngx_http_mpk_limit_wrong = mpk_literal(
+    "if redis.call('EXISTS', KEYS[1]) == 0 then return end\n"
+    "local n, t = string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '',"
+        " '^(%d+) (%d+)$')\n"
+    "if not t or tonumber(t) <= tonumber(ARGV[2]) then n, t = 0, ARGV[3] end\n"
+    "redis.call('HSET', KEYS[1], ARGV[1], n + 1 .. ' ' .. t)\n");
 
 
 ngx_mpk_redis_cmd_t *
@@ -46,8 +60,14 @@ void
 ngx_http_mpk_limit_count(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t bucket,
     const char *what, mpk_str_t name, time_t window)
 {
+    u_char     seconds[NGX_TIME_T_LEN];
+    mpk_str_t  arg;
+
+    arg.data = seconds;
+    arg.len = ngx_sprintf(seconds, "%T", window) - seconds;
+
     ngx_http_mpk_limit_send(mmcf, bucket, what, name, ngx_http_mpk_limit_up,
-                            window);
+                            1, &arg);
 }
 
 
@@ -56,16 +76,83 @@ ngx_http_mpk_limit_forgive(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t bucket,
     const char *what, mpk_str_t name)
 {
     ngx_http_mpk_limit_send(mmcf, bucket, what, name, ngx_http_mpk_limit_down,
-                            0);
+                            0, NULL);
+}
+
+
+mpk_str_t
+ngx_http_mpk_limit_field(ngx_http_mpk_mem_t *mem,
+    const u_char token_id[MPK_ID_LEN])
+{
+    u_char  *p;
+
+    p = mpk_alloc(&mem->mem, 2 + MPK_TOKEN_ID_LEN);
+    if (p == NULL) {
+        return mpk_string("");
+    }
+
+    p[0] = 'w';
+    p[1] = ':';
+    mpk_base64url_encode(p + 2, token_id, MPK_ID_LEN);
+
+    return (mpk_str_t) { 2 + MPK_TOKEN_ID_LEN, p };
+}
+
+
+ngx_uint_t
+ngx_http_mpk_limit_closed(mpk_str_t value, time_t now)
+{
+    u_char     *blank, *last;
+    ngx_int_t   n;
+    time_t      until;
+
+    if (value.len == 0) {
+        return 0;
+    }
+
+    last = (u_char *) value.data + value.len;
+
+    blank = ngx_strlchr((u_char *) value.data, last, ' ');
+    if (blank == NULL) {
+        return 1;
+    }
+
+    n = ngx_atoi((u_char *) value.data, blank - value.data);
+    until = ngx_atotm(blank + 1, last - blank - 1);
+
+    return n == NGX_ERROR || until == NGX_ERROR
+           || (n >= MPK_CHALLENGES_MAX && now < until);
+}
+
+
+void
+ngx_http_mpk_limit_challenge(ngx_http_mpk_txn_t *txn)
+{
+    u_char     now[NGX_TIME_T_LEN], until[NGX_TIME_T_LEN];
+    mpk_str_t  args[3];
+
+    args[0] = ngx_http_mpk_limit_field(&txn->mem, txn->what.token_id);
+    args[1].data = now;
+    args[1].len = ngx_sprintf(now, "%T", txn->what.now) - now;
+    args[2].data = until;
+    args[2].len = ngx_sprintf(until, "%T", txn->what.now + MPK_CHALLENGES_TIME)
+                  - until;
+
+    if (txn->mem.failed) {
+        return;
+    }
+
+    ngx_http_mpk_limit_send(txn->mmcf, txn->id, ":o:", txn->id,
+                            ngx_http_mpk_limit_wrong, 3, args);
 }
 
 
 static void
 ngx_http_mpk_limit_send(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t bucket,
-    const char *what, mpk_str_t name, mpk_str_t script, time_t window)
+    const char *what, mpk_str_t name, mpk_str_t script, ngx_uint_t n,
+    const mpk_str_t *args)
 {
-    u_char                seconds[NGX_TIME_T_LEN];
-    mpk_str_t             argv[5];
+    mpk_str_t             argv[4 + NGX_HTTP_MPK_LIMIT_ARGS];
     ngx_pool_t           *pool;
     ngx_http_mpk_mem_t    mem;
     ngx_mpk_redis_cmd_t  *cmd;
@@ -83,8 +170,8 @@ ngx_http_mpk_limit_send(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t bucket,
     argv[1] = script;
     argv[2] = mpk_string("1");
     argv[3] = ngx_http_mpk_key(&mem, bucket, what, name);
-    argv[4].data = seconds;
-    argv[4].len = ngx_sprintf(seconds, "%T", window) - seconds;
+
+    ngx_memcpy(&argv[4], args, n * sizeof(mpk_str_t));
 
     if (cmd == NULL || mem.failed) {
         ngx_destroy_pool(pool);
@@ -94,7 +181,7 @@ ngx_http_mpk_limit_send(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t bucket,
     cmd->pool = pool;
     cmd->handler = ngx_http_mpk_limit_handler;
 
-    ngx_mpk_redis_send(mmcf->redis, NGX_MPK_REDIS_READ, cmd, 5, argv);
+    ngx_mpk_redis_send(mmcf->redis, NGX_MPK_REDIS_READ, cmd, 4 + n, argv);
 }
 
 

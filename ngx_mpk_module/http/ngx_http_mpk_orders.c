@@ -11,8 +11,7 @@ static mpk_status_t ngx_http_mpk_orders_header(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_orders_t *orders, ngx_http_mpk_order_t *order,
     ngx_mpk_redis_reply_t *reply);
 static ngx_int_t ngx_http_mpk_orders_ids(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_orders_t *orders, ngx_http_mpk_order_t *order,
-    mpk_str_t text);
+    ngx_http_mpk_orders_t *orders, ngx_http_mpk_order_t *order);
 static ngx_int_t ngx_http_mpk_orders_history(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_orders_records(ngx_http_request_t *r,
@@ -77,7 +76,7 @@ ngx_int_t
 ngx_http_mpk_orders_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_next_pt next)
 {
-    mpk_str_t               argv[8];
+    mpk_str_t               argv[6];
     ngx_uint_t              i;
     ngx_http_mpk_batch_t   *batch;
     ngx_http_mpk_orders_t  *orders;
@@ -93,18 +92,16 @@ ngx_http_mpk_orders_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     orders->batch = batch;
 
     argv[0] = mpk_string("HMGET");
-    argv[2] = mpk_string("r");
-    argv[3] = mpk_string("h");
-    argv[4] = mpk_string("f");
-    argv[5] = mpk_string("i");
-    argv[6] = mpk_string("c");
-    argv[7] = mpk_string("j");
+    argv[2] = mpk_string("h");
+    argv[3] = mpk_string("f");
+    argv[4] = mpk_string("i");
+    argv[5] = mpk_string("c");
 
     for (i = 0; i < orders->count; i++) {
         argv[1] = ngx_http_mpk_key(&batch->mem, orders->list[i].id, ":o:",
                                    orders->list[i].id);
 
-        (void) ngx_http_mpk_batch_add(batch, 8, argv);
+        (void) ngx_http_mpk_batch_add(batch, 6, argv);
     }
 
     return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_orders_headers);
@@ -152,17 +149,11 @@ ngx_http_mpk_orders_header(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_orders_t *orders, ngx_http_mpk_order_t *order,
     ngx_mpk_redis_reply_t *reply)
 {
-    mpk_str_t     fields[MPK_ORDER_FIELDS + 1];
-    ngx_uint_t    i;
+    mpk_str_t     fields[MPK_ORDER_FIELDS];
     mpk_status_t  status;
 
-    if (reply->type != NGX_MPK_REDIS_ARRAY || reply->count != MPK_ORDER_FIELDS + 1) {
+    if (ngx_http_mpk_reply_fields(reply, MPK_ORDER_FIELDS, fields) != NGX_OK) {
         return MPK_MALFORMED;
-    }
-
-    for (i = 0; i <= MPK_ORDER_FIELDS; i++) {
-        fields[i] = reply->elements[i].type == NGX_MPK_REDIS_STRING
-                    ? reply->elements[i].str : (mpk_str_t) { 0, NULL };
     }
 
     status = mpk_order_read(&ctx->mem.mem, order->id, fields, &order->order);
@@ -170,22 +161,22 @@ ngx_http_mpk_orders_header(ngx_http_mpk_ctx_t *ctx,
         return status;
     }
 
-    return ngx_http_mpk_orders_ids(ctx, orders, order,
-                                   fields[MPK_ORDER_FIELDS]) == NGX_OK
+    return ngx_http_mpk_orders_ids(ctx, orders, order) == NGX_OK
            ? MPK_OK : MPK_NOMEM;
 }
 
 
-/* Field j: the ids with a space behind each.  The newest ones are kept. */
+/* Which entries are asked for: the newest ones. */
 
 static ngx_int_t
 ngx_http_mpk_orders_ids(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_orders_t *orders, ngx_http_mpk_order_t *order,
-    mpk_str_t text)
+    ngx_http_mpk_orders_t *orders, ngx_http_mpk_order_t *order)
 {
     size_t      i, start;
+    mpk_str_t   text;
     ngx_uint_t  n;
 
+    text = order->order.entries;
     n = 0;
 
     for (i = 0; i < text.len; i++) {

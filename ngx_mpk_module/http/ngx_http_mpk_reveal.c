@@ -344,8 +344,7 @@ ngx_http_mpk_reveal_viewed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_reveal_keys(r, ctx);
 
     case MPK_CHALLENGE:
-        ngx_http_mpk_limit_count(txn->mmcf, txn->id, ":l:c:", ctx->token_id,
-                                 MPK_CHALLENGES_TIME);
+        ngx_http_mpk_limit_challenge(txn);
 
         /* fall through */
 

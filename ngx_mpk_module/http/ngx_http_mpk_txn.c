@@ -3,7 +3,6 @@
  * committed; once more, if somebody else wrote in between.
  */
 
-#include "mpk_base64url.h"
 #include "ngx_http_mpk_stats.h"
 #include "ngx_http_mpk_txn.h"
 
@@ -91,49 +90,33 @@ ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn)
 static ngx_int_t
 ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
 {
-    u_char     *id;
     mpk_str_t   argv[7];
+    ngx_uint_t  argc;
 
     txn->unwrapped = 0;
     txn->decided = 0;
     txn->waiting = 1;
 
-    if (txn->counted) {
-        id = ngx_pnalloc(txn->pool, MPK_TOKEN_ID_LEN);
-        if (id == NULL) {
-            txn->waiting = 0;
-            return NGX_ERROR;
-        }
-
-        mpk_base64url_encode(id, txn->what.token_id, MPK_ID_LEN);
-
-        argv[0] = mpk_string("GET");
-        argv[1] = ngx_http_mpk_key(&txn->mem, txn->id, ":l:c:",
-                                   (mpk_str_t) { MPK_TOKEN_ID_LEN, id });
-
-        txn->count.pool = txn->pool;
-        txn->count.handler = ngx_http_mpk_txn_read_handler;
-        txn->count.data = txn;
-        txn->waiting = 2;
-
-        ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_READ,
-                           &txn->count, 2, argv);
-    }
+    argc = 6;
 
     argv[0] = mpk_string("HMGET");
     argv[1] = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
-    argv[2] = mpk_string("r");
-    argv[3] = mpk_string("h");
-    argv[4] = mpk_string("f");
-    argv[5] = mpk_string("i");
-    argv[6] = mpk_string("c");
+    argv[2] = mpk_string("h");
+    argv[3] = mpk_string("f");
+    argv[4] = mpk_string("i");
+    argv[5] = mpk_string("c");
+
+    if (txn->counted) {
+        argv[argc++] = ngx_http_mpk_limit_field(&txn->mem,
+                                                txn->what.token_id);
+    }
 
     txn->read.pool = txn->pool;
     txn->read.handler = ngx_http_mpk_txn_read_handler;
     txn->read.data = txn;
 
     ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_READ, &txn->read,
-                       7, argv);
+                       argc, argv);
 
     return NGX_AGAIN;
 }
@@ -146,10 +129,7 @@ ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
     ngx_http_mpk_txn_t  *txn;
 
     txn = cmd->data;
-
-    if (--txn->waiting) {
-        return;
-    }
+    txn->waiting = 0;
 
     /* nobody waits for what has not been written yet */
 
@@ -165,9 +145,7 @@ ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
         return;
     }
 
-    if (txn->read.result != NGX_MPK_REDIS_ANSWERED
-        || (txn->counted && txn->count.result != NGX_MPK_REDIS_ANSWERED))
-    {
+    if (cmd->result != NGX_MPK_REDIS_ANSWERED) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
         return;
     }
@@ -197,33 +175,19 @@ ngx_http_mpk_txn_forgotten(ngx_http_mpk_txn_t *txn)
 static mpk_status_t
 ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn)
 {
-    size_t                  i;
-    mpk_str_t               fields[MPK_ORDER_FIELDS];
-    ngx_int_t               wrong;
-    ngx_mpk_redis_reply_t  *reply;
+    mpk_str_t  fields[MPK_ORDER_FIELDS + 1];
 
-    reply = txn->read.reply;
-
-    if (reply->type != NGX_MPK_REDIS_ARRAY || reply->count != MPK_ORDER_FIELDS) {
+    if (ngx_http_mpk_reply_fields(txn->read.reply, MPK_ORDER_FIELDS + txn->counted,
+                                  fields)
+        != NGX_OK)
+    {
         return MPK_MALFORMED;
     }
 
-    for (i = 0; i < reply->count; i++) {
-
-        if (reply->elements[i].type == NGX_MPK_REDIS_STRING) {
-            fields[i] = reply->elements[i].str;
-
-        } else {
-            fields[i] = (mpk_str_t) { 0, NULL };
-        }
-    }
-
-    if (txn->counted && txn->count.reply->type == NGX_MPK_REDIS_STRING) {
-        wrong = ngx_atoi((u_char *) txn->count.reply->str.data,
-                         txn->count.reply->str.len);
-
-        txn->what.challenge_closed = (wrong == NGX_ERROR
-                                      || wrong >= MPK_CHALLENGES_MAX);
+    if (txn->counted) {
+        txn->what.challenge_closed =
+            ngx_http_mpk_limit_closed(fields[MPK_ORDER_FIELDS],
+                                      txn->what.now);
     }
 
     return mpk_order_read(&txn->mem.mem, txn->id, fields, &txn->order);

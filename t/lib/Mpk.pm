@@ -490,6 +490,19 @@ sub journal {
     return $self->api('GET', "orders/$id/journal" . ($query // ''))->{json};
 }
 
+# stored_head(redis, key), put_head(redis, key, ...): an order's head as it lies in Redis:
+# its revision, what is packed, and the ids of its journal entries
+sub stored_head {
+    my ($self, $redis, $key) = @_;
+    my ($revision, $packed, $ids) = $redis->cmd('HGET', $key, 'h') =~ /^(\d+) (.*?)((?:\d+-\d+ )*)\z/s or return 0;
+    return ($revision, $packed, split ' ', $ids);
+}
+
+sub put_head {
+    my ($self, $redis, $key, $revision, $packed, @ids) = @_;
+    $redis->cmd('HSET', $key, 'h', join '', "$revision $packed", map { "$_ " } @ids);
+}
+
 # events(id): the events in an order's journal, as one string
 sub events {
     my ($self, $id) = @_;
