@@ -187,7 +187,7 @@ ngx_http_mpk_path_token(ngx_http_request_t *r, ngx_str_t *path,
     token->data = r->uri.data + path->len;
     token->len = r->uri.len - path->len;
 
-    if (ngx_strlchr(token->data, token->data + token->len, '/')) {
+    if (memchr(token->data, '/', token->len)) {
         return NGX_DECLINED;
     }
 
