@@ -58,6 +58,8 @@ sub metrics {
     return \%m;
 }
 
+sub status { return decode_json($t->get('/status')->{body}) }
+
 # what only ever grows, but for what depends on the clock
 
 sub counters {
@@ -360,6 +362,19 @@ ok(wait_for(sub { !grep { $t->get('/status')->{status} != 200 } 1 .. 16 }, 'all 
 reloads('ready throughout a reload after that', 1);
 
 
+# a Redis that would throw orders away
+
+is(join(' ', map { $_->{evicts} } @{status()->{redis}{nodes}}), '0', 'a policy that does not evict is no matter');
+$redis->cmd('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+$redis->cmd('CLIENT', 'KILL', 'TYPE', 'normal');
+ok(wait_for(sub { my @n = @{status()->{redis}{nodes}}; @n == 1 && $n[0]{evicts} == 2 }, 'both workers'), 'one that does is in the status of whoever connects');
+like($t->get('/metrics')->{body}, qr/^mpk_redis_node_evicts\{node="[^"]+"\} 2$/m, 'and in the metrics');
+like($t->read('error.log'), qr/\[error\].*maxmemory-policy "allkeys-lru" lets Redis throw orders away, set "maxmemory-policy noeviction"/, 'the log has a remedy');
+$redis->cmd('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+$redis->cmd('CLIENT', 'KILL', 'TYPE', 'normal');
+ok(wait_for(sub { my @n = @{status()->{redis}{nodes}}; @n == 1 && $n[0]{evicts} == 0 }, 'both workers'), 'and gone once it is set right');
+
+
 # no secret, no order, nobody's name
 
 my $token = ($link =~ m{/r/(.*)})[0];
@@ -385,7 +400,7 @@ sub fires {
     my ($name, $alerts, %series) = @_;
     my %all = ('mpk_ready' => '1x30', 'mpk_workers' => '2x30', 'mpk_workers_ready' => '2x30', 'mpk_refusals_total{rule="R2"}' => '0x30',
         'mpk_failures_total{outcome="error"}' => '0x30', 'mpk_redis_errors_total{error="OOM"}' => '0x30', 'mpk_redis_lost_total' => '0x30',
-        'mpk_redis_node_ready{node="r"}' => '2x30', 'mpk_redis_queue_depth{worker="0"}' => '3x30', 'mpk_redis_shortfalls_total' => '0x30',
+        'mpk_redis_node_ready{node="r"}' => '2x30', 'mpk_redis_node_evicts{node="r"}' => '0x30', 'mpk_redis_queue_depth{worker="0"}' => '3x30', 'mpk_redis_shortfalls_total' => '0x30',
         'mpk_redis_overflows_total' => '0x30', 'mpk_redis_failures_total' => '0x30', 'mpk_store_seconds_bucket{le="0.25"}' => '0+60x30',
         'mpk_store_seconds_bucket{le="0.5"}' => '0+60x30', 'mpk_store_seconds_bucket{le="+Inf"}' => '0+60x30', 'mpk_redis_certificate_expiry_timestamp_seconds{certificate="tls_ca"}' => '9000000x30',
         'mpk_refusals_total{rule="R4"}' => '0+6x30', 'mpk_requests_total{endpoint="track",outcome="limited"}' => '0+1x30',
@@ -406,7 +421,7 @@ sub fires {
 fires('no alert while all is well', []);
 fires('alerts of a Redis that is away', [ qw(MpkNotReady MpkWorkerNotReady MpkRedisNodeAway MpkViewsRefused) ], mpk_ready => '0x30', mpk_workers_ready => '0x30',
     'mpk_redis_node_ready{node="r"}' => '0x30', 'mpk_refusals_total{rule="R2"}' => '0+1x30');
-fires('of one that refuses', [ qw(MpkRedisError MpkStoredDataUnusable) ], 'mpk_redis_errors_total{error="OOM"}' => '0+1x30', 'mpk_failures_total{outcome="error"}' => '0+1x30');
+fires('of one that refuses, and forgets', [ qw(MpkRedisError MpkStoredDataUnusable MpkRedisEvicts) ], 'mpk_redis_node_evicts{node="r"}' => '1x30', 'mpk_redis_errors_total{error="OOM"}' => '0+1x30', 'mpk_failures_total{outcome="error"}' => '0+1x30');
 fires('of one that is slow, or goes away', [ qw(MpkStoreSlow MpkQueueLong MpkReconnects MpkOutcomesUnknown MpkDurabilityShort) ], 'mpk_store_seconds_bucket{le="0.25"}' => '0+30x30',
     'mpk_redis_queue_depth{worker="0"}' => '2000x30', 'mpk_redis_failures_total' => '0+9x30', 'mpk_redis_lost_total' => '0+1x30', 'mpk_redis_shortfalls_total' => '0+1x30');
 fires('of somebody who guesses', [ qw(MpkChallengesFail MpkTrackingLimited) ], 'mpk_refusals_total{rule="R4"}' => '0+90x30',

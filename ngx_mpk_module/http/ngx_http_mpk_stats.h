@@ -40,6 +40,7 @@ typedef struct {
     uint16_t                  len;
     uint8_t                   ready;
     uint8_t                   durable;
+    uint8_t                   evicts;
 } ngx_http_mpk_node_t;
 
 
@@ -84,6 +85,7 @@ typedef struct {
     ngx_str_t                 name;
     ngx_uint_t                ready;         /* workers */
     ngx_uint_t                durable;
+    ngx_uint_t                evicts;
 } ngx_http_mpk_node_view_t;
 
 typedef struct {

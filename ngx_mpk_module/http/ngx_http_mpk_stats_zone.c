@@ -269,6 +269,7 @@ ngx_http_mpk_stats_publish(ngx_http_mpk_main_conf_t *mmcf)
         node->pending = (uint32_t) info[i].pending;
         node->ready = info[i].ready;
         node->durable = info[i].durable;
+        node->evicts = info[i].evicts;
 
         slot->pending += info[i].pending;
     }
@@ -403,6 +404,7 @@ found:
 
     v->ready += node->ready;
     v->durable += node->durable;
+    v->evicts += node->evicts;
 
     return NGX_OK;
 }

@@ -321,6 +321,8 @@ ngx_http_mpk_status_redis(ngx_http_mpk_shm_t *shm, ngx_http_mpk_view_t *view,
                              (int64_t) node[i].ready);
         (void) mpk_value_int(mem, row, mpk_string("commits"),
                              (int64_t) node[i].durable);
+        (void) mpk_value_int(mem, row, mpk_string("evicts"),
+                             (int64_t) node[i].evicts);
     }
 }
 

@@ -279,6 +279,15 @@ ngx_http_mpk_metric_nodes(ngx_http_mpk_view_t *view, mpk_buf_t *buf)
         ngx_http_mpk_metric_node(buf, "mpk_redis_node_commits", &node[i].name,
                                  node[i].durable);
     }
+
+    ngx_http_mpk_metric_head(buf, "mpk_redis_node_evicts", "gauge",
+                             "Workers that found a maxmemory-policy by which "
+                             "this server throws orders away.");
+
+    for (i = 0; i < view->nodes.nelts; i++) {
+        ngx_http_mpk_metric_node(buf, "mpk_redis_node_evicts", &node[i].name,
+                                 node[i].evicts);
+    }
 }
 
 

@@ -139,6 +139,7 @@ typedef struct {
     ngx_uint_t                 pending;    /* commands that wait or are under way */
     unsigned                   ready:1;    /* commands are taken and answered */
     unsigned                   durable:1;  /* commits are taken (the same as ready without durability=) */
+    unsigned                   evicts:1;   /* its maxmemory-policy lets it throw orders away */
 } ngx_mpk_redis_node_info_t;
 
 /* How many were filled. */

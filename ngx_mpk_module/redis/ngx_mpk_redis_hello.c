@@ -423,7 +423,9 @@ ngx_mpk_redis_hello_memory(ngx_mpk_redis_conn_t *conn,
         policy.len--;
     }
 
-    if (mpk_str_eq(policy, mpk_string("noeviction"))
+    conn->node->evicts = !mpk_str_eq(policy, mpk_string("noeviction"));
+
+    if (!conn->node->evicts
         || !ngx_mpk_redis_log_due(
                 &conn->node->worker->hello_logged[NGX_MPK_REDIS_HELLO_MEMORY]))
     {

@@ -173,6 +173,7 @@ struct ngx_mpk_redis_node_s {
     ngx_uint_t                next;
     unsigned                  durable:1;     /* commits have one of their own */
     unsigned                  stale:1;       /* of no use: does not connect again */
+    unsigned                  evicts:1;      /* by its maxmemory-policy, at the last connect */
     ngx_msec_t                refused_at;    /* the last commit; 0: it was taken */
 
     /* of a cluster's node */

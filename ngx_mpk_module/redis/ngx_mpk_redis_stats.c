@@ -76,6 +76,8 @@ ngx_mpk_redis_node_tell(ngx_mpk_redis_node_t *node,
 
     ngx_mpk_redis_node_name(node, &info->name);
 
+    info->evicts = node->evicts;
+
     for (i = 0; i < node->nconns; i++) {
         conn = &node->conns[i];
 
