@@ -24,7 +24,8 @@ my $t = Mpk->new;
 my $dir = $t->dir;
 my $cluster;
 
-my $location = 'location = /track { mpk_track on; mpk_track_limit address=100000 order=100000; } location /claim/ { mpk_claim on; }';
+my $location = 'location = /track { mpk_track on; mpk_track_limit address=100000 order=100000; } location /claim/ { mpk_claim on; }
+    location = /metrics { mpk_status prometheus; }';
 
 sub serve {
     my ($url, %conf) = @_;
@@ -242,7 +243,10 @@ for (@half[0, 1]) {
 }
 
 my $tag = Mpk::Cluster::tag($order);
-sub tryagains { my ($node) = @_; return ($node->info('errorstats')->{errorstat_TRYAGAIN} // '') =~ /count=(\d+)/ ? $1 : 0 }
+sub errors { my ($node, $name) = @_; return ($node->info('errorstats')->{"errorstat_$name"} // '') =~ /count=(\d+)/ ? $1 : 0 }
+sub tryagains { return errors($_[0], 'TRYAGAIN') }
+sub redirects { my $n = 0; $n += errors($_, 'ASK') + errors($_, 'MOVED') for @masters; return $n }
+sub followed { my ($n) = $t->get('/metrics')->{body} =~ /^mpk_redis_redirects_total (\d+)$/m; return $n }
 
 for my $first ('the journal stays', 'the journal moves first') {
     my @moved = $first =~ /stays/ ? map { "mpk:{$tag}:o:$_" } @half[0, 2, 3] : ("mpk:{$tag}:journal");
@@ -251,8 +255,11 @@ for my $first ('the journal stays', 'the journal moves first') {
     $cluster->begin($slot, $from, $to);
     $cluster->move($from, $to, @moved);
 
+    my ($redirects, $followed) = (redirects(), followed());
     is(join(' ', map { my $r = $t->api('GET', "orders/$_"); "$r->{status} " . ($r->{json}{email} // '') } @half[2 .. 5]),
         join(' ', map { "200 $_\@example.com" } @half[2 .. 5]), "$first: orders on both sides are read");
+    cmp_ok(redirects(), '>=', $redirects + 2, 'where ASK says');
+    is(followed() - $followed, redirects() - $redirects, 'which mpk_status counts');
     is(status("$new-none"), 404, 'and what is on neither is not found') if Mpk::Cluster::slot("$new-none") == $slot;
     is(status($new), 404, 'an order that is on neither side is not found');
     is($t->journal($half[2])->{verdict}, 'intact', 'an order and its journal on two sides are read');

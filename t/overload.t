@@ -20,7 +20,7 @@ my $t = Mpk->new;
 my $dir = $t->dir;
 my $redis = $t->redis;
 
-$t->conf(redis => "unix:$dir/redis.sock timeout=60s")->start;
+$t->conf(redis => "unix:$dir/redis.sock timeout=60s", location => 'location = /metrics { mpk_status prometheus; }')->start;
 
 my %token = (Authorization => "Bearer $t->{token}");
 
@@ -77,6 +77,10 @@ for my $round (1 .. 4) {
     push @resident, resident();
     push @files, files();
 }
+
+# each listing that was refused is as many commands
+
+like($t->get('/metrics')->{body}, qr/^mpk_redis_overflows_total @{[4 * 60 * $each]}$/m, 'mpk_status counts what was too much');
 
 note("resident, KB: @resident; files: @files");
 cmp_ok($resident[-1], '<', 1.15 * $resident[1], 'memory stays flat') unless $ENV{MPK_SANITIZED};
