@@ -231,7 +231,7 @@ sysread $sentinel, my $question, 4096;
 syswrite $sentinel, $right . $subscribed;
 
 my $client = Mpk::Http::connection($t->port('edge'));
-my $ask = Mpk::Http::text('GET', '/mpk/v1/orders/nobody', headers => { Authorization => "Bearer $t->{token}" });
+my $ask = Mpk::Http::text('GET', '/mpk/v1/orders/nobody', headers => { Authorization => "Bearer $t->{token}" }, keepalive => 1);
 syswrite $client, $ask;
 is(Mpk::Http::response($client)->{status}, 404, 'the old master is asked');
 
@@ -241,7 +241,7 @@ wait_for(sub { open my $f, '<', "/proc/$worker/stat" or return 0; <$f> =~ /\) T 
 syswrite $client, $ask;
 syswrite $sentinel, $to->("mymaster 127.0.0.1 $where 127.0.0.1 $other_master->{port}") =~ s/\\r\\n/\r\n/gr;
 kill 'CONT', $worker;
-Mpk::Http::response($client);
+is(Mpk::Http::response($client)->{status}, 503, 'what had gathered is not sent to the old one');
 ok(wait_for(sub { $t->api('GET', 'orders/N-1')->{status} == 200 }, 'the new master', 5), 'the worker moves, though nothing is under way any longer');
 close $_ for $client, $sentinel, $listen;
 ok($t->quit, 'quit');

@@ -57,8 +57,9 @@ sub stop {
 # mode(name): what the script shall do from now on; without a name, what was set
 sub mode {
     my ($self, $mode) = @_;
-    return $self->{test}->write('mode', $mode) if defined $mode;
-    return $self->{test}->read('mode');
+    return $self->{test}->read('mode') if !defined $mode;
+    my $new = $self->{test}->write('mode.new', $mode);
+    rename $new, $self->{test}->dir . '/mode' or die "rename: $!";
 }
 
 
