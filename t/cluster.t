@@ -595,7 +595,7 @@ for (
 for (
     [ 'no node', '*0' ],
     [ 'a name without an address', '*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$4\r\nname\r\n:PORT' ],
-    [ 'more slots than there are', '*2' . '\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:PORT' x 2 ],
+    [ 'more slots than there are', join '\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:', '*2', 'PORT', $dead ],
 ) {
     my ($name, $bytes) = @$_;
     unlink "$dir/said.CLUSTER";
