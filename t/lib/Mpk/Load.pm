@@ -186,7 +186,7 @@ sub check {
             $filed{$id} = 1 if $what eq 'filed';
             if ($what eq 'looked') {
                 $looked{$i}++;
-                push @gone, $id unless $i =~ /^(200|503|0)$/;
+                push @gone, "$id: $i" unless $i =~ /^(200|503|0)$/;
             }
             next unless $what eq 'got';
             $answers{$status}++;
