@@ -4,7 +4,7 @@
  * order itself says that it is the customer's.
  */
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_orders.h"
 #include "mpk_base64url.h"
 
 #define NGX_HTTP_MPK_ACCOUNT_PAGE     20       /* orders */

@@ -3,7 +3,7 @@
 #ifndef NGX_HTTP_MPK_API_H
 #define NGX_HTTP_MPK_API_H
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_orders.h"
 #include "mpk_json.h"
 
 #define NGX_HTTP_MPK_API_BODY_MAX  (1024 * 1024)

@@ -1,6 +1,7 @@
 /* Commands that a request sends together and waits for together. */
 
 #include "mpk_bucket.h"
+#include "ngx_http_mpk_orders.h"
 #include "ngx_http_mpk_stats.h"
 
 

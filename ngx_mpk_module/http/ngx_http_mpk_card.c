@@ -3,7 +3,7 @@
  * also one-time links to the keys, and until when a problem can be reported.
  */
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_orders.h"
 #include "mpk_base64url.h"
 #include "mpk_nonce.h"
 

@@ -3,7 +3,7 @@
 #ifndef NGX_HTTP_MPK_CLAIM_H
 #define NGX_HTTP_MPK_CLAIM_H
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_orders.h"
 
 
 /* What the customer sends, in the form's order. */

@@ -4,7 +4,7 @@
  */
 
 #include "mpk_base64url.h"
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_orders.h"
 
 #define NGX_HTTP_MPK_LIMIT_ARGS  3
 

@@ -1,6 +1,6 @@
 /* Orders read with their histories, any number of them in the same few round trips. */
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_orders.h"
 
 #define NGX_HTTP_MPK_HISTORY_BATCH  256     /* entries asked for at a time */
 

@@ -3,7 +3,7 @@
 #ifndef NGX_HTTP_MPK_REVEAL_H
 #define NGX_HTTP_MPK_REVEAL_H
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_orders.h"
 
 #define NGX_HTTP_MPK_ONSCREEN_TTL  600     /* seconds that an on-screen page is remembered unused */
 

@@ -3,7 +3,7 @@
  * a stranger tries looks the same whether the order exists or not, and is limited.
  */
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_orders.h"
 #include "mpk_base64url.h"
 
 #define NGX_HTTP_MPK_TRACK_BODY_MAX  4096      /* bytes of a form */

@@ -3,7 +3,7 @@
 #ifndef NGX_HTTP_MPK_TXN_H
 #define NGX_HTTP_MPK_TXN_H
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_orders.h"
 
 
 /* Opens what must be shown, and makes what will be written; NGX_ERROR is logged. */
