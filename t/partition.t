@@ -8,6 +8,7 @@ use warnings;
 use strict;
 
 use lib 't/lib';
+use JSON::PP;
 use Mpk;
 use Mpk::Load;
 use Mpk::Proxy;
@@ -94,6 +95,24 @@ my ($stored) = @{$master->cmd('KEYS', 'mpk:*:o:gone')};
 $master->cmd('DEL', $stored);
 ok(wait_for(sub { $master->calls('eval') > $evals }, 'the count'), 'when its order goes');
 is($master->cmd('EXISTS', $stored), 0, 'it brings nothing back');
+
+
+# what was read as done already, on a server that is not the one that confirms it
+
+$proxy->mode('pass');
+ok(wait_for(sub { $t->api('PUT', 'orders/twice', $t->order)->{status} =~ /^20/ }, 'commits by each worker', 15), 'an order is filed');
+$proxy->mode('delay', 200);
+ok(wait_for(sub { my $start = time; $t->api('GET', 'orders/nobody'); time - $start > 0.4 }, 'the delay'), 'is read slowly');
+my $reads = $master->calls('hmget');
+my $client = Mpk::Http::connection($t->port('edge'));
+print $client Mpk::Http::text('PUT', '/mpk/v1/orders/twice', headers => { Authorization => "Bearer $t->{token}",
+    'Content-Type' => 'application/json' }, body => JSON::PP->new->encode($t->order));
+$client->flush;
+ok(wait_for(sub { $master->calls('hmget') > $reads }, 'the read', 1), 'is sent again, and found');
+($stored) = @{$master->cmd('KEYS', 'mpk:*:o:twice')};
+$master->cmd('DEL', $stored);
+is(Mpk::Http::response($client)->{status}, 201, 'I7: and filed again, since it is not there any longer');
+is($master->cmd('EXISTS', $stored), 1, 'it is there');
 $proxy->mode('pass');
 
 $t->finish;

@@ -63,10 +63,14 @@ static u_char  ngx_http_mpk_script_more[] =
         " redis.call(ARGV[n], KEYS[3], unpack(ARGV, n + 1)) end\n"
     "return id\n";
 
-/* Writes, and changes nothing. */
+/*
+ * Writes, and changes nothing.  KEYS: the order.  ARGV: how the head begins that was
+ * read, which may have been elsewhere: on a master that has been replaced meanwhile.
+ */
 static u_char  ngx_http_mpk_script_touch[] =
-    "local h = redis.call('HGET', KEYS[1], 'h')\n"
-    "if h then redis.call('HSET', KEYS[1], 'h', h) end\n"
+    "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
+    "if string.sub(h, 1, #ARGV[1]) ~= ARGV[1] then return 0 end\n"
+    "redis.call('HSET', KEYS[1], 'h', h)\n"
     "return ''\n";
 
 typedef struct {
@@ -437,7 +441,7 @@ ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn)
 void
 ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn)
 {
-    txn->argv = ngx_palloc(txn->pool, 4 * sizeof(mpk_str_t));
+    txn->argv = ngx_palloc(txn->pool, 5 * sizeof(mpk_str_t));
     if (txn->argv == NULL) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
         return;
@@ -445,12 +449,13 @@ ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn)
 
     /* a WAIT is for the last write of its own connection: this one changes nothing */
 
-    txn->argc = 4;
+    txn->argc = 5;
     txn->argv[0] = mpk_string("EVAL");
     txn->argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_script_touch) - 1,
                                  ngx_http_mpk_script_touch };
     txn->argv[2] = mpk_string("1");
     txn->argv[3] = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
+    txn->argv[4] = ngx_http_mpk_commit_begin(txn);
 
     if (txn->mem.failed) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
@@ -495,9 +500,7 @@ ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd)
         return;
     }
 
-    if (cmd->reply->type == NGX_MPK_REDIS_STRING
-        || txn->decision.outcome == MPK_SAME)
-    {
+    if (cmd->reply->type == NGX_MPK_REDIS_STRING) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_OK);
         return;
     }
