@@ -608,6 +608,41 @@ for (
 }
 ok($t->quit, 'nginx ends');
 
+# a master that hung, was replaced, and comes back without knowing: it finds nothing, the new one the order
+
+my ($old, $next);
+my $whose = sub {
+    my ($words) = @_;
+    my @ports = map { $t->read($_) } 'old.port', 'next.port';
+    my $moved = $_[1] && -e "$dir/moved";
+    return [ 'pass' ] if uc $words->[0] =~ /^(XRANGE|EVAL|EVALSHA)$/ || $moved && uc $words->[0] ne 'CLUSTER';
+    return $_[1] ? "-MOVED 1 127.0.0.1:$ports[0]\r\n" : "*4\r\n" . "\$-1\r\n" x 4 if uc $words->[0] eq 'HMGET';
+    return "*2\r\n" . join '', map {
+        my ($first, $last, $port) = @$_;
+        "*3\r\n:$first\r\n:$last\r\n*3\r\n\$9\r\n127.0.0.1\r\n:$port\r\n\$40\r\n" . $port x 8 . "\r\n";
+    } $moved ? ([ 0, 1, $ports[0] ], [ 2, 16383, $ports[1] ]) : ([ 0, 16381, $ports[0] ], [ 16382, 16383, $ports[1] ]);
+};
+$old = Mpk::FakeRedis->new(test => $t, real => $plain, script => sub { $whose->($_[0], 0) });
+$next = Mpk::FakeRedis->new(test => $t, real => $plain, script => sub { $whose->($_[0], 1) });
+$t->write('old.port', $old->{port});
+$t->write('next.port', $next->{port});
+serve("redis+cluster://127.0.0.1:$old->{port} timeout=300ms connect_timeout=300ms", workers => 1);
+is($t->api('PUT', 'orders/X', $t->order)->{status}, 201, 'an order');
+
+for my $round (1 .. 6) {
+    unlink "$dir/moved";
+    ok(wait_for(sub { status('X') == 404 }, 'the old master'), 'the master that will be replaced');
+    kill 'STOP', $old->{pid};
+    ok(wait_for(sub { status('X') == 503 }, '503', 5), 'hangs');
+    sleep rand 0.4;
+    $t->write('moved', '');
+    kill 'CONT', $old->{pid};
+    my @said;
+    wait_for(sub { push @said, status('X'); 5 == grep { $_ == 200 } @said }, 'the new master', 10 * $slow);
+    is(join(' ', grep { $_ ne 503 } @said), '200 200 200 200 200', 'what it tells, back again, is not believed');
+}
+ok($t->quit, 'nginx ends');
+
 
 # TLS, and a password that changes
 

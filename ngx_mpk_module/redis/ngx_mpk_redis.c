@@ -429,6 +429,13 @@ ngx_mpk_redis_dispatch(ngx_mpk_redis_conn_t *conn, size_t len)
                     return NGX_DONE;
                 }
 
+                if (ngx_mpk_redis_cluster_doubts(conn->node)) {
+                    conn->state = NGX_MPK_REDIS_DOUBTED;
+                    conn->connect_deadline = ngx_current_msec
+                                             + conn->redis->connect_timeout;
+                    continue;
+                }
+
                 ngx_mpk_redis_ready(conn);
 
                 if (conn->state != NGX_MPK_REDIS_READY) {

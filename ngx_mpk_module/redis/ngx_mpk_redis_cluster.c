@@ -27,6 +27,7 @@ static void ngx_mpk_redis_cluster_refresh_handler(ngx_event_t *ev);
 static ngx_int_t ngx_mpk_redis_cluster_ask(ngx_mpk_redis_cluster_t *cluster,
     ngx_mpk_redis_conn_t *conn);
 static void ngx_mpk_redis_cluster_answer(ngx_mpk_redis_cmd_t *cmd);
+static void ngx_mpk_redis_cluster_trust(ngx_mpk_redis_cluster_t *cluster);
 static ngx_msec_t ngx_mpk_redis_cluster_take(ngx_mpk_redis_cluster_t *cluster,
     ngx_mpk_redis_cmd_t *cmd);
 
@@ -489,6 +490,78 @@ ngx_mpk_redis_cluster_answer(ngx_mpk_redis_cmd_t *cmd)
 }
 
 
+ngx_uint_t
+ngx_mpk_redis_cluster_doubts(ngx_mpk_redis_node_t *node)
+{
+    ngx_queue_t              *q;
+    ngx_mpk_redis_node_t     *other;
+    ngx_mpk_redis_cluster_t  *cluster;
+
+    cluster = node->worker->cluster;
+
+    if (!node->silent || cluster == NULL || node == &cluster->worker->home) {
+        return 0;
+    }
+
+    ngx_mpk_redis_cluster_each(cluster, q) {
+        other = ngx_mpk_redis_cluster_at(q);
+
+        if (other != node && !other->stale
+            && other->conns[0].state == NGX_MPK_REDIS_READY)
+        {
+            ngx_mpk_redis_cluster_refresh(cluster->worker);
+            return 1;
+        }
+    }
+
+    node->silent = 0;
+
+    return 0;
+}
+
+
+/* Another node has told the slots: what waited for that goes where they are. */
+
+static void
+ngx_mpk_redis_cluster_trust(ngx_mpk_redis_cluster_t *cluster)
+{
+    ngx_uint_t             i;
+    ngx_queue_t           *q, *c;
+    ngx_mpk_redis_node_t  *node;
+    ngx_mpk_redis_conn_t  *conn;
+
+    ngx_mpk_redis_cluster_each(cluster, q) {
+        node = ngx_mpk_redis_cluster_at(q);
+
+        if (!node->silent || node == cluster->asked->node) {
+            continue;
+        }
+
+        for (i = 0; i < node->nconns; i++) {
+            conn = &node->conns[i];
+
+            if (conn->state != NGX_MPK_REDIS_DOUBTED) {
+                continue;
+            }
+
+            while (!ngx_queue_empty(&conn->waiting)) {
+                c = ngx_queue_head(&conn->waiting);
+                ngx_queue_remove(c);
+                conn->pending--;
+
+                ngx_mpk_redis_cluster_later(cluster,
+                                            ngx_queue_data(c,
+                                                           ngx_mpk_redis_cmd_t,
+                                                           queue));
+            }
+
+            node->silent = 0;
+            ngx_mpk_redis_ready(conn);
+        }
+    }
+}
+
+
 /* When to ask again. */
 static ngx_msec_t
 ngx_mpk_redis_cluster_take(ngx_mpk_redis_cluster_t *cluster,
@@ -530,6 +603,7 @@ ngx_mpk_redis_cluster_take(ngx_mpk_redis_cluster_t *cluster,
     cluster->known = 1;
     cluster->worker->home.stale = 1;
 
+    ngx_mpk_redis_cluster_trust(cluster);
     ngx_mpk_redis_cluster_again_handler(&cluster->again);
 
     missing = 0;

@@ -519,6 +519,17 @@ ngx_mpk_redis_timer_handler(ngx_event_t *ev)
     if (conn->state < NGX_MPK_REDIS_READY
         && (ngx_msec_int_t) (conn->connect_deadline - ngx_current_msec) <= 0)
     {
+        if (conn->state == NGX_MPK_REDIS_DOUBTED) {
+
+            /* nobody else could say */
+
+            conn->node->silent = 0;
+            ngx_mpk_redis_ready(conn);
+            return;
+        }
+
+        conn->node->silent = 1;
+
         ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
                            conn->state == NGX_MPK_REDIS_SEEKING
                            ? "no Sentinel names the master within "
@@ -542,6 +553,7 @@ ngx_mpk_redis_timer_handler(ngx_event_t *ev)
         }
 
         if (conn->state >= NGX_MPK_REDIS_READY) {
+            conn->node->silent = 1;
             ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
                                "no answer within timeout=%Mms",
                                conn->redis->timeout);

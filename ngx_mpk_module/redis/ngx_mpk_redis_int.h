@@ -55,6 +55,7 @@ typedef enum {
     NGX_MPK_REDIS_CONNECTING,
     NGX_MPK_REDIS_HANDSHAKE,
     NGX_MPK_REDIS_HELLO,
+    NGX_MPK_REDIS_DOUBTED,           /* ready, once another node says whose its slots are */
     NGX_MPK_REDIS_READY,
     NGX_MPK_REDIS_DRAINING           /* takes no more commands, closes after the last answer */
 } ngx_mpk_redis_state_t;
@@ -174,6 +175,7 @@ struct ngx_mpk_redis_node_s {
     unsigned                  durable:1;     /* commits have one of their own */
     unsigned                  stale:1;       /* of no use: does not connect again */
     unsigned                  evicts:1;      /* by its maxmemory-policy, at the last connect */
+    unsigned                  silent:1;      /* it did not answer; see _cluster_doubts() */
     ngx_msec_t                refused_at;    /* the last commit; 0: it was taken */
 
     /* of a cluster's node */
@@ -330,6 +332,12 @@ ngx_int_t ngx_mpk_redis_cluster_follow(ngx_mpk_redis_conn_t *conn,
 /* Its nodes, one after the other: NULL is before the first, and after the last. */
 ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_next(
     ngx_mpk_redis_worker_t *worker, ngx_mpk_redis_node_t *node);
+
+/*
+ * A node that was silent, and speaks again, may not know yet that it was replaced: what
+ * it would tell is old.  True if another one is to be asked first.
+ */
+ngx_uint_t ngx_mpk_redis_cluster_doubts(ngx_mpk_redis_node_t *node);
 
 /* Asks for the slots again, soon. */
 void ngx_mpk_redis_cluster_refresh(ngx_mpk_redis_worker_t *worker);
