@@ -154,9 +154,10 @@ sub answer {
         return 0 if $what eq 'lose';
 
         if ($what eq 'slow') {
+            # byte by byte, and far from any timeout
             for (split //, $answer) {
                 syswrite $socket, $_;
-                sleep 0.0002;
+                sleep 0.02 / length $answer;
             }
 
         } else {
