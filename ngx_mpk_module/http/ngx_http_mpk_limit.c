@@ -28,12 +28,12 @@ static const mpk_str_t  ngx_http_mpk_limit_down = mpk_literal(
 
 /*
  * KEYS: the order.  ARGV: the token's field, now, and when a counter ends that begins
- * now.  An order that has gone meanwhile does not come back for it.
+ * now.  An order that has gone or was erased meanwhile gets none.
  */
 static const mpk_str_t  ngx_http_mpk_limit_wrong = mpk_literal(
-    "if redis.call('EXISTS', KEYS[1]) == 0 then return end\n"
-    "local n, t = string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '',"
-        " '^(%d+) (%d+)$')\n"
+    "local f, w = unpack(redis.call('HMGET', KEYS[1], 'f', ARGV[1]))\n"
+    "if not f then return end\n"
+    "local n, t = string.match(w or '', '^(%d+) (%d+)$')\n"
     "if not t or tonumber(t) <= tonumber(ARGV[2]) then n, t = 0, ARGV[3] end\n"
     "redis.call('HSET', KEYS[1], ARGV[1], n + 1 .. ' ' .. t)\n");
 
