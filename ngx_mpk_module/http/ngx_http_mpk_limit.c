@@ -171,7 +171,9 @@ ngx_http_mpk_limit_send(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t bucket,
     argv[2] = mpk_string("1");
     argv[3] = ngx_http_mpk_key(&mem, bucket, what, name);
 
-    ngx_memcpy(&argv[4], args, n * sizeof(mpk_str_t));
+    if (n) {
+        ngx_memcpy(&argv[4], args, n * sizeof(mpk_str_t));
+    }
 
     if (cmd == NULL || mem.failed) {
         ngx_destroy_pool(pool);
