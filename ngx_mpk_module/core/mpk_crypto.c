@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
@@ -21,7 +22,6 @@
 typedef struct {
     EVP_MAC_CTX           *mac;
     EVP_CIPHER_CTX        *wrap;
-    EVP_CIPHER_CTX        *unwrap;
     EVP_PKEY              *pkey;
 } mpk_crypto_key_t;
 
@@ -32,9 +32,10 @@ struct mpk_crypto_s {
     EVP_MD                *sha256;
     EVP_CIPHER            *gcm;
     EVP_MD_CTX            *hash;
-    EVP_CIPHER_CTX        *seal;
-    EVP_CIPHER_CTX        *open;
+    EVP_CIPHER_CTX        *data;
     mpk_crypto_key_t       keys[MPK_KEYS_MAX];
+    bool                   data_ready;       /* data has data_key */
+    uint8_t                data_key[MPK_DATA_KEY_LEN];
     size_t                 random_left;      /* at the end of random */
     uint8_t                random[MPK_RANDOM_LEN];
 };
@@ -45,11 +46,13 @@ static mpk_status_t mpk_crypto_prepare_key(mpk_crypto_t *crypto,
     const mpk_key_t *key, mpk_crypto_key_t *ready);
 static mpk_crypto_key_t *mpk_crypto_key(mpk_crypto_t *crypto,
     const mpk_key_t *key);
+static mpk_status_t mpk_crypto_data(mpk_crypto_t *crypto,
+    const uint8_t *key);
 static mpk_status_t mpk_crypto_encrypt(mpk_crypto_t *crypto,
-    EVP_CIPHER_CTX *ctx, const uint8_t *key, mpk_str_t aad, mpk_str_t plain,
-    uint8_t *out);
-static mpk_status_t mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx,
-    const uint8_t *key, mpk_str_t aad, mpk_str_t sealed, uint8_t *out);
+    EVP_CIPHER_CTX *ctx, mpk_str_t aad, mpk_str_t plain, uint8_t *out);
+static mpk_status_t mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx, mpk_str_t aad,
+    mpk_str_t sealed, uint8_t *out);
+static void mpk_crypto_tag(OSSL_PARAM params[2], uint8_t *tag);
 static mpk_status_t mpk_crypto_failed(void);
 
 
@@ -91,12 +94,10 @@ mpk_crypto_free(mpk_crypto_t *crypto)
 
         EVP_MAC_CTX_free(ready->mac);
         EVP_CIPHER_CTX_free(ready->wrap);
-        EVP_CIPHER_CTX_free(ready->unwrap);
         EVP_PKEY_free(ready->pkey);
     }
 
-    EVP_CIPHER_CTX_free(crypto->seal);
-    EVP_CIPHER_CTX_free(crypto->open);
+    EVP_CIPHER_CTX_free(crypto->data);
     EVP_MD_CTX_free(crypto->hash);
     EVP_CIPHER_free(crypto->gcm);
     EVP_MD_free(crypto->sha256);
@@ -209,7 +210,14 @@ mpk_status_t
 mpk_crypto_seal(mpk_crypto_t *crypto, const uint8_t key[MPK_DATA_KEY_LEN],
     mpk_str_t aad, mpk_str_t plain, uint8_t *out)
 {
-    return mpk_crypto_encrypt(crypto, crypto->seal, key, aad, plain, out);
+    mpk_status_t  status;
+
+    status = mpk_crypto_data(crypto, key);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    return mpk_crypto_encrypt(crypto, crypto->data, aad, plain, out);
 }
 
 
@@ -217,7 +225,14 @@ mpk_status_t
 mpk_crypto_open(mpk_crypto_t *crypto, const uint8_t key[MPK_DATA_KEY_LEN],
     mpk_str_t aad, mpk_str_t sealed, uint8_t *out)
 {
-    return mpk_crypto_decrypt(crypto->open, key, aad, sealed, out);
+    mpk_status_t  status;
+
+    status = mpk_crypto_data(crypto, key);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    return mpk_crypto_decrypt(crypto->data, aad, sealed, out);
 }
 
 
@@ -233,7 +248,7 @@ mpk_crypto_wrap(mpk_crypto_t *crypto, const mpk_key_t *key, mpk_str_t aad,
         return MPK_PURPOSE;
     }
 
-    return mpk_crypto_encrypt(crypto, ready->wrap, NULL, aad, plain, out);
+    return mpk_crypto_encrypt(crypto, ready->wrap, aad, plain, out);
 }
 
 
@@ -245,11 +260,11 @@ mpk_crypto_unwrap(mpk_crypto_t *crypto, const mpk_key_t *key, mpk_str_t aad,
 
     ready = mpk_crypto_key(crypto, key);
 
-    if (ready == NULL || ready->unwrap == NULL) {
+    if (ready == NULL || ready->wrap == NULL) {
         return MPK_PURPOSE;
     }
 
-    return mpk_crypto_decrypt(ready->unwrap, NULL, aad, wrapped, out);
+    return mpk_crypto_decrypt(ready->wrap, aad, wrapped, out);
 }
 
 
@@ -294,13 +309,11 @@ mpk_crypto_prepare(mpk_crypto_t *crypto)
     crypto->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     crypto->gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
     crypto->hash = EVP_MD_CTX_new();
-    crypto->seal = EVP_CIPHER_CTX_new();
-    crypto->open = EVP_CIPHER_CTX_new();
+    crypto->data = EVP_CIPHER_CTX_new();
 
     if (crypto->hmac == NULL || crypto->sha256 == NULL || crypto->gcm == NULL
-        || crypto->hash == NULL || crypto->seal == NULL || crypto->open == NULL
-        || EVP_EncryptInit_ex2(crypto->seal, crypto->gcm, NULL, NULL, NULL) != 1
-        || EVP_DecryptInit_ex2(crypto->open, crypto->gcm, NULL, NULL, NULL) != 1)
+        || crypto->hash == NULL || crypto->data == NULL
+        || EVP_EncryptInit_ex2(crypto->data, crypto->gcm, NULL, NULL, NULL) != 1)
     {
         return mpk_crypto_failed();
     }
@@ -328,14 +341,10 @@ mpk_crypto_prepare_key(mpk_crypto_t *crypto, const mpk_key_t *key,
 
     case MPK_USE_WRAP:
         ready->wrap = EVP_CIPHER_CTX_new();
-        ready->unwrap = EVP_CIPHER_CTX_new();
 
-        if (key->len != MPK_DATA_KEY_LEN
-            || ready->wrap == NULL || ready->unwrap == NULL
+        if (key->len != MPK_DATA_KEY_LEN || ready->wrap == NULL
             || EVP_EncryptInit_ex2(ready->wrap, crypto->gcm, key->secret, NULL,
-                                   NULL) != 1
-            || EVP_DecryptInit_ex2(ready->unwrap, crypto->gcm, key->secret,
-                                   NULL, NULL) != 1)
+                                   NULL) != 1)
         {
             return mpk_crypto_failed();
         }
@@ -388,13 +397,40 @@ mpk_crypto_key(mpk_crypto_t *crypto, const mpk_key_t *key)
 }
 
 
-/* A NULL key: the one that ctx has already. */
+/*
+ * Has the context for data take the key.  A key schedule costs as much as all else of a
+ * sealing, and what is opened and sealed in a row is mostly one order's.
+ */
 static mpk_status_t
-mpk_crypto_encrypt(mpk_crypto_t *crypto, EVP_CIPHER_CTX *ctx,
-    const uint8_t *key, mpk_str_t aad, mpk_str_t plain, uint8_t *out)
+mpk_crypto_data(mpk_crypto_t *crypto, const uint8_t *key)
+{
+    if (crypto->data_ready
+        && CRYPTO_memcmp(crypto->data_key, key, MPK_DATA_KEY_LEN) == 0)
+    {
+        return MPK_OK;
+    }
+
+    crypto->data_ready = false;
+
+    if (EVP_EncryptInit_ex2(crypto->data, NULL, key, NULL, NULL) != 1) {
+        return mpk_crypto_failed();
+    }
+
+    memcpy(crypto->data_key, key, MPK_DATA_KEY_LEN);
+    crypto->data_ready = true;
+
+    return MPK_OK;
+}
+
+
+/* GCM has one key schedule for both ways: a context serves to seal and to open. */
+static mpk_status_t
+mpk_crypto_encrypt(mpk_crypto_t *crypto, EVP_CIPHER_CTX *ctx, mpk_str_t aad,
+    mpk_str_t plain, uint8_t *out)
 {
     int           len;
     uint8_t      *cipher;
+    OSSL_PARAM    params[2];
     mpk_status_t  status;
 
     if (plain.len > INT_MAX - MPK_SEAL_OVERHEAD || aad.len > INT_MAX) {
@@ -407,16 +443,16 @@ mpk_crypto_encrypt(mpk_crypto_t *crypto, EVP_CIPHER_CTX *ctx,
     }
 
     cipher = out + MPK_NONCE_LEN;
+    mpk_crypto_tag(params, cipher + plain.len);
 
-    if (EVP_EncryptInit_ex2(ctx, NULL, key, out, NULL) != 1
+    if (EVP_EncryptInit_ex2(ctx, NULL, NULL, out, NULL) != 1
         || (aad.len
             && EVP_EncryptUpdate(ctx, NULL, &len, aad.data, (int) aad.len) != 1)
         || (plain.len
             && EVP_EncryptUpdate(ctx, cipher, &len, plain.data,
                                  (int) plain.len) != 1)
         || EVP_EncryptFinal_ex(ctx, cipher + plain.len, &len) != 1
-        || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, MPK_TAG_LEN,
-                               cipher + plain.len) != 1)
+        || EVP_CIPHER_CTX_get_params(ctx, params) != 1)
     {
         return mpk_crypto_failed();
     }
@@ -426,12 +462,13 @@ mpk_crypto_encrypt(mpk_crypto_t *crypto, EVP_CIPHER_CTX *ctx,
 
 
 static mpk_status_t
-mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx, const uint8_t *key, mpk_str_t aad,
-    mpk_str_t sealed, uint8_t *out)
+mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx, mpk_str_t aad, mpk_str_t sealed,
+    uint8_t *out)
 {
     int             len;
     size_t          n;
     uint8_t         tag[MPK_TAG_LEN], none[MPK_TAG_LEN];
+    OSSL_PARAM      params[2];
     const uint8_t  *cipher;
 
     if (sealed.len > INT_MAX || aad.len > INT_MAX) {
@@ -446,10 +483,9 @@ mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx, const uint8_t *key, mpk_str_t aad,
     cipher = sealed.data + MPK_NONCE_LEN;
 
     memcpy(tag, cipher + n, MPK_TAG_LEN);
+    mpk_crypto_tag(params, tag);
 
-    if (EVP_DecryptInit_ex2(ctx, NULL, key, sealed.data, NULL) != 1
-        || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, MPK_TAG_LEN, tag)
-           != 1
+    if (EVP_DecryptInit_ex2(ctx, NULL, NULL, sealed.data, params) != 1
         || (aad.len
             && EVP_DecryptUpdate(ctx, NULL, &len, aad.data, (int) aad.len) != 1)
         || (n && EVP_DecryptUpdate(ctx, out, &len, cipher, (int) n) != 1))
@@ -465,6 +501,15 @@ mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx, const uint8_t *key, mpk_str_t aad,
     }
 
     return MPK_OK;
+}
+
+
+static void
+mpk_crypto_tag(OSSL_PARAM params[2], uint8_t *tag)
+{
+    params[0] = OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG,
+                                                  tag, MPK_TAG_LEN);
+    params[1] = OSSL_PARAM_construct_end();
 }
 
 
