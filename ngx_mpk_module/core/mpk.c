@@ -106,6 +106,7 @@ mpk_buf_init(mpk_buf_t *buf, const mpk_mem_t *mem, size_t size)
     buf->max = MPK_BUF_MAX;
     buf->mem = mem;
     buf->failed = false;
+    buf->secret = false;
 
     if (size) {
         buf->data = mpk_alloc(mem, size);
@@ -117,6 +118,16 @@ mpk_buf_init(mpk_buf_t *buf, const mpk_mem_t *mem, size_t size)
 
         buf->size = size;
     }
+}
+
+
+void
+mpk_buf_over(mpk_buf_t *buf, const mpk_mem_t *mem, uint8_t *bytes, size_t size)
+{
+    mpk_buf_init(buf, mem, 0);
+
+    buf->data = bytes;
+    buf->size = size;
 }
 
 
@@ -154,6 +165,10 @@ mpk_buf_grow(mpk_buf_t *buf, size_t len)
 
         if (buf->len) {
             memcpy(p, buf->data, buf->len);
+
+            if (buf->secret) {
+                mpk_cleanse(buf->data, buf->len);
+            }
         }
 
         buf->data = p;

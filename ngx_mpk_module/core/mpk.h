@@ -88,9 +88,14 @@ typedef struct {
     size_t            max;
     const mpk_mem_t  *mem;
     bool              failed;
+    bool              secret;            /* what it grows out of is cleansed */
 } mpk_buf_t;
 
 void mpk_buf_init(mpk_buf_t *buf, const mpk_mem_t *mem, size_t size);
+
+/* The same, but it begins in size bytes of the caller's. */
+void mpk_buf_over(mpk_buf_t *buf, const mpk_mem_t *mem, uint8_t *bytes, size_t size);
+
 void mpk_buf_int(mpk_buf_t *buf, int64_t n);             /* decimal */
 
 /* Reserves and counts len bytes behind the buffer's size; NULL: failed, or len is 0. */

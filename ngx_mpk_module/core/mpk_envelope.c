@@ -4,8 +4,15 @@
 #include "mpk_pack.h"
 
 
+/* Additional data: where a sealed value lies.  An order's always fits. */
+typedef struct {
+    mpk_str_t  str;
+    uint8_t    bytes[128];
+} mpk_aad_t;
+
+
 static mpk_status_t mpk_envelope_aad(const mpk_mem_t *mem,
-    const mpk_place_t *place, mpk_str_t *aad);
+    const mpk_place_t *place, mpk_aad_t *aad);
 
 
 mpk_status_t
@@ -13,7 +20,7 @@ mpk_envelope_create(mpk_crypto_t *crypto, const mpk_mem_t *mem,
     mpk_str_t order, mpk_data_key_t *key, mpk_buf_t *wrapped)
 {
     uint8_t           *p;
-    mpk_str_t          aad;
+    mpk_aad_t          aad;
     mpk_place_t        place;
     mpk_status_t       status;
     const mpk_key_t   *wrap;
@@ -42,7 +49,7 @@ mpk_envelope_create(mpk_crypto_t *crypto, const mpk_mem_t *mem,
         return MPK_NOMEM;
     }
 
-    return mpk_crypto_wrap(crypto, wrap, aad,
+    return mpk_crypto_wrap(crypto, wrap, aad.str,
                            (mpk_str_t) { MPK_DATA_KEY_LEN, key->bytes }, p);
 }
 
@@ -51,7 +58,8 @@ mpk_status_t
 mpk_envelope_unwrap(mpk_crypto_t *crypto, const mpk_mem_t *mem,
     mpk_str_t order, mpk_str_t wrapped, mpk_data_key_t *key)
 {
-    mpk_str_t         aad, kid, sealed;
+    mpk_aad_t         aad;
+    mpk_str_t         kid, sealed;
     mpk_place_t       place;
     mpk_unpack_t      unpack;
     mpk_status_t      status;
@@ -78,7 +86,7 @@ mpk_envelope_unwrap(mpk_crypto_t *crypto, const mpk_mem_t *mem,
         return status;
     }
 
-    return mpk_crypto_unwrap(crypto, wrap, aad, sealed, key->bytes);
+    return mpk_crypto_unwrap(crypto, wrap, aad.str, sealed, key->bytes);
 }
 
 
@@ -88,7 +96,7 @@ mpk_envelope_seal(mpk_crypto_t *crypto, const mpk_mem_t *mem,
     mpk_buf_t *sealed)
 {
     uint8_t       *p;
-    mpk_str_t      aad;
+    mpk_aad_t      aad;
     mpk_status_t   status;
 
     status = mpk_envelope_aad(mem, place, &aad);
@@ -101,7 +109,7 @@ mpk_envelope_seal(mpk_crypto_t *crypto, const mpk_mem_t *mem,
         return MPK_NOMEM;
     }
 
-    return mpk_crypto_seal(crypto, key->bytes, aad, plain, p);
+    return mpk_crypto_seal(crypto, key->bytes, aad.str, plain, p);
 }
 
 
@@ -111,7 +119,7 @@ mpk_envelope_open(mpk_crypto_t *crypto, const mpk_mem_t *mem,
     mpk_str_t *plain)
 {
     uint8_t       *p;
-    mpk_str_t      aad;
+    mpk_aad_t      aad;
     mpk_status_t   status;
 
     if (sealed.len < MPK_SEAL_OVERHEAD) {
@@ -128,7 +136,7 @@ mpk_envelope_open(mpk_crypto_t *crypto, const mpk_mem_t *mem,
         return MPK_NOMEM;
     }
 
-    status = mpk_crypto_open(crypto, key->bytes, aad, sealed, p);
+    status = mpk_crypto_open(crypto, key->bytes, aad.str, sealed, p);
     if (status != MPK_OK) {
         return status;
     }
@@ -142,18 +150,18 @@ mpk_envelope_open(mpk_crypto_t *crypto, const mpk_mem_t *mem,
 
 static mpk_status_t
 mpk_envelope_aad(const mpk_mem_t *mem, const mpk_place_t *place,
-    mpk_str_t *aad)
+    mpk_aad_t *aad)
 {
     mpk_buf_t  buf;
 
-    mpk_buf_init(&buf, mem, place->order.len + place->field.len + 32);
+    mpk_buf_over(&buf, mem, aad->bytes, sizeof(aad->bytes));
 
     mpk_pack_str(&buf, place->order);
     mpk_pack_str(&buf, place->field);
     mpk_pack_int(&buf, place->number);
     mpk_pack_int(&buf, place->generation);
 
-    *aad = mpk_buf_done(&buf);
+    aad->str = mpk_buf_done(&buf);
 
     return buf.failed ? MPK_NOMEM : MPK_OK;
 }

@@ -37,7 +37,7 @@ mpk_journal_write(mpk_crypto_t *crypto, const mpk_mem_t *mem,
     const uint8_t before[MPK_MAC_LEN], mpk_record_t *record,
     uint8_t mac[MPK_MAC_LEN])
 {
-    uint8_t          *p;
+    uint8_t          *p, bytes[512];
     mpk_buf_t         clear, personal, sealed, text;
     mpk_place_t       place;
     mpk_status_t      status;
@@ -51,7 +51,7 @@ mpk_journal_write(mpk_crypto_t *crypto, const mpk_mem_t *mem,
     mpk_buf_init(&clear, mem, 256);
     mpk_journal_write_clear(entry, &clear);
 
-    mpk_buf_init(&personal, mem, 256);
+    mpk_buf_over(&personal, mem, bytes, sizeof(bytes));
     mpk_journal_write_personal(mem, entry, &personal);
 
     mpk_buf_init(&sealed, mem, personal.len + MPK_SEAL_OVERHEAD);
@@ -243,10 +243,11 @@ mpk_journal_mac(mpk_crypto_t *crypto, const mpk_mem_t *mem,
     const mpk_key_t *key, const uint8_t before[MPK_MAC_LEN], mpk_str_t order,
     uint64_t number, const mpk_record_t *record, uint8_t mac[MPK_MAC_LEN])
 {
+    uint8_t    bytes[128];
     mpk_buf_t  head;
     mpk_str_t  parts[3];
 
-    mpk_buf_init(&head, mem, MPK_MAC_LEN + order.len + 32);
+    mpk_buf_over(&head, mem, bytes, sizeof(bytes));
 
     mpk_buf_put(&head, before, MPK_MAC_LEN);
     mpk_pack_int(&head, number);

@@ -130,6 +130,7 @@ static bool
 mpk_token_own(const mpk_mem_t *mem, mpk_str_t json, mpk_token_t *token)
 {
     size_t     i;
+    uint8_t    bytes[512];
     mpk_buf_t  again;
     mpk_str_t  rest, aud, ch;
 
@@ -167,7 +168,7 @@ mpk_token_own(const mpk_mem_t *mem, mpk_str_t json, mpk_token_t *token)
         return false;
     }
 
-    mpk_buf_init(&again, mem, json.len + 32);
+    mpk_buf_over(&again, mem, bytes, sizeof(bytes));
     mpk_token_payload_write(token, &again);
 
     return !again.failed && mpk_str_eq(mpk_buf_done(&again), json);

@@ -3,7 +3,7 @@
 #include "ngx_http_mpk.h"
 
 #define NGX_HTTP_MPK_RETRY      5        /* seconds, for a 503 */
-#define NGX_HTTP_MPK_PAGE_SIZE  3072     /* bytes of most pages without their cuts */
+#define NGX_HTTP_MPK_PAGE_SIZE  1152     /* bytes of most pages without their cuts */
 
 
 typedef struct {
@@ -25,6 +25,7 @@ static ngx_int_t ngx_http_mpk_add_seconds(ngx_http_request_t *r,
     ngx_str_t *name, ngx_uint_t seconds);
 static ngx_int_t ngx_http_mpk_add_header(ngx_http_request_t *r,
     ngx_str_t *name, ngx_str_t *value);
+static bool ngx_http_mpk_secret(const ngx_http_mpk_ctx_t *ctx);
 static void ngx_http_mpk_cleanse(void *data);
 
 
@@ -54,6 +55,7 @@ ngx_http_mpk_send_page(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
     mpk_buf_init(&body, &ctx->mem.mem, NGX_HTTP_MPK_PAGE_SIZE);
+    body.secret = ngx_http_mpk_secret(ctx);
     mpk_template_render(ctx->language->templates[page], facts, &body, &cuts);
 
     return ngx_http_mpk_send(r, ctx, answer, &type, &mlcf->pages->csp, &body,
@@ -68,6 +70,7 @@ ngx_http_mpk_send_json(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_buf_t  body;
 
     mpk_buf_init(&body, &ctx->mem.mem, 1024);
+    body.secret = ngx_http_mpk_secret(ctx);
     mpk_json_write(&body, facts);
     mpk_buf_byte(&body, '\n');
 
@@ -274,7 +277,7 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->txn && ctx->txn->keys_count) {
+    if (body->secret) {
         cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_str_t));
         if (cln == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -467,6 +470,13 @@ ngx_http_mpk_chain_add(ngx_http_request_t *r, ngx_chain_t **last,
 
 
 /* A page with product keys does not stay in memory. */
+
+static bool
+ngx_http_mpk_secret(const ngx_http_mpk_ctx_t *ctx)
+{
+    return ctx->txn && ctx->txn->keys_count;
+}
+
 
 static void
 ngx_http_mpk_cleanse(void *data)

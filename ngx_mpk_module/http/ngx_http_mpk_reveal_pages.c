@@ -189,7 +189,7 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     txn = ctx->txn;
     decision = &txn->decision;
-    mem = &ctx->mem.mem;
+    mem = &txn->mem.mem;
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;
@@ -236,8 +236,12 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         (void) mpk_value_string(mem, v, mpk_string("key"), txn->keys[i]);
 
         if (!ctx->json) {
-            ngx_http_mpk_reveal_groups(&ctx->mem, v, txn->keys[i]);
+            ngx_http_mpk_reveal_groups(&txn->mem, v, txn->keys[i]);
         }
+    }
+
+    if (txn->mem.failed) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (ctx->json) {

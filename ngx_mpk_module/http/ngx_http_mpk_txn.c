@@ -36,7 +36,7 @@ ngx_http_mpk_txn_create(ngx_http_mpk_main_conf_t *mmcf, ngx_http_request_t *r)
         }
     }
 
-    pool = ngx_create_pool(8192, ngx_cycle->log);
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
     if (pool == NULL) {
         return NULL;
     }
