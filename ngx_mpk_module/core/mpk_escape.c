@@ -3,6 +3,17 @@
 #include "mpk_escape.h"
 
 
+/* A parser of HTML would make CR LF into LF, and a key into another. */
+static const char *const  mpk_escape_entities[256] = {
+    ['&'] = "&amp;",
+    ['<'] = "&lt;",
+    ['>'] = "&gt;",
+    ['"'] = "&quot;",
+    ['\''] = "&#39;",
+    ['\r'] = "&#13;",
+};
+
+
 void
 mpk_escape_html(mpk_buf_t *buf, mpk_str_t text)
 {
@@ -12,35 +23,9 @@ mpk_escape_html(mpk_buf_t *buf, mpk_str_t text)
     start = 0;
 
     for (i = 0; i < text.len; i++) {
+        entity = mpk_escape_entities[text.data[i]];
 
-        switch (text.data[i]) {
-
-        case '&':
-            entity = "&amp;";
-            break;
-
-        case '<':
-            entity = "&lt;";
-            break;
-
-        case '>':
-            entity = "&gt;";
-            break;
-
-        case '"':
-            entity = "&quot;";
-            break;
-
-        case '\'':
-            entity = "&#39;";
-            break;
-
-        case '\r':
-            /* a parser of HTML would make CR LF into LF, and a key into another */
-            entity = "&#13;";
-            break;
-
-        default:
+        if (entity == NULL) {
             continue;
         }
 

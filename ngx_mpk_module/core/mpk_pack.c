@@ -4,7 +4,7 @@
 
 
 void
-mpk_pack_int(mpk_buf_t *buf, uint64_t n)
+mpk_pack_long(mpk_buf_t *buf, uint64_t n)
 {
     size_t    len;
     uint8_t   bytes[10];
@@ -40,7 +40,7 @@ mpk_unpack_init(mpk_unpack_t *unpack, mpk_str_t in)
 
 
 uint64_t
-mpk_unpack_int(mpk_unpack_t *unpack)
+mpk_unpack_long(mpk_unpack_t *unpack)
 {
     uint8_t   byte;
     uint64_t  n;

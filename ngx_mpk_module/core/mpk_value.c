@@ -79,12 +79,12 @@ mpk_value_add(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name,
 {
     mpk_value_t  *value;
 
-    value = mpk_calloc(mem, sizeof(mpk_value_t));
+    value = mpk_alloc(mem, sizeof(mpk_value_t));
     if (value == NULL) {
         return NULL;
     }
 
-    value->type = type;
+    *value = (mpk_value_t) { .type = type, .u.list = { NULL, NULL, 0 } };
 
     mpk_value_put(parent, name, value);
 
