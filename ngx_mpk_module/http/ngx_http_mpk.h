@@ -372,7 +372,8 @@ struct ngx_http_mpk_ctx_s {
     mpk_str_t                     channel;
     mpk_str_t                     token_id;
     mpk_str_t                     claim;
-    mpk_str_t                     head;
+    uint64_t                      revision;        /* of the order; 0: no entry of ours */
+    u_char                        mac[MPK_MAC_LEN];
     uint64_t                      store_time;      /* us */
     unsigned                      stored:1;
 };

@@ -3,7 +3,6 @@
  * and told what became of it.
  */
 
-#include "mpk_base64url.h"
 #include "ngx_http_mpk_stats.h"
 
 
@@ -174,14 +173,8 @@ ngx_http_mpk_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
         return;
     }
 
-    mpk_buf_init(&buf, mem, 80);
-    mpk_buf_int(&buf, (int64_t) decision->order.revision);
-    mpk_buf_byte(&buf, ':');
-    mpk_base64url_encode(mpk_buf_room(&buf,
-                                      mpk_base64url_encoded_len(MPK_MAC_LEN)),
-                         decision->order.mac, MPK_MAC_LEN);
-
-    ctx->head = mpk_buf_done(&buf);
+    ctx->revision = decision->order.revision;
+    ngx_memcpy(ctx->mac, decision->order.mac, MPK_MAC_LEN);
 
     if (decision->claim) {
         mpk_buf_init(&buf, mem, NGX_INT_T_LEN);

@@ -1,11 +1,14 @@
 /* $mpk_event, $mpk_outcome and the others: facts for logs, never a secret. */
 
+#include "mpk_base64url.h"
 #include "ngx_http_mpk.h"
 
 
 static ngx_int_t ngx_http_mpk_variable_str(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_mpk_variable_word(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_mpk_variable_head(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_mpk_variable_store_time(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -36,8 +39,8 @@ static ngx_http_variable_t  ngx_http_mpk_variables[] = {
     { ngx_string("mpk_claim"), NULL, ngx_http_mpk_variable_str,
       offsetof(ngx_http_mpk_ctx_t, claim), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("mpk_journal_head"), NULL, ngx_http_mpk_variable_str,
-      offsetof(ngx_http_mpk_ctx_t, head), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("mpk_journal_head"), NULL, ngx_http_mpk_variable_head,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("mpk_store_time"), NULL, ngx_http_mpk_variable_store_time,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -162,6 +165,41 @@ ngx_http_mpk_variable_word(ngx_http_request_t *r,
 
     v->len = word.len;
     v->data = (u_char *) word.data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+/* The number and the MAC of the entry that the request has written. */
+
+static ngx_int_t
+ngx_http_mpk_variable_head(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char              *p, *last;
+    ngx_http_mpk_ctx_t  *ctx;
+
+    ctx = ngx_http_mpk_get_ctx(r);
+
+    if (ctx == NULL || ctx->revision == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_INT64_LEN + 1
+                             + mpk_base64url_encoded_len(MPK_MAC_LEN));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = ngx_sprintf(p, "%uL:", ctx->revision);
+    mpk_base64url_encode(last, ctx->mac, MPK_MAC_LEN);
+
+    v->len = last + mpk_base64url_encoded_len(MPK_MAC_LEN) - p;
+    v->data = p;
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;
