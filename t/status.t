@@ -404,7 +404,7 @@ sub fires {
         'mpk_redis_overflows_total' => '0x30', 'mpk_redis_failures_total' => '0x30', 'mpk_store_seconds_bucket{le="0.25"}' => '0+60x30',
         'mpk_store_seconds_bucket{le="0.5"}' => '0+60x30', 'mpk_store_seconds_bucket{le="+Inf"}' => '0+60x30', 'mpk_redis_certificate_expiry_timestamp_seconds{certificate="tls_ca"}' => '9000000x30',
         'mpk_refusals_total{rule="R4"}' => '0+6x30', 'mpk_requests_total{endpoint="track",outcome="limited"}' => '0+1x30',
-        'mpk_keyring_modified_timestamp_seconds' => '0x30', %series);
+        'mpk_key_created_timestamp_seconds{use="wrap"}' => '0x30', 'mpk_key_created_timestamp_seconds{use="lookup"}' => '-40000000x30', %series);
     my @input = map { my $v = $all{$_}; (my $s = $_) =~ s/\}$/,instance="e"}/ or $_ .= '{instance="e"}'; $s = $_ if $s !~ /instance/;
         { series => $s, values => $v =~ /\+/ ? $v : $v =~ s/^(\d+)x/$1+0x/r } } keys %all;
     my @known = do { open my $f, '<', 'conf-examples/monitoring/alerts.yml' or die; map { /- alert: (\w+)/ } <$f> };
@@ -426,8 +426,8 @@ fires('of one that is slow, or goes away', [ qw(MpkStoreSlow MpkQueueLong MpkRec
     'mpk_redis_queue_depth{worker="0"}' => '2000x30', 'mpk_redis_failures_total' => '0+9x30', 'mpk_redis_lost_total' => '0+1x30', 'mpk_redis_shortfalls_total' => '0+1x30');
 fires('of somebody who guesses', [ qw(MpkChallengesFail MpkTrackingLimited) ], 'mpk_refusals_total{rule="R4"}' => '0+90x30',
     'mpk_requests_total{endpoint="track",outcome="limited"}' => '0+9x30');
-fires('of what grows old', [ qw(MpkCertificateExpires MpkKeyringOld) ], 'mpk_redis_certificate_expiry_timestamp_seconds{certificate="tls_ca"}' => '90000x30',
-    'mpk_keyring_modified_timestamp_seconds' => '-40000000x30');
+fires('of what grows old', [ qw(MpkCertificateExpires MpkKeyOld) ], 'mpk_redis_certificate_expiry_timestamp_seconds{certificate="tls_ca"}' => '90000x30',
+    'mpk_key_created_timestamp_seconds{use="wrap"}' => '-40000000x30');
 
 my %known = map { $_ => 1 } $text =~ /^# TYPE (\w+)/mg;
 $known{"mpk_store_seconds_$_"} = 1 for qw(bucket sum count);
@@ -562,7 +562,11 @@ ok(!$good && $out =~ /"mpk_status" needs "mpk_redis"/, 'but mpk_redis') or diag(
 
 # certificates and keys
 
-utime 1700000000, 1700000000, "$dir/keyring.json";
+my $now = time;
+system('bin/mpk-keyring', 'rotate', "$dir/keyring.json", 'wrap') == 0 or die 'mpk-keyring';
+(my $ring = $t->read('keyring.json')) =~ s/("use":"token".*?"iat":)\d+/${1}1700000000/ or die 'no iat';
+$ring =~ s/("use":"journal".*?)"iat":\d+,/$1/ or die 'no iat';
+$t->write('keyring.json', $ring, 0600);
 for (qw(soon late)) {
     my $days = $_ eq 'soon' ? 10 : 300;
     system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days $days -subj /CN=$_ -keyout $dir/$_.key -out $dir/$_.pem 2>/dev/null") == 0 or die 'openssl';
@@ -570,14 +574,18 @@ for (qw(soon late)) {
 $t->write('ca.pem', $t->read('late.pem') . $t->read('soon.pem'));
 $t->conf(redis => "rediss://localhost:1 tls_ca=$dir/ca.pem tls_cert=$dir/late.pem tls_key=$dir/late.key", location => $status)->start;
 $m = metrics();
-is($m->{keyring_modified_timestamp_seconds}, 1700000000, "the keyring's time is its file's");
+my %created = map { /^key_created_timestamp_seconds (\w+)$/ ? ($1 => $m->{$_}) : () } keys %$m;
+is($created{token}, 1700000000, "a key's time is its own");
+ok(abs($created{wrap} - $now) < 60, "the current one's, as mpk-keyring made it") or diag("$created{wrap}, $now");
+is(join(' ', sort keys %created), 'evidence lookup token wrap', 'of each use that tells it');
 my $days = sub { ($m->{"redis_certificate_expiry_timestamp_seconds $_[0]"} - time) / 86400 };
 ok(abs($days->('tls_cert') - 300) < 0.1, 'tls_cert expires in 300 days');
 ok(abs($days->('tls_ca') - 10) < 0.1, 'the first of tls_ca in 10');
 $t->write('metrics', $t->get('/metrics')->{body});
 is(`promtool check metrics <$dir/metrics 2>&1`, '', 'promtool has nothing to say of that either');
 $j = decode_json($t->get('/status')->{body});
-is($j->{keyring_modified_at}, '2023-11-14T22:13:20Z', 'JSON has a time in words');
+is($j->{keys_created_at}{token}, '2023-11-14T22:13:20Z', 'JSON has a time in words');
+ok(exists $j->{keys_created_at}{journal} && !defined $j->{keys_created_at}{journal}, 'and null where the keyring does not tell it');
 like($j->{redis_certificates_expire_at}{ca}, qr/^\d{4}-\d\d-\d\dT/, 'of certificates, too');
 
 $t->finish(alerts => qr/exited on signal 9|\[emerg\].*mpk_(zone|status)|\[emerg\].*can't share/);

@@ -3,6 +3,7 @@
 #define _XOPEN_SOURCE 700
 
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -77,6 +78,19 @@ static const test_case_t  cases[] = {
       FIRST("{\"kty\":\"oct\",\"use\":\"token\",\"alg\":\"HS256\",\"kid\":\"t1\","
             "\"k\":\"" K1 "\",\"note\":\"\"}"),
       MPK_UNKNOWN, "key \"t1\": unknown member \"note\"" },
+    { "an iat that is no number",
+      FIRST("{\"kid\":\"t1\",\"iat\":\"1700000000\"}"), MPK_MALFORMED,
+      "key \"t1\": \"iat\" must be the seconds from 1970" },
+    { "an iat before 1970", FIRST("{\"kid\":\"t1\",\"iat\":-1}"), MPK_MALFORMED,
+      "\"iat\" must be the seconds from 1970" },
+    { "an iat of zero", FIRST("{\"kid\":\"t1\",\"iat\":0}"), MPK_MALFORMED,
+      "\"iat\" must be the seconds from 1970" },
+    { "an iat with a fraction", FIRST("{\"kid\":\"t1\",\"iat\":1700000000.5}"),
+      MPK_MALFORMED, "" },
+    { "an iat in milliseconds", FIRST("{\"kid\":\"t1\",\"iat\":1700000000000}"),
+      MPK_MALFORMED, "\"iat\" must be the seconds from 1970" },
+    { "an iat twice", FIRST("{\"kid\":\"t1\",\"iat\":1,\"iat\":2}"),
+      MPK_DUPLICATE, "stands twice" },
     { "a member that is no string", FIRST("{\"kid\":\"t1\",\"k\":1}"),
       MPK_MALFORMED, "\"k\" is not a string" },
     { "no use", FIRST("{\"kid\":\"t1\",\"k\":\"" K1 "\"}"), MPK_MISSING,
@@ -491,10 +505,13 @@ test_script(const char *vectors)
     mpk_str_t     kid;
     mpk_error_t   error;
     struct stat   info;
+    int64_t       begun;
     const char   *uses[] = { "token", "link", "wrap", "journal", "evidence" };
     mpk_use_t     use[] = { MPK_USE_TOKEN, MPK_USE_LINK, MPK_USE_WRAP,
                             MPK_USE_JOURNAL, MPK_USE_EVIDENCE };
     char          arguments[64];
+
+    begun = time(NULL);
 
     (void) snprintf(script, sizeof(script), "%s/../../bin/mpk-keyring", vectors);
     dir = realpath(script, NULL);
@@ -552,6 +569,12 @@ test_script(const char *vectors)
            && !mpk_str_eq(kid, mpk_keyring_current(&keyring, use[i])->kid)
            && mpk_keyring_find(&keyring, use[i], kid),
            "mpk-keyring rotate puts a new key in front and keeps the old one");
+    }
+
+    for (i = 0; i < keyring.count; i++) {
+        ok(keyring.keys[i].created >= begun
+           && keyring.keys[i].created <= (int64_t) time(NULL),
+           "each key tells when it was made");
     }
 
     ok(stat("keys", &info) == 0 && (info.st_mode & 07777) == 0640,

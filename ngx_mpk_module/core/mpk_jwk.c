@@ -7,6 +7,7 @@
 
 #include "mpk_base64url.h"
 #include "mpk_jwk.h"
+#include "mpk_time.h"
 
 
 /* In this order: what every key has, what an oct key has, what an OKP key has. */
@@ -33,7 +34,10 @@ typedef struct {
 
 
 static mpk_status_t mpk_jwk_members(const mpk_value_t *value,
-    const char *label, mpk_str_t *members, mpk_error_t *error);
+    const char *label, mpk_str_t *members, mpk_key_t *key,
+    mpk_error_t *error);
+static mpk_status_t mpk_jwk_created(const mpk_value_t *iat, const char *label,
+    mpk_key_t *key, mpk_error_t *error);
 static mpk_status_t mpk_jwk_kid(const mpk_mem_t *mem, mpk_str_t kid,
     const char *label, mpk_key_t *key, mpk_error_t *error);
 static mpk_status_t mpk_jwk_use(const mpk_str_t *members, const char *label,
@@ -109,7 +113,7 @@ mpk_jwk_read(const mpk_mem_t *mem, const mpk_value_t *value,
 
     mpk_jwk_label(label, number, kid);
 
-    status = mpk_jwk_members(value, label, members, error);
+    status = mpk_jwk_members(value, label, members, key, error);
     if (status != MPK_OK) {
         return status;
     }
@@ -207,15 +211,25 @@ mpk_jwk_kid(const mpk_mem_t *mem, mpk_str_t kid, const char *label,
 
 static mpk_status_t
 mpk_jwk_members(const mpk_value_t *value, const char *label,
-    mpk_str_t *members, mpk_error_t *error)
+    mpk_str_t *members, mpk_key_t *key, mpk_error_t *error)
 {
     char                word[MPK_JWK_WORD];
     size_t              i;
+    mpk_status_t        status;
     const mpk_value_t  *member;
 
     memset(members, 0, MPK_JWK_MAX * sizeof(mpk_str_t));
 
     for (member = value->u.list.first; member; member = member->next) {
+
+        if (mpk_jwk_is(member->name, "iat")) {
+            status = mpk_jwk_created(member, label, key, error);
+            if (status != MPK_OK) {
+                return status;
+            }
+
+            continue;
+        }
 
         for (i = 0; i < MPK_JWK_MAX; i++) {
             if (mpk_jwk_is(member->name, mpk_jwk_names[i])) {
@@ -237,6 +251,24 @@ mpk_jwk_members(const mpk_value_t *value, const char *label,
 
         members[i] = member->u.string;
     }
+
+    return MPK_OK;
+}
+
+
+static mpk_status_t
+mpk_jwk_created(const mpk_value_t *iat, const char *label, mpk_key_t *key,
+    mpk_error_t *error)
+{
+    if (iat->type != MPK_VALUE_INT || iat->u.integer < 1
+        || iat->u.integer > MPK_TIME_MAX)
+    {
+        return mpk_fail(error, MPK_MALFORMED, 0,
+                        "%s: \"iat\" must be the seconds from 1970 to the"
+                        " key's making", label);
+    }
+
+    key->created = iat->u.integer;
 
     return MPK_OK;
 }

@@ -29,6 +29,7 @@ typedef struct {
     size_t      len;                         /* of secret; Ed25519: 32 */
     uint8_t     secret[MPK_SECRET_MAX];      /* zeroed beyond len */
     uint8_t     public[32];                  /* Ed25519 only */
+    int64_t     created;                     /* Unix time, UTC; 0: the file does not say */
     mpk_str_t   header;                      /* token, link: the JWS header they sign with, base64url */
 } mpk_key_t;
 
@@ -41,7 +42,8 @@ typedef struct {
 
 /*
  * Reads a keyring file's content.  Every key has kid, kty, use, alg and k (oct) or
- * crv, x, d (OKP); nothing else.  One kid names one key in the whole file.
+ * crv, x, d (OKP), and may have iat, the time of its making (a NumericDate, RFC 7519,
+ * section 2); nothing else.  One kid names one key in the whole file.
  * Required: token, wrap, lookup, journal, evidence.
  *
  * error says what is wrong and what to do: not JSON (with its line), an escape, an

@@ -121,7 +121,6 @@ typedef struct {
     struct ngx_http_mpk_shm_s    *shm;             /* counters, of all workers */
     size_t                        zone_size;       /* 0: not set */
     ngx_cycle_t                  *cycle;           /* whose configuration this is */
-    time_t                        keyring_time;    /* when its file was changed */
 } ngx_http_mpk_main_conf_t;
 
 

@@ -18,7 +18,6 @@ ngx_http_mpk_conf_keyring(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t           *value, name, content;
     mpk_error_t          error;
     mpk_status_t         status;
-    ngx_file_info_t      fi;
     ngx_http_mpk_mem_t   mem;
     ngx_pool_cleanup_t  *cln;
 
@@ -52,11 +51,6 @@ ngx_http_mpk_conf_keyring(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (status == MPK_OK) {
         mmcf->keyring = cln->data;
-
-        if (ngx_file_info(name.data, &fi) != NGX_FILE_ERROR) {
-            mmcf->keyring_time = ngx_file_mtime(&fi);
-        }
-
         return NGX_CONF_OK;
     }
 

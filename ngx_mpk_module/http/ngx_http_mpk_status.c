@@ -331,13 +331,27 @@ static void
 ngx_http_mpk_status_times(ngx_http_mpk_main_conf_t *mmcf, const mpk_mem_t *mem,
     mpk_value_t *facts)
 {
-    time_t        client, ca;
-    mpk_value_t  *table;
+    time_t            client, ca;
+    mpk_use_t         use;
+    const char       *name;
+    mpk_value_t      *table;
+    const mpk_key_t  *key;
+
+    table = mpk_value_object(mem, facts, mpk_string("keys_created_at"));
+
+    for (use = 0; use < MPK_USE_MAX && mmcf->keyring; use++) {
+        key = mpk_keyring_current(mmcf->keyring, use);
+
+        if (key) {
+            name = mpk_use_name(use);
+            ngx_http_mpk_status_time(mem, table,
+                                     (mpk_str_t) { ngx_strlen(name),
+                                                   (u_char *) name },
+                                     (time_t) key->created);
+        }
+    }
 
     ngx_mpk_redis_certificates(mmcf->redis, &client, &ca);
-
-    ngx_http_mpk_status_time(mem, facts, mpk_string("keyring_modified_at"),
-                             mmcf->keyring_time);
 
     table = mpk_value_object(mem, facts,
                              mpk_string("redis_certificates_expire_at"));

@@ -325,14 +325,30 @@ ngx_http_mpk_metric_node(mpk_buf_t *buf, const char *name, ngx_str_t *node,
 static void
 ngx_http_mpk_metric_times(ngx_http_mpk_main_conf_t *mmcf, mpk_buf_t *buf)
 {
-    time_t  client, ca;
+    time_t            client, ca;
+    mpk_use_t         use;
+    ngx_uint_t        headed;
+    const mpk_key_t  *key;
 
-    if (mmcf->keyring_time) {
-        ngx_http_mpk_metric_head(buf, "mpk_keyring_modified_timestamp_seconds",
-                                 "gauge", "When the keyring's file was "
-                                 "changed, as the configuration found it.");
-        ngx_http_mpk_metric(buf, "mpk_keyring_modified_timestamp_seconds %T\n",
-                            mmcf->keyring_time);
+    headed = 0;
+
+    for (use = 0; use < MPK_USE_MAX && mmcf->keyring; use++) {
+        key = mpk_keyring_current(mmcf->keyring, use);
+
+        if (key == NULL || key->created == 0) {
+            continue;
+        }
+
+        if (!headed) {
+            headed = 1;
+            ngx_http_mpk_metric_head(buf, "mpk_key_created_timestamp_seconds",
+                                     "gauge", "When the current key of the "
+                                     "keyring for that use was made.");
+        }
+
+        ngx_http_mpk_metric(buf, "mpk_key_created_timestamp_seconds"
+                            "{use=\"%s\"} %T\n", mpk_use_name(use),
+                            (time_t) key->created);
     }
 
     ngx_mpk_redis_certificates(mmcf->redis, &client, &ca);
