@@ -7,6 +7,7 @@ use warnings;
 use strict;
 
 use lib 't/lib';
+use IO::Select;
 use JSON::PP;
 use Mpk;
 use Mpk::Cluster;
@@ -615,6 +616,8 @@ my $whose = sub {
     my ($words) = @_;
     my @ports = map { $t->read($_) } 'old.port', 'next.port';
     my $moved = $_[1] && -e "$dir/moved";
+    return '' if -e "$dir/mute" && uc $words->[0] =~ /^(HMGET|CLUSTER)$/;
+    return ":1\r\n" if uc $words->[0] eq 'WAIT';
     return [ 'pass' ] if uc $words->[0] =~ /^(XRANGE|EVAL|EVALSHA)$/ || $moved && uc $words->[0] ne 'CLUSTER';
     return $_[1] ? "-MOVED 1 127.0.0.1:$ports[0]\r\n" : "*4\r\n" . "\$-1\r\n" x 4 if uc $words->[0] eq 'HMGET';
     return "*2\r\n" . join '', map {
@@ -640,6 +643,74 @@ for my $round (1 .. 6) {
     my @said;
     wait_for(sub { push @said, status('X'); 5 == grep { $_ == 200 } @said }, 'the new master', 10 * $slow);
     is(join(' ', grep { $_ ne 503 } @said), '200 200 200 200 200', 'what it tells, back again, is not believed');
+}
+
+# nor is one that hung while nobody had a question for it
+
+sub metrics { return $t->get('/metrics')->{body} }
+sub lost { return metrics() =~ /^mpk_redis_lost_total (\d+)$/m && $1 }
+
+for my $round (1 .. 3) {
+    unlink "$dir/moved";
+    ok(wait_for(sub { status('X') == 404 }, 'the old master'), 'the master that will be replaced');
+    my $lost = lost();
+    my $ready = sub { my ($is) = @_; metrics() =~ /^mpk_redis_node_ready\{[^}]*:$old->{port}"[^}]*\} $is$/m };
+    ok(wait_for(sub { $ready->(1) }, 'the status'), 'is there');
+    kill 'STOP', $old->{pid};
+    ok(wait_for(sub { $ready->(0) }, 'a PING that is not answered', 10 * $slow),
+        'hangs, which nobody needs to find out');
+    is(lost(), $lost, 'and nobody\'s command is lost');
+    $t->write('moved', '');
+    my $s = Mpk::Http::connection($t->port('edge'));
+    print $s Mpk::Http::text('GET', '/mpk/v1/orders/X', headers => { Authorization => "Bearer $t->{token}" });
+    $s->flush;
+    kill 'CONT', $old->{pid};
+    like(Mpk::Http::response($s)->{status}, qr/^(200|503)$/, 'what it tells, back again, is not believed');
+    ok(wait_for(sub { status('X') == 200 }, 'the new master', 10 * $slow), 'and the new one is');
+}
+
+# one that hangs again, and nobody who could say what it is by now: not for good, and not for a worker that ends
+
+for my $round (1, 2) {
+    serve("redis+cluster://127.0.0.1:$old->{port} timeout=300ms connect_timeout=1s", workers => 1);
+    unlink "$dir/moved", "$dir/mute";
+    ok(wait_for(sub { status('X') == 404 }, 'the old master'), 'a master');
+    kill 'STOP', $old->{pid};
+    ok(wait_for(sub { status('X') == 503 }, '503', 5), 'that hung');
+    $t->write('mute', '');
+    kill 'CONT', $old->{pid};
+    my ($start, $s);
+    ok(wait_for(sub {
+        $start = time;
+        $s = Mpk::Http::connection($t->port('edge'));
+        print $s Mpk::Http::text('GET', '/mpk/v1/orders/X', headers => { Authorization => "Bearer $t->{token}" });
+        $s->flush;
+        return !IO::Select->new($s)->can_read(0.2);
+    }, 'a question', 10 * $slow), 'is not asked at once when it is back');
+    kill 'QUIT', $t->{nginx} if $round == 2;
+    is(Mpk::Http::response($s)->{status}, 503, 'nor believed to answer for good' . ($round == 2 ? ', when nginx ends, either' : ''));
+    cmp_ok(time - $start, '<', 2.5 * $slow, sprintf 'after %.0f ms', (time - $start) * 1000);
+    unlink "$dir/mute";
+}
+
+# what it had of idle connections is not trusted either
+
+serve("redis+cluster://127.0.0.1:$old->{port} timeout=300ms connect_timeout=300ms durability=replicas=1", workers => 1);
+
+sub peers {
+    my ($to) = map { sprintf '0100007F:%04X', $_ } @_;
+    return map { (split)[1] } grep { (split)[2] eq $to && (split)[3] eq '01' } split /\n/, do { local (@ARGV, $/) = "/proc/net/tcp"; <> };
+}
+
+for my $round (1 .. 2) {
+    ok(wait_for(sub { $t->api('PUT', "orders/P-$round", $t->order)->{status} == 201 }, 'a commit', 10 * $slow), 'a master that takes commits');
+    ok(wait_for(sub { peers($old->{port}) >= 2 }, 'two connections'), 'by a connection of their own');
+    my %before = map { $_ => 1 } peers($old->{port});
+    kill 'STOP', $old->{pid};
+    ok(wait_for(sub { status('X') == 503 }, '503', 5), 'hangs');
+    kill 'CONT', $old->{pid};
+    ok(wait_for(sub { status('X') == 404 }, 'the old master', 10 * $slow), 'and is back');
+    is(join(' ', grep { $before{$_} } peers($old->{port})), '', 'no connection is left of those before');
 }
 ok($t->quit, 'nginx ends');
 

@@ -94,6 +94,7 @@ ngx_mpk_redis_send(ngx_mpk_redis_t *redis, ngx_mpk_redis_lane_t lane,
     cmd->error = NGX_MPK_REDIS_ERR_OTHER;
     cmd->reply = NULL;
     cmd->lane = lane;
+    cmd->own = 0;
 
     if (ngx_mpk_redis_format(cmd, argc, argv) != NGX_OK) {
         ngx_mpk_redis_done(worker, cmd, NGX_MPK_REDIS_FAILED);
@@ -610,7 +611,10 @@ ngx_mpk_redis_done(ngx_mpk_redis_worker_t *worker, ngx_mpk_redis_cmd_t *cmd,
     cmd->error = NGX_MPK_REDIS_ERR_OTHER;
     cmd->reply = NULL;
 
-    if (result == NGX_MPK_REDIS_LOST) {
+    if (cmd->own) {
+        /* it says nothing of what became of anybody's */
+
+    } else if (result == NGX_MPK_REDIS_LOST) {
         ngx_mpk_redis_count(worker->redis, lost);
 
     } else {

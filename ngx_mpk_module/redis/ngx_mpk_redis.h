@@ -66,6 +66,7 @@ struct ngx_mpk_redis_cmd_s {
     ngx_mpk_redis_lane_t       lane;
     unsigned                   sent:1;     /* one byte at least is written */
     unsigned                   asking:1;   /* ASKING is before it, not answered yet */
+    unsigned                   own:1;      /* nobody waits for it but the client */
     unsigned                   hops:4;     /* nodes of a cluster that sent it on */
     ngx_uint_t                 slot;
     ngx_msec_t                 until;      /* it is sent on no longer */

@@ -50,6 +50,7 @@ ngx_mpk_redis_cluster_init(ngx_mpk_redis_worker_t *worker)
 
     ngx_queue_init(&cluster->nodes);
     ngx_queue_init(&cluster->later);
+    ngx_queue_init(&cluster->pings);
 
     cluster->refresh.handler = ngx_mpk_redis_cluster_refresh_handler;
     cluster->refresh.data = cluster;
@@ -59,6 +60,11 @@ ngx_mpk_redis_cluster_init(ngx_mpk_redis_worker_t *worker)
     cluster->again.handler = ngx_mpk_redis_cluster_again_handler;
     cluster->again.data = cluster;
     cluster->again.log = log;
+
+    cluster->beat.handler = ngx_mpk_redis_cluster_beat_handler;
+    cluster->beat.data = cluster;
+    cluster->beat.log = log;
+    cluster->beat.cancelable = 1;
 
     worker->cluster = cluster;
 
@@ -73,6 +79,7 @@ ngx_mpk_redis_cluster_init(ngx_mpk_redis_worker_t *worker)
     }
 
     ngx_mpk_redis_cluster_refresh_handler(&cluster->refresh);
+    ngx_mpk_redis_cluster_beat_handler(&cluster->beat);
 
     return NGX_OK;
 }
@@ -101,6 +108,8 @@ ngx_mpk_redis_cluster_exit(ngx_mpk_redis_worker_t *worker)
     if (cluster->again.timer_set) {
         ngx_del_timer(&cluster->again);
     }
+
+    ngx_mpk_redis_cluster_beat_stop(cluster);
 
     if (cluster->ask) {
         ngx_destroy_pool(cluster->ask->pool);
@@ -448,6 +457,7 @@ ngx_mpk_redis_cluster_ask(ngx_mpk_redis_cluster_t *cluster,
     cmd->handler = ngx_mpk_redis_cluster_answer;
     cmd->data = cluster;
     cmd->lane = NGX_MPK_REDIS_READ;
+    cmd->own = 1;
 
     if (ngx_mpk_redis_format(cmd, 2, argv) != NGX_OK) {
         ngx_destroy_pool(pool);
@@ -499,7 +509,9 @@ ngx_mpk_redis_cluster_doubts(ngx_mpk_redis_node_t *node)
 
     cluster = node->worker->cluster;
 
-    if (!node->silent || cluster == NULL || node == &cluster->worker->home) {
+    if (!node->silent || cluster == NULL || node == &cluster->worker->home
+        || ngx_exiting)
+    {
         return 0;
     }
 

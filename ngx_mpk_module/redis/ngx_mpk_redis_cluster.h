@@ -22,6 +22,9 @@ struct ngx_mpk_redis_cluster_s {
     ngx_uint_t                nlater;
     ngx_event_t               again;
 
+    ngx_event_t               beat;
+    ngx_queue_t               pings;         /* that are not answered */
+
     ngx_mpk_redis_node_t     *slots[NGX_MPK_REDIS_SLOTS];
 };
 
@@ -39,6 +42,10 @@ ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_node(
 
 /* Forgets nodes that have no slots any longer, once they owe no answer. */
 void ngx_mpk_redis_cluster_sweep(ngx_mpk_redis_cluster_t *cluster);
+
+/* Asks nodes that owe no answer for one: who hangs is found out while nobody needs it. */
+void ngx_mpk_redis_cluster_beat_handler(ngx_event_t *ev);
+void ngx_mpk_redis_cluster_beat_stop(ngx_mpk_redis_cluster_t *cluster);
 
 void ngx_mpk_redis_cluster_remove(ngx_mpk_redis_cluster_t *cluster,
     ngx_mpk_redis_node_t *node);

@@ -1,17 +1,27 @@
-/* The nodes of a cluster: learnt, made, found by what others call them, forgotten. */
+/* The nodes of a cluster: learnt, made, found by what others call them, asked, forgotten. */
 
 #include "ngx_mpk_redis_cluster.h"
 
 
 #define NGX_MPK_REDIS_NODES_MAX    1024
 #define NGX_MPK_REDIS_NODE_POOL    4096    /* bytes */
+#define NGX_MPK_REDIS_PING_POOL    512
 #define NGX_MPK_REDIS_ASKING_TIME  10000   /* ms that ASK keeps a node without slots */
+#define NGX_MPK_REDIS_BEAT         1000    /* ms: far below cluster-node-timeout */
+
+
+typedef struct {
+    ngx_mpk_redis_cmd_t       cmd;
+    ngx_queue_t               queue;
+} ngx_mpk_redis_ping_t;
 
 
 static ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_add(
     ngx_mpk_redis_cluster_t *cluster, ngx_str_t *endpoint, ngx_addr_t *addr,
     size_t host);
 static void ngx_mpk_redis_cluster_revive(ngx_mpk_redis_node_t *node);
+static void ngx_mpk_redis_cluster_ping(ngx_mpk_redis_conn_t *conn);
+static void ngx_mpk_redis_cluster_pong(ngx_mpk_redis_cmd_t *cmd);
 static ngx_uint_t ngx_mpk_redis_cluster_idle(ngx_mpk_redis_node_t *node);
 
 
@@ -293,6 +303,106 @@ failed:
     ngx_destroy_pool(pool);
 
     return NULL;
+}
+
+
+void
+ngx_mpk_redis_cluster_beat_handler(ngx_event_t *ev)
+{
+    ngx_uint_t                i;
+    ngx_queue_t              *q;
+    ngx_mpk_redis_node_t     *node;
+    ngx_mpk_redis_conn_t     *conn;
+    ngx_mpk_redis_cluster_t  *cluster;
+
+    cluster = ev->data;
+
+    if (ngx_exiting) {
+        return;
+    }
+
+    ngx_mpk_redis_cluster_each(cluster, q) {
+        node = ngx_mpk_redis_cluster_at(q);
+
+        for (i = 0; i < node->readers && !node->stale; i++) {
+            conn = &node->conns[i];
+
+            if (conn->state == NGX_MPK_REDIS_READY && conn->pending == 0) {
+                ngx_mpk_redis_cluster_ping(conn);
+            }
+        }
+    }
+
+    ngx_add_timer(ev, NGX_MPK_REDIS_BEAT);
+}
+
+
+static void
+ngx_mpk_redis_cluster_ping(ngx_mpk_redis_conn_t *conn)
+{
+    mpk_str_t              argv[1];
+    ngx_pool_t            *pool;
+    ngx_mpk_redis_ping_t  *ping;
+
+    pool = ngx_create_pool(NGX_MPK_REDIS_PING_POOL,
+                           conn->node->worker->cycle->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    ping = ngx_pcalloc(pool, sizeof(ngx_mpk_redis_ping_t));
+    if (ping == NULL) {
+        ngx_destroy_pool(pool);
+        return;
+    }
+
+    argv[0] = mpk_string("PING");
+
+    ping->cmd.pool = pool;
+    ping->cmd.handler = ngx_mpk_redis_cluster_pong;
+    ping->cmd.data = ping;
+    ping->cmd.lane = NGX_MPK_REDIS_READ;
+    ping->cmd.own = 1;
+
+    if (ngx_mpk_redis_format(&ping->cmd, 1, argv) != NGX_OK) {
+        ngx_destroy_pool(pool);
+        return;
+    }
+
+    ngx_queue_insert_tail(&conn->node->worker->cluster->pings, &ping->queue);
+
+    ngx_mpk_redis_queue(conn, &ping->cmd);
+}
+
+
+static void
+ngx_mpk_redis_cluster_pong(ngx_mpk_redis_cmd_t *cmd)
+{
+    ngx_mpk_redis_ping_t  *ping;
+
+    ping = cmd->data;
+
+    ngx_queue_remove(&ping->queue);
+    ngx_destroy_pool(cmd->pool);
+}
+
+
+void
+ngx_mpk_redis_cluster_beat_stop(ngx_mpk_redis_cluster_t *cluster)
+{
+    ngx_queue_t           *q;
+    ngx_mpk_redis_ping_t  *ping;
+
+    if (cluster->beat.timer_set) {
+        ngx_del_timer(&cluster->beat);
+    }
+
+    while (!ngx_queue_empty(&cluster->pings)) {
+        q = ngx_queue_head(&cluster->pings);
+        ping = ngx_queue_data(q, ngx_mpk_redis_ping_t, queue);
+
+        ngx_mpk_redis_cluster_pong(&ping->cmd);
+    }
 }
 
 

@@ -9,6 +9,7 @@
 static void ngx_mpk_redis_connect_handler(ngx_event_t *ev);
 static void ngx_mpk_redis_connected(ngx_mpk_redis_conn_t *conn);
 static void ngx_mpk_redis_elsewhere(ngx_mpk_redis_conn_t *conn);
+static void ngx_mpk_redis_silent(ngx_mpk_redis_conn_t *conn);
 static void ngx_mpk_redis_report(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
     ngx_err_t err, const char *reason, ngx_uint_t lost, ngx_uint_t unsent);
 
@@ -196,8 +197,15 @@ ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
 void
 ngx_mpk_redis_gather(ngx_mpk_redis_conn_t *conn)
 {
+    ngx_msec_t            deadline;
     ngx_queue_t          *q;
     ngx_mpk_redis_cmd_t  *cmd;
+
+    deadline = ngx_current_msec + conn->redis->timeout;
+
+    if (!ngx_queue_empty(&conn->waiting)) {
+        ngx_mpk_redis_arm(conn, deadline);
+    }
 
     for (q = ngx_queue_head(&conn->waiting);
          q != ngx_queue_sentinel(&conn->waiting);
@@ -205,7 +213,7 @@ ngx_mpk_redis_gather(ngx_mpk_redis_conn_t *conn)
     {
         cmd = ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue);
 
-        cmd->deadline = ngx_current_msec + conn->redis->timeout;
+        cmd->deadline = deadline;
 
         *conn->last = &cmd->link;
         conn->last = &cmd->link.next;
@@ -238,8 +246,7 @@ ngx_mpk_redis_drain(ngx_mpk_redis_conn_t *conn)
         conn->last = &conn->out;
     }
 
-    conn->pending -= ngx_mpk_redis_give_up(conn, &conn->waiting,
-                                           NGX_MPK_REDIS_FAILED);
+    (void) ngx_mpk_redis_give_up(conn, &conn->waiting, NGX_MPK_REDIS_FAILED);
 }
 
 
@@ -376,7 +383,6 @@ ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level, ngx_err_t err,
            + ngx_mpk_redis_give_up(conn, &conn->sent, NGX_MPK_REDIS_LOST);
     unsent = ngx_mpk_redis_give_up(conn, &conn->waiting, NGX_MPK_REDIS_FAILED);
 
-    conn->pending = 0;
     conn->timer.cancelable = 1;
 
     stable = (state >= NGX_MPK_REDIS_READY
@@ -442,16 +448,24 @@ ngx_uint_t
 ngx_mpk_redis_give_up(ngx_mpk_redis_conn_t *conn, ngx_queue_t *queue,
     ngx_mpk_redis_result_t result)
 {
-    ngx_uint_t    n;
-    ngx_queue_t  *q;
+    ngx_uint_t            n;
+    ngx_queue_t          *q;
+    ngx_mpk_redis_cmd_t  *cmd;
 
-    for (n = 0; !ngx_queue_empty(queue); n++) {
+    n = 0;
+
+    while (!ngx_queue_empty(queue)) {
         q = ngx_queue_head(queue);
         ngx_queue_remove(q);
+        conn->pending--;
 
-        ngx_mpk_redis_done(conn->node->worker,
-                           ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue),
-                           result);
+        cmd = ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue);
+
+        if (!cmd->own) {
+            n++;
+        }
+
+        ngx_mpk_redis_done(conn->node->worker, cmd, result);
     }
 
     return n;
@@ -528,7 +542,7 @@ ngx_mpk_redis_timer_handler(ngx_event_t *ev)
             return;
         }
 
-        conn->node->silent = 1;
+        ngx_mpk_redis_silent(conn);
 
         ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
                            conn->state == NGX_MPK_REDIS_SEEKING
@@ -553,7 +567,7 @@ ngx_mpk_redis_timer_handler(ngx_event_t *ev)
         }
 
         if (conn->state >= NGX_MPK_REDIS_READY) {
-            conn->node->silent = 1;
+            ngx_mpk_redis_silent(conn);
             ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
                                "no answer within timeout=%Mms",
                                conn->redis->timeout);
@@ -576,6 +590,38 @@ ngx_mpk_redis_timer_handler(ngx_event_t *ev)
         }
 
         ngx_mpk_redis_arm(conn, conn->connect_deadline);
+    }
+}
+
+
+/*
+ * A node of a cluster that did not answer may be replaced when it does again: its idle
+ * connections, too, are made anew, and doubted.
+ */
+static void
+ngx_mpk_redis_silent(ngx_mpk_redis_conn_t *conn)
+{
+    ngx_uint_t             i;
+    ngx_mpk_redis_node_t  *node;
+    ngx_mpk_redis_conn_t  *other;
+
+    node = conn->node;
+
+    node->silent = 1;
+
+    if (conn->redis->kind != NGX_MPK_REDIS_CLUSTER) {
+        return;
+    }
+
+    for (i = 0; i < node->nconns; i++) {
+        other = &node->conns[i];
+
+        if (other != conn && other->state == NGX_MPK_REDIS_READY
+            && other->pending == 0)
+        {
+            ngx_mpk_redis_fail(other, NGX_LOG_INFO, 0,
+                               "another connection got no answer");
+        }
     }
 }
 

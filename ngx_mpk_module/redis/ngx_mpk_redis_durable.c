@@ -303,9 +303,7 @@ ngx_mpk_redis_durable_short(ngx_mpk_redis_conn_t *conn,
 
     lost = ngx_mpk_redis_give_up(conn, &conn->held, NGX_MPK_REDIS_LOST);
 
-    conn->pending -= lost;
-    conn->pending -= ngx_mpk_redis_give_up(conn, &conn->waiting,
-                                           NGX_MPK_REDIS_FAILED);
+    (void) ngx_mpk_redis_give_up(conn, &conn->waiting, NGX_MPK_REDIS_FAILED);
 
     ngx_mpk_redis_durable_log(conn, reply, count, lost);
 
