@@ -35,11 +35,16 @@ my $json = JSON::PP->new->canonical;
 # Redis running: what is still there is ended before.
 
 my @living;
+my $test = $$;
 
 END {
     local ($?, $@, $!);
     $_ && $_->clear for @living;
 }
+
+# END is run, too, for who ends the test by a signal
+
+$SIG{$_} = sub { $$ == $test ? exit 1 : POSIX::_exit(1) } for qw(HUP INT TERM);
 
 
 # new(): makes the folder; nothing runs yet
