@@ -8,7 +8,7 @@
 #   make test         everything below, then "N passed, N failed"
 #   make test-unit    core and the Redis protocol, without nginx
 #   make fuzz         the fuzzers, SECONDS= each
-#   make test-t       t/ on the installed nginx and a real Redis
+#   make test-t       t/ on the installed nginx and a real Redis (REDIS_SERVER=path of another)
 #   make test-asan    t/ on nginx built with AddressSanitizer and UBSan
 #   make test-valgrind  the main files of t/ under valgrind
 #   make soak         SECONDS= of random faults under AddressSanitizer and UBSan

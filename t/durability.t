@@ -254,7 +254,7 @@ $load->check(10);
 
 $redis[0]->cmd('ACL', 'SETUSER', 'mpk', 'reset');
 my $least = $t->least($redis[0]);
-$redis[0]->cmd('ACL', 'SETUSER', 'mpk', '+wait', '+waitaof') if eval { $redis[0]->cmd('COMMAND', 'INFO', 'waitaof')->[0] };
+$redis[0]->cmd('ACL', 'SETUSER', 'mpk', '+wait', '+waitaof') if $redis[0]->knows('waitaof');
 $redis[0]->cmd('ACL', 'SETUSER', 'mpk', '+wait');
 ok($t->quit, 'quit');
 followed($redis[0]);
@@ -354,7 +354,7 @@ ok($t->quit, 'quit');
 # aof before Redis 7.2
 
 SKIP: {
-    skip 'this Redis knows WAITAOF', 4 if eval { $real->cmd('COMMAND', 'INFO', 'waitaof')->[0] };
+    skip 'this Redis knows WAITAOF', 4 if $real->knows('waitaof');
 
     $t->conf(redis => "unix:$real->{socket} timeout=1s durability=aof")->start;
     $entries = entries($real);

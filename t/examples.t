@@ -144,7 +144,7 @@ $t->write('redis-example.conf', $lines);
 my $pid = fork // die "fork: $!";
 if ($pid == 0) {
     open STDOUT, '>', '/dev/null';
-    exec 'redis-server', "$dir/redis-example.conf", '--port', 0, '--unixsocket', "$dir/example.sock", '--dir', "$dir/proxy", '--save', ''
+    exec Mpk::Redis::server(), "$dir/redis-example.conf", '--port', 0, '--unixsocket', "$dir/example.sock", '--dir', "$dir/proxy", '--save', ''
         or POSIX::_exit(127);
 }
 ok(wait_for(sub { `redis-cli -s $dir/example.sock config get maxmemory-policy 2>/dev/null` =~ /noeviction/ }, 'Redis answers'),

@@ -12,9 +12,13 @@ use POSIX qw(:sys_wait_h);
 use Time::HiRes qw(sleep time);
 
 
-# new(test, name, args, tcp, of): starts redis-server with a unix socket, append-only; tcp:
+# the binary of the server: what speaks its protocol may stand in
+sub server { $ENV{REDIS_SERVER} // 'redis-server' }
+
+# new(test, name, args, tcp, of): starts a server with a unix socket, append-only; tcp:
 # on a port, too, as replicas need it; of: as a replica of that Redis; password: what cmd()
-# says first; conf: a file that it may rewrite; sentinel: it is one
+# says first; conf: a file that it may rewrite; sentinel: it is one; disk: a Mpk::Disk;
+# within: words that run it elsewhere
 sub new {
     my ($class, %self) = @_;
     my $self = bless { %self }, $class;
@@ -44,7 +48,8 @@ sub start {
     if ($pid == 0) {
         open STDOUT, '>>', "$self->{dir}/log";
         open STDERR, '>>', "$self->{dir}/log";
-        exec 'redis-server', $self->{conf} // (), '--port', 0, '--unixsocket', $self->{socket},
+        %ENV = (%ENV, $self->{disk}->environment) if $self->{disk};
+        exec @{$self->{within} // []}, server(), $self->{conf} // (), '--port', 0, '--unixsocket', $self->{socket},
             '--dir', $self->{dir}, $self->{sentinel} ? '--sentinel' : ('--appendonly', 'yes', '--appendfsync', 'always',
             '--save', ''), @args
             or POSIX::_exit(127);
@@ -77,6 +82,13 @@ sub stop {
         or kill 'KILL', $pid;
 }
 
+# lose_power(): its machine goes, and with it what its disk has not synced
+sub lose_power {
+    my ($self) = @_;
+    $self->stop('KILL');
+    $self->{disk}->forget("$self->{dir}/appendonlydir");
+}
+
 # connected(socket): a client of its own
 sub connected { my ($class, $socket) = @_; return bless { socket => $socket }, $class }
 
@@ -90,6 +102,12 @@ sub info {
 sub calls {
     my ($self, $command) = @_;
     return ($self->info('commandstats')->{"cmdstat_$command"} // '') =~ /calls=(\d+)/ ? $1 : 0;
+}
+
+# knows(command): whether this version has it
+sub knows {
+    my ($self, $command) = @_;
+    return !!$self->cmd('COMMAND', 'INFO', $command)->[0];
 }
 
 # follow(redis): becomes a replica of that one, or a master
