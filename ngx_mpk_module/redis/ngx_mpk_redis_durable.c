@@ -381,6 +381,7 @@ ngx_mpk_redis_durable_log(ngx_mpk_redis_conn_t *conn,
     u_char       buf[NGX_MPK_REDIS_TEXT_MAX];
     ngx_log_t   *log;
     ngx_str_t    words;
+    ngx_uint_t   aof;
     const char  *what, *remedy;
 
     /* replicas that lag are short again and again */
@@ -396,15 +397,20 @@ ngx_mpk_redis_durable_log(ngx_mpk_redis_conn_t *conn,
 
     log = conn->node->worker->cycle->log;
 
-    what = conn->redis->durability == NGX_MPK_REDIS_AOF ? "WAITAOF" : "WAIT";
+    aof = (conn->redis->durability == NGX_MPK_REDIS_AOF);
+    what = aof ? "WAITAOF" : "WAIT";
 
     if (count >= 0) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "mpk_redis %V: %s was acknowledged by %L of %ui within "
-                      "%Mms, commits are refused until it is; %ui that are "
+                      "%Mms%s, commits are refused until it is; %ui that are "
                       "written are not answered",
                       &conn->node->name, what, count, conn->redis->needed,
-                      conn->redis->wait_timeout, lost);
+                      conn->redis->wait_timeout,
+                      aof ? ": the disk is slow, or redis.conf needs "
+                            "\"appendfsync always\", or \"everysec\" and a "
+                            "timeout of 3s" : "",
+                      lost);
         return;
     }
 
@@ -430,7 +436,9 @@ static const char *
 ngx_mpk_redis_durable_remedy(ngx_mpk_redis_conn_t *conn, mpk_str_t text)
 {
     if (ngx_mpk_redis_error_find(text) == NGX_MPK_REDIS_ERR_NOPERM) {
-        return ": let the ACL of Redis' user have +wait and +waitaof";
+        return conn->redis->durability == NGX_MPK_REDIS_AOF
+               ? ": let the ACL of Redis' user have +waitaof"
+               : ": let the ACL of Redis' user have +wait";
     }
 
     if (conn->redis->durability != NGX_MPK_REDIS_AOF) {

@@ -34,6 +34,10 @@ static ngx_int_t ngx_mpk_redis_hello_role(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply);
 static void ngx_mpk_redis_hello_memory(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply);
+static void ngx_mpk_redis_hello_server(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply);
+static mpk_str_t ngx_mpk_redis_hello_info(ngx_mpk_redis_reply_t *reply,
+    mpk_str_t name);
 
 
 static const ngx_mpk_redis_step_t
@@ -44,6 +48,7 @@ static const ngx_mpk_redis_step_t
     [NGX_MPK_REDIS_HELLO_NAME] = { "CLIENT SETNAME", 0, 0 },
     [NGX_MPK_REDIS_HELLO_ROLE] = { "ROLE", 0, 0 },
     [NGX_MPK_REDIS_HELLO_MEMORY] = { "INFO memory", 0, 0 },
+    [NGX_MPK_REDIS_HELLO_SERVER] = { "INFO server", 0, 0 },
     [NGX_MPK_REDIS_HELLO_PING] = { "PING", 0, 0 },
     [NGX_MPK_REDIS_HELLO_MASTER] = { "SENTINEL", 1, 0 },
     [NGX_MPK_REDIS_HELLO_SUBSCRIBE] = { "SUBSCRIBE", 1, 0 },
@@ -85,6 +90,13 @@ ngx_mpk_redis_hello_make(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
         NGX_MPK_REDIS_HELLO_MEMORY, 2,
         { mpk_string("INFO"), mpk_string("memory") }
     };
+
+    if (redis->durability == NGX_MPK_REDIS_AOF) {
+        *a++ = (ngx_mpk_redis_asked_t) {
+            NGX_MPK_REDIS_HELLO_SERVER, 2,
+            { mpk_string("INFO"), mpk_string("server") }
+        };
+    }
 
     /* unlike those before it, PING tells that the data is still being loaded */
 
@@ -244,6 +256,9 @@ ngx_mpk_redis_hello_reply(ngx_mpk_redis_conn_t *conn,
 
         if (step == NGX_MPK_REDIS_HELLO_MEMORY) {
             ngx_mpk_redis_hello_memory(conn, reply);
+
+        } else if (step == NGX_MPK_REDIS_HELLO_SERVER) {
+            ngx_mpk_redis_hello_server(conn, reply);
         }
 
         rc = NGX_OK;
@@ -385,42 +400,14 @@ static void
 ngx_mpk_redis_hello_memory(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply)
 {
-    u_char          buf[NGX_MPK_REDIS_TEXT_MAX];
-    ngx_str_t       words;
-    mpk_str_t       policy;
-    const uint8_t  *p, *last, *eol;
+    u_char     buf[NGX_MPK_REDIS_TEXT_MAX];
+    ngx_str_t  words;
+    mpk_str_t  policy;
 
-    static const mpk_str_t  name = { 17, (const uint8_t *) "maxmemory_policy:" };
+    policy = ngx_mpk_redis_hello_info(reply, mpk_string("maxmemory_policy:"));
 
-    if (reply->type != NGX_MPK_REDIS_STRING) {
+    if (policy.data == NULL) {
         return;
-    }
-
-    last = reply->str.data + reply->str.len;
-
-    for (p = reply->str.data; p < last; p = eol + 1) {
-
-        eol = memchr(p, '\n', (size_t) (last - p));
-        if (eol == NULL) {
-            return;
-        }
-
-        if ((size_t) (eol - p) > name.len
-            && memcmp(p, name.data, name.len) == 0)
-        {
-            break;
-        }
-    }
-
-    if (p >= last) {
-        return;
-    }
-
-    policy.data = p + name.len;
-    policy.len = (size_t) (eol - policy.data);
-
-    if (policy.len && policy.data[policy.len - 1] == '\r') {
-        policy.len--;
     }
 
     conn->node->evicts = !mpk_str_eq(policy, mpk_string("noeviction"));
@@ -438,6 +425,97 @@ ngx_mpk_redis_hello_memory(ngx_mpk_redis_conn_t *conn,
                   "mpk_redis %V: its maxmemory-policy \"%V\" lets Redis throw "
                   "orders away, set \"maxmemory-policy noeviction\"",
                   &conn->node->name, &words);
+}
+
+
+/*
+ * Redis 7.4.0 to 7.4.2, and Valkey since 8.0: in the second after a sync WAITAOF takes
+ * what is written for synced, unless each write is.
+ */
+
+static void
+ngx_mpk_redis_hello_server(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply)
+{
+    u_char       buf[NGX_MPK_REDIS_TEXT_MAX];
+    ngx_int_t    major;
+    ngx_str_t    words;
+    mpk_str_t    version;
+    ngx_uint_t   early;
+    const char  *name;
+
+    version = ngx_mpk_redis_hello_info(reply, mpk_string("valkey_version:"));
+
+    if (version.data) {
+        name = "Valkey";
+        major = version.len > 1 && version.data[1] == '.'
+                ? version.data[0] - '0' : 10;
+        early = (major >= 8);
+
+    } else {
+        name = "Redis";
+        version = ngx_mpk_redis_hello_info(reply, mpk_string("redis_version:"));
+        early = (version.len == 5
+                 && ngx_strncmp(version.data, "7.4.", 4) == 0
+                 && version.data[4] <= '2');
+    }
+
+    if (!early
+        || !ngx_mpk_redis_log_due(
+                &conn->node->worker->hello_logged[NGX_MPK_REDIS_HELLO_SERVER]))
+    {
+        return;
+    }
+
+    words = ngx_mpk_redis_hello_text(version, buf);
+
+    ngx_log_error(NGX_LOG_WARN, conn->node->worker->cycle->log, 0,
+                  "mpk_redis %V: WAITAOF of %s %V does not wait for the disk "
+                  "with \"appendfsync everysec\", durability=aof needs "
+                  "\"appendfsync always\" there",
+                  &conn->node->name, name, &words);
+}
+
+
+/* The value of a line of INFO; data is NULL if there is none. */
+
+static mpk_str_t
+ngx_mpk_redis_hello_info(ngx_mpk_redis_reply_t *reply, mpk_str_t name)
+{
+    mpk_str_t       value;
+    const uint8_t  *p, *last, *eol;
+
+    value.len = 0;
+    value.data = NULL;
+
+    if (reply->type != NGX_MPK_REDIS_STRING) {
+        return value;
+    }
+
+    last = reply->str.data + reply->str.len;
+
+    for (p = reply->str.data; p < last; p = eol + 1) {
+
+        eol = memchr(p, '\n', (size_t) (last - p));
+        if (eol == NULL) {
+            break;
+        }
+
+        if ((size_t) (eol - p) > name.len
+            && memcmp(p, name.data, name.len) == 0)
+        {
+            value.data = p + name.len;
+            value.len = (size_t) (eol - value.data);
+
+            if (value.len && value.data[value.len - 1] == '\r') {
+                value.len--;
+            }
+
+            break;
+        }
+    }
+
+    return value;
 }
 
 
