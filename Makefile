@@ -48,7 +48,7 @@ UNIT_LIBS  = -lcrypto -lyajl -lhiredis
 DEPS_BUILD = nginx nginx-dev gcc make libhiredis-dev libyajl-dev libssl-dev \
              redis-server openssl curl jq
 DEPS_TEST  = $(DEPS_BUILD) clang libclang-rt-14-dev llvm valgrind dpkg-dev \
-             perl libio-socket-ssl-perl libpcre2-dev zlib1g-dev \
+             perl libio-socket-ssl-perl libpcre2-dev zlib1g-dev iproute2 \
              python3 chromium nodejs prometheus $(if $(shell command -v npm),,npm)
 DEPS_BENCH = $(DEPS_BUILD) wrk perl
 

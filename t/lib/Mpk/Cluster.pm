@@ -1,7 +1,7 @@
 package Mpk::Cluster;
 
-# A Redis Cluster of real servers on loopback: masters, a replica of each, and what ops do
-# to it: failovers, slots that move, nodes that come and go.
+# A Redis Cluster of real servers, on loopback or in a network of their own: masters, a replica
+# of each, and what ops do to it: failovers, slots that move, nodes that come and go.
 
 use warnings;
 use strict;
@@ -15,7 +15,7 @@ use constant SLOTS => 16384;
 
 # new(test, %options): starts it and waits until all of its nodes call it well.  name: of
 # the nodes (c0, c1 ...); masters (3); replicas of each (1); args: of each server; password;
-# tls: a Mpk::Tls with a certificate "node"
+# tls: a Mpk::Tls with a certificate "node"; net: a Mpk::Network
 sub new {
     my ($class, $test, %options) = @_;
     my $self = bless { test => $test, name => 'c', masters => 3, replicas => 1, timeout => 1500, args => [], nodes => [],
@@ -29,7 +29,7 @@ sub new {
 
     for my $i (0 .. $#nodes) {
         $nodes[$i]->cmd('CLUSTER', 'SET-CONFIG-EPOCH', $i + 1);
-        $nodes[$i]->cmd('CLUSTER', 'MEET', '127.0.0.1', $_->{port}, $_->{bus}) for @nodes[0 .. $i - 1];
+        $nodes[$i]->cmd('CLUSTER', 'MEET', @$_{qw(host port bus)}) for @nodes[0 .. $i - 1];
     }
 
     for my $i (0 .. $n - 1) {
@@ -52,12 +52,15 @@ sub new {
 sub node {
     my ($self) = @_;
     my $t = $self->{test};
-    my $name = $self->{name} . @{$self->{nodes}};
+    my $n = @{$self->{nodes}};
+    my $name = $self->{name} . $n;
+    my $net = $self->{net};
+    my $host = $net ? $net->address($n) : '127.0.0.1';
     my ($port, $bus) = map { $t->port($_) } $name, "$name-bus";
     my $dir = $t->dir;
 
     my @args = ($self->{tls} ? (@{$self->{tls}->args($port, 'node')}, '--tls-cluster', 'yes', '--tls-replication', 'yes')
-        : ('--port', $port), '--bind', '127.0.0.1', '--cluster-enabled', 'yes', '--cluster-port', $bus,
+        : ('--port', $port), '--bind', $host, '--protected-mode', 'no', '--cluster-enabled', 'yes', '--cluster-port', $bus,
         '--cluster-node-timeout', $self->{timeout}, '--cluster-replica-validity-factor', 0, '--cluster-allow-replica-migration', 'no',
         '--repl-diskless-sync-delay', 0, '--repl-ping-replica-period', 1, '--shutdown-timeout', 0, @{$self->{args}});
 
@@ -65,8 +68,9 @@ sub node {
 
     $t->release($_) for $name, "$name-bus";
 
-    my $node = $t->redis(name => $name, args => \@args, password => $self->{password});
-    @$node{qw(port bus)} = ($port, $bus);
+    my $node = $t->redis(name => $name, args => \@args, password => $self->{password},
+        $net ? (within => $net->within($n)) : ());
+    @$node{qw(n host port bus)} = ($n, $host, $port, $bus);
     $node->{id} = $node->cmd('CLUSTER', 'MYID');
     push @{$self->{nodes}}, $node;
 
@@ -128,7 +132,7 @@ sub url {
     my ($self, @nodes) = @_;
     @nodes = @{$self->{nodes}} unless @nodes;
     return ($self->{tls} ? 'rediss' : 'redis') . '+cluster://'
-        . join ',', map { '127.0.0.1:' . (ref $_ ? $_->{port} : $_) } @nodes;
+        . join ',', map { ref $_ ? "$_->{host}:$_->{port}" : "127.0.0.1:$_" } @nodes;
 }
 
 sub by_id { my ($self, $id) = @_; return (grep { $_->{id} eq $id } @{$self->{nodes}})[0] }
@@ -232,6 +236,20 @@ sub start { $_[1]->start }
 sub pause { my ($self, $node) = @_; $node->{held} = 1; $node->pause }
 sub resume { my ($self, $node) = @_; $node->resume; delete $node->{held} }
 
+# cut(node), heal(node): from everybody; sever(node), mend(node): it and nginx, or nginx
+# alone, from the others
+sub cut { my ($self, $node) = @_; $node->{held} = 1; $self->{net}->cut($node->{n}) }
+sub heal { my ($self, $node) = @_; $self->{net}->heal($node->{n}); delete $node->{held} }
+
+sub sever {
+    my ($self, $node) = @_;
+    $self->{net}->move($_->{n}, $node && $_ == $node ? 'a' : 'b') for @{$self->{nodes}};
+    $node->{held} = 1 if $node;
+    $self->{net}->sever;
+}
+
+sub mend { my ($self, $node) = @_; $self->{net}->mend; delete $node->{held} }
+
 # promoted(node): waits until it is a master
 sub promoted {
     my ($self, $node, $seconds) = @_;
@@ -262,7 +280,7 @@ sub begin {
 
 sub move {
     my ($self, $from, $to, @keys) = @_;
-    $from->cmd('MIGRATE', '127.0.0.1', $to->{port}, '', 0, 5000,
+    $from->cmd('MIGRATE', $to->{host}, $to->{port}, '', 0, 5000,
         defined $self->{password} ? ('AUTH', $self->{password}) : (), 'KEYS', @keys);
 }
 
@@ -312,7 +330,7 @@ sub add {
     my ($self) = @_;
     my ($known) = $self->living;
     my $node = $self->node;
-    $_->cmd('CLUSTER', 'MEET', '127.0.0.1', $node->{port}, $node->{bus}) for grep { $_ != $node } $self->living;
+    $_->cmd('CLUSTER', 'MEET', @$node{qw(host port bus)}) for grep { $_ != $node } $self->living;
     $self->met;
     $self->well;
     return $node;
