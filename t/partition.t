@@ -85,16 +85,25 @@ $load->check(10);
 
 # what is on its way when its order goes
 
-my $link;
-ok(wait_for(sub { $link = eval { $t->link('gone') } }, 'commits by each worker', 15), 'an order');
-$proxy->mode('delay', 200);
-ok(wait_for(sub { my $start = time; $t->api('GET', 'orders/nobody'); time - $start > 0.4 }, 'the delay'), 'is read slowly');
-my $evals = $master->calls('eval');
-is($t->confirm($link, email => 'eve@example.com', nonce => '', headers => { 'Idempotency-Key' => 'x' })->{status}, 422, 'a wrong challenge is answered, and on its way to be counted');
-my ($stored) = @{$master->cmd('KEYS', 'mpk:*:o:gone')};
-$master->cmd('DEL', $stored);
-ok(wait_for(sub { $master->calls('eval') > $evals }, 'the count'), 'when its order goes');
-is($master->cmd('EXISTS', $stored), 0, 'it brings nothing back');
+my $stored;
+
+for my $fate ('gone', 'erased') {
+    my $link;
+    $proxy->mode('pass');
+    ok(wait_for(sub { $link = eval { $t->link($fate) } }, 'commits by each worker', 15), 'an order');
+    ($stored) = @{$master->cmd('KEYS', "mpk:*:o:$fate")};
+    $proxy->mode('delay', 200);
+    ok(wait_for(sub { my $start = time; $t->api('GET', 'orders/nobody'); time - $start > 0.4 }, 'the delay'), 'is read slowly');
+    my $evals = $master->calls('eval');
+    is($t->confirm($link, email => 'eve@example.com', nonce => '', headers => { 'Idempotency-Key' => 'x' })->{status}, 422,
+        'a wrong challenge is answered, and on its way to be counted');
+
+    # of an order that is erased, the head alone is left
+
+    $master->cmd($fate eq 'gone' ? ('DEL', $stored) : ('HDEL', $stored, 'f', 'i'));
+    ok(wait_for(sub { $master->calls('eval') > $evals }, 'the count'), "when its order is $fate");
+    is(join(' ', @{$master->cmd('HKEYS', $stored)}), $fate eq 'gone' ? '' : 'h', 'it brings nothing back');
+}
 
 
 # what was read as done already, on a server that is not the one that confirms it
