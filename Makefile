@@ -37,6 +37,10 @@ UNITS      = $(patsubst lua-free-tests/unit/%.c,objs/unit/%, \
 FUZZERS    = $(patsubst lua-free-tests/fuzz/%.c,objs/fuzz/%, \
                         $(wildcard lua-free-tests/fuzz/fuzz_*.c))
 
+# An ordinary user's PATH does not have nginx, nor what makes networks.
+
+export PATH := $(PATH):/usr/sbin:/usr/local/sbin:/sbin
+
 .SECONDARY:
 
 WARNINGS   = -Wall -Wextra -Wshadow -Werror
@@ -49,7 +53,7 @@ DEPS_BUILD = nginx nginx-dev gcc make libhiredis-dev libyajl-dev libssl-dev \
              redis-server openssl curl jq
 DEPS_TEST  = $(DEPS_BUILD) clang libclang-rt-14-dev llvm valgrind dpkg-dev \
              perl libio-socket-ssl-perl libpcre2-dev zlib1g-dev iproute2 \
-             python3 chromium nodejs prometheus $(if $(shell command -v npm),,npm)
+             procps python3 chromium nodejs prometheus $(if $(shell command -v npm),,npm)
 DEPS_BENCH = $(DEPS_BUILD) wrk perl
 
 
@@ -104,9 +108,7 @@ $(MODULE): objs/nginx/objs/Makefile $(SOURCES)
 	    > objs/build.log 2>&1 || { grep -A5 -E 'error|warning' objs/build.log; exit 1; }
 	cp objs/nginx/objs/ngx_http_mpk_module.so $@
 
-# An ordinary user's PATH does not have nginx.
-
-MODULES_PATH ?= $(shell PATH=$$PATH:/usr/sbin:/usr/local/sbin nginx -V 2>&1 \
+MODULES_PATH ?= $(shell PATH='$(PATH)' nginx -V 2>&1 \
                     | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
 
 install: build
