@@ -46,31 +46,38 @@ sub ends {
     return $end;
 }
 
-# left(): what of it still runs, or lies about
+# left(pid): what of it still runs, or lies about
 sub left {
-    open my $processes, '-|', 'pgrep', '-f', "$folder/mpk-demo" or die "pgrep: $!";
-    return join ' ', glob("$folder/*"), map { "process $_" } <$processes>;
+    my ($pid) = @_;
+    my @left = glob("$folder/*");
+    for my $how ([ '-g', $pid ], [ '-f', "$folder/mpk-demo" ]) {
+        open my $processes, '-|', 'pgrep', '-a', @$how or die "pgrep: $!";
+        push @left, <$processes>;
+    }
+    return join ' ', @left;
 }
 
 
-my $end = ends(demo("PORT=$port", 'ONCE=1'));
+my $pid = demo("PORT=$port", 'ONCE=1');
+my $end = ends($pid);
 isnt($end, 0, 'a port in use ends it');
 like(said(), qr/^Port $port is in use: run "make demo PORT=\d+"/m, 'with what to do');
-is(left(), '', 'and nothing is left');
+is(left($pid), '', 'and nothing is left');
 
 $t->release('demo');
-$end = ends(demo("PORT=$port", 'ONCE=1'));
+$pid = demo("PORT=$port", 'ONCE=1');
+$end = ends($pid);
 is($end, 0, 'make demo ONCE=1 ends well') or diag(said());
 like(said(), qr/"entries":.*"event":"viewed".*"ip":"127\.0\.0\.1"/, 'the key was shown, the journal tells when and to whom');
 like(said(), qr/\n0\n.*Done\./s, 'nothing secret is in Redis');
-is(left(), '', 'nothing is left');
+is(left($pid), '', 'nothing is left');
 
-my $pid = demo("PORT=$port");
+$pid = demo("PORT=$port");
 ok(wait_for(sub { said() =~ /Ctrl-C stops it/ }, 'the demo', 60), 'make demo leaves the site running');
 my ($link) = said() =~ m{a fresh link.*?\n\s*http://[^/]+(/r/\S+)}s;
 like(Mpk::Http::request($port, 'GET', $link)->{body}, qr/Office 2024 Home/, 'with a link to try');
 kill 'INT', -$pid;
-$end = ends($pid);
-is(left(), '', 'Ctrl-C stops it, and nothing is left');
+ends($pid);
+is(left($pid), '', 'Ctrl-C stops it, and nothing is left');
 
 $t->finish;
