@@ -305,7 +305,9 @@ sub migrate {
 }
 
 # agreed(slot, node): waits until all nodes say that it has it; gossip that crosses with a
-# move can leave a slot to nobody, and then all are told, as "redis-cli --cluster fix" does
+# move can leave a slot to nobody, and then all are told, as "redis-cli --cluster fix" does.
+# Who takes a slot before it knows the others' epochs gets one that is another's; that one
+# claims the slot anew, and its new owner throws away what it has taken since.
 sub agreed {
     my ($self, $slot, $node) = @_;
     my $told = time;
@@ -315,6 +317,8 @@ sub agreed {
             !$of || $of->[2][2] ne $node->{id};
         } $self->living;
 
+        return 0 if !@others && !$self->known;
+
         if (@others && time - $told > 1.5) {
             $told = time;
             eval { $_->cmd('CLUSTER', 'SETSLOT', $slot, 'NODE', $node->{id}) } for $node, grep { $_ != $node } $self->living;
@@ -323,6 +327,17 @@ sub agreed {
 
         return !@others;
     }, "all know who has slot $slot", 30);
+}
+
+# known(): whether all know the same epoch of each master, and of no two the same
+sub known {
+    my ($self) = @_;
+    my %views = map { $_ => 1 } map {
+        join ' ', sort map { (split)[2] =~ /master/ ? join '@', (split)[0, 6] : () } split /\n/, $_->cmd('CLUSTER', 'NODES');
+    } $self->living;
+    my ($view) = keys %views;
+    my %epochs = map { s/.*@//r => 1 } split / /, $view;
+    return keys %views == 1 && keys %epochs == split / /, $view;
 }
 
 # add(): a master without slots
