@@ -616,7 +616,10 @@ my $whose = sub {
     my ($words) = @_;
     my @ports = map { $t->read($_) } 'old.port', 'next.port';
     my $moved = $_[1] && -e "$dir/moved";
-    return '' if -e "$dir/mute" && uc $words->[0] =~ /^(HMGET|CLUSTER)$/;
+    if (-e "$dir/mute" && uc $words->[0] =~ /^(HMGET|CLUSTER)$/) {
+        $t->write('asked', $t->read('asked') . "$words->[1]\n");
+        return '';
+    }
     return ":1\r\n" if uc $words->[0] eq 'WAIT';
     return [ 'pass' ] if uc $words->[0] =~ /^(XRANGE|EVAL|EVALSHA)$/ || $moved && uc $words->[0] ne 'CLUSTER';
     return $_[1] ? "-MOVED 1 127.0.0.1:$ports[0]\r\n" : "*4\r\n" . "\$-1\r\n" x 4 if uc $words->[0] eq 'HMGET';
@@ -625,7 +628,11 @@ my $whose = sub {
         "*3\r\n:$first\r\n:$last\r\n*3\r\n\$9\r\n127.0.0.1\r\n:$port\r\n\$40\r\n" . $port x 8 . "\r\n";
     } $moved ? ([ 0, 1, $ports[0] ], [ 2, 16383, $ports[1] ]) : ([ 0, 16381, $ports[0] ], [ 16382, 16383, $ports[1] ]);
 };
-$old = Mpk::FakeRedis->new(test => $t, real => $plain, script => sub { $whose->($_[0], 0) });
+$old = Mpk::FakeRedis->new(test => $t, real => $plain, script => sub { $whose->($_[0], 0) }, hello => { PING => sub {
+    my $bad = $t->read('ping') or return "+PONG\r\n";
+    $t->write('pinged', '');
+    return $bad eq 'mute' ? '' : "-$bad\r\n";
+} });
 $next = Mpk::FakeRedis->new(test => $t, real => $plain, script => sub { $whose->($_[0], 1) });
 $t->write('old.port', $old->{port});
 $t->write('next.port', $next->{port});
@@ -657,7 +664,7 @@ for my $round (1 .. 3) {
     my $ready = sub { my ($is) = @_; metrics() =~ /^mpk_redis_node_ready\{[^}]*:$old->{port}"[^}]*\} $is$/m };
     ok(wait_for(sub { $ready->(1) }, 'the status'), 'is there');
     kill 'STOP', $old->{pid};
-    ok(wait_for(sub { $ready->(0) }, 'a PING that is not answered', 10 * $slow),
+    ok(wait_for(sub { $ready->(0) }, 'a PING that is not answered', 4 * $slow),
         'hangs, which nobody needs to find out');
     is(lost(), $lost, 'and nobody\'s command is lost');
     $t->write('moved', '');
@@ -667,6 +674,21 @@ for my $round (1 .. 3) {
     kill 'CONT', $old->{pid};
     like(Mpk::Http::response($s)->{status}, qr/^(200|503)$/, 'what it tells, back again, is not believed');
     ok(wait_for(sub { status('X') == 200 }, 'the new master', 10 * $slow), 'and the new one is');
+}
+
+# one that does not like the question
+
+for my $bad ('MISCONF Errors writing to the AOF file', 'NOPERM this user has no permissions', 'BUSY Redis is busy') {
+    my ($name) = split / /, $bad;
+    my $mark = length $t->read('error.log');
+    unlink "$dir/moved", "$dir/pinged";
+    ok(wait_for(sub { status('X') == 404 }, 'the old master'), 'a master');
+    $t->write('ping', $bad);
+    ok(wait_for(sub { -e "$dir/pinged" && unlink "$dir/pinged" }, 'a PING'), "that answers a PING with $name") for 1, 2;
+    $t->write('ping', '');
+    is(status('X'), 404, 'is asked as before');
+    is(metrics() =~ /^mpk_redis_errors_total\{error="$name"\} ([1-9]\d*)$/m ? $1 : 0, 0, 'of a command that nobody gave');
+    unlike(substr($t->read('error.log'), $mark), qr/refused with $name/, 'and that the log does not tell');
 }
 
 # one that hangs again, and nobody who could say what it is by now: not for good, and not for a worker that ends
@@ -683,15 +705,37 @@ for my $round (1, 2) {
     ok(wait_for(sub {
         $start = time;
         $s = Mpk::Http::connection($t->port('edge'));
-        print $s Mpk::Http::text('GET', '/mpk/v1/orders/X', headers => { Authorization => "Bearer $t->{token}" });
+        print $s Mpk::Http::text('GET', "/mpk/v1/orders/Y-$round", headers => { Authorization => "Bearer $t->{token}" });
         $s->flush;
         return !IO::Select->new($s)->can_read(0.2);
-    }, 'a question', 10 * $slow), 'is not asked at once when it is back');
+    }, 'a question', 10 * $slow), 'a question');
     kill 'QUIT', $t->{nginx} if $round == 2;
-    is(Mpk::Http::response($s)->{status}, 503, 'nor believed to answer for good' . ($round == 2 ? ', when nginx ends, either' : ''));
-    cmp_ok(time - $start, '<', 2.5 * $slow, sprintf 'after %.0f ms', (time - $start) * 1000);
+    is(Mpk::Http::response($s)->{status}, 503, 'is not put to it when it is back' . ($round == 2 ? ', when nginx ends, either' : ''));
+    cmp_ok(time - $start, '<', 2.5 * $slow, sprintf 'that takes %.0f ms', (time - $start) * 1000);
+    unlike($t->read('asked'), qr/:o:Y-$round$/m, 'nobody asked it');
+
+    if ($round == 1) {
+        ok(wait_for(sub { $start = time; status('Y-1'); $t->read('asked') =~ /:o:Y-1$/m }, 'a question'), 'but when nobody else could say, for long enough');
+        cmp_ok(time - $start, '<', 2 * $slow, sprintf 'and not waited for without end: %.0f ms', (time - $start) * 1000);
+    }
+
     unlink "$dir/mute";
+    next if $round == 2;
+    ok(wait_for(sub { status('X') == 404 }, 'the old master', 10 * $slow), 'nor is it doubted for good');
 }
+
+# what nobody waits for holds up no worker
+
+serve("redis+cluster://127.0.0.1:$old->{port} timeout=20s", workers => 1);
+ok(wait_for(sub { status('X') == 404 }, 'the old master'), 'a master');
+unlink "$dir/pinged";
+$t->write('ping', 'mute');
+ok(wait_for(sub { -e "$dir/pinged" }, 'a PING'), 'that does not answer a PING');
+my $quit = time;
+ok($t->quit, 'nginx ends');
+cmp_ok(time - $quit, '<', 5 * $slow, sprintf 'without its answer: %.0f ms', (time - $quit) * 1000);
+$t->write('ping', '');
+
 
 # what it had of idle connections is not trusted either
 

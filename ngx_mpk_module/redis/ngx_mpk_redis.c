@@ -135,7 +135,9 @@ ngx_mpk_redis_queue(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_cmd_t *cmd)
 
     /* from here on a worker that shuts down waits for this connection */
 
-    conn->timer.cancelable = 0;
+    if (!cmd->own) {
+        conn->timer.cancelable = 0;
+    }
 
     if (conn->state == NGX_MPK_REDIS_READY) {
 
@@ -433,7 +435,8 @@ ngx_mpk_redis_dispatch(ngx_mpk_redis_conn_t *conn, size_t len)
                 if (ngx_mpk_redis_cluster_doubts(conn->node)) {
                     conn->state = NGX_MPK_REDIS_DOUBTED;
                     conn->connect_deadline = ngx_current_msec
-                                             + conn->redis->connect_timeout;
+                                             + NGX_MPK_REDIS_DOUBTS
+                                               * conn->redis->connect_timeout;
                     continue;
                 }
 
@@ -530,8 +533,10 @@ ngx_mpk_redis_answer(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_reply_t *reply)
             return NGX_OK;
         }
 
-        ngx_mpk_redis_count(conn->redis, errors[cmd->error]);
-        ngx_mpk_redis_log_error(conn, cmd->error);
+        if (!cmd->own) {
+            ngx_mpk_redis_count(conn->redis, errors[cmd->error]);
+            ngx_mpk_redis_log_error(conn, cmd->error);
+        }
 
         if (cmd->lane == NGX_MPK_REDIS_COMMIT
             && ngx_mpk_redis_error_info(cmd->error)->ops)

@@ -28,6 +28,7 @@ static ngx_int_t ngx_mpk_redis_cluster_ask(ngx_mpk_redis_cluster_t *cluster,
     ngx_mpk_redis_conn_t *conn);
 static void ngx_mpk_redis_cluster_answer(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_mpk_redis_cluster_trust(ngx_mpk_redis_cluster_t *cluster);
+static ngx_uint_t ngx_mpk_redis_cluster_unsettled(ngx_mpk_redis_node_t *node);
 static ngx_msec_t ngx_mpk_redis_cluster_take(ngx_mpk_redis_cluster_t *cluster,
     ngx_mpk_redis_cmd_t *cmd);
 
@@ -375,7 +376,7 @@ ngx_mpk_redis_cluster_refresh_in(ngx_mpk_redis_cluster_t *cluster,
 static void
 ngx_mpk_redis_cluster_refresh_handler(ngx_event_t *ev)
 {
-    ngx_queue_t              *q;
+    ngx_queue_t              *q, *next;
     ngx_mpk_redis_node_t     *node;
     ngx_mpk_redis_conn_t     *conn;
     ngx_mpk_redis_cluster_t  *cluster;
@@ -388,7 +389,10 @@ ngx_mpk_redis_cluster_refresh_handler(ngx_event_t *ev)
 
     ngx_mpk_redis_cluster_sweep(cluster);
 
-    /* each in turn: one that hangs does not say, one that is cut off does not know */
+    /*
+     * Each in turn, who was silent at last: one that hangs does not say, one that is cut
+     * off does not know.
+     */
 
     if (cluster->ask
         && (ngx_msec_int_t) (ngx_current_msec - cluster->asked_at)
@@ -398,17 +402,31 @@ ngx_mpk_redis_cluster_refresh_handler(ngx_event_t *ev)
         return;
     }
 
-    conn = NULL;
+    next = NULL;
 
     ngx_mpk_redis_cluster_each(cluster, q) {
         node = ngx_mpk_redis_cluster_at(q);
 
-        if (!node->stale && node->conns[0].state == NGX_MPK_REDIS_READY) {
-            ngx_queue_remove(q);
-            ngx_queue_insert_tail(&cluster->nodes, q);
-            conn = ngx_mpk_redis_node_pick(node, NGX_MPK_REDIS_READ);
+        if (node->stale || node->conns[0].state != NGX_MPK_REDIS_READY) {
+            continue;
+        }
+
+        if (next == NULL || !node->silent) {
+            next = q;
+        }
+
+        if (!node->silent) {
             break;
         }
+    }
+
+    conn = NULL;
+
+    if (next) {
+        ngx_queue_remove(next);
+        ngx_queue_insert_tail(&cluster->nodes, next);
+        conn = ngx_mpk_redis_node_pick(ngx_mpk_redis_cluster_at(next),
+                                       NGX_MPK_REDIS_READ);
     }
 
     if (conn == NULL) {
@@ -509,10 +527,12 @@ ngx_mpk_redis_cluster_doubts(ngx_mpk_redis_node_t *node)
 
     cluster = node->worker->cluster;
 
-    if (!node->silent || cluster == NULL || node == &cluster->worker->home
-        || ngx_exiting)
-    {
+    if (!node->silent || cluster == NULL || node == &cluster->worker->home) {
         return 0;
+    }
+
+    if (ngx_exiting) {
+        return 1;
     }
 
     ngx_mpk_redis_cluster_each(cluster, q) {
@@ -640,7 +660,7 @@ ngx_mpk_redis_cluster_take(ngx_mpk_redis_cluster_t *cluster,
         ngx_mpk_redis_cluster_each(cluster, q) {
             node = ngx_mpk_redis_cluster_at(q);
 
-            if (node->stale || node->conns[0].state != NGX_MPK_REDIS_READY) {
+            if (node->stale || ngx_mpk_redis_cluster_unsettled(node)) {
                 delay = NGX_MPK_REDIS_REFRESH_SOON;
                 break;
             }
@@ -648,4 +668,19 @@ ngx_mpk_redis_cluster_take(ngx_mpk_redis_cluster_t *cluster,
     }
 
     return delay;
+}
+
+
+static ngx_uint_t
+ngx_mpk_redis_cluster_unsettled(ngx_mpk_redis_node_t *node)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < node->nconns; i++) {
+        if (node->conns[i].state == NGX_MPK_REDIS_DOUBTED) {
+            return 1;
+        }
+    }
+
+    return node->conns[0].state != NGX_MPK_REDIS_READY;
 }

@@ -542,7 +542,7 @@ ngx_mpk_redis_timer_handler(ngx_event_t *ev)
             return;
         }
 
-        ngx_mpk_redis_silent(conn);
+        conn->node->silent = 1;
 
         ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
                            conn->state == NGX_MPK_REDIS_SEEKING
@@ -619,8 +619,7 @@ ngx_mpk_redis_silent(ngx_mpk_redis_conn_t *conn)
         if (other != conn && other->state == NGX_MPK_REDIS_READY
             && other->pending == 0)
         {
-            ngx_mpk_redis_fail(other, NGX_LOG_INFO, 0,
-                               "another connection got no answer");
+            ngx_mpk_redis_reconnect(other);
         }
     }
 }

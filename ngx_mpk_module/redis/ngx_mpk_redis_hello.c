@@ -470,9 +470,8 @@ ngx_mpk_redis_hello_server(ngx_mpk_redis_conn_t *conn,
     words = ngx_mpk_redis_hello_text(version, buf);
 
     ngx_log_error(NGX_LOG_WARN, conn->node->worker->cycle->log, 0,
-                  "mpk_redis %V: WAITAOF of %s %V does not wait for the disk "
-                  "with \"appendfsync everysec\", durability=aof needs "
-                  "\"appendfsync always\" there",
+                  "mpk_redis %V: WAITAOF of %s %V does not wait for the disk, "
+                  "unless redis.conf says \"appendfsync always\"",
                   &conn->node->name, name, &words);
 }
 

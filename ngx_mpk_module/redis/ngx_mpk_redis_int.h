@@ -13,6 +13,7 @@
 #define NGX_MPK_REDIS_BACKOFF_MAX    1000
 #define NGX_MPK_REDIS_STABLE         1000    /* ms: a connection that lived so long is retried at once */
 #define NGX_MPK_REDIS_LOG_INTERVAL   10000   /* ms between two lines about the same */
+#define NGX_MPK_REDIS_DOUBTS         3       /* times connect_timeout, for others to say what it is */
 #define NGX_MPK_REDIS_REFUSED_TIME   5000    /* ms until a node that refused a commit may take the next */
 #define NGX_MPK_REDIS_REASON_TIME    1000    /* ms until another reason is worth a line */
 #define NGX_MPK_REDIS_REASON         256     /* bytes of an explanation */

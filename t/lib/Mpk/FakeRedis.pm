@@ -125,7 +125,7 @@ sub answer {
     my $name = uc $words->[0];
 
     my $hello = $self->{hello} // {};
-    my $reply = $hello->{$name}
+    my $reply = ref $hello->{$name} ? $hello->{$name}->() : $hello->{$name}
         // ($name =~ /^(AUTH|SELECT|CLIENT)$/ ? "+OK\r\n"
             : $name eq 'PING' ? "+PONG\r\n"
             : $name eq 'ROLE' ? "*3\r\n\$6\r\nmaster\r\n:0\r\n*0\r\n"
