@@ -1,5 +1,9 @@
 /* HMAC, SHA-256, AES-256-GCM and Ed25519: the published vectors, and contexts that are reused. */
 
+#define _GNU_SOURCE                      /* memmem() */
+
+#include <malloc.h>
+
 #include "test.h"
 #include "mpk_base64url.h"
 #include "mpk_crypto.h"
@@ -537,6 +541,46 @@ test_seal(void)
 }
 
 
+/* The context's own memory; OpenSSL's is overwritten by the same call. */
+static bool
+test_holds(mpk_crypto_t *crypto, const uint8_t *key)
+{
+    return memmem(crypto, malloc_usable_size(crypto), key, MPK_DATA_KEY_LEN)
+           != NULL;
+}
+
+
+static void
+test_forget(void)
+{
+    bool           held;
+    uint8_t        key[MPK_DATA_KEY_LEN], sealed[4 + MPK_SEAL_OVERHEAD], out[4];
+    mpk_str_t      aad;
+    mpk_crypto_t  *crypto;
+
+    keyring.count = 0;
+    crypto = test_crypto();
+
+    aad = mpk_string("order 1");
+    memset(key, 'k', sizeof(key));
+
+    if (mpk_crypto_seal(crypto, key, aad, mpk_string("text"), sealed) != MPK_OK) {
+        abort();
+    }
+
+    held = test_holds(crypto, key);
+    mpk_crypto_forget(crypto);
+
+    ok(held && !test_holds(crypto, key), "a data key that is forgotten is gone");
+
+    ok(mpk_crypto_open(crypto, key, aad, (mpk_str_t) { sizeof(sealed), sealed }, out)
+       == MPK_OK && memcmp(out, "text", 4) == 0
+       && test_holds(crypto, key), "until it is needed again");
+
+    mpk_crypto_free(crypto);
+}
+
+
 static int
 test_nonce_cmp(const void *a, const void *b)
 {
@@ -661,6 +705,7 @@ main(void)
     test_hashes();
     test_vectors_gcm();
     test_seal();
+    test_forget();
     test_random();
     test_signatures();
     test_purposes();

@@ -236,6 +236,15 @@ mpk_crypto_open(mpk_crypto_t *crypto, const uint8_t key[MPK_DATA_KEY_LEN],
 }
 
 
+void
+mpk_crypto_forget(mpk_crypto_t *crypto)
+{
+    static const uint8_t  none[MPK_DATA_KEY_LEN];
+
+    (void) mpk_crypto_data(crypto, none);
+}
+
+
 mpk_status_t
 mpk_crypto_wrap(mpk_crypto_t *crypto, const mpk_key_t *key, mpk_str_t aad,
     mpk_str_t plain, uint8_t *out)
@@ -410,14 +419,14 @@ mpk_crypto_data(mpk_crypto_t *crypto, const uint8_t *key)
         return MPK_OK;
     }
 
-    crypto->data_ready = false;
+    memcpy(crypto->data_key, key, MPK_DATA_KEY_LEN);
 
-    if (EVP_EncryptInit_ex2(crypto->data, NULL, key, NULL, NULL) != 1) {
+    crypto->data_ready = EVP_EncryptInit_ex2(crypto->data, NULL, key, NULL,
+                                             NULL) == 1;
+
+    if (!crypto->data_ready) {
         return mpk_crypto_failed();
     }
-
-    memcpy(crypto->data_key, key, MPK_DATA_KEY_LEN);
-    crypto->data_ready = true;
 
     return MPK_OK;
 }

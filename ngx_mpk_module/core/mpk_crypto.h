@@ -62,6 +62,9 @@ mpk_status_t mpk_crypto_wrap(mpk_crypto_t *crypto, const mpk_key_t *key,
 mpk_status_t mpk_crypto_unwrap(mpk_crypto_t *crypto, const mpk_key_t *key,
     mpk_str_t aad, mpk_str_t wrapped, uint8_t *out);
 
+/* Forgets the data key of before: what has been erased leaves nothing. */
+void mpk_crypto_forget(mpk_crypto_t *crypto);
+
 /* Ed25519 (RFC 8032) with an evidence key. */
 mpk_status_t mpk_crypto_sign(mpk_crypto_t *crypto, const mpk_key_t *key,
     mpk_str_t data, uint8_t signature[64]);

@@ -460,6 +460,10 @@ ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn)
 {
     mpk_cleanse(&txn->data_key, sizeof(mpk_data_key_t));
 
+    if (txn->what.event == MPK_EVENT_ERASED) {
+        mpk_crypto_forget(txn->mmcf->crypto);
+    }
+
     if (txn->filing_key) {
         mpk_cleanse(txn->filing_key, sizeof(mpk_data_key_t));
     }
