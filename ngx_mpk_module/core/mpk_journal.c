@@ -48,26 +48,32 @@ mpk_journal_write(mpk_crypto_t *crypto, const mpk_mem_t *mem,
         return MPK_UNKNOWN;
     }
 
-    mpk_buf_init(&clear, mem, 256);
-    mpk_journal_write_clear(entry, &clear);
-
     mpk_buf_over(&personal, mem, bytes, sizeof(bytes));
+    personal.secret = true;
     mpk_journal_write_personal(mem, entry, &personal);
 
     mpk_buf_init(&sealed, mem, personal.len + MPK_SEAL_OVERHEAD);
-    mpk_buf_init(&text, mem, key->kid.len + 1 + MPK_MAC_TEXT_LEN);
-
-    if (clear.failed || personal.failed || sealed.failed || text.failed) {
-        return MPK_NOMEM;
-    }
 
     place = (mpk_place_t) { entry->order, mpk_string("entry"),
                             entry->number, 0 };
 
-    status = mpk_envelope_seal(crypto, mem, data_key, &place,
-                               mpk_buf_done(&personal), &sealed);
+    status = personal.failed ? MPK_NOMEM
+             : mpk_envelope_seal(crypto, mem, data_key, &place,
+                                 mpk_buf_done(&personal), &sealed);
+
+    mpk_cleanse(personal.data, personal.len);
+
     if (status != MPK_OK) {
         return status;
+    }
+
+    mpk_buf_init(&clear, mem, 256);
+    mpk_journal_write_clear(entry, &clear);
+
+    mpk_buf_init(&text, mem, key->kid.len + 1 + MPK_MAC_TEXT_LEN);
+
+    if (clear.failed || text.failed) {
+        return MPK_NOMEM;
     }
 
     record->clear = mpk_buf_done(&clear);

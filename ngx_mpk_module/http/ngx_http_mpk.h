@@ -375,6 +375,7 @@ struct ngx_http_mpk_ctx_s {
     u_char                        mac[MPK_MAC_LEN];
     uint64_t                      store_time;      /* us */
     unsigned                      stored:1;
+    unsigned                      shown:1;         /* an answer with keys was sent off */
 };
 
 

@@ -251,6 +251,21 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_chain_t         *out;
     ngx_pool_cleanup_t  *cln;
 
+    if (body->secret) {
+        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_str_t));
+
+        if (cln == NULL) {
+            mpk_cleanse(body->data, body->len);
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        cln->handler = ngx_http_mpk_cleanse;
+
+        secret = cln->data;
+        secret->data = body->data;
+        secret->len = body->len;
+    }
+
     if (body->failed || ctx->mem.failed) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -277,18 +292,7 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (body->secret) {
-        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_str_t));
-        if (cln == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        cln->handler = ngx_http_mpk_cleanse;
-
-        secret = cln->data;
-        secret->data = body->data;
-        secret->len = body->len;
-    }
+    ctx->shown = body->secret;
 
     rc = ngx_http_send_header(r);
 
@@ -469,14 +473,14 @@ ngx_http_mpk_chain_add(ngx_http_request_t *r, ngx_chain_t **last,
 }
 
 
-/* A page with product keys does not stay in memory. */
-
 static bool
 ngx_http_mpk_secret(const ngx_http_mpk_ctx_t *ctx)
 {
     return ctx->txn && ctx->txn->keys_count;
 }
 
+
+/* A page with product keys does not stay in memory. */
 
 static void
 ngx_http_mpk_cleanse(void *data)

@@ -262,7 +262,7 @@ ngx_http_mpk_log_handler(ngx_http_request_t *r)
 
     c = r->connection;
 
-    if (r->header_sent && r->out == NULL && !c->buffered
+    if (ctx->shown && r->header_sent && r->out == NULL && !c->buffered
 #if (NGX_HTTP_V2)
         && (r->stream == NULL || (r->stream->queued == 0 && !c->error))
 #endif
