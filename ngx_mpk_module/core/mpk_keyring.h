@@ -42,8 +42,8 @@ typedef struct {
 
 /*
  * Reads a keyring file's content.  Every key has kid, kty, use, alg and k (oct) or
- * crv, x, d (OKP), and may have iat, the time of its making (a NumericDate, RFC 7519,
- * section 2); nothing else.  One kid names one key in the whole file.
+ * crv, x, d (OKP), and may have iat, the time of its making (a NumericDate of whole
+ * seconds, RFC 7519, section 2); nothing else.  One kid names one key in the whole file.
  * Required: token, wrap, lookup, journal, evidence.
  *
  * error says what is wrong and what to do: not JSON (with its line), an escape, an
