@@ -565,6 +565,7 @@ ok(!$good && $out =~ /"mpk_status" needs "mpk_redis"/, 'but mpk_redis') or diag(
 my $now = time;
 system('bin/mpk-keyring', 'rotate', "$dir/keyring.json", 'wrap') == 0 or die 'mpk-keyring';
 (my $ring = $t->read('keyring.json')) =~ s/("use":"token".*?"iat":)\d+/${1}1700000000/ or die 'no iat';
+$ring =~ s/(.*"use":"wrap".*?"iat":)\d+/${1}1600000000/s or die 'no iat';
 $ring =~ s/("use":"journal".*?)"iat":\d+,/$1/ or die 'no iat';
 $t->write('keyring.json', $ring, 0600);
 for (qw(soon late)) {

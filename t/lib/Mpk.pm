@@ -44,7 +44,7 @@ END {
 
 # END is run, too, for who ends the test by a signal
 
-$SIG{$_} = sub { $$ == $test ? exit 1 : POSIX::_exit(1) } for qw(HUP INT TERM);
+$SIG{$_} = sub { $$ == $test ? exit 1 : POSIX::_exit(1) } for grep { ($SIG{$_} // '') ne 'IGNORE' } qw(HUP INT PIPE TERM);
 
 
 # new(): makes the folder; nothing runs yet
