@@ -7,6 +7,7 @@
 #include "ngx_http_mpk_txn.h"
 
 #define NGX_HTTP_MPK_TXN_TRIES  5
+#define NGX_HTTP_MPK_TXN_POOL   8192     /* bytes: what most need, so many may wait */
 
 
 static ngx_int_t ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn);
@@ -36,7 +37,7 @@ ngx_http_mpk_txn_create(ngx_http_mpk_main_conf_t *mmcf, ngx_http_request_t *r)
         }
     }
 
-    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
+    pool = ngx_create_pool(NGX_HTTP_MPK_TXN_POOL, ngx_cycle->log);
     if (pool == NULL) {
         return NULL;
     }
