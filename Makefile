@@ -5,7 +5,7 @@
 #   make install      copies it to nginx's modules folder (DESTDIR, MODULES_PATH)
 #   make deps         installs what the targets below need of Debian's packages
 #   make demo         a shop to try, on http://127.0.0.1:8080 (PORT=, ONCE=1)
-#   make test         everything below, then "N passed, N failed"
+#   make test         everything below, then "N passed, N failed"; JOBS= files at once (2)
 #   make test-unit    core and the Redis protocol, without nginx
 #   make fuzz         the fuzzers, SECONDS= each
 #   make test-t       t/ on the installed nginx and a real Redis (REDIS_SERVER=path of another)
@@ -17,7 +17,7 @@
 
 SHELL      = /bin/bash
 SECONDS   ?= 60
-FUZZ_TEST  = 15
+FUZZ_TEST  = 60
 SOAK       = $(if $(filter command environment,$(firstword $(origin SECONDS))),$(SECONDS),600)
 PORT      ?= 8080
 
@@ -167,7 +167,7 @@ fuzz: deps-test
 test-t: build
 	@rm -f objs/answers.ndjson
 	@MPK_MODULE=$(CURDIR)/$(MODULE) MPK_ANSWERS=$(CURDIR)/objs/answers.ndjson \
-	    misc/run-tests t $(filter-out t/99-%,$(sort $(wildcard t/*.t))) t/99-*.t
+	    misc/run-tests t t/*.t
 
 test-asan:
 	@misc/nginx-asan $(ASAN)
