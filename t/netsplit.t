@@ -320,7 +320,8 @@ SKIP: {
 
     is(put($after, $whose), 201, 'a master that is cut off with nginx, and does not know: an order is filed');
     is($t->confirm($link, nonce => $nonce)->{status}, 200, 'and a key shown');
-    my ($head) = reverse $t->read('access.log') =~ /order=\Q$opened\E .*head=(\d+:\S+)/g;
+    my $head;
+    ok(wait_for(sub { ($head) = $t->read('access.log') =~ /event=viewed .*order=\Q$opened\E .*head=(\d+:\S+)/ }, 'the log'), 'which the log tells');
 
     $start = time;
     $cluster->mend($master);
