@@ -32,10 +32,9 @@ my $mounted = $> == 0 && system("mount -t tmpfs -o size=256m tmpfs $dir/redis.d 
 my $test = $$;
 END { local $?; system('umount', '-l', "$dir/redis.d") if $mounted && $$ == $test }
 
-my $redis = $t->redis(args => $certs->args($tls, 'server'));
 my $password = $t->write('password', "one\n", 0600);
-$redis->cmd('CONFIG', 'SET', 'requirepass', 'one');
-$redis->cmd('AUTH', 'one');
+my @args = @{$certs->args($tls, 'server')};
+my $redis = $t->redis(args => [ @args, '--requirepass', 'one' ], password => 'one');
 
 $t->conf(workers => 2, redis => "rediss://localhost:$tls tls_ca=$dir/ca.pem password_file=$password timeout=500ms")->start;
 
@@ -64,11 +63,18 @@ is($t->api('GET', 'orders/nobody')->{status}, 404, 'reads go on');
 $redis->cmd('CONFIG', 'SET', 'maxmemory', 0);
 $load->back('memory again', 2 * $slow);
 
-$redis->cmd('CONFIG', 'SET', 'requirepass', 'two');
-kill_clients();
-$load->gone('another password');
+sub restart {
+    my ($password) = @_;
+    $redis->stop;
+    $redis->{args} = [ @args, '--requirepass', $password ];
+    $redis->{password} = $password;
+    $redis->start;
+}
+
+restart('two');
+$load->gone('restarted with another password');
 logged(qr/AUTH was refused: compare user= and password_file=/);
-$redis->cmd('CONFIG', 'SET', 'requirepass', 'one');
+restart('one');
 $load->back('the old password again', 4 * $slow);
 
 $redis->cmd('CONFIG', 'SET', 'tls-cert-file', "$dir/expired.pem");
@@ -101,9 +107,7 @@ SKIP: {
     $load->gone('the disk is full, and Redis has ended');
     unlink "$dir/redis.d/filler";
     $redis->stop('KILL');
-    push @{$redis->{args}}, '--requirepass', 'one';
     $redis->start;
-    $redis->cmd('AUTH', 'one');
     $load->back('room again, and Redis', 4 * $slow);
 }
 
