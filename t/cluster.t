@@ -566,4 +566,41 @@ log_has(qr/expired/, 'and the log says why');
 all_safe('CONFIG', 'SET', 'tls-cert-file', "$dir/node.pem");
 served('good certificates');
 
+
+# the least rights that docs/operations.md gives
+
+{
+    for (@{$safe->{nodes}}) {
+        $t->least($_);
+        $_->cmd('ACL', 'SETUSER', 'mpk', '+cluster|slots', '+asking');
+    }
+
+    my $least = $safe->url . " tls_ca=$dir/ca.pem user=mpk password_file=$dir/least timeout=1s connect_timeout=1s";
+    serve($least, workers => 1);
+    ok(wait_for(sub { status('X') == 404 }, 'service', 5 * $slow), 'the least rights suffice');
+    is($t->confirm($t->link(($safe->orders('R', 1, $_))[0]))->{status}, 200, "for a view on $_->{name}") for $safe->masters;
+    is($t->api('GET', 'claims?state=open')->{status}, 200, 'for the claims of all buckets');
+
+    my ($here, $there) = $safe->masters;
+    my ($moved) = $safe->orders('RA', 1, $here);
+    my $slot = Mpk::Cluster::slot($moved);
+    $t->file($moved);
+    $safe->begin($slot, $here, $there);
+    $safe->move($here, $there, @{$here->cmd('CLUSTER', 'GETKEYSINSLOT', $slot, 200)});
+    is(status($moved), 200, 'and for a slot that moves');
+
+    $there->cmd('ACL', 'SETUSER', 'mpk', '-asking');
+    my $mark = length $t->read('error.log');
+    is(status($moved), 503, 'without +asking: 503');
+    ok(wait_for(sub { substr($t->read('error.log'), $mark) =~ /refused with NOPERM/ }, 'the log'), 'and the log tells of a right that lacks');
+    $there->cmd('ACL', 'SETUSER', 'mpk', '+asking');
+    is(status($moved), 200, 'with it, it is found again');
+    $safe->settle($slot, $here, $there);
+
+    $_->cmd('ACL', 'SETUSER', 'mpk', '-cluster|slots') for @{$safe->{nodes}};
+    serve($least, workers => 1);
+    is(status('X'), 503, 'without +cluster|slots: 503');
+    log_has(qr/CLUSTER SLOTS was refused.*an ACL must have \+cluster\|slots/, 'and the log says so');
+}
+
 $t->finish(alerts => qr/\[emerg\]/);

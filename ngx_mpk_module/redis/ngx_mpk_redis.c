@@ -497,13 +497,24 @@ ngx_mpk_redis_dispatch(ngx_mpk_redis_conn_t *conn, size_t len)
 static ngx_int_t
 ngx_mpk_redis_answer(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_reply_t *reply)
 {
-    ngx_mpk_redis_cmd_t  *cmd;
+    ngx_mpk_redis_cmd_t    *cmd;
+    ngx_mpk_redis_error_t   error;
 
     cmd = ngx_queue_data(ngx_queue_head(&conn->sent), ngx_mpk_redis_cmd_t,
                          queue);
 
     if (cmd->asking) {
         cmd->asking = 0;
+
+        /* what follows is sent elsewhere again, and says nothing of why */
+
+        if (reply->type == NGX_MPK_REDIS_ERROR) {
+            error = ngx_mpk_redis_error_find(reply->str);
+
+            ngx_mpk_redis_count(conn->redis, errors[error]);
+            ngx_mpk_redis_log_error(conn, error);
+        }
+
         return NGX_OK;
     }
 
