@@ -166,6 +166,33 @@ says('a Redis instead of a Sentinel', "redis+sentinel://127.0.0.1:$s->{servers}[
     qr/SENTINEL was refused with "ERR unknown command/);
 
 
+# the least rights of a Sentinel's user that docs/operations.md gives
+
+my ($rights) = do { local (@ARGV, $/) = 'docs/operations.md'; <> } =~ /A Sentinel's user: `([^`]+)`/ or die 'no rights';
+my $watch = "$password sentinel_user=watch sentinel_password_file=" . $t->write('watch', "sesame\n", 0600) . ' timeout=500ms';
+
+sub may { my (@rights) = @_; $_->cmd('ACL', 'SETUSER', 'watch', 'reset', 'on', '>sesame', @rights) for @{$s->{sentinels}} }
+
+may(split ' ', $rights);
+$t->conf(redis => $s->url . " $watch")->start;
+ok(served(), 'the least rights that docs/operations.md gives suffice');
+$s->failover;
+ok($s->well && served(), 'a failover');
+is(connected($s->master), 1, 'is followed');
+ok($t->quit, 'quit');
+
+# who may not listen asks when the master has gone
+
+for my $right (grep { !/^-/ } split ' ', $rights) {
+    may(grep { $_ ne $right } split ' ', $rights);
+    my $mark = mark();
+    $t->conf(redis => $s->url . " $watch")->start;
+    is(wait_for(sub { $t->api('GET', 'orders/A-1')->{status} == 200 }, undef, 1), $right =~ /sentinel/ ? 0 : 1, "without $right: " . ($right =~ /sentinel/ ? '503' : 'orders are told'));
+    ok(wait_for(sub { log_since($mark) =~ /let the ACL of Sentinel's user have/ }, 'the log', 5), 'and the log has the remedy');
+    ok($t->quit, 'quit');
+}
+
+
 # a Sentinel that tells nonsense, and then what is right
 
 $s->well or die "not well";
