@@ -53,15 +53,6 @@ sub steady {
 
 sub log_has { my ($what, $name) = @_; ok(wait_for(sub { $t->read('error.log') =~ $what }, "the log: $what"), $name) }
 
-sub post {
-    my ($link, $nonce) = @_;
-    my $s = Mpk::Http::connection($t->port('edge'));
-    print $s Mpk::Http::text('POST', $link, headers => { Accept => 'application/json', 'Content-Type' => $form },
-        body => Mpk::Http::form(nonce => $nonce, email => 'ann@example.com'));
-    $s->flush;
-    return $s;
-}
-
 
 # the tags
 
@@ -264,7 +255,7 @@ for my $first ('the journal stays', 'the journal moves first') {
     is($t->journal($half[2])->{verdict}, 'intact', 'an order and its journal on two sides are read');
 
     my ($here, $there) = map { tryagains($_) } $from, $to;
-    my $s = post($link{$who}, $nonce{$who});
+    my $s = $t->confirming($link{$who}, $nonce{$who});
     ok(wait_for(sub { tryagains($from) + tryagains($to) > $here + $there + 8 }, 'TRYAGAIN', 5),
         'a commit that needs both sides is tried again');
 

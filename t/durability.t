@@ -62,16 +62,6 @@ sub served { wait_for(sub { $t->api('PUT', 'orders/S-0', $t->order)->{status} =~
 sub quick { my $start = time; $_[0]->(); return time - $start }
 sub entries { my $n = 0; $n += $_[0]->cmd('XLEN', $_) for @{$_[0]->cmd('KEYS', 'mpk:*:journal')}; return $n }
 
-sub post {
-    my ($link, $nonce) = @_;
-    my $s = Mpk::Http::connection($t->port('edge'));
-    print $s Mpk::Http::text('POST', $link, headers => { Accept => 'application/json',
-        'Content-Type' => 'application/x-www-form-urlencoded' },
-        body => Mpk::Http::form(nonce => $nonce, email => 'ann@example.com'));
-    $s->flush;
-    return $s;
-}
-
 point($redis[0]);
 followed($redis[0]);
 my $current = "unix:$dir/current.sock connect_timeout=5s";
@@ -91,9 +81,9 @@ my ($master, @replicas) = @redis;
 my %before = map { $_ => $master->calls($_) } qw(wait evalsha hmget);
 
 $_->pause for @replicas;
-my @sockets = (post($link, $nonce));
+my @sockets = ($t->confirming($link, $nonce));
 ok(wait_for(sub { $master->calls('evalsha') == $before{evalsha} + 1 }, 'the first commit'), 'a commit goes out at once');
-push @sockets, map { post(@$_) } @more;
+push @sockets, map { $t->confirming(@$_) } @more;
 ok(wait_for(sub { $master->calls('hmget') >= $before{hmget} + 41 }, 'the reads'), 'reads go on while its WAIT is out');
 is($master->calls('evalsha'), $before{evalsha} + 1, 'further commits gather');
 is(scalar(my @early = IO::Select->new(@sockets)->can_read(0)), 0, 'I1: nobody is answered yet');
@@ -121,7 +111,7 @@ my $entries = entries($master);
 my $r;
 
 $_->pause for @replicas;
-my $s = post($link, $nonce);
+my $s = $t->confirming($link, $nonce);
 ok(wait_for(sub { entries($master) == $entries + 1 }, 'the view'), 'no replica follows: the view is written');
 my $reads = quick(sub {
     is($t->api('GET', 'orders/B-1')->{status}, 200, 'an order is read meanwhile');

@@ -43,16 +43,6 @@ sub blocked { return $redis->info('clients')->{blocked_clients} }
 sub mark { return length $t->read('error.log') }
 sub log_since { my ($mark) = @_; return substr $t->read('error.log'), $mark }
 
-sub post {
-    my ($link, $nonce) = @_;
-    my $s = Mpk::Http::connection($t->port('edge'));
-    print $s Mpk::Http::text('POST', $link, headers => { Accept => 'application/json',
-        'Content-Type' => 'application/x-www-form-urlencoded' },
-        body => Mpk::Http::form(nonce => $nonce, email => 'ann@example.com'));
-    $s->flush;
-    return $s;
-}
-
 # answer(socket): what comes, and no more will
 sub answer { my $r = Mpk::Http::response($_[0]); close $_[0]; return $r }
 
@@ -142,9 +132,9 @@ for my $way (sort keys %ways) {
     $busy->();
     my %before = map { $_ => $redis->calls($_) } qw(waitaof evalsha hmget);
     $entries = entries();
-    my @sockets = (post(@$first[1, 2]));
+    my @sockets = ($t->confirming(@$first[1, 2]));
     ok(wait_for(sub { entries() == $entries + 1 }, 'the view'), "$way: a view is written");
-    push @sockets, map { post(@$_[1, 2]) } @more;
+    push @sockets, map { $t->confirming(@$_[1, 2]) } @more;
     ok(wait_for(sub { $redis->calls('hmget') > $before{hmget} + $count }, 'the reads'), 'reads go on while its WAITAOF is out');
     is($redis->calls('evalsha'), $before{evalsha} + 1, 'further commits gather');
     looks($first->[0], $more[0][1]);
@@ -220,12 +210,12 @@ for my $when ('before', 'after') {
 
     if ($when eq 'before') {
         set('appendonly', 'no');
-        $s = post($link, $nonce);
+        $s = $t->confirming($link, $nonce);
 
     } else {
         $entries = entries();
         set('appendfsync', 'no');
-        $s = post($link, $nonce);
+        $s = $t->confirming($link, $nonce);
         ok(wait_for(sub { entries() == $entries + 1 && blocked() }, 'the view'), 'a WAITAOF is out');
         set('appendonly', 'no');
     }
@@ -268,7 +258,7 @@ my $dead = $t->port('dead');
 $mark = mark();
 $entries = entries();
 set('appendfsync', 'no');
-my $s = post($link, $nonce);
+my $s = $t->confirming($link, $nonce);
 ok(wait_for(sub { entries() == $entries + 1 && blocked() }, 'the view'), 'a WAITAOF is out');
 $redis->cmd('REPLICAOF', '127.0.0.1', $dead);
 $r = answer($s);
@@ -300,7 +290,7 @@ SKIP: {
     ($link, $nonce, $other) = opened('G-2');
     $entries = entries();
     $disk->hold;
-    $s = post($link, $nonce);
+    $s = $t->confirming($link, $nonce);
     ok(wait_for(sub { entries() == $entries + 1 }, 'the view'), 'aof: a view is written, and not yet on disk');
     $redis->lose_power;
     $r = answer($s);

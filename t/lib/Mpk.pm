@@ -489,6 +489,18 @@ sub confirm {
     return $r;
 }
 
+# confirming(link, nonce): sends such a confirmation, and does not wait; the socket that its
+# answer comes on
+sub confirming {
+    my ($self, $link, $nonce) = @_;
+    my $socket = Mpk::Http::connection($self->port('edge'));
+    print $socket Mpk::Http::text('POST', $link, headers => { Accept => 'application/json',
+        'Content-Type' => 'application/x-www-form-urlencoded' },
+        body => Mpk::Http::form(nonce => $nonce, email => 'ann@example.com'));
+    $socket->flush;
+    return $socket;
+}
+
 # journal(id): the answer of GET .../journal, decoded
 sub journal {
     my ($self, $id, $query) = @_;

@@ -67,7 +67,6 @@ sub client {
     my ($self, $me, $log) = @_;
     my ($t, $until) = @$self{qw(test until)};
     my $n = 0;
-    my %accept = (Accept => 'application/json', 'Content-Type' => 'application/x-www-form-urlencoded');
 
     my $parent = getppid;
 
@@ -80,15 +79,7 @@ sub client {
         my @nonces = map { attempt(sub { $t->nonce($link) || undef }, $until + 5) } 1 .. 2;
         last if grep { !defined } @nonces;
 
-        my @sockets = map {
-            my $s = eval { Mpk::Http::connection($t->port('edge')) };
-            if ($s) {
-                print $s Mpk::Http::text('POST', $link, headers => \%accept,
-                    body => Mpk::Http::form(nonce => $_, email => 'ann@example.com'));
-                $s->flush;
-            }
-            $s;
-        } @nonces;
+        my @sockets = map { scalar eval { $t->confirming($link, $_) } } @nonces;
 
         my @r = map { $_ ? Mpk::Http::response($_, 5) : { status => 0, body => '' } } @sockets;
 
