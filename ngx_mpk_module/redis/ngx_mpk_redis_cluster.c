@@ -389,11 +389,6 @@ ngx_mpk_redis_cluster_refresh_handler(ngx_event_t *ev)
 
     ngx_mpk_redis_cluster_sweep(cluster);
 
-    /*
-     * Each in turn, who was silent at last: one that hangs does not say, one that is cut
-     * off does not know.
-     */
-
     if (cluster->ask
         && (ngx_msec_int_t) (ngx_current_msec - cluster->asked_at)
            < (ngx_msec_int_t) cluster->worker->redis->connect_timeout)
@@ -401,6 +396,11 @@ ngx_mpk_redis_cluster_refresh_handler(ngx_event_t *ev)
         ngx_mpk_redis_cluster_refresh_in(cluster, NGX_MPK_REDIS_REFRESH_SOON);
         return;
     }
+
+    /*
+     * Each in turn, who was silent at last: one that hangs does not say, one that is cut
+     * off does not know.
+     */
 
     next = NULL;
 
