@@ -38,8 +38,9 @@ my @living;
 my $test = $$;
 
 END {
+    my $failed = $? || !Test::More->builder->is_passing;
     local ($?, $@, $!);
-    $_ && $_->clear for @living;
+    $_ && $_->clear($failed) for @living;
 }
 
 # END is run, too, for who ends the test by a signal
@@ -561,15 +562,17 @@ sub complaints {
     return @bad;
 }
 
-# clear(): ends what still runs and removes the folder
+# clear(failed): ends what still runs and removes the folder; shows the log's end of a test
+# that failed
 sub clear {
-    my ($self) = @_;
+    my ($self, $failed) = @_;
     return unless $self->{owner} == $$ && !$self->{cleared}++;
     if (my $pid = delete $self->{nginx}) {
         kill 'TERM', $pid;
         wait_for(sub { waitpid($pid, WNOHANG) == $pid }, undef, 5) or kill 'KILL', $pid;
     }
     $_ && $_->stop for values %{$self->{redis} // {}};
+    diag(substr $self->read('error.log'), -4000) if $failed;
     rmtree($self->{dir}) unless $ENV{MPK_KEEP};
 }
 
