@@ -271,7 +271,7 @@ my $fake = Mpk::FakeRedis->new(test => $t, real => $real, script => sub {
     return $what eq 'say' ? $bytes : [ $what, $bytes ];
 });
 
-my $url = "redis://127.0.0.1:$fake->{port} timeout=300ms connect_timeout=300ms";
+my $url = "redis://127.0.0.1:$fake->{port} connect_timeout=5s timeout=2s";
 $fake->mode('');
 
 my %waits = (

@@ -25,7 +25,7 @@ my $fake = Mpk::FakeRedis->new(test => $t, real => $redis, script => sub {
     return $what eq 'say' ? $bytes : [ $what, $bytes ];
 });
 
-$t->conf(redis => "redis://127.0.0.1:$fake->{port} timeout=300ms connect_timeout=300ms")->start;
+$t->conf(redis => "redis://127.0.0.1:$fake->{port} connect_timeout=5s timeout=2s")->start;
 
 my $key = qr/XK7QX/;
 my $n = 0;
@@ -174,7 +174,7 @@ my $waiting = Mpk::Http::connection($t->port('edge'));
 print $waiting Mpk::Http::text('GET', $link);
 my $start = Time::HiRes::time();
 is($t->get('/')->{body}, "shop\n", 'I6: the rest of the site does not wait for a silent Redis');
-cmp_ok(Time::HiRes::time() - $start, '<', 0.25 * ($ENV{MPK_VALGRIND} ? 10 : 1), 'I6: not a quarter of a second');
+cmp_ok(Time::HiRes::time() - $start, '<', $ENV{MPK_VALGRIND} ? 10 : 1, 'I6: not a second');
 
 well();
 $t->finish;

@@ -471,7 +471,7 @@ my $fake = Mpk::FakeRedis->new(test => $t, real => $redis, script => sub {
     return $what eq 'say' ? $bytes : [ $what ];
 });
 $fake->mode('');
-$t->conf(redis => "redis://127.0.0.1:$fake->{port}/0 timeout=500ms connect_timeout=500ms", location => $status)->start;
+$t->conf(redis => "redis://127.0.0.1:$fake->{port}/0 connect_timeout=5s timeout=2s", location => $status)->start;
 $link = $t->link('C-1');
 $nonce = $t->nonce($link);
 $t->confirm($t->link('C-0'));
