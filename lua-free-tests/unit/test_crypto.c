@@ -493,10 +493,12 @@ test_seal(void)
                                 out) == MPK_OK;
         good &= memcmp(out, plain, len) == 0;
 
-        good &= mpk_crypto_open(crypto, key[len % 2], other,
+        /* right behind what was good, whose key the context has */
+
+        good &= mpk_crypto_open(crypto, key[1 - len % 2], aad,
                                 (mpk_str_t) { len + MPK_SEAL_OVERHEAD, sealed },
                                 out) == MPK_FORGED;
-        good &= mpk_crypto_open(crypto, key[1 - len % 2], aad,
+        good &= mpk_crypto_open(crypto, key[len % 2], other,
                                 (mpk_str_t) { len + MPK_SEAL_OVERHEAD, sealed },
                                 out) == MPK_FORGED;
 

@@ -15,7 +15,7 @@
 
 #define MPK_NONCE_LEN   12
 #define MPK_TAG_LEN     16
-#define MPK_RANDOM_LEN  256          /* a RAND_bytes() of 12 bytes costs as much as one of 256 */
+#define MPK_RANDOM_LEN  1024         /* a RAND_bytes() of 12 bytes costs as much as one of 256 */
 
 
 /* What a key of the keyring needs for its use; the rest is NULL. */
@@ -46,13 +46,13 @@ static mpk_status_t mpk_crypto_prepare_key(mpk_crypto_t *crypto,
     const mpk_key_t *key, mpk_crypto_key_t *ready);
 static mpk_crypto_key_t *mpk_crypto_key(mpk_crypto_t *crypto,
     const mpk_key_t *key);
-static mpk_status_t mpk_crypto_data(mpk_crypto_t *crypto,
+static const uint8_t *mpk_crypto_data(mpk_crypto_t *crypto,
     const uint8_t *key);
 static mpk_status_t mpk_crypto_encrypt(mpk_crypto_t *crypto,
-    EVP_CIPHER_CTX *ctx, mpk_str_t aad, mpk_str_t plain, uint8_t *out);
-static mpk_status_t mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx, mpk_str_t aad,
-    mpk_str_t sealed, uint8_t *out);
-static void mpk_crypto_tag(OSSL_PARAM params[2], uint8_t *tag);
+    EVP_CIPHER_CTX *ctx, const uint8_t *key, mpk_str_t aad, mpk_str_t plain,
+    uint8_t *out);
+static mpk_status_t mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx,
+    const uint8_t *key, mpk_str_t aad, mpk_str_t sealed, uint8_t *out);
 static mpk_status_t mpk_crypto_failed(void);
 
 
@@ -158,7 +158,9 @@ mpk_crypto_hash(mpk_crypto_t *crypto, mpk_str_t data,
 {
     unsigned  len;
 
-    if (EVP_DigestInit_ex2(crypto->hash, crypto->sha256, NULL) != 1
+    /* no digest: the one that is set */
+
+    if (EVP_DigestInit_ex2(crypto->hash, NULL, NULL) != 1
         || (data.len
             && EVP_DigestUpdate(crypto->hash, data.data, data.len) != 1)
         || EVP_DigestFinal_ex(crypto->hash, hash, &len) != 1
@@ -212,12 +214,12 @@ mpk_crypto_seal(mpk_crypto_t *crypto, const uint8_t key[MPK_DATA_KEY_LEN],
 {
     mpk_status_t  status;
 
-    status = mpk_crypto_data(crypto, key);
-    if (status != MPK_OK) {
-        return status;
-    }
+    status = mpk_crypto_encrypt(crypto, crypto->data,
+                                mpk_crypto_data(crypto, key), aad, plain, out);
 
-    return mpk_crypto_encrypt(crypto, crypto->data, aad, plain, out);
+    crypto->data_ready = (status == MPK_OK);
+
+    return status;
 }
 
 
@@ -227,12 +229,12 @@ mpk_crypto_open(mpk_crypto_t *crypto, const uint8_t key[MPK_DATA_KEY_LEN],
 {
     mpk_status_t  status;
 
-    status = mpk_crypto_data(crypto, key);
-    if (status != MPK_OK) {
-        return status;
-    }
+    status = mpk_crypto_decrypt(crypto->data, mpk_crypto_data(crypto, key),
+                                aad, sealed, out);
 
-    return mpk_crypto_decrypt(crypto->data, aad, sealed, out);
+    crypto->data_ready = (status == MPK_OK);
+
+    return status;
 }
 
 
@@ -241,7 +243,12 @@ mpk_crypto_forget(mpk_crypto_t *crypto)
 {
     static const uint8_t  none[MPK_DATA_KEY_LEN];
 
-    (void) mpk_crypto_data(crypto, none);
+    mpk_cleanse(crypto->data_key, MPK_DATA_KEY_LEN);
+    crypto->data_ready = false;
+
+    if (EVP_EncryptInit_ex2(crypto->data, NULL, none, NULL, NULL) != 1) {
+        ERR_clear_error();
+    }
 }
 
 
@@ -257,7 +264,7 @@ mpk_crypto_wrap(mpk_crypto_t *crypto, const mpk_key_t *key, mpk_str_t aad,
         return MPK_PURPOSE;
     }
 
-    return mpk_crypto_encrypt(crypto, ready->wrap, aad, plain, out);
+    return mpk_crypto_encrypt(crypto, ready->wrap, NULL, aad, plain, out);
 }
 
 
@@ -273,7 +280,7 @@ mpk_crypto_unwrap(mpk_crypto_t *crypto, const mpk_key_t *key, mpk_str_t aad,
         return MPK_PURPOSE;
     }
 
-    return mpk_crypto_decrypt(ready->wrap, aad, wrapped, out);
+    return mpk_crypto_decrypt(ready->wrap, NULL, aad, wrapped, out);
 }
 
 
@@ -322,6 +329,7 @@ mpk_crypto_prepare(mpk_crypto_t *crypto)
 
     if (crypto->hmac == NULL || crypto->sha256 == NULL || crypto->gcm == NULL
         || crypto->hash == NULL || crypto->data == NULL
+        || EVP_DigestInit_ex2(crypto->hash, crypto->sha256, NULL) != 1
         || EVP_EncryptInit_ex2(crypto->data, crypto->gcm, NULL, NULL, NULL) != 1)
     {
         return mpk_crypto_failed();
@@ -407,39 +415,37 @@ mpk_crypto_key(mpk_crypto_t *crypto, const mpk_key_t *key)
 
 
 /*
- * Has the context for data take the key.  A key schedule costs as much as all else of a
- * sealing, and what is opened and sealed in a row is mostly one order's.
+ * The key that the context for data is to be given, NULL if it has it.  A key schedule
+ * costs as much as all else of a sealing, and what is opened and sealed in a row is
+ * mostly one order's.
  */
-static mpk_status_t
+static const uint8_t *
 mpk_crypto_data(mpk_crypto_t *crypto, const uint8_t *key)
 {
+    /* keys out of the store, neither is a guess of anybody's */
+
     if (crypto->data_ready
-        && CRYPTO_memcmp(crypto->data_key, key, MPK_DATA_KEY_LEN) == 0)
+        && memcmp(crypto->data_key, key, MPK_DATA_KEY_LEN) == 0)
     {
-        return MPK_OK;
+        return NULL;
     }
 
     memcpy(crypto->data_key, key, MPK_DATA_KEY_LEN);
 
-    crypto->data_ready = EVP_EncryptInit_ex2(crypto->data, NULL, key, NULL,
-                                             NULL) == 1;
-
-    if (!crypto->data_ready) {
-        return mpk_crypto_failed();
-    }
-
-    return MPK_OK;
+    return key;
 }
 
 
-/* GCM has one key schedule for both ways: a context serves to seal and to open. */
+/*
+ * GCM has one key schedule for both ways: a context serves to seal and to open.  Without a
+ * key it is the one that the context has.
+ */
 static mpk_status_t
-mpk_crypto_encrypt(mpk_crypto_t *crypto, EVP_CIPHER_CTX *ctx, mpk_str_t aad,
-    mpk_str_t plain, uint8_t *out)
+mpk_crypto_encrypt(mpk_crypto_t *crypto, EVP_CIPHER_CTX *ctx,
+    const uint8_t *key, mpk_str_t aad, mpk_str_t plain, uint8_t *out)
 {
     int           len;
     uint8_t      *cipher;
-    OSSL_PARAM    params[2];
     mpk_status_t  status;
 
     if (plain.len > INT_MAX - MPK_SEAL_OVERHEAD || aad.len > INT_MAX) {
@@ -452,16 +458,17 @@ mpk_crypto_encrypt(mpk_crypto_t *crypto, EVP_CIPHER_CTX *ctx, mpk_str_t aad,
     }
 
     cipher = out + MPK_NONCE_LEN;
-    mpk_crypto_tag(params, cipher + plain.len);
 
-    if (EVP_EncryptInit_ex2(ctx, NULL, NULL, out, NULL) != 1
+    if (EVP_EncryptInit_ex2(ctx, NULL, key, out, NULL) != 1
         || (aad.len
             && EVP_EncryptUpdate(ctx, NULL, &len, aad.data, (int) aad.len) != 1)
         || (plain.len
             && EVP_EncryptUpdate(ctx, cipher, &len, plain.data,
                                  (int) plain.len) != 1)
         || EVP_EncryptFinal_ex(ctx, cipher + plain.len, &len) != 1
-        || EVP_CIPHER_CTX_get_params(ctx, params) != 1)
+        || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, MPK_TAG_LEN,
+                               cipher + plain.len)
+           != 1)
     {
         return mpk_crypto_failed();
     }
@@ -471,13 +478,12 @@ mpk_crypto_encrypt(mpk_crypto_t *crypto, EVP_CIPHER_CTX *ctx, mpk_str_t aad,
 
 
 static mpk_status_t
-mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx, mpk_str_t aad, mpk_str_t sealed,
-    uint8_t *out)
+mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx, const uint8_t *key, mpk_str_t aad,
+    mpk_str_t sealed, uint8_t *out)
 {
     int             len;
     size_t          n;
     uint8_t         tag[MPK_TAG_LEN], none[MPK_TAG_LEN];
-    OSSL_PARAM      params[2];
     const uint8_t  *cipher;
 
     if (sealed.len > INT_MAX || aad.len > INT_MAX) {
@@ -492,9 +498,10 @@ mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx, mpk_str_t aad, mpk_str_t sealed,
     cipher = sealed.data + MPK_NONCE_LEN;
 
     memcpy(tag, cipher + n, MPK_TAG_LEN);
-    mpk_crypto_tag(params, tag);
 
-    if (EVP_DecryptInit_ex2(ctx, NULL, NULL, sealed.data, params) != 1
+    if (EVP_DecryptInit_ex2(ctx, NULL, key, sealed.data, NULL) != 1
+        || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, MPK_TAG_LEN, tag)
+           != 1
         || (aad.len
             && EVP_DecryptUpdate(ctx, NULL, &len, aad.data, (int) aad.len) != 1)
         || (n && EVP_DecryptUpdate(ctx, out, &len, cipher, (int) n) != 1))
@@ -510,15 +517,6 @@ mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx, mpk_str_t aad, mpk_str_t sealed,
     }
 
     return MPK_OK;
-}
-
-
-static void
-mpk_crypto_tag(OSSL_PARAM params[2], uint8_t *tag)
-{
-    params[0] = OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG,
-                                                  tag, MPK_TAG_LEN);
-    params[1] = OSSL_PARAM_construct_end();
 }
 
 
