@@ -5,7 +5,7 @@
 
 #include "mpk_template_int.h"
 
-#define MPK_TEMPLATE_PARTS  8      /* of a dotted name */
+#define MPK_TEMPLATE_PARTS  7      /* of a dotted name, behind its first */
 #define MPK_TEMPLATE_OPS    4096
 
 
@@ -56,6 +56,8 @@ static mpk_status_t mpk_compile_tag(mpk_compiler_t *compiler,
     mpk_source_t *source, mpk_tag_t *tag);
 static mpk_status_t mpk_compile_op(mpk_compiler_t *compiler,
     mpk_source_t *source, mpk_tag_t *tag, mpk_op_type_t type);
+static mpk_status_t mpk_compile_name(mpk_compiler_t *compiler,
+    mpk_source_t *source, mpk_tag_t *tag, mpk_op_t *op);
 static mpk_status_t mpk_compile_close(mpk_compiler_t *compiler,
     mpk_source_t *source, mpk_tag_t *tag);
 static mpk_status_t mpk_compile_partial(mpk_compiler_t *compiler,
@@ -223,9 +225,8 @@ static mpk_status_t
 mpk_compile_op(mpk_compiler_t *compiler, mpk_source_t *source, mpk_tag_t *tag,
     mpk_op_type_t type)
 {
-    size_t          i, start;
     mpk_op_t       *op;
-    mpk_str_t      *parts;
+    mpk_status_t    status;
     mpk_section_t  *section;
 
     op = mpk_compile_push(compiler);
@@ -237,31 +238,10 @@ mpk_compile_op(mpk_compiler_t *compiler, mpk_source_t *source, mpk_tag_t *tag,
     op->type = type;
 
     if (!mpk_str_eq(tag->name, mpk_string("."))) {
-
-        parts = mpk_alloc(compiler->mem,
-                          MPK_TEMPLATE_PARTS * sizeof(mpk_str_t));
-        if (parts == NULL) {
-            return mpk_compile_fail(compiler, source, MPK_NOMEM, tag->line,
-                                    "out of memory");
+        status = mpk_compile_name(compiler, source, tag, op);
+        if (status != MPK_OK) {
+            return status;
         }
-
-        for (i = 0, start = 0; i <= tag->name.len; i++) {
-
-            if (i < tag->name.len && tag->name.data[i] != '.') {
-                continue;
-            }
-
-            if (i == start || op->count == MPK_TEMPLATE_PARTS) {
-                return mpk_compile_fail(compiler, source, MPK_MALFORMED,
-                                        tag->line, "this tag's name is bad");
-            }
-
-            parts[op->count++] = (mpk_str_t) { i - start,
-                                               tag->name.data + start };
-            start = i + 1;
-        }
-
-        op->parts = parts;
     }
 
     if (type != MPK_OP_SECTION && type != MPK_OP_INVERTED) {
@@ -284,6 +264,54 @@ mpk_compile_op(mpk_compiler_t *compiler, mpk_source_t *source, mpk_tag_t *tag,
 
 
 static mpk_status_t
+mpk_compile_name(mpk_compiler_t *compiler, mpk_source_t *source,
+    mpk_tag_t *tag, mpk_op_t *op)
+{
+    size_t      i, start;
+    mpk_str_t  *parts, part;
+
+    parts = NULL;
+
+    for (i = 0, start = 0; i <= tag->name.len; i++) {
+
+        if (i < tag->name.len && tag->name.data[i] != '.') {
+            continue;
+        }
+
+        if (i == start || op->count == MPK_TEMPLATE_PARTS) {
+            return mpk_compile_fail(compiler, source, MPK_MALFORMED,
+                                    tag->line, "this tag's name is bad");
+        }
+
+        part = (mpk_str_t) { i - start, tag->name.data + start };
+
+        if (start == 0) {
+            op->name = part;
+
+        } else {
+
+            if (parts == NULL) {
+                parts = mpk_alloc(compiler->mem,
+                                  MPK_TEMPLATE_PARTS * sizeof(mpk_str_t));
+                if (parts == NULL) {
+                    return mpk_compile_fail(compiler, source, MPK_NOMEM,
+                                            tag->line, "out of memory");
+                }
+
+                op->parts = parts;
+            }
+
+            parts[op->count++] = part;
+        }
+
+        start = i + 1;
+    }
+
+    return MPK_OK;
+}
+
+
+static mpk_status_t
 mpk_compile_close(mpk_compiler_t *compiler, mpk_source_t *source,
     mpk_tag_t *tag)
 {
@@ -297,7 +325,7 @@ mpk_compile_close(mpk_compiler_t *compiler, mpk_source_t *source,
                                 "is open");
     }
 
-    compiler->ops[section->op].end = compiler->count;
+    compiler->ops[section->op].end = (uint32_t) compiler->count;
 
     return MPK_OK;
 }
@@ -418,10 +446,10 @@ mpk_compile_literal(mpk_compiler_t *compiler, mpk_str_t text)
         }
 
         op->type = MPK_OP_LITERAL;
-        op->start = compiler->text.len;
+        op->start = (uint32_t) compiler->text.len;
     }
 
-    op->len += text.len;
+    op->len += (uint32_t) text.len;
 
     mpk_buf_str(&compiler->text, text);
 

@@ -19,11 +19,12 @@ typedef enum {
 
 typedef struct {
     mpk_op_type_t     type;
-    size_t            start;       /* LITERAL: in the text */
-    size_t            len;
-    size_t            end;         /* a section's: the operation behind it */
-    size_t            count;       /* parts of the name; 0: "." */
-    const mpk_str_t  *parts;
+    uint32_t          start;       /* LITERAL: in the text */
+    uint32_t          len;
+    uint32_t          end;         /* a section's: the operation behind it */
+    mpk_str_t         name;        /* its first part; empty: "." */
+    const mpk_str_t  *parts;       /* the others */
+    size_t            count;
 } mpk_op_t;
 
 

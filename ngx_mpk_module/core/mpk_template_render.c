@@ -138,17 +138,17 @@ mpk_render_find(mpk_render_t *render, const mpk_op_t *op)
     size_t              i;
     const mpk_value_t  *value;
 
-    if (op->count == 0) {
+    if (op->name.len == 0) {
         return render->stack[render->depth - 1];
     }
 
     value = NULL;
 
     for (i = render->depth; i > 0 && value == NULL; i--) {
-        value = mpk_value_get(render->stack[i - 1], op->parts[0]);
+        value = mpk_value_get(render->stack[i - 1], op->name);
     }
 
-    for (i = 1; i < op->count; i++) {
+    for (i = 0; i < op->count; i++) {
         value = mpk_value_get(value, op->parts[i]);
     }
 
