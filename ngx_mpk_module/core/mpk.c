@@ -188,6 +188,11 @@ mpk_buf_int(mpk_buf_t *buf, int64_t n)
     uint64_t  u;
     uint8_t   digits[20], *p;
 
+    if (n >= 0 && n < 10) {
+        mpk_buf_byte(buf, (uint8_t) ('0' + n));
+        return;
+    }
+
     u = n < 0 ? 0 - (uint64_t) n : (uint64_t) n;
     p = digits + sizeof(digits);
 
@@ -215,5 +220,11 @@ mpk_secret_eq(mpk_str_t a, mpk_str_t b)
 void
 mpk_cleanse(void *data, size_t len)
 {
-    OPENSSL_cleanse(data, len);
+    /* a compiler can't know what a volatile pointer calls, nor leave it out */
+
+    static void *(*const volatile  set)(void *, int, size_t) = memset;
+
+    if (len) {
+        set(data, 0, len);
+    }
 }

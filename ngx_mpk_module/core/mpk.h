@@ -156,7 +156,9 @@ mpk_buf_done(const mpk_buf_t *buf)
 static inline bool
 mpk_str_eq(mpk_str_t a, mpk_str_t b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+    return a.len == b.len
+           && (a.len == 0 || (a.data[0] == b.data[0]
+                              && memcmp(a.data, b.data, a.len) == 0));
 }
 
 /* Equal bytes, in a time that tells nothing but the lengths. */

@@ -130,7 +130,9 @@ mpk_date(int64_t seconds, mpk_date_t *date)
         year++;
     }
 
-    month = 1;
+    /* the first that it may be, as the year above */
+
+    month = 1 + (days - mpk_days(year, 1, 1)) / 31;
     while (month < 12 && mpk_days(year, month + 1, 1) <= days) {
         month++;
     }

@@ -215,17 +215,20 @@ mpk_token_text(mpk_str_t *rest, mpk_str_t *text)
 static bool
 mpk_token_seconds(mpk_str_t *rest, int64_t *seconds)
 {
-    size_t  i;
+    size_t   i;
+    int64_t  n;
 
-    *seconds = 0;
+    n = 0;
 
     for (i = 0; i < rest->len && i < 12; i++) {
         if (rest->data[i] < '0' || rest->data[i] > '9') {
             break;
         }
 
-        *seconds = *seconds * 10 + (rest->data[i] - '0');
+        n = n * 10 + (rest->data[i] - '0');
     }
+
+    *seconds = n;
 
     rest->data += i;
     rest->len -= i;
