@@ -250,8 +250,16 @@ is($code, $text, 'and in HTML');
 $link = $t->link('F-1');
 $nonce = $t->nonce($link);
 
-$r = $t->request('POST', $link, headers => { %json, 'Content-Type' => 'text/plain' }, body => 'hello');
-is($r->{status}, 415, 'another content type is refused');
+for my $type ('text/plain', 'application/jsonp', 'application/json+x', 'application') {
+    $r = $t->request('POST', $link, headers => { %json, 'Content-Type' => $type }, body => '{}');
+    is($r->{status}, 415, "another content type is refused: $type");
+}
+
+for my $type ('Application/JSON', 'application/json;charset=utf-8', 'application/json ; charset=utf-8') {
+    $r = $t->request('POST', $link, headers => { %json, 'Content-Type' => $type }, body => '{"a":1,"a":2}');
+    is($r->{status}, 400, "JSON in another spelling is read: $type");
+}
+
 $r = $t->request('POST', $link, headers => { %json, 'Content-Type' => 'application/json' }, body => '{"a":1,"a":2}');
 is($r->{status}, 400, 'JSON with a repeated member is refused');
 $r = $t->request('POST', $link, headers => { %json, 'Content-Type' => 'application/x-www-form-urlencoded' }, body => 'a=%zz');

@@ -347,6 +347,21 @@ mpk_str_t ngx_http_mpk_event_name(ngx_uint_t event);
 mpk_str_t ngx_http_mpk_outcome_name(ngx_uint_t outcome);
 
 
+/* Request headers that nginx itself does not look at. */
+typedef enum {
+    NGX_HTTP_MPK_HEADER_ACCEPT = 0,
+    NGX_HTTP_MPK_HEADER_ACCEPT_LANGUAGE,
+    NGX_HTTP_MPK_HEADER_IDEMPOTENCY_KEY,
+    NGX_HTTP_MPK_HEADER_ORIGIN,
+    NGX_HTTP_MPK_HEADER_SEC_FETCH_SITE,
+    NGX_HTTP_MPK_HEADER_SEC_PURPOSE,
+    NGX_HTTP_MPK_HEADER_PURPOSE,
+    NGX_HTTP_MPK_HEADER_X_PURPOSE,
+    NGX_HTTP_MPK_HEADER_X_MOZ,
+    NGX_HTTP_MPK_HEADER_MAX
+} ngx_http_mpk_header_name_t;
+
+
 /* What a request carries along; survives internal redirects, for the log's sake. */
 struct ngx_http_mpk_ctx_s {
     ngx_http_mpk_mem_t            mem;
@@ -354,6 +369,7 @@ struct ngx_http_mpk_ctx_s {
     ngx_http_mpk_orders_t        *orders;
     ngx_http_mpk_next_pt          next;            /* called once nothing is waited for */
     void                         *data;            /* the endpoint's own */
+    ngx_str_t                    *headers[NGX_HTTP_MPK_HEADER_MAX];
     ngx_str_t                     actor;           /* the API token's name */
     ngx_http_mpk_language_t      *language;        /* of pages; set before their facts */
 
@@ -437,23 +453,9 @@ ngx_http_mpk_body_type_t ngx_http_mpk_body_type(ngx_http_request_t *r);
 ngx_int_t ngx_http_mpk_fields(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     size_t max, mpk_value_t **fields, mpk_error_t *error);
 
-/* Request headers that nginx itself does not look at. */
-typedef enum {
-    NGX_HTTP_MPK_HEADER_ACCEPT = 0,
-    NGX_HTTP_MPK_HEADER_ACCEPT_LANGUAGE,
-    NGX_HTTP_MPK_HEADER_IDEMPOTENCY_KEY,
-    NGX_HTTP_MPK_HEADER_ORIGIN,
-    NGX_HTTP_MPK_HEADER_SEC_FETCH_SITE,
-    NGX_HTTP_MPK_HEADER_SEC_PURPOSE,
-    NGX_HTTP_MPK_HEADER_PURPOSE,
-    NGX_HTTP_MPK_HEADER_X_PURPOSE,
-    NGX_HTTP_MPK_HEADER_X_MOZ,
-    NGX_HTTP_MPK_HEADER_MAX
-} ngx_http_mpk_header_name_t;
-
-/* The first header of that name; NULL: not there. */
-ngx_str_t *ngx_http_mpk_header(ngx_http_request_t *r,
-    ngx_http_mpk_header_name_t name);
+/* Finds the first header of each name; NULL: not there. */
+void ngx_http_mpk_headers_find(ngx_http_request_t *r,
+    ngx_str_t *found[NGX_HTTP_MPK_HEADER_MAX]);
 
 /* Hashes the names once. */
 void ngx_http_mpk_headers_init(void);

@@ -12,8 +12,8 @@ static ngx_int_t ngx_http_mpk_show_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_show_policy(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order, mpk_value_t *facts);
-static ngx_int_t ngx_http_mpk_links_token(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn, u_char *jti);
+static ngx_int_t ngx_http_mpk_links_token(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_txn_t *txn, u_char *jti);
 static void ngx_http_mpk_links_items(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_txn_t *txn, const mpk_value_t *items);
 static ngx_int_t ngx_http_mpk_links_done(ngx_http_request_t *r,
@@ -328,7 +328,7 @@ ngx_http_mpk_api_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
             ngx_memcpy(jti + MPK_JTI_LEN, id.data, MPK_TOKEN_ID_LEN);
         }
 
-    } else if (ngx_http_mpk_links_token(r, ctx, txn, jti) != NGX_OK) {
+    } else if (ngx_http_mpk_links_token(ctx, txn, jti) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -351,8 +351,8 @@ ngx_http_mpk_api_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
  */
 
 static ngx_int_t
-ngx_http_mpk_links_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_txn_t *txn, u_char *jti)
+ngx_http_mpk_links_token(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
+    u_char *jti)
 {
     u_char            bytes[MPK_MAC_LEN];
     mpk_str_t         parts[4];
@@ -361,7 +361,7 @@ ngx_http_mpk_links_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_str_t        *idempotency;
 
     crypto = txn->mmcf->crypto;
-    idempotency = ngx_http_mpk_header(r, NGX_HTTP_MPK_HEADER_IDEMPOTENCY_KEY);
+    idempotency = ctx->headers[NGX_HTTP_MPK_HEADER_IDEMPOTENCY_KEY];
 
     if (idempotency && idempotency->len) {
         parts[0] = mpk_string("jti:");

@@ -54,6 +54,7 @@ ngx_http_mpk_create_ctx(ngx_http_request_t *r)
 
     ngx_memzero(ctx, sizeof(ngx_http_mpk_ctx_t));
     ngx_http_mpk_mem_init(&ctx->mem, r->pool);
+    ngx_http_mpk_headers_find(r, ctx->headers);
 
     ctx->endpoint = mlcf->endpoint_id;
     ctx->outcome = NGX_HTTP_MPK_OUTCOME_NONE;

@@ -23,7 +23,8 @@ ngx_http_mpk_language(ngx_http_request_t *r, mpk_str_t locale)
         return language;
     }
 
-    accept = ngx_http_mpk_header(r, NGX_HTTP_MPK_HEADER_ACCEPT_LANGUAGE);
+    accept = ngx_http_mpk_get_ctx(r)
+             ->headers[NGX_HTTP_MPK_HEADER_ACCEPT_LANGUAGE];
 
     if (accept) {
         language = ngx_http_mpk_language_accepted(mlcf->pages, accept);

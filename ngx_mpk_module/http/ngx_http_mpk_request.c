@@ -106,8 +106,9 @@ ngx_http_mpk_body(ngx_http_request_t *r, size_t max, mpk_str_t *body)
 ngx_http_mpk_body_type_t
 ngx_http_mpk_body_type(ngx_http_request_t *r)
 {
-    size_t      i, len;
-    ngx_str_t  *type;
+    size_t       len;
+    ngx_str_t   *type;
+    ngx_uint_t   i;
 
     static struct {
         ngx_str_t                 name;
@@ -127,15 +128,14 @@ ngx_http_mpk_body_type(ngx_http_request_t *r)
 
     type = &r->headers_in.content_type->value;
 
-    for (len = 0; len < type->len; len++) {
-        if (type->data[len] == ';' || type->data[len] == ' ') {
-            break;
-        }
-    }
-
     for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        if (types[i].name.len == len
-            && ngx_strncasecmp(types[i].name.data, type->data, len) == 0)
+        len = types[i].name.len;
+
+        if (type->len >= len
+            && (type->len == len || type->data[len] == ';'
+                || type->data[len] == ' ')
+            && (ngx_memcmp(types[i].name.data, type->data, len) == 0
+                || ngx_strncasecmp(types[i].name.data, type->data, len) == 0))
         {
             return types[i].type;
         }
@@ -229,15 +229,14 @@ ngx_http_mpk_headers_init(void)
 }
 
 
-ngx_str_t *
-ngx_http_mpk_header(ngx_http_request_t *r, ngx_http_mpk_header_name_t name)
+void
+ngx_http_mpk_headers_find(ngx_http_request_t *r,
+    ngx_str_t *found[NGX_HTTP_MPK_HEADER_MAX])
 {
-    ngx_uint_t              i;
+    ngx_uint_t              i, name;
     ngx_list_part_t        *part;
     ngx_table_elt_t        *h;
     ngx_http_mpk_header_t  *header;
-
-    header = &ngx_http_mpk_headers[name];
 
     part = &r->headers_in.headers.part;
     h = part->elts;
@@ -246,7 +245,7 @@ ngx_http_mpk_header(ngx_http_request_t *r, ngx_http_mpk_header_name_t name)
 
         if (i >= part->nelts) {
             if (part->next == NULL) {
-                return NULL;
+                return;
             }
 
             part = part->next;
@@ -254,12 +253,18 @@ ngx_http_mpk_header(ngx_http_request_t *r, ngx_http_mpk_header_name_t name)
             i = 0;
         }
 
-        if (h[i].hash == header->hash && h[i].key.len == header->name.len
-            && ngx_strncasecmp(h[i].key.data, header->name.data,
-                               header->name.len)
-               == 0)
-        {
-            return &h[i].value;
+        for (name = 0; name < NGX_HTTP_MPK_HEADER_MAX; name++) {
+            header = &ngx_http_mpk_headers[name];
+
+            if (h[i].hash == header->hash && found[name] == NULL
+                && h[i].key.len == header->name.len
+                && ngx_strncasecmp(h[i].key.data, header->name.data,
+                                   header->name.len)
+                   == 0)
+            {
+                found[name] = &h[i].value;
+                break;
+            }
         }
     }
 }
@@ -271,7 +276,7 @@ ngx_http_mpk_wants_json(ngx_http_request_t *r)
     ngx_str_t   *accept;
     ngx_uint_t   json;
 
-    accept = ngx_http_mpk_header(r, NGX_HTTP_MPK_HEADER_ACCEPT);
+    accept = ngx_http_mpk_get_ctx(r)->headers[NGX_HTTP_MPK_HEADER_ACCEPT];
     if (accept == NULL) {
         return 0;
     }
@@ -355,18 +360,21 @@ ngx_http_mpk_weight(u_char *p, u_char *last)
 ngx_uint_t
 ngx_http_mpk_is_prefetch(ngx_http_request_t *r)
 {
-    ngx_str_t   *value;
-    ngx_uint_t   name, i;
+    ngx_str_t           *value;
+    ngx_uint_t           name, i;
+    ngx_http_mpk_ctx_t  *ctx;
 
     static ngx_str_t  purposes[] = {
         ngx_string("prefetch"), ngx_string("prerender"), ngx_string("preview")
     };
 
+    ctx = ngx_http_mpk_get_ctx(r);
+
     for (name = NGX_HTTP_MPK_HEADER_SEC_PURPOSE;
          name <= NGX_HTTP_MPK_HEADER_X_MOZ;
          name++)
     {
-        value = ngx_http_mpk_header(r, name);
+        value = ctx->headers[name];
         if (value == NULL) {
             continue;
         }
@@ -388,9 +396,11 @@ ngx_uint_t
 ngx_http_mpk_is_foreign(ngx_http_request_t *r)
 {
     ngx_str_t                *site, *origin;
+    ngx_http_mpk_ctx_t       *ctx;
     ngx_http_mpk_srv_conf_t  *mscf;
 
-    site = ngx_http_mpk_header(r, NGX_HTTP_MPK_HEADER_SEC_FETCH_SITE);
+    ctx = ngx_http_mpk_get_ctx(r);
+    site = ctx->headers[NGX_HTTP_MPK_HEADER_SEC_FETCH_SITE];
 
     if (site && site->len == 10
         && ngx_strncmp(site->data, "cross-site", 10) == 0)
@@ -398,7 +408,7 @@ ngx_http_mpk_is_foreign(ngx_http_request_t *r)
         return 1;
     }
 
-    origin = ngx_http_mpk_header(r, NGX_HTTP_MPK_HEADER_ORIGIN);
+    origin = ctx->headers[NGX_HTTP_MPK_HEADER_ORIGIN];
 
     if (origin == NULL
         || (origin->len == 4 && ngx_strncmp(origin->data, "null", 4) == 0))
@@ -434,7 +444,7 @@ ngx_http_mpk_who(ngx_http_request_t *r, ngx_http_mpk_txn_t *txn)
         txn->who.user_agent = ngx_http_mpk_txn_copy(txn, value);
     }
 
-    language = ngx_http_mpk_header(r, NGX_HTTP_MPK_HEADER_ACCEPT_LANGUAGE);
+    language = ctx->headers[NGX_HTTP_MPK_HEADER_ACCEPT_LANGUAGE];
 
     if (language) {
         value = ngx_http_mpk_str(language);

@@ -305,7 +305,7 @@ ngx_http_mpk_reveal_nonce(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         mpk_buf_str(&buf, nonce);
 
     } else {
-        key = ngx_http_mpk_header(r, NGX_HTTP_MPK_HEADER_IDEMPOTENCY_KEY);
+        key = ctx->headers[NGX_HTTP_MPK_HEADER_IDEMPOTENCY_KEY];
 
         if (key && key->len && key->len <= 255) {
             txn->what.nonce_fresh = 1;
