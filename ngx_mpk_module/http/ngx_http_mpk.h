@@ -258,9 +258,11 @@ struct ngx_http_mpk_txn_s {
     mpk_data_key_t                data_key;        /* see ngx_http_mpk_txn_unwrap() */
     mpk_str_t                    *keys;            /* opened, one for each decision.items */
     ngx_uint_t                    keys_count;
+    mpk_str_t                     page;            /* shows them; cleansed at the end */
     uint64_t                      store_time;      /* us */
 
     /* its own */
+    mpk_str_t                     key;             /* the order's in Redis */
     ngx_mpk_redis_cmd_t           read;
     ngx_mpk_redis_cmd_t           index;
     ngx_mpk_redis_cmd_t           commit;

@@ -25,8 +25,8 @@ static ngx_int_t ngx_http_mpk_add_seconds(ngx_http_request_t *r,
     ngx_str_t *name, ngx_uint_t seconds);
 static ngx_int_t ngx_http_mpk_add_header(ngx_http_request_t *r,
     ngx_str_t *name, ngx_str_t *value);
-static bool ngx_http_mpk_secret(const ngx_http_mpk_ctx_t *ctx);
-static void ngx_http_mpk_cleanse(void *data);
+static void ngx_http_mpk_answer_body(ngx_http_mpk_ctx_t *ctx,
+    mpk_buf_t *body, size_t size);
 
 
 static ngx_http_mpk_header_t  ngx_http_mpk_headers[] = {
@@ -54,8 +54,7 @@ ngx_http_mpk_send_page(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
-    mpk_buf_init(&body, &ctx->mem.mem, NGX_HTTP_MPK_PAGE_SIZE);
-    body.secret = ngx_http_mpk_secret(ctx);
+    ngx_http_mpk_answer_body(ctx, &body, NGX_HTTP_MPK_PAGE_SIZE);
     mpk_template_render(ctx->language->templates[page], facts, &body, &cuts);
 
     return ngx_http_mpk_send(r, ctx, answer, &type, &mlcf->pages->csp, &body,
@@ -69,8 +68,7 @@ ngx_http_mpk_send_json(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 {
     mpk_buf_t  body;
 
-    mpk_buf_init(&body, &ctx->mem.mem, 1024);
-    body.secret = ngx_http_mpk_secret(ctx);
+    ngx_http_mpk_answer_body(ctx, &body, 1024);
     mpk_json_write(&body, facts);
     mpk_buf_byte(&body, '\n');
 
@@ -245,25 +243,12 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_answer_t *answer, ngx_str_t *type, ngx_str_t *csp,
     mpk_buf_t *body, mpk_cuts_t *cuts)
 {
-    size_t               i;
-    ngx_int_t            rc;
-    ngx_str_t           *secret;
-    ngx_chain_t         *out;
-    ngx_pool_cleanup_t  *cln;
+    size_t        i;
+    ngx_int_t     rc;
+    ngx_chain_t  *out;
 
     if (body->secret) {
-        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_str_t));
-
-        if (cln == NULL) {
-            mpk_cleanse(body->data, body->len);
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        cln->handler = ngx_http_mpk_cleanse;
-
-        secret = cln->data;
-        secret->data = body->data;
-        secret->len = body->len;
+        ctx->txn->page = mpk_buf_done(body);
     }
 
     if (body->failed || ctx->mem.failed) {
@@ -473,21 +458,14 @@ ngx_http_mpk_chain_add(ngx_http_request_t *r, ngx_chain_t **last,
 }
 
 
-static bool
-ngx_http_mpk_secret(const ngx_http_mpk_ctx_t *ctx)
-{
-    return ctx->txn && ctx->txn->keys_count;
-}
-
-
-/* A page with product keys does not stay in memory. */
+/* In the transaction's memory, where there is room to spare, and which lives as long. */
 
 static void
-ngx_http_mpk_cleanse(void *data)
+ngx_http_mpk_answer_body(ngx_http_mpk_ctx_t *ctx, mpk_buf_t *body, size_t size)
 {
-    ngx_str_t *secret = data;
+    mpk_buf_init(body, ctx->txn ? &ctx->txn->mem.mem : &ctx->mem.mem, size);
 
-    mpk_cleanse(secret->data, secret->len);
+    body->secret = ctx->txn && ctx->txn->keys_count;
 }
 
 

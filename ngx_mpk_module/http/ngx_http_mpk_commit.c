@@ -109,7 +109,7 @@ ngx_http_mpk_commit_init(ngx_conf_t *cf)
 ngx_int_t
 ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
 {
-    mpk_str_t       *argv, bucket, none;
+    mpk_str_t       *argv, none;
     ngx_uint_t       n, start;
     mpk_order_t     *order;
     mpk_decision_t  *decision;
@@ -136,16 +136,15 @@ ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
     }
 
     n = 0;
-    bucket = txn->id;
 
     argv[n++] = mpk_string("EVALSHA");
     argv[n++] = (mpk_str_t) { 40, ngx_http_mpk_scripts[txn->more].sha };
     argv[n++] = txn->more ? mpk_string("3") : mpk_string("2");
-    argv[n++] = ngx_http_mpk_key(&txn->mem, bucket, ":o:", txn->id);
-    argv[n++] = ngx_http_mpk_key(&txn->mem, bucket, ":journal", none);
+    argv[n++] = txn->key;
+    argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":journal", none);
 
     if (txn->more) {
-        argv[n++] = ngx_http_mpk_key(&txn->mem, bucket, ":claims", none);
+        argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":claims", none);
     }
 
     argv[n++] = ngx_http_mpk_commit_begin(txn);
@@ -454,7 +453,7 @@ ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn)
     txn->argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_script_touch) - 1,
                                  ngx_http_mpk_script_touch };
     txn->argv[2] = mpk_string("1");
-    txn->argv[3] = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
+    txn->argv[3] = txn->key;
     txn->argv[4] = ngx_http_mpk_commit_begin(txn);
 
     if (txn->mem.failed) {

@@ -83,6 +83,7 @@ ngx_int_t
 ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn)
 {
     txn->started = ngx_http_mpk_stats_clock();
+    txn->key = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
 
     return ngx_http_mpk_txn_read(txn);
 }
@@ -101,7 +102,7 @@ ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
     argc = 6;
 
     argv[0] = mpk_string("HMGET");
-    argv[1] = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
+    argv[1] = txn->key;
     argv[2] = mpk_string("h");
     argv[3] = mpk_string("f");
     argv[4] = mpk_string("i");
@@ -468,6 +469,8 @@ ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn)
     if (txn->filing_key) {
         mpk_cleanse(txn->filing_key, sizeof(mpk_data_key_t));
     }
+
+    mpk_cleanse((void *) txn->page.data, txn->page.len);
 
     ngx_http_mpk_txn_close(txn);
 
