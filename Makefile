@@ -105,7 +105,7 @@ objs/nginx/objs/Makefile: $(CONFIGURED)
 
 $(MODULE): objs/nginx/objs/Makefile $(SOURCES)
 	@$(MAKE) --no-print-directory -C objs/nginx -f objs/Makefile modules \
-	    > objs/build.log 2>&1 || { grep -A5 -E '(error|warning):' objs/build.log; exit 1; }
+	    > objs/build.log 2>&1 || { grep -B5 -A5 -E '(error|warning):' objs/build.log || tail -20 objs/build.log; exit 1; }
 	cp objs/nginx/objs/ngx_http_mpk_module.so $@
 
 MODULES_PATH ?= $(shell PATH='$(PATH)' nginx -V 2>&1 \

@@ -15,7 +15,7 @@
 
 #define MPK_NONCE_LEN   12
 #define MPK_TAG_LEN     16
-#define MPK_RANDOM_LEN  1024         /* a RAND_bytes() of 12 bytes costs as much as one of 256 */
+#define MPK_RANDOM_LEN  1024         /* a RAND_bytes() costs by the call, not by the byte */
 
 
 /* What a key of the keyring needs for its use; the rest is NULL. */
