@@ -108,11 +108,15 @@ sub well {
         return 0 if keys %told != 1;
 
         my ($master) = grep { $told{$_->{port}} } $self->living or return 0;
-        return 0 if $master->info('replication')->{role} ne 'master';
+        my $of = $master->info('replication');
+        return 0 if $of->{role} ne 'master';
+
+        # a link that is up may have to wait a second for the first of what is written
 
         for my $server (grep { $_ != $master } $self->living) {
             my $info = $server->info('replication');
-            return 0 if $info->{role} ne 'slave' || $info->{master_port} != $master->{port} || $info->{master_link_status} ne 'up';
+            return 0 if $info->{role} ne 'slave' || $info->{master_port} != $master->{port} || $info->{master_link_status} ne 'up'
+                || !grep { /^slave\d/ && $of->{$_} =~ /port=$server->{port},state=online/ } keys %$of;
         }
 
         for my $sentinel ($self->watching) {
