@@ -422,10 +422,8 @@ mpk_crypto_key(mpk_crypto_t *crypto, const mpk_key_t *key)
 static const uint8_t *
 mpk_crypto_data(mpk_crypto_t *crypto, const uint8_t *key)
 {
-    /* keys out of the store, neither is a guess of anybody's */
-
     if (crypto->data_ready
-        && memcmp(crypto->data_key, key, MPK_DATA_KEY_LEN) == 0)
+        && CRYPTO_memcmp(crypto->data_key, key, MPK_DATA_KEY_LEN) == 0)
     {
         return NULL;
     }
