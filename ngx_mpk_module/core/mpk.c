@@ -220,11 +220,5 @@ mpk_secret_eq(mpk_str_t a, mpk_str_t b)
 void
 mpk_cleanse(void *data, size_t len)
 {
-    /* a compiler can't know what a volatile pointer calls, nor leave it out */
-
-    static void *(*const volatile  set)(void *, int, size_t) = memset;
-
-    if (len) {
-        set(data, 0, len);
-    }
+    OPENSSL_cleanse(data, len);
 }
