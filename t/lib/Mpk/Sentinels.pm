@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep time);
 # password: of the servers; own: of the Sentinels; tls: a Mpk::Tls with a certificate "node"
 sub new {
     my ($class, $test, %options) = @_;
-    my $self = bless { test => $test, name => 'm', master => 'mymaster', down => 800, patience => 1500, %options }, $class;
+    my $self = bless { test => $test, name => 'm', master => 'mymaster', down => 1500, patience => 1500, %options }, $class;
 
     for my $i (0 .. 2) {
         push @{$self->{servers}}, $self->server("$self->{name}$i", $i ? $self->{servers}[0] : undef);
@@ -89,9 +89,11 @@ sub sentinel {
 }
 
 # A deposed master that is back is left alone for eight seconds; with Redis 7.0 it need not be.
+# A lost connection is made anew once in a ping-period: with the second that it is, a master
+# whose connections were closed would count as down before anybody tried it.
 sub hurry {
     my ($sentinel) = @_;
-    eval { $sentinel->cmd('SENTINEL', 'DEBUG', 'info-period', 300, 'publish-period', 250, 'max-desync', 200) };
+    eval { $sentinel->cmd('SENTINEL', 'DEBUG', 'info-period', 300, 'publish-period', 250, 'ping-period', 200) };
 }
 
 
@@ -172,6 +174,12 @@ sub moved {
     my $new;
     Mpk::wait_for(sub { ($new = $self->master) != $old }, "another master than $old->{name}", $seconds // 30) or die 'no new master';
     return $new;
+}
+
+# promotions(): how many there were
+sub promotions {
+    my ($self) = @_;
+    return scalar grep { /\+promoted-slave/ } map { split /\n/, $self->{test}->read("$_->{name}.d/log") } @{$self->{sentinels}};
 }
 
 # kill(server), start(server): SIGKILL, and back; of Sentinels, too
