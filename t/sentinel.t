@@ -7,6 +7,7 @@ use warnings;
 use strict;
 
 use lib 't/lib';
+use IO::Select;
 use IO::Socket::INET;
 use Mpk;
 use Mpk::FakeRedis;
@@ -209,6 +210,8 @@ my $subscribed = "*3\r\n\$9\r\nsubscribe\r\n\$14\r\n+switch-master\r\n:1\r\n";
 my $fake = Mpk::FakeRedis->new(test => $t, script => sub {
     my ($words) = @_;
     my ($what, $bytes) = split / /, $t->read('mode'), 2;
+    open my $asked, '>>', "$dir/asked";
+    print $asked "$words->[0]\n";
     $bytes =~ s/\\r\\n/\r\n/g if defined $bytes;
     return uc $words->[0] eq 'SENTINEL' ? ($what eq 'master' ? $bytes : $right)
         : $subscribed . ($what eq 'push' ? $bytes : '');
@@ -255,9 +258,21 @@ is($t->api('PUT', 'orders/N-1', $t->order)->{status}, 201, 'and file there');
 is($other_master->cmd('EXISTS', grep { /:o:N-1$/ } @{$other_master->cmd('KEYS', '*')}), 1, 'not with the old one');
 ok($t->quit, 'quit');
 
+# a master that was away and is back, with nobody in its place
+
+$fake->mode('master ' . $right =~ s/\Q$where\E/$other_master->{port}/r =~ s/\r\n/\\r\\n/gr);
+$t->conf(redis => "redis+sentinel://127.0.0.1:$fake->{port}/mymaster $password connect_timeout=20s")->start;
+is($t->api('GET', 'orders/N-1')->{status}, 200, 'a master');
+$other_master->stop('KILL');
+my $before = () = $t->read('asked') =~ /SENTINEL/g;
+ok(wait_for(sub { my $n = () = $t->read('asked') =~ /SENTINEL/g; $n > $before + 4 }, 'questions', 20), 'is away for a while');
+$other_master->start;
+ok(wait_for(sub { $t->api('GET', 'orders/N-1')->{status} == 200 }, 'the master', 10), 'and back: a Sentinel is asked, and names it again');
+ok($t->quit, 'quit');
+
 # that word while a command has gathered, and is not sent: a worker that stands still finds both at once
 
-my $listen = IO::Socket::INET->new(Listen => 4, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die "listen: $!";
+my $listen = IO::Socket::INET->new(Listen => 4, LocalAddr => '127.0.0.1', ReuseAddr => 1, Timeout => 30) or die "listen: $!";
 $t->conf(redis => 'redis+sentinel://127.0.0.1:' . $listen->sockport . "/mymaster $password timeout=500ms")->start;
 my $sentinel = $listen->accept;
 sysread $sentinel, my $question, 4096;
@@ -278,6 +293,57 @@ is(Mpk::Http::response($client)->{status}, 503, 'what had gathered is not sent t
 ok(wait_for(sub { $t->api('GET', 'orders/N-1')->{status} == 200 }, 'the new master', 5), 'the worker moves, though nothing is under way any longer');
 close $_ for $client, $sentinel, $listen;
 ok($t->quit, 'quit');
+
+# a master that comes back takes itself for one, though another was promoted meanwhile
+
+$listen = IO::Socket::INET->new(Listen => 4, LocalAddr => '127.0.0.1', ReuseAddr => 1, Timeout => 30) or die "listen: $!";
+$t->conf(redis => 'redis+sentinel://127.0.0.1:' . $listen->sockport . "/mymaster $password connect_timeout=5s timeout=5s")->start;
+my ($back) = grep { $_->{port} == $where } @{$s->{servers}};
+my $moved = $right =~ s/\Q$where\E/$other_master->{port}/r;
+$sentinel = $listen->accept;
+sysread $sentinel, $question, 4096;
+syswrite $sentinel, $right . $subscribed;
+is($t->api('GET', 'orders/N-1')->{status}, 404, 'a master is asked whom a Sentinel has named');
+
+for ([ $right, 404, 'one that is named again is asked again' ], [ $moved, 200, 'one that is not named again is not' ]) {
+    my ($answer, $status, $name) = @$_;
+    ok(wait_for(sub { connected($back) == 1 }, 'the connection'), 'connected');
+    $back->cmd('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    my $asked = $listen->accept;
+    sysread $asked, $question, 4096;
+    ok(wait_for(sub { connected($back) == 1 }, 'the connection'), 'it is connected to at once');
+
+    $client = Mpk::Http::connection($t->port('edge'));
+    syswrite $client, Mpk::Http::text('GET', '/mpk/v1/orders/N-1', headers => { Authorization => "Bearer $t->{token}" });
+    is(scalar IO::Select->new($client)->can_read(0.3), undef, 'but nothing is asked until a Sentinel has answered');
+    syswrite $asked, $answer . $subscribed;
+    is(Mpk::Http::response($client)->{status}, $status, $name);
+    close $_ for $client, $sentinel;
+    $sentinel = $asked;
+}
+
+close $_ for $sentinel, $listen;
+ok($t->quit, 'quit');
+
+$listen = IO::Socket::INET->new(Listen => 4, LocalAddr => '127.0.0.1', ReuseAddr => 1, Timeout => 30) or die "listen: $!";
+$t->conf(redis => 'redis+sentinel://127.0.0.1:' . $listen->sockport . "/mymaster $password connections=2 connect_timeout=5s timeout=2s")->start;
+$sentinel = $listen->accept;
+sysread $sentinel, $question, 4096;
+syswrite $sentinel, $right . $subscribed;
+ok(wait_for(sub { connected($back) == 2 }, 'the connections'), 'two connections');
+$s->pause($back);
+is($t->api('GET', 'orders/N-1')->{status}, 503, 'the master hangs');
+my $asked = $listen->accept;
+sysread $asked, $question, 4096;
+$s->resume($back);
+$client = Mpk::Http::connection($t->port('edge'));
+syswrite $client, Mpk::Http::text('GET', '/mpk/v1/orders/N-1', headers => { Authorization => "Bearer $t->{token}" });
+is(scalar IO::Select->new($client)->can_read(0.3), undef, 'its idle connection is not believed, either');
+syswrite $asked, $moved . $subscribed;
+is(Mpk::Http::response($client)->{status}, 200, 'what it would have been asked goes to the next one');
+close $_ for $client, $sentinel, $asked, $listen;
+ok($t->quit, 'quit');
+ok($s->well(30), 'the Sentinels are well');
 
 
 # TLS

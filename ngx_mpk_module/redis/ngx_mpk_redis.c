@@ -432,7 +432,9 @@ ngx_mpk_redis_dispatch(ngx_mpk_redis_conn_t *conn, size_t len)
                     return NGX_DONE;
                 }
 
-                if (ngx_mpk_redis_cluster_doubts(conn->node)) {
+                if (ngx_mpk_redis_cluster_doubts(conn->node)
+                    || ngx_mpk_redis_sentinel_doubts(conn))
+                {
                     conn->state = NGX_MPK_REDIS_DOUBTED;
                     conn->connect_deadline = ngx_current_msec
                                              + NGX_MPK_REDIS_DOUBTS

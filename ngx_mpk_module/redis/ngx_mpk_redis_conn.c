@@ -595,8 +595,8 @@ ngx_mpk_redis_timer_handler(ngx_event_t *ev)
 
 
 /*
- * A node of a cluster that did not answer may be replaced when it does again: its idle
- * connections, too, are made anew, and doubted.
+ * A master that did not answer may be replaced when it does again: its idle connections,
+ * too, are made anew, and doubted.
  */
 static void
 ngx_mpk_redis_silent(ngx_mpk_redis_conn_t *conn)
@@ -609,7 +609,7 @@ ngx_mpk_redis_silent(ngx_mpk_redis_conn_t *conn)
 
     node->silent = 1;
 
-    if (conn->redis->kind != NGX_MPK_REDIS_CLUSTER) {
+    if (conn->redis->kind == NGX_MPK_REDIS_SERVER) {
         return;
     }
 

@@ -57,7 +57,7 @@ typedef enum {
     NGX_MPK_REDIS_CONNECTING,
     NGX_MPK_REDIS_HANDSHAKE,
     NGX_MPK_REDIS_HELLO,
-    NGX_MPK_REDIS_DOUBTED,           /* ready, once another node says whose its slots are */
+    NGX_MPK_REDIS_DOUBTED,           /* ready, once others say that it is still the master */
     NGX_MPK_REDIS_READY,
     NGX_MPK_REDIS_DRAINING           /* takes no more commands, closes after the last answer */
 } ngx_mpk_redis_state_t;
@@ -199,6 +199,7 @@ struct ngx_mpk_redis_worker_s {
     ngx_mpk_redis_node_t      watch;         /* a Sentinel, who tells of failovers */
     ngx_event_t               ask;
     ngx_msec_t                asked_at;
+    ngx_msec_t                named_at;      /* when one said last who the master is */
     ngx_pool_t               *push;          /* what it told, one at a time */
     mpk_mem_t                 push_mem;
     ngx_addr_t                master;
@@ -352,6 +353,12 @@ void ngx_mpk_redis_sentinel_exit(ngx_mpk_redis_worker_t *worker);
 
 /* Asks the next one who is master, soon. */
 void ngx_mpk_redis_sentinel_ask(ngx_mpk_redis_worker_t *worker);
+
+/*
+ * A master that comes back while another is promoted still takes itself for one.  True if
+ * nobody has named it since this connection to it was begun, and one is to be asked first.
+ */
+ngx_uint_t ngx_mpk_redis_sentinel_doubts(ngx_mpk_redis_conn_t *conn);
 
 /* The answer of one, and what it tells later.  NGX_ERROR: the connection has failed. */
 ngx_int_t ngx_mpk_redis_sentinel_answer(ngx_mpk_redis_conn_t *conn,

@@ -129,6 +129,32 @@ ngx_mpk_redis_sentinel_ask_handler(ngx_event_t *ev)
 }
 
 
+ngx_uint_t
+ngx_mpk_redis_sentinel_doubts(ngx_mpk_redis_conn_t *conn)
+{
+    ngx_msec_t               begun;
+    ngx_mpk_redis_worker_t  *worker;
+
+    worker = conn->node->worker;
+
+    if (conn->redis->kind != NGX_MPK_REDIS_SENTINEL
+        || conn->node != &worker->home)
+    {
+        return 0;
+    }
+
+    begun = conn->connect_deadline - conn->redis->connect_timeout;
+
+    if ((ngx_msec_int_t) (worker->named_at - begun) >= 0) {
+        return 0;
+    }
+
+    ngx_mpk_redis_sentinel_ask(worker);
+
+    return 1;
+}
+
+
 ngx_int_t
 ngx_mpk_redis_sentinel_answer(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply)
@@ -221,12 +247,21 @@ ngx_mpk_redis_sentinel_take(ngx_mpk_redis_worker_t *worker, mpk_str_t host,
 
     ngx_inet_set_port(addr.sockaddr, (in_port_t) n);
 
+    worker->named_at = ngx_current_msec;
+
     if (home->naddrs
         && ngx_cmp_sockaddr(addr.sockaddr, addr.socklen,
                             worker->master.sockaddr, worker->master.socklen, 1)
            == NGX_OK)
     {
         ngx_destroy_pool(pool);
+
+        for (i = 0; i < home->nconns; i++) {
+            if (home->conns[i].state == NGX_MPK_REDIS_DOUBTED) {
+                ngx_mpk_redis_ready(&home->conns[i]);
+            }
+        }
+
         return NGX_OK;
     }
 
