@@ -166,7 +166,7 @@ sub watched {
     my ($slot, $orders, $do) = @_;
     my @more = grep { Mpk::Cluster::slot($_) == $slot } map { 'W-' . ++$watched . "-$_" } 1 .. 5000;
     my $end = "$dir/watched.end";
-    unlink $end;
+    unlink $end, "$dir/watched";
     my $parent = $$;
     my $pid = fork // die "fork: $!";
 
@@ -183,7 +183,8 @@ sub watched {
         POSIX::_exit(0);
     }
 
-    my $good = eval { $do->(); 1 };
+    my $many = sub { wait_for(sub { -e "$dir/watched" && 10 < (() = $t->read('watched') =~ /\n/g) }, 'what the client was told') };
+    my $good = eval { $many->(); $do->(); 1 };
     my $why = $@;
     $t->write('watched.end', '');
     waitpid $pid, 0;

@@ -195,6 +195,8 @@ sub conf {
     my $shop = $self->port('shop');
     my $dir = $self->{dir};
 
+    $self->{processes} = $p{workers};
+
     $self->write('nginx.conf', <<CONF);
 load_module $module;
 $user
@@ -327,7 +329,7 @@ sub start {
             delete $self->{nginx};
             die 'nginx does not start: ' . $self->read('stderr') . $self->read('error.log');
         }
-        -s "$self->{dir}/nginx.pid" && $self->connects('edge') && $self->workers;
+        -s "$self->{dir}/nginx.pid" && $self->connects('edge') && $self->workers >= ($self->{processes} // 1);
     }, 'nginx answers') or die "nginx does not answer";
 
     return $self;
@@ -351,14 +353,14 @@ sub workers {
     return split ' ', $children;
 }
 
-# reload(): SIGHUP; waits until the old workers have gone
+# reload(): SIGHUP; waits until the old workers have gone, and all new ones are there
 sub reload {
     my ($self, $seconds) = @_;
     my %old = map { $_ => 1 } $self->workers;
     kill 'HUP', $self->{nginx};
     return wait_for(sub {
         my @now = $self->workers;
-        @now && !grep { $old{$_} } @now;
+        @now >= ($self->{processes} // 1) && !grep { $old{$_} } @now;
     }, 'the old workers go', $seconds);
 }
 

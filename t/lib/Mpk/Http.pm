@@ -29,6 +29,18 @@ sub connection {
 }
 
 
+# taken(socket): waits until the server has accepted it, and read all that was sent
+sub taken {
+    my ($socket) = @_;
+    my $port = sprintf ':%04X', $socket->sockport;
+
+    return Mpk::wait_for(sub {
+        open my $f, '<', '/proc/net/tcp' or return 0;
+        return scalar grep { my @f = split; $f[2] =~ /$port$/ && $f[3] eq '01' && $f[4] =~ /:00000000$/ && $f[9] } <$f>;
+    }, 'the server reads');
+}
+
+
 # text(method, path, %options): the bytes of a request; headers, body, close
 sub text {
     my ($method, $path, %options) = @_;
