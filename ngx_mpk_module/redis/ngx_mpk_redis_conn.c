@@ -23,7 +23,8 @@ ngx_mpk_redis_connect(ngx_mpk_redis_conn_t *conn)
     ngx_connection_t     *c;
     ngx_mpk_redis_cmd_t  *cmd;
 
-    conn->connect_deadline = ngx_current_msec + conn->redis->connect_timeout;
+    conn->begun_at = ngx_current_msec;
+    conn->connect_deadline = conn->begun_at + conn->redis->connect_timeout;
 
     if (conn->node->naddrs == 0) {
         conn->state = NGX_MPK_REDIS_SEEKING;
@@ -171,6 +172,10 @@ ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
                       "mpk_redis %V: connection restored", &conn->node->name);
     }
 
+    if (conn->node == &conn->node->worker->watch) {
+        ngx_mpk_redis_sentinel_settle(conn->node->worker, 0);
+    }
+
     if (conn->pending == 0) {
         conn->timer.cancelable = 1;
 
@@ -191,6 +196,25 @@ ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
 
     ngx_mpk_redis_gather(conn);
     ngx_mpk_redis_write(conn);
+}
+
+
+void
+ngx_mpk_redis_trust(ngx_mpk_redis_conn_t *conn)
+{
+    ngx_mpk_redis_worker_t  *worker;
+
+    worker = conn->node->worker;
+
+    if (ngx_mpk_redis_log_due(&worker->trust_logged)) {
+        ngx_log_error(NGX_LOG_WARN, worker->cycle->log, 0,
+                      "mpk_redis %V: nobody says whether %V, which was lost "
+                      "and is back, still is the master: it is taken for it",
+                      &conn->node->name, conn->peer.name);
+    }
+
+    conn->node->silent = 0;
+    ngx_mpk_redis_ready(conn);
 }
 
 
@@ -392,6 +416,14 @@ ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level, ngx_err_t err,
     ngx_mpk_redis_report(conn, stable ? level : NGX_LOG_ERR, err,
                          (char *) reason, lost, unsent);
 
+    if (conn->node == &conn->node->worker->watch
+        && state < NGX_MPK_REDIS_READY)
+    {
+        /* all of them were tried */
+
+        ngx_mpk_redis_sentinel_settle(conn->node->worker, 1);
+    }
+
     /* a worker that shuts down connects for commands only */
 
     if (ngx_exiting || conn->node->stale) {
@@ -434,6 +466,7 @@ ngx_mpk_redis_elsewhere(ngx_mpk_redis_conn_t *conn)
 
     case NGX_MPK_REDIS_SENTINEL:
         if (conn->node == &worker->home) {
+            worker->lost = 1;
             ngx_mpk_redis_sentinel_ask(worker);
         }
         break;
@@ -534,11 +567,7 @@ ngx_mpk_redis_timer_handler(ngx_event_t *ev)
         && (ngx_msec_int_t) (conn->connect_deadline - ngx_current_msec) <= 0)
     {
         if (conn->state == NGX_MPK_REDIS_DOUBTED) {
-
-            /* nobody else could say */
-
-            conn->node->silent = 0;
-            ngx_mpk_redis_ready(conn);
+            ngx_mpk_redis_trust(conn);
             return;
         }
 

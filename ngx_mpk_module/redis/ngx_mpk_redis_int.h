@@ -137,6 +137,7 @@ typedef struct {
     u_char                    sockaddr_text[NGX_SOCKADDR_STRLEN];
     ngx_uint_t                addr;
     ngx_uint_t                tried;         /* addresses, since the last success */
+    ngx_msec_t                begun_at;      /* the last connect() */
     ngx_msec_t                connect_deadline;
     ngx_msec_t                ready_at;
     ngx_msec_t                backoff;
@@ -199,7 +200,8 @@ struct ngx_mpk_redis_worker_s {
     ngx_mpk_redis_node_t      watch;         /* a Sentinel, who tells of failovers */
     ngx_event_t               ask;
     ngx_msec_t                asked_at;
-    ngx_msec_t                named_at;      /* when one said last who the master is */
+    ngx_msec_t                named_at;      /* the master: when who named it last was asked */
+    unsigned                  lost:1;        /* and it was not reached, or silent, since then */
     ngx_pool_t               *push;          /* what it told, one at a time */
     mpk_mem_t                 push_mem;
     ngx_addr_t                master;
@@ -214,6 +216,7 @@ struct ngx_mpk_redis_worker_s {
     ngx_msec_t                error_logged[NGX_MPK_REDIS_ERR_MAX];
     ngx_msec_t                hello_logged[NGX_MPK_REDIS_HELLO_MAX];
     ngx_msec_t                durable_logged;
+    ngx_msec_t                trust_logged;
     u_char                    buffer[NGX_MPK_REDIS_BUFFER];
 };
 
@@ -242,6 +245,9 @@ void ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
     ngx_err_t err, const char *fmt, ...);
 void ngx_mpk_redis_close(ngx_mpk_redis_conn_t *conn);
 void ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn);
+
+/* Makes a doubted connection ready, though nobody else could say. */
+void ngx_mpk_redis_trust(ngx_mpk_redis_conn_t *conn);
 
 /* Lets all that waits go out with the next write. */
 void ngx_mpk_redis_gather(ngx_mpk_redis_conn_t *conn);
@@ -355,10 +361,14 @@ void ngx_mpk_redis_sentinel_exit(ngx_mpk_redis_worker_t *worker);
 void ngx_mpk_redis_sentinel_ask(ngx_mpk_redis_worker_t *worker);
 
 /*
- * A master that comes back while another is promoted still takes itself for one.  True if
- * nobody has named it since this connection to it was begun, and one is to be asked first.
+ * A master that was lost, and comes back while another is promoted, still takes itself for
+ * one.  True if nobody has named it since this connection to it was begun; one is asked.
  */
 ngx_uint_t ngx_mpk_redis_sentinel_doubts(ngx_mpk_redis_conn_t *conn);
+
+/* Connections that are no longer doubted are ready; all of them, if Sentinels are silent. */
+void ngx_mpk_redis_sentinel_settle(ngx_mpk_redis_worker_t *worker,
+    ngx_uint_t silent);
 
 /* The answer of one, and what it tells later.  NGX_ERROR: the connection has failed. */
 ngx_int_t ngx_mpk_redis_sentinel_answer(ngx_mpk_redis_conn_t *conn,

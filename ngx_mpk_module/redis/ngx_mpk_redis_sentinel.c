@@ -12,7 +12,7 @@
 
 static void ngx_mpk_redis_sentinel_ask_handler(ngx_event_t *ev);
 static ngx_int_t ngx_mpk_redis_sentinel_take(ngx_mpk_redis_worker_t *worker,
-    mpk_str_t host, mpk_str_t port);
+    mpk_str_t host, mpk_str_t port, ngx_msec_t asked_at);
 static mpk_str_t ngx_mpk_redis_sentinel_word(mpk_str_t *text);
 
 
@@ -118,7 +118,12 @@ ngx_mpk_redis_sentinel_ask_handler(ngx_event_t *ev)
     worker = ev->data;
     conn = &worker->watch.conns[0];
 
-    if (ngx_exiting || conn->state != NGX_MPK_REDIS_READY) {
+    if (ngx_exiting) {
+        ngx_mpk_redis_sentinel_settle(worker, 1);
+        return;
+    }
+
+    if (conn->state != NGX_MPK_REDIS_READY) {
         return;
     }
 
@@ -132,26 +137,49 @@ ngx_mpk_redis_sentinel_ask_handler(ngx_event_t *ev)
 ngx_uint_t
 ngx_mpk_redis_sentinel_doubts(ngx_mpk_redis_conn_t *conn)
 {
-    ngx_msec_t               begun;
     ngx_mpk_redis_worker_t  *worker;
 
     worker = conn->node->worker;
 
-    if (conn->redis->kind != NGX_MPK_REDIS_SENTINEL
-        || conn->node != &worker->home)
+    if (!worker->lost || conn->node != &worker->home
+        || (ngx_msec_int_t) (worker->named_at - conn->begun_at) >= 0)
     {
         return 0;
     }
 
-    begun = conn->connect_deadline - conn->redis->connect_timeout;
+    /* at once: it has answered, and commands wait */
 
-    if ((ngx_msec_int_t) (worker->named_at - begun) >= 0) {
-        return 0;
+    if (worker->ask.timer_set) {
+        ngx_del_timer(&worker->ask);
     }
 
-    ngx_mpk_redis_sentinel_ask(worker);
+    ngx_add_timer(&worker->ask, 1);
 
     return 1;
+}
+
+
+void
+ngx_mpk_redis_sentinel_settle(ngx_mpk_redis_worker_t *worker,
+    ngx_uint_t silent)
+{
+    ngx_uint_t             i;
+    ngx_mpk_redis_conn_t  *conn;
+
+    for (i = 0; i < worker->home.nconns; i++) {
+        conn = &worker->home.conns[i];
+
+        if (conn->state != NGX_MPK_REDIS_DOUBTED) {
+            continue;
+        }
+
+        if (silent) {
+            ngx_mpk_redis_trust(conn);
+
+        } else if (!ngx_mpk_redis_sentinel_doubts(conn)) {
+            ngx_mpk_redis_ready(conn);
+        }
+    }
 }
 
 
@@ -172,7 +200,8 @@ ngx_mpk_redis_sentinel_answer(ngx_mpk_redis_conn_t *conn,
         || reply->elements[1].type != NGX_MPK_REDIS_STRING
         || ngx_mpk_redis_sentinel_take(conn->node->worker,
                                        reply->elements[0].str,
-                                       reply->elements[1].str)
+                                       reply->elements[1].str,
+                                       conn->begun_at)
            != NGX_OK)
     {
         ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
@@ -210,7 +239,8 @@ ngx_mpk_redis_sentinel_told(ngx_mpk_redis_conn_t *conn,
         if (mpk_str_eq(name, (mpk_str_t) { conn->redis->master.len,
                                            conn->redis->master.data }))
         {
-            (void) ngx_mpk_redis_sentinel_take(worker, host, port);
+            (void) ngx_mpk_redis_sentinel_take(worker, host, port,
+                                               ngx_current_msec);
         }
     }
 
@@ -220,7 +250,7 @@ ngx_mpk_redis_sentinel_told(ngx_mpk_redis_conn_t *conn,
 
 static ngx_int_t
 ngx_mpk_redis_sentinel_take(ngx_mpk_redis_worker_t *worker, mpk_str_t host,
-    mpk_str_t port)
+    mpk_str_t port, ngx_msec_t asked_at)
 {
     ngx_int_t              n;
     ngx_uint_t             i;
@@ -247,7 +277,13 @@ ngx_mpk_redis_sentinel_take(ngx_mpk_redis_worker_t *worker, mpk_str_t host,
 
     ngx_inet_set_port(addr.sockaddr, (in_port_t) n);
 
-    worker->named_at = ngx_current_msec;
+    worker->named_at = asked_at;
+
+    /* whoever does not reach that one asks again */
+
+    if (worker->ask.timer_set) {
+        ngx_del_timer(&worker->ask);
+    }
 
     if (home->naddrs
         && ngx_cmp_sockaddr(addr.sockaddr, addr.socklen,
@@ -255,13 +291,6 @@ ngx_mpk_redis_sentinel_take(ngx_mpk_redis_worker_t *worker, mpk_str_t host,
            == NGX_OK)
     {
         ngx_destroy_pool(pool);
-
-        for (i = 0; i < home->nconns; i++) {
-            if (home->conns[i].state == NGX_MPK_REDIS_DOUBTED) {
-                ngx_mpk_redis_ready(&home->conns[i]);
-            }
-        }
-
         return NGX_OK;
     }
 
@@ -281,15 +310,19 @@ ngx_mpk_redis_sentinel_take(ngx_mpk_redis_worker_t *worker, mpk_str_t host,
                   &worker->master.name);
 
     home->naddrs = 1;
+    worker->lost = 0;
 
     for (i = 0; i < home->nconns; i++) {
         conn = &home->conns[i];
 
         /* a worker that shuts down connects for commands only */
 
-        if (!ngx_exiting || conn->pending) {
-            ngx_mpk_redis_move(conn);
+        if (ngx_exiting && conn->pending == 0) {
+            ngx_mpk_redis_close(conn);
+            continue;
         }
+
+        ngx_mpk_redis_move(conn);
     }
 
     return NGX_OK;

@@ -89,11 +89,11 @@ sub sentinel {
 }
 
 # A deposed master that is back is left alone for eight seconds; with Redis 7.0 it need not be.
-# A lost connection is made anew once in a ping-period: with the second that it is, a master
-# whose connections were closed would count as down before anybody tried it.
+# A lost connection is made anew once in a ping-period: with the second that it is, little
+# time would be left until a master whose connections were closed counts as down.
 sub hurry {
     my ($sentinel) = @_;
-    eval { $sentinel->cmd('SENTINEL', 'DEBUG', 'info-period', 300, 'publish-period', 250, 'ping-period', 200) };
+    eval { $sentinel->cmd('SENTINEL', 'DEBUG', 'info-period', 300, 'publish-period', 250, 'ping-period', 500) };
 }
 
 
