@@ -376,6 +376,21 @@ is(status(get('N-1')), 404, 'the new one is asked from then on');
 nobody_asked('and no other Sentinel, who may not have heard of it yet');
 ok($t->quit, 'quit');
 
+told('connect_timeout=20s timeout=20s');
+syswrite $asked, $elsewhere . $subscribed;
+is(status(get('N-1')), 200, 'a master');
+$other_master->pause;
+$client = get('nobody');
+Mpk::Http::taken($client);
+syswrite $asked, $to->("mymaster 127.0.0.1 $other_master->{port} 127.0.0.1 $where") =~ s/\\r\\n/\r\n/gr;
+ok(wait_for(sub { $t->read('error.log') =~ /the master is 127\.0\.0\.1:$where\n.*\z/ }, 'the news'), 'another is promoted');
+$other_master->stop('KILL');
+is(status($client), 503, 'what is under way is lost with the old one');
+ok(wait_for(sub { status(get('N-1')) == 404 }, 'the new master'), 'the new one is asked from then on');
+nobody_asked('and is not doubted because the old one has gone');
+ok($t->quit, 'quit');
+$other_master->start;
+
 # a master that comes back takes itself for one, though another was promoted meanwhile
 
 told('connect_timeout=20s timeout=20s');

@@ -465,7 +465,7 @@ ngx_mpk_redis_elsewhere(ngx_mpk_redis_conn_t *conn)
         break;
 
     case NGX_MPK_REDIS_SENTINEL:
-        if (conn->node == &worker->home) {
+        if (ngx_mpk_redis_sentinel_current(conn)) {
             worker->lost = 1;
             ngx_mpk_redis_sentinel_ask(worker);
         }
@@ -638,7 +638,10 @@ ngx_mpk_redis_silent(ngx_mpk_redis_conn_t *conn)
 
     node->silent = 1;
 
-    if (conn->redis->kind == NGX_MPK_REDIS_SERVER) {
+    if (conn->redis->kind == NGX_MPK_REDIS_SERVER
+        || (conn->redis->kind == NGX_MPK_REDIS_SENTINEL
+            && !ngx_mpk_redis_sentinel_current(conn)))
+    {
         return;
     }
 

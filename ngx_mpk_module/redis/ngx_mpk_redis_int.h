@@ -366,6 +366,9 @@ void ngx_mpk_redis_sentinel_ask(ngx_mpk_redis_worker_t *worker);
  */
 ngx_uint_t ngx_mpk_redis_sentinel_doubts(ngx_mpk_redis_conn_t *conn);
 
+/* Whether it is one to the master that was named last. */
+ngx_uint_t ngx_mpk_redis_sentinel_current(ngx_mpk_redis_conn_t *conn);
+
 /* Connections that are no longer doubted are ready; all of them, if Sentinels are silent. */
 void ngx_mpk_redis_sentinel_settle(ngx_mpk_redis_worker_t *worker,
     ngx_uint_t silent);

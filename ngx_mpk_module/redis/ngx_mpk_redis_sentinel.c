@@ -123,7 +123,9 @@ ngx_mpk_redis_sentinel_ask_handler(ngx_event_t *ev)
         return;
     }
 
-    if (conn->state != NGX_MPK_REDIS_READY) {
+    if (conn->state != NGX_MPK_REDIS_READY
+        && conn->state != NGX_MPK_REDIS_DOWN)
+    {
         return;
     }
 
@@ -159,12 +161,29 @@ ngx_mpk_redis_sentinel_doubts(ngx_mpk_redis_conn_t *conn)
 }
 
 
+ngx_uint_t
+ngx_mpk_redis_sentinel_current(ngx_mpk_redis_conn_t *conn)
+{
+    ngx_mpk_redis_worker_t  *worker;
+
+    worker = conn->node->worker;
+
+    return conn->node == &worker->home && worker->home.naddrs
+           && ngx_cmp_sockaddr(&conn->sockaddr.sockaddr, conn->peer.socklen,
+                               worker->master.sockaddr,
+                               worker->master.socklen, 1)
+              == NGX_OK;
+}
+
+
 void
 ngx_mpk_redis_sentinel_settle(ngx_mpk_redis_worker_t *worker,
     ngx_uint_t silent)
 {
     ngx_uint_t             i;
-    ngx_mpk_redis_conn_t  *conn;
+    ngx_mpk_redis_conn_t  *conn, *watch;
+
+    watch = &worker->watch.conns[0];
 
     for (i = 0; i < worker->home.nconns; i++) {
         conn = &worker->home.conns[i];
@@ -173,7 +192,12 @@ ngx_mpk_redis_sentinel_settle(ngx_mpk_redis_worker_t *worker,
             continue;
         }
 
-        if (silent) {
+        /* one that was begun since the last of them was tried waits for the next round */
+
+        if (silent
+            && (ngx_exiting
+                || (ngx_msec_int_t) (watch->begun_at - conn->begun_at) >= 0))
+        {
             ngx_mpk_redis_trust(conn);
 
         } else if (!ngx_mpk_redis_sentinel_doubts(conn)) {
@@ -279,12 +303,6 @@ ngx_mpk_redis_sentinel_take(ngx_mpk_redis_worker_t *worker, mpk_str_t host,
 
     worker->named_at = asked_at;
 
-    /* whoever does not reach that one asks again */
-
-    if (worker->ask.timer_set) {
-        ngx_del_timer(&worker->ask);
-    }
-
     if (home->naddrs
         && ngx_cmp_sockaddr(addr.sockaddr, addr.socklen,
                             worker->master.sockaddr, worker->master.socklen, 1)
@@ -311,6 +329,12 @@ ngx_mpk_redis_sentinel_take(ngx_mpk_redis_worker_t *worker, mpk_str_t host,
 
     home->naddrs = 1;
     worker->lost = 0;
+
+    /* another Sentinel may not have heard of it yet */
+
+    if (worker->ask.timer_set) {
+        ngx_del_timer(&worker->ask);
+    }
 
     for (i = 0; i < home->nconns; i++) {
         conn = &home->conns[i];
