@@ -99,7 +99,7 @@ for my $round (1 .. 3) {
     my $at = time;
     $s->kill($killed);
     $s->moved($killed);
-    $load->back('a master killed, and another promoted', 9 * $slow, $at);
+    $load->back('a master killed, and another promoted', 8 * $slow, $at);
     $s->start($killed);
     $s->well or die 'not well';
     is(connected($killed), 0, 'one that comes back as a replica has no connection of ours');
@@ -108,7 +108,7 @@ for my $round (1 .. 3) {
     $at = time;
     $s->pause($paused);
     $s->moved($paused);
-    $load->back('a master that hung, and another promoted', 9 * $slow, $at);
+    $load->back('a master that hung, and another promoted', 8 * $slow, $at);
     $s->resume($paused);
     $s->well or die 'not well';
     $load->back('the deposed master is back', 2 * $slow);
@@ -280,7 +280,8 @@ $other_master->start;
 ok(wait_for(sub { $t->api('GET', 'orders/N-1')->{status} == 200 }, 'the master', 10), 'and back: a Sentinel is asked, and names it again');
 ok($t->quit, 'quit');
 
-# from here on it is told by hand; what is asked of it stands in $asked
+# from here on the test is the only Sentinel, and answers when it likes: $asked is the worker's
+# connection to it
 
 my ($listen, $asked);
 
