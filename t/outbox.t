@@ -193,7 +193,7 @@ $t->start;
 # two at once
 
 consume('seven');
-ok(wait_for(sub { 2 == grep { /user=mailer/ && /cmd=xreadgroup/ } split /\n/, $redis->cmd('CLIENT', 'LIST') }, 'both wait for news', 30), 'another joins');
+ok(wait_for(sub { 2 == grep { /user=mailer/ && /cmd=xreadgroup/ } split /\n/, $redis->cmd('CLIENT', 'LIST') }, 'both wait for news'), 'another joins');
 $seen = count();
 file_orders($orders + 1, $orders + 30);
 $orders += 30;
