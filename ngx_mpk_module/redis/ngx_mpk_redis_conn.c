@@ -638,9 +638,8 @@ ngx_mpk_redis_silent(ngx_mpk_redis_conn_t *conn)
 
     node->silent = 1;
 
-    if (conn->redis->kind == NGX_MPK_REDIS_SERVER
-        || (conn->redis->kind == NGX_MPK_REDIS_SENTINEL
-            && !ngx_mpk_redis_sentinel_current(conn)))
+    if (conn->redis->kind != NGX_MPK_REDIS_CLUSTER
+        && !ngx_mpk_redis_sentinel_current(conn))
     {
         return;
     }

@@ -168,7 +168,8 @@ ngx_mpk_redis_sentinel_current(ngx_mpk_redis_conn_t *conn)
 
     worker = conn->node->worker;
 
-    return conn->node == &worker->home && worker->home.naddrs
+    return conn->redis->kind == NGX_MPK_REDIS_SENTINEL
+           && conn->node == &worker->home && worker->home.naddrs
            && ngx_cmp_sockaddr(&conn->sockaddr.sockaddr, conn->peer.socklen,
                                worker->master.sockaddr,
                                worker->master.socklen, 1)
