@@ -11,8 +11,6 @@ static ngx_int_t ngx_mpk_redis_answer(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply);
 static void ngx_mpk_redis_written(ngx_mpk_redis_conn_t *conn,
     ngx_chain_t *rest);
-static void ngx_mpk_redis_log_error(ngx_mpk_redis_conn_t *conn,
-    ngx_mpk_redis_error_t error);
 static void ngx_mpk_redis_done_handler(ngx_event_t *ev);
 
 
@@ -577,47 +575,6 @@ ngx_mpk_redis_answer(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_reply_t *reply)
     cmd->handler(cmd);
 
     return NGX_OK;
-}
-
-
-/* Says the error's name only: its text can hold what the command held. */
-static void
-ngx_mpk_redis_log_error(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_error_t error)
-{
-    ngx_uint_t                         level;
-    const ngx_mpk_redis_error_info_t  *info;
-
-    info = ngx_mpk_redis_error_info(error);
-    level = info->ops ? NGX_LOG_ERR : NGX_LOG_WARN;
-
-    if (info->remedy == NULL
-        || !ngx_mpk_redis_log_due(&conn->node->worker->error_logged[error]))
-    {
-        return;
-    }
-
-    if ((error == NGX_MPK_REDIS_ERR_MOVED || error == NGX_MPK_REDIS_ERR_ASK)
-        && conn->node->worker->cluster)
-    {
-        ngx_log_error(level, conn->node->worker->cycle->log, 0,
-                      "mpk_redis %V: the cluster sends its clients in circles, "
-                      "or to a node that has no address: see CLUSTER SLOTS, "
-                      "and let cluster-preferred-endpoint-type be ip",
-                      &conn->node->name);
-        return;
-    }
-
-    if (info->name.len == 0) {
-        ngx_log_error(level, conn->node->worker->cycle->log, 0,
-                      "mpk_redis %V: a command was refused: %s",
-                      &conn->node->name, info->remedy);
-        return;
-    }
-
-    ngx_log_error(level, conn->node->worker->cycle->log, 0,
-                  "mpk_redis %V: a command was refused with %*s: %s",
-                  &conn->node->name, info->name.len, info->name.data,
-                  info->remedy);
 }
 
 

@@ -262,6 +262,17 @@ void ngx_mpk_redis_arm(ngx_mpk_redis_conn_t *conn, ngx_msec_t deadline);
 void ngx_mpk_redis_timer_handler(ngx_event_t *ev);
 void ngx_mpk_redis_retry_handler(ngx_event_t *ev);
 
+
+/* ngx_mpk_redis_log.c */
+
+/* That the connection is down, once, or for another reason.  INFO: nobody noticed. */
+void ngx_mpk_redis_report(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
+    ngx_err_t err, const char *reason, ngx_uint_t lost, ngx_uint_t unsent);
+
+/* An error answer, by name only: its text can hold what the command held. */
+void ngx_mpk_redis_log_error(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_error_t error);
+
 /* True at most once in NGX_MPK_REDIS_LOG_INTERVAL. */
 ngx_uint_t ngx_mpk_redis_log_due(ngx_msec_t *last);
 
