@@ -104,11 +104,6 @@ mpk_token_verify(mpk_crypto_t *crypto, const mpk_mem_t *mem,
         return MPK_PURPOSE;
     }
 
-    status = mpk_token_check(&found);
-    if (status != MPK_OK) {
-        return status;
-    }
-
     if (found.iat > now && found.iat - now > MPK_TOKEN_SKEW) {
         return MPK_LIMIT;
     }

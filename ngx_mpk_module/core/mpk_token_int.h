@@ -11,7 +11,7 @@
 /*
  * Reads a payload, in whatever spelling of JSON; strings refer to it or to mem.  The
  * first reason found: MPK_MALFORMED, MPK_UNKNOWN, MPK_MISSING, MPK_PURPOSE, MPK_NOMEM,
- * or what mpk_json_read() gives.  Limits are left to mpk_token_check().
+ * or what mpk_json_read() and mpk_token_check() give.
  */
 mpk_status_t mpk_token_payload_read(const mpk_mem_t *mem, mpk_str_t json,
     mpk_token_t *token);

@@ -30,8 +30,7 @@ typedef struct {
 } mpk_claim_rule_t;
 
 
-static bool mpk_token_own(const mpk_mem_t *mem, mpk_str_t json,
-    mpk_token_t *token);
+static bool mpk_token_own(mpk_str_t json, mpk_token_t *token);
 static bool mpk_token_skip(mpk_str_t *rest, mpk_str_t literal);
 static bool mpk_token_text(mpk_str_t *rest, mpk_str_t *text);
 static bool mpk_token_seconds(mpk_str_t *rest, int64_t *seconds);
@@ -108,7 +107,7 @@ mpk_token_payload_read(const mpk_mem_t *mem, mpk_str_t json,
     mpk_status_t        status;
     const mpk_value_t  *claims[MPK_CLAIM_MAX];
 
-    if (mpk_token_own(mem, json, token)) {
+    if (mpk_token_own(json, token)) {
         return MPK_OK;
     }
 
@@ -117,21 +116,21 @@ mpk_token_payload_read(const mpk_mem_t *mem, mpk_str_t json,
         return status;
     }
 
-    return mpk_token_read(mem, claims, token);
+    status = mpk_token_read(mem, claims, token);
+
+    return status == MPK_OK ? mpk_token_check(token) : status;
 }
 
 
 /*
- * Nearly every payload is in the spelling that mpk_token_payload_write() has.  It is taken
- * apart without a JSON parser, and believed if it comes out the same when it is
- * written again.
+ * Nearly every payload is in the one spelling that mpk_token_payload_write() has, and is
+ * for all items: it is taken apart without a JSON parser.  What a checked token holds
+ * needs no escaping, so a text with an escape in it is left to the parser.
  */
 static bool
-mpk_token_own(const mpk_mem_t *mem, mpk_str_t json, mpk_token_t *token)
+mpk_token_own(mpk_str_t json, mpk_token_t *token)
 {
     size_t     i;
-    uint8_t    bytes[512];
-    mpk_buf_t  again;
     mpk_str_t  rest, aud, ch;
 
     memset(token, 0, sizeof(mpk_token_t));
@@ -151,6 +150,7 @@ mpk_token_own(const mpk_mem_t *mem, mpk_str_t json, mpk_token_t *token)
         || !mpk_token_seconds(&rest, &token->exp)
         || !mpk_token_skip(&rest, mpk_string(",\"ch\":\""))
         || !mpk_token_text(&rest, &ch)
+        || !mpk_str_eq(rest, mpk_string("}"))
         || !mpk_str_eq(aud, mpk_aud_names[MPK_AUD_REVEAL]))
     {
         return false;
@@ -164,14 +164,7 @@ mpk_token_own(const mpk_mem_t *mem, mpk_str_t json, mpk_token_t *token)
         }
     }
 
-    if (mpk_token_check(token) != MPK_OK) {
-        return false;
-    }
-
-    mpk_buf_over(&again, mem, bytes, sizeof(bytes));
-    mpk_token_payload_write(token, &again);
-
-    return !again.failed && mpk_str_eq(mpk_buf_done(&again), json);
+    return mpk_token_check(token) == MPK_OK;
 }
 
 
@@ -212,6 +205,7 @@ mpk_token_text(mpk_str_t *rest, mpk_str_t *text)
 }
 
 
+/* Decimal, as JSON has it: without a zero before other digits. */
 static bool
 mpk_token_seconds(mpk_str_t *rest, int64_t *seconds)
 {
@@ -228,12 +222,16 @@ mpk_token_seconds(mpk_str_t *rest, int64_t *seconds)
         n = n * 10 + (rest->data[i] - '0');
     }
 
+    if (i == 0 || (i > 1 && rest->data[0] == '0')) {
+        return false;
+    }
+
     *seconds = n;
 
     rest->data += i;
     rest->len -= i;
 
-    return i != 0;
+    return true;
 }
 
 
