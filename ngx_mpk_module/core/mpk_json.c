@@ -556,17 +556,40 @@ void
 mpk_json_write_string(mpk_buf_t *buf, mpk_str_t string)
 {
     size_t          i, start, skip;
-    uint8_t         escape[6];
+    uint8_t         escape[6], *out;
     const uint8_t  *p;
 
     static const char  hex[] = "0123456789abcdef";
 
-    mpk_buf_byte(buf, '"');
-
     p = string.data;
-    start = 0;
 
     for (i = 0; i < string.len; i++) {
+        if (mpk_json_special[p[i]]) {
+            break;
+        }
+    }
+
+    if (i == string.len) {
+        out = mpk_buf_room(buf, string.len + 2);
+
+        if (out) {
+            *out++ = '"';
+
+            if (string.len) {
+                memcpy(out, p, string.len);
+            }
+
+            out[string.len] = '"';
+        }
+
+        return;
+    }
+
+    mpk_buf_byte(buf, '"');
+
+    start = 0;
+
+    for ( /* void */ ; i < string.len; i++) {
 
         if (!mpk_json_special[p[i]]) {
             continue;

@@ -19,7 +19,7 @@ mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t email,
         return MPK_MALFORMED;
     }
 
-    status = mpk_lookup_hash(crypto, mpk_string("email"), email, hash);
+    status = mpk_lookup_hash(crypto, mpk_string("email:"), email, hash);
 
     mpk_cleanse(lower, email.len);
 
@@ -36,7 +36,7 @@ mpk_lookup_account(mpk_crypto_t *crypto, mpk_str_t account,
 
     (void) mpk_lookup_lower(&account, lower);
 
-    status = mpk_lookup_hash(crypto, mpk_string("account"), account, hash);
+    status = mpk_lookup_hash(crypto, mpk_string("account:"), account, hash);
 
     mpk_cleanse(lower, sizeof(lower));
 
@@ -90,7 +90,7 @@ mpk_status_t
 mpk_lookup_address(mpk_crypto_t *crypto, mpk_str_t address,
     uint8_t hash[MPK_MAC_LEN])
 {
-    return mpk_lookup_hash(crypto, mpk_string("address"), address, hash);
+    return mpk_lookup_hash(crypto, mpk_string("address:"), address, hash);
 }
 
 
@@ -98,7 +98,7 @@ mpk_status_t
 mpk_lookup_digest(mpk_crypto_t *crypto, mpk_str_t content,
     uint8_t hash[MPK_MAC_LEN])
 {
-    return mpk_lookup_hash(crypto, mpk_string("digest"), content, hash);
+    return mpk_lookup_hash(crypto, mpk_string("digest:"), content, hash);
 }
 
 
@@ -106,7 +106,7 @@ static mpk_status_t
 mpk_lookup_hash(mpk_crypto_t *crypto, mpk_str_t kind, mpk_str_t value,
     uint8_t hash[MPK_MAC_LEN])
 {
-    mpk_str_t         parts[3];
+    mpk_str_t         parts[2];
     const mpk_key_t  *key;
 
     key = mpk_keyring_current(mpk_crypto_keyring(crypto), MPK_USE_LOOKUP);
@@ -115,8 +115,7 @@ mpk_lookup_hash(mpk_crypto_t *crypto, mpk_str_t kind, mpk_str_t value,
     }
 
     parts[0] = kind;
-    parts[1] = mpk_string(":");
-    parts[2] = value;
+    parts[1] = value;
 
-    return mpk_crypto_mac(crypto, key, parts, 3, hash);
+    return mpk_crypto_mac(crypto, key, parts, 2, hash);
 }
