@@ -141,6 +141,10 @@ is($confirm->('Sec-Fetch-Site' => 'same-site'), 200, 'R4: Sec-Fetch-Site: same-s
 is($confirm->('Sec-Fetch-Site' => 'same-origin'), 200, 'R4: Sec-Fetch-Site: same-origin is fine');
 is($confirm->('Origin' => 'http://127.0.0.1:' . $t->port('edge')), 200, 'R4: the own Origin is fine');
 
+for (['If-Match', '"x"'], ['If-None-Match', '*'], ['If-Unmodified-Since', 'Thu, 01 Jan 2026 00:00:00 GMT']) {
+    like($t->confirm($link, nonce => $nonce, headers => { @$_ })->{body}, qr/\Q$key/, "R2: the key of a recorded view is shown, whatever $_->[0] says");
+}
+
 $link = $t->link('B-2');
 $t->nonce($link) for 1 .. 14;
 is($t->events('B-2'), join(' ', 'filed link_minted', ('opened') x 10), 'R4: ten opened a token are journaled');

@@ -372,6 +372,10 @@ ngx_http_mpk_set_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    /* a 304 or 412 in its place, and the key would count as seen */
+
+    r->disable_not_modified = 1;
+
 #if (NGX_HTTP_GZIP)
 
     /* a compressed secret beside reflected input leaks its length (BREACH) */
