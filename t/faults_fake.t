@@ -17,9 +17,19 @@ my $redis = $t->redis;
 
 # the file "mode" says which command is answered how: "HMGET silent", "EVALSHA say -ERR\r\n"
 
+my $reads = 0;
+
 my $fake = Mpk::FakeRedis->new(test => $t, real => $redis, script => sub {
     my ($words) = @_;
     my ($on, $what, $bytes) = split / /, $t->read('mode'), 3;
+
+    # two reads are answered at once, and the second one is refused
+    if ($on && $on eq 'both') {
+        open my $asked, '>>', $t->dir . '/asked';
+        print $asked "$words->[0]\n";
+        return uc $words->[0] ne 'HMGET' ? [ 'pass' ] : ++$reads % 2 ? '' : "*4\r\n" . "\$-1\r\n" x 4 . "-READONLY You can't write\r\n";
+    }
+
     return [ 'pass' ] unless $on && uc $words->[0] eq $on;
     $bytes =~ s/\\r\\n/\r\n/g if defined $bytes;
     return $what eq 'say' ? $bytes : [ $what, $bytes ];
@@ -103,6 +113,25 @@ for my $error ('LOADING Redis is loading', 'READONLY You can\'t write', 'MASTERD
     $name = 'refused: not an error this module knows' if $name eq 'ERR';
     like($t->read('error.log'), qr/$name/, "$name is in the error log");
 }
+
+
+# an answer that makes a commit gather, and behind it one that makes the worker leave
+
+$fake->mode('both');
+$t->write('asked', '');
+my @clients;
+
+for my $n (1, 2) {
+    push @clients, Mpk::Http::connection($t->port('edge'));
+    syswrite $clients[-1], Mpk::Http::text('PUT', "/mpk/v1/orders/G-$n", body => encode_json($t->order),
+        headers => { 'Content-Type' => 'application/json', Authorization => "Bearer $t->{token}" });
+    ok(wait_for(sub { $t->read('asked') eq "HMGET\n" x $n }, 'the read'), "order $n of two is read");
+}
+
+is(Mpk::Http::response($_)->{status}, 503, '-READONLY behind the answer to a read: 503') for @clients;
+well();
+is($t->read('asked'), "HMGET\n" x 2, 'and the commit that had gathered is not sent');
+is($t->api('GET', 'orders/G-1')->{status}, 404, 'nothing was written');
 
 
 # the commit's answer never comes: nobody knows, nothing is shown, and the same

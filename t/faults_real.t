@@ -206,6 +206,16 @@ like($data, $key, 'HTTP/2: a whole answer shows the key');
 sleep 0.1;
 is($t->events('E-4'), 'filed link_minted opened viewed', 'HTTP/2: and is not cut off');
 
+# at once, so that both are there when the worker looks
+
+$link = $t->link('E-6');
+$c->{socket}->autoflush(0);
+$c->reset($c->request('GET', $link));
+$c->{socket}->flush;
+$c->{socket}->autoflush(1);
+ok(served(), 'HTTP/2: a stream that is reset with its request');
+gone('E-6', 'filed link_minted', 'leaves no trace');
+
 my $h = Mpk::Http::h2($h2, 'GET', $t->link('E-5'));
 is($h->{status}, 200, 'HTTP/2: the confirm page');
 

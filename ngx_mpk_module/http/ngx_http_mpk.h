@@ -371,6 +371,7 @@ struct ngx_http_mpk_ctx_s {
     ngx_http_mpk_orders_t        *orders;
     ngx_http_mpk_next_pt          next;            /* called once nothing is waited for */
     void                         *data;            /* the endpoint's own */
+    ngx_chain_t                  *out;             /* the answer's body */
     ngx_str_t                    *headers[NGX_HTTP_MPK_HEADER_MAX];
     ngx_str_t                     actor;           /* the API token's name */
     ngx_http_mpk_language_t      *language;        /* of pages; set before their facts */
@@ -422,6 +423,13 @@ ngx_int_t ngx_http_mpk_wait(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
 /* What was waited for is there, after so many microseconds: next is called. */
 void ngx_http_mpk_resume(ngx_http_request_t *r, uint64_t store_time);
+
+/*
+ * Goes on with a main request in handler once all that is ready now has come as far.
+ * What many requests have in common then runs in a row: the code that all of a reveal
+ * takes is more than a processor's instruction cache holds.
+ */
+void ngx_http_mpk_post(ngx_http_request_t *r, ngx_http_event_handler_pt handler);
 
 /* Starts the transaction and waits for it. */
 ngx_int_t ngx_http_mpk_run(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,

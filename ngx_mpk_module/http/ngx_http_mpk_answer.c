@@ -15,6 +15,7 @@ typedef struct {
 static ngx_int_t ngx_http_mpk_send(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     ngx_str_t *type, ngx_str_t *csp, mpk_buf_t *body, mpk_cuts_t *cuts);
+static void ngx_http_mpk_output(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_set_headers(ngx_http_request_t *r,
     const ngx_http_mpk_answer_t *answer, ngx_str_t *type, ngx_str_t *csp);
 static ngx_chain_t *ngx_http_mpk_chain(ngx_http_request_t *r,
@@ -243,9 +244,8 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_answer_t *answer, ngx_str_t *type, ngx_str_t *csp,
     mpk_buf_t *body, mpk_cuts_t *cuts)
 {
-    size_t        i;
-    ngx_int_t     rc;
-    ngx_chain_t  *out;
+    size_t     i;
+    ngx_int_t  rc;
 
     if (body->secret) {
         ctx->txn->page = mpk_buf_done(body);
@@ -272,24 +272,41 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         r->headers_out.content_length_n += cuts->list[i].literal.len;
     }
 
-    out = ngx_http_mpk_chain(r, body, cuts);
-    if (out == NULL) {
+    ctx->out = ngx_http_mpk_chain(r, body, cuts);
+    if (ctx->out == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ctx->shown = body->secret;
 
+    if (r == r->main) {
+        ngx_http_mpk_post(r, ngx_http_mpk_output);
+
+    } else {
+        ngx_http_mpk_output(r);
+    }
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_mpk_output(ngx_http_request_t *r)
+{
+    ngx_int_t            rc;
+    ngx_http_mpk_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
+
     rc = ngx_http_send_header(r);
 
     if (rc != NGX_ERROR && rc <= NGX_OK && !r->header_only) {
-        rc = ngx_http_output_filter(r, out);
+        rc = ngx_http_output_filter(r, ctx->out);
     }
 
     /* what is not written yet is written by the finalized request */
 
     ngx_http_finalize_request(r, rc);
-
-    return NGX_DONE;
 }
 
 

@@ -105,6 +105,15 @@ ngx_http_mpk_wait(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 }
 
 
+void
+ngx_http_mpk_post(ngx_http_request_t *r, ngx_http_event_handler_pt handler)
+{
+    r->write_event_handler = handler;
+
+    ngx_post_event(r->connection->write, &ngx_posted_events);
+}
+
+
 ngx_int_t
 ngx_http_mpk_run(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_txn_t *txn, ngx_http_mpk_next_pt next)

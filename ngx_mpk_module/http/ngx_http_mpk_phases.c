@@ -11,6 +11,7 @@ static ngx_int_t ngx_http_mpk_post_read_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_cut(ngx_http_request_t *r, ngx_str_t *text,
     u_char *p);
 static ngx_int_t ngx_http_mpk_handler(ngx_http_request_t *r);
+static void ngx_http_mpk_begin(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_log_handler(ngx_http_request_t *r);
 static void ngx_http_mpk_body_handler(ngx_http_request_t *r);
 
@@ -225,6 +226,15 @@ ngx_http_mpk_handler(ngx_http_request_t *r)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
+        if (r->write_event_handler == ngx_http_core_run_phases
+            && r == r->main)
+        {
+            ngx_http_mpk_post(r, ngx_http_mpk_begin);
+            return NGX_AGAIN;
+        }
+
+        r->write_event_handler = ngx_http_core_run_phases;
+
         return mlcf->endpoint(r);
     }
 
@@ -237,6 +247,22 @@ ngx_http_mpk_handler(ngx_http_request_t *r)
     }
 
     return ctx->next(r, ctx);
+}
+
+
+/* Told from ngx_http_core_run_phases() by its name alone: the endpoint is to start now. */
+
+static void
+ngx_http_mpk_begin(ngx_http_request_t *r)
+{
+    /* in HTTP/2 the frame behind the request may have taken it back */
+
+    if (r->connection->error) {
+        ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+        return;
+    }
+
+    ngx_http_core_run_phases(r);
 }
 
 
