@@ -10,7 +10,6 @@ use lib 't/lib';
 use Mpk;
 use JSON::PP;
 use Mpk::Http2;
-use Socket qw(SOL_SOCKET SO_LINGER SO_RCVBUF);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -96,19 +95,13 @@ sub post_text {
         Accept => 'application/json' }, body => Mpk::Http::form(nonce => $nonce, email => 'ann@example.com'));
 }
 
-sub slam {
-    my ($socket) = @_;
-    setsockopt $socket, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0;
-    close $socket;
-}
-
 $link = $t->link('D-1');
 $nonce = $t->nonce($link);
 my $s = Mpk::Http::connection($t->port('edge'));
 print $s substr post_text($link, $nonce), 0, -10;
 $s->flush;
 Mpk::Http::taken($s);
-slam($s);
+Mpk::Http::slam($s);
 is($t->confirm($link, nonce => $nonce)->{json}{repeat}, JSON::PP::false, 'a client that goes in the middle of its body uses nothing up');
 
 $link = $t->link('D-2');
@@ -118,7 +111,7 @@ $s = Mpk::Http::connection($t->port('edge'));
 print $s post_text($link, $nonce);
 $s->flush;
 Mpk::Http::taken($s);
-slam($s);
+Mpk::Http::slam($s);
 sleep 0.1;
 $redis->resume;
 ok(served(), 'a client that goes during the read');
@@ -135,7 +128,7 @@ for my $try (1 .. 40) {
     print $s post_text($link, $nonce);
     $s->flush;
     sleep 0.00003 * $try;
-    slam($s);
+    Mpk::Http::slam($s);
 
     my $events = '';
     wait_for(sub { my $now = $t->events("D-3-$try"); my $same = $now eq $events; $events = $now; $same }, 'steady', 5);
@@ -153,14 +146,12 @@ my @items = map { { sku => "S-$_", product => "P $_", key => "XK7QX$_-" . 'x' x 
 $t->file('E-1', items => \@items);
 $link = $t->mint('E-1');
 $nonce = $t->nonce($link);
-$s = IO::Socket::INET->new(Proto => 'tcp');
-setsockopt $s, SOL_SOCKET, SO_RCVBUF, pack 'i', 2048;
-$s->connect(Socket::pack_sockaddr_in($t->port('edge'), Socket::inet_aton('127.0.0.1'))) or die "connect: $!";
+$s = Mpk::Http::connection($t->port('edge'), 2048);
 print $s post_text($link, $nonce);
 $s->flush;
 ok(wait_for(sub { $t->events('E-1') =~ /viewed/ }, 'the view'), 'a big answer begins');
 sysread $s, my $begin, 1000;
-slam($s);
+Mpk::Http::slam($s);
 gone('E-1', 'filed link_minted opened viewed cut_off', 'an answer that was cut off is journaled as such');
 is($t->journal('E-1')->{verdict}, 'intact', 'and the journal is intact');
 

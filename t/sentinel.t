@@ -286,9 +286,9 @@ ok($t->quit, 'quit');
 my ($listen, $asked);
 
 sub told {
-    my ($options) = @_;
+    my ($options, %conf) = @_;
     $listen = IO::Socket::INET->new(Listen => 4, LocalAddr => '127.0.0.1', ReuseAddr => 1, Timeout => 30) or die "listen: $!";
-    $t->conf(redis => 'redis+sentinel://127.0.0.1:' . $listen->sockport . "/mymaster $password $options")->start;
+    $t->conf(redis => 'redis+sentinel://127.0.0.1:' . $listen->sockport . "/mymaster $password $options", %conf)->start;
     asked();
 }
 
@@ -333,6 +333,14 @@ sub status {
     return $r->{status};
 }
 
+# stand_still(): the worker does, until it is told to go on
+sub stand_still {
+    my ($worker) = $t->workers;
+    kill 'STOP', $worker;
+    wait_for(sub { open my $f, '<', "/proc/$worker/stat" or return 0; <$f> =~ /\) T / }, 'the worker stands still');
+    return $worker;
+}
+
 sub silent { my ($client, $name) = @_; is(scalar IO::Select->new($client)->can_read(0.3), undef, $name) }
 
 my $elsewhere = $right =~ s/\Q$where\E/$other_master->{port}/r;
@@ -346,14 +354,30 @@ my $client = Mpk::Http::connection($t->port('edge'));
 my $ask = Mpk::Http::text('GET', '/mpk/v1/orders/N-1', headers => { Authorization => "Bearer $t->{token}" }, keepalive => 1);
 syswrite $client, $ask;
 is(Mpk::Http::response($client)->{status}, 404, 'the old master is asked');
-my ($worker) = $t->workers;
-kill 'STOP', $worker;
-wait_for(sub { open my $f, '<', "/proc/$worker/stat" or return 0; <$f> =~ /\) T / }, 'the worker stands still');
+my $worker = stand_still();
 syswrite $client, $ask;
 syswrite $asked, $to->("mymaster 127.0.0.1 $where 127.0.0.1 $other_master->{port}") =~ s/\\r\\n/\r\n/gr;
 kill 'CONT', $worker;
 is(Mpk::Http::response($client)->{status}, 200, 'what comes with it is asked of the new one, though nothing is under way at the old one');
 close $client;
+ok($t->quit, 'quit');
+
+# that word behind a client that goes in the middle of its answer, and leaves something to be
+# recorded: by then it has gathered for the old master, where nothing is under way
+
+told('connect_timeout=20s timeout=20s', listen => 'sndbuf=16k');
+syswrite $asked, $right . $subscribed;
+$t->file('G-1', items => [ map { { sku => "S-$_", product => "P $_", key => "XK7QX$_-" . 'x' x 500 } } 1 .. 500 ]);
+my $link = $t->mint('G-1');
+$client = $t->confirming($link, $t->nonce($link), 2048);
+ok(wait_for(sub { $t->events('G-1') =~ /viewed/ }, 'the view'), 'an answer has begun');
+my $reads = $here->calls('hmget');
+$worker = stand_still();
+Mpk::Http::slam($client);
+syswrite $asked, $to->("mymaster 127.0.0.1 $where 127.0.0.1 $other_master->{port}") =~ s/\\r\\n/\r\n/gr;
+kill 'CONT', $worker;
+is($t->api('GET', 'orders/N-1')->{status}, 200, 'the worker moves');
+is($here->calls('hmget'), $reads, 'and what had gathered is not sent to the old master');
 ok($t->quit, 'quit');
 
 # while a command is under way

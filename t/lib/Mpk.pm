@@ -492,11 +492,11 @@ sub confirm {
     return $r;
 }
 
-# confirming(link, nonce): sends such a confirmation, and does not wait; the socket that its
-# answer comes on
+# confirming(link, nonce, receive): sends such a confirmation, and does not wait; the socket
+# that its answer comes on, see Mpk::Http::connection
 sub confirming {
-    my ($self, $link, $nonce) = @_;
-    my $socket = Mpk::Http::connection($self->port('edge'));
+    my ($self, $link, $nonce, $receive) = @_;
+    my $socket = Mpk::Http::connection($self->port('edge'), $receive);
     print $socket Mpk::Http::text('POST', $link, headers => { Accept => 'application/json',
         'Content-Type' => 'application/x-www-form-urlencoded' },
         body => Mpk::Http::form(nonce => $nonce, email => 'ann@example.com'));

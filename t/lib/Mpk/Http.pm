@@ -8,6 +8,7 @@ use strict;
 use File::Temp;
 use IO::Select;
 use IO::Socket::INET;
+use Socket qw(SOL_SOCKET SO_LINGER SO_RCVBUF inet_aton pack_sockaddr_in);
 use Time::HiRes qw(time);
 
 
@@ -22,10 +23,21 @@ sub form {
 }
 
 
+# connection(port, receive): with a buffer of so many bytes to receive in
 sub connection {
-    my ($port) = @_;
-    return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port,
-        Timeout => 5) // die "connect to $port: $!";
+    my ($port, $receive) = @_;
+    my $socket = IO::Socket::INET->new(Proto => 'tcp', Timeout => 5) // die "socket: $!";
+    setsockopt $socket, SOL_SOCKET, SO_RCVBUF, pack 'i', $receive if $receive;
+    $socket->connect(pack_sockaddr_in($port, inet_aton('127.0.0.1'))) // die "connect to $port: $!";
+    return $socket;
+}
+
+
+# slam(socket): closes it with a reset
+sub slam {
+    my ($socket) = @_;
+    setsockopt $socket, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0;
+    close $socket;
 }
 
 
