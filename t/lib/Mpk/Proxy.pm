@@ -45,9 +45,10 @@ sub stop {
     waitpid $pid, 0;
 }
 
-# mode(name, ms), one of
+# mode(name, how): what it is from now on, one of
 #   pass         what comes goes on
 #   delay, ms    so much later
+#   hold, requests or answers: these are kept back, and go on when the mode lets them
 #   drop         nothing goes on, either way, and nobody is told: a partition; what was
 #                swallowed is lost, and such connections never pass anything again
 #   answers      what the client says goes on, what comes back is swallowed, and lost likewise
@@ -58,13 +59,15 @@ sub mode {
     my ($self, @mode) = @_;
     my $new = $self->{test}->write("$self->{name}.new", join ' ', @mode);
     rename $new, $self->{test}->dir . "/$self->{name}" or die "rename: $!";
+    Mpk::wait_for(sub { $self->{test}->read("$self->{name}.is") eq "@mode" }, 'the network') if $self->{pid};
 }
 
 
 sub serve {
     my ($self, $listen) = @_;
     my $file = $self->{test}->dir . "/$self->{name}";
-    my ($mode, $ms, $read) = ('pass', 0, 0);
+    my ($is, $mode, $how, $read) = ('', 'pass', 0, 0);
+    my %to = (requests => 'server', answers => 'client');
     my $listening = IO::Select->new($listen);
     my (%pair, @late, @pairs);
 
@@ -83,7 +86,9 @@ sub serve {
         if (time - $read > 0.01) {
             $read = time;
             if (open my $f, '<', $file) {
-                ($mode, $ms) = split / /, <$f> // 'pass';
+                my $now = <$f>;
+                ($mode, $how) = split / /, $now;
+                $self->{test}->write("$self->{name}.is", $is = $now) if $now ne $is;
             }
 
             if ($mode =~ /^(cut|reset|refuse)$/) {
@@ -101,11 +106,16 @@ sub serve {
             }
         }
 
-        while (@late && $late[0][0] <= time) {
-            my (undef, $pair, $to, $data) = @{shift @late};
-            next if !$pair->{$to};
-            length $data ? write_all($pair->{$to}, $data) : $end->($pair);
-        }
+        my $held = $mode eq 'hold' ? $to{$how} : '';
+        my %before;
+
+        @late = grep {
+            my ($due, $pair, $to, $data) = @$_;
+            my $later = $due > time || $to eq $held || $before{$pair}{$to};
+            $before{$pair}{$to} = 1 if $later;
+            (length $data ? write_all($pair->{$to}, $data) : $end->($pair)) if !$later && $pair->{$to};
+            $later;
+        } @late;
 
         for my $socket ($listening->can_read(0.005)) {
             if ($listen && $socket == $listen) {
@@ -141,8 +151,8 @@ sub serve {
                 next;
             }
 
-            if ($mode eq 'delay' || grep { $_->[1] == $pair } @late) {
-                push @late, [ time + ($ms // 0) / 1000, $pair, $to, $data ];
+            if ($mode eq 'delay' || $to eq $held || grep { $_->[1] == $pair } @late) {
+                push @late, [ time + ($mode eq 'delay' ? $how / 1000 : 0), $pair, $to, $data ];
                 $listening->remove($socket) if !$n;
                 next;
             }
