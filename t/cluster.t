@@ -29,12 +29,13 @@ my $location = 'location = /track { mpk_track on; mpk_track_limit address=100000
 sub serve {
     my ($url, %conf) = @_;
     ok($t->quit, 'nginx ends') if $t->{nginx};
-    $t->conf(workers => 2, redis => $url, location => $location, %conf)->start;
+    $t->conf(workers => 2, listen => 'reuseport', redis => $url, location => $location, %conf)->start;
 }
 
 sub status { return $t->api('GET', "orders/$_[0]")->{status} }
 sub filed { my ($id) = @_; wait_for(sub { $t->api('PUT', "orders/$id", $t->order)->{status} =~ /^20[01]$/ }, "$id is filed", 20) }
-# steady(masters): commits to each succeed so often in a row that all workers had their turn
+# steady(masters): commits to each succeed so often in a row that all workers had their turn,
+# which reuseport sees to: of those who share a socket the kernel mostly wakes the same one
 
 my $steadied = 0;
 

@@ -36,7 +36,7 @@ my $cluster = Mpk::Cluster->new($t, net => $net, args => [ '--cluster-require-fu
 sub serve {
     my ($durability) = @_;
     ok($t->quit, 'nginx ends') if $t->{nginx};
-    $t->conf(workers => 2, redis => $cluster->url . " timeout=2s durability=$durability", location => 'location = /track { mpk_track on;
+    $t->conf(workers => 2, listen => 'reuseport', redis => $cluster->url . " timeout=2s durability=$durability", location => 'location = /track { mpk_track on;
         mpk_track_limit address=100000 order=100000; }')->start;
 }
 
@@ -76,7 +76,8 @@ sub customer {
     }
 }
 
-# steady(): commits to each master succeed so often in a row that all workers had their turn
+# steady(): commits to each master succeed so often in a row that all workers had their turn,
+# which reuseport sees to: of those who share a socket the kernel mostly wakes the same one
 
 my $steadied = 0;
 

@@ -27,7 +27,7 @@ sub followed { wait_for(sub { ($master->info('replication')->{slave0} // '') =~ 
 
 followed();
 $master->cmd('CONFIG', 'SET', 'repl-timeout', 2);
-$t->conf(workers => 2, redis => "redis://127.0.0.1:$proxy->{port} timeout=600ms durability=replicas=1",
+$t->conf(workers => 2, listen => 'reuseport', redis => "redis://127.0.0.1:$proxy->{port} timeout=600ms durability=replicas=1",
     location => 'location = /track { mpk_track on; mpk_track_limit address=100000 order=100000; }')->start;
 
 my $load = Mpk::Load->new(test => $t, clients => 3, lookups => 1);
