@@ -505,12 +505,12 @@ for my $signal ('HUP', 'QUIT') {
 my $certs = Mpk::Tls->new($t);
 $certs->certificate('node', 'redis.example', 'IP:127.0.0.1,DNS:redis.example');
 my $tls = Mpk::Sentinels->new($t, name => 'tls', tls => $certs);
-$t->conf(redis => $tls->url . " tls_ca=$dir/ca.pem")->start;
+$t->conf(redis => $tls->url . " tls_ca=$dir/ca.pem connect_timeout=5s")->start;
 is($t->confirm($t->link('T-1'))->{status}, 200, 'TLS to Sentinels and to the master, by their addresses');
 $tls->failover;
 ok(served(), 'and to the next one');
 ok($t->quit, 'quit');
-$t->conf(redis => $tls->url . " tls_ca=$dir/ca.pem tls_name=redis.example")->start;
+$t->conf(redis => $tls->url . " tls_ca=$dir/ca.pem tls_name=redis.example connect_timeout=5s")->start;
 is($t->confirm($t->link('T-2'))->{status}, 200, 'or by tls_name');
 ok($t->quit, 'quit');
 says('another CA', $tls->url . " tls_ca=$dir/evil.pem", qr/certificate verify|does not verify/);
