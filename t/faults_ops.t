@@ -36,7 +36,7 @@ my $password = $t->write('password', "one\n", 0600);
 my @args = @{$certs->args($tls, 'server')};
 my $redis = $t->redis(args => [ @args, '--requirepass', 'one' ], password => 'one');
 
-$t->conf(workers => 2, redis => "rediss://localhost:$tls tls_ca=$dir/ca.pem password_file=$password timeout=500ms",
+$t->conf(workers => 2, listen => 'reuseport', redis => "rediss://localhost:$tls tls_ca=$dir/ca.pem password_file=$password timeout=500ms",
     location => 'location = /metrics { mpk_status prometheus; }')->start;
 
 my $load = Mpk::Load->new(test => $t, clients => 3);
@@ -57,6 +57,9 @@ for (1 .. 3) {
 $redis->cmd('SCRIPT', 'FLUSH');
 $load->back('SCRIPT FLUSH', 1 * $slow);
 
+# a worker that is still connecting again would refuse reads, too
+
+ok(wait_for(sub { !grep { $t->api('GET', 'orders/nobody')->{status} != 404 } 1 .. 16 }, 'all workers read'), 'all workers read');
 $redis->cmd('CONFIG', 'SET', 'maxmemory', 1);
 $load->gone('maxmemory reached');
 logged(qr/OOM.*maxmemory/);
