@@ -35,7 +35,7 @@ sub serve {
 sub status { return $t->api('GET', "orders/$_[0]")->{status} }
 sub filed { my ($id) = @_; wait_for(sub { $t->api('PUT', "orders/$id", $t->order)->{status} =~ /^20[01]$/ }, "$id is filed", 20) }
 # steady(masters): commits to each succeed so often in a row that all workers had their turn,
-# which reuseport sees to: of those who share a socket the kernel mostly wakes the same one
+# which reuseport sees to: of those who share a socket the kernel wakes one in long runs
 
 my $steadied = 0;
 

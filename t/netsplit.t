@@ -77,7 +77,7 @@ sub customer {
 }
 
 # steady(): commits to each master succeed so often in a row that all workers had their turn,
-# which reuseport sees to: of those who share a socket the kernel mostly wakes the same one
+# which reuseport sees to: of those who share a socket the kernel wakes one in long runs
 
 my $steadied = 0;
 

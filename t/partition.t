@@ -97,7 +97,7 @@ sub asked {
     $proxy->mode('hold', 'answers');
     my $client = Mpk::Http::connection($t->port('edge'));
     print $client Mpk::Http::text($method, $path, headers => \%headers, body => $body);
-    ok(wait_for(sub { $master->calls('hmget') > $reads }, 'the read'), "$path: the order is read");
+    ok(wait_for(sub { $master->calls('hmget') > $reads }, 'the read'), "$method: the order is read");
     return $client;
 }
 

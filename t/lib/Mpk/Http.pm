@@ -28,7 +28,7 @@ sub connection {
     my ($port, $receive) = @_;
     my $socket = IO::Socket::INET->new(Proto => 'tcp', Timeout => 5) // die "socket: $!";
     setsockopt $socket, SOL_SOCKET, SO_RCVBUF, pack 'i', $receive if $receive;
-    $socket->connect(pack_sockaddr_in($port, inet_aton('127.0.0.1'))) // die "connect to $port: $!";
+    $socket->connect(pack_sockaddr_in($port, inet_aton('127.0.0.1'))) or die "connect to $port: $!";
     return $socket;
 }
 

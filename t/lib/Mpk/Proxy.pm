@@ -59,7 +59,8 @@ sub mode {
     my ($self, @mode) = @_;
     my $new = $self->{test}->write("$self->{name}.new", join ' ', @mode);
     rename $new, $self->{test}->dir . "/$self->{name}" or die "rename: $!";
-    Mpk::wait_for(sub { $self->{test}->read("$self->{name}.is") eq "@mode" }, 'the network') if $self->{pid};
+    return unless $self->{pid};
+    Mpk::wait_for(sub { $self->{test}->read("$self->{name}.is") eq "@mode" }, 'the network') or die "the network is not @mode";
 }
 
 
