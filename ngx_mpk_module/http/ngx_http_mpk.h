@@ -263,9 +263,7 @@ struct ngx_http_mpk_txn_s {
 
     /* its own */
     mpk_str_t                     key;             /* the order's in Redis */
-    ngx_mpk_redis_cmd_t           read;
-    ngx_mpk_redis_cmd_t           index;
-    ngx_mpk_redis_cmd_t           commit;
+    ngx_mpk_redis_cmd_t           cmd;             /* one after the other */
     mpk_str_t                    *argv;
     ngx_uint_t                    argc;
     ngx_uint_t                    tries;
@@ -291,8 +289,8 @@ ngx_http_mpk_txn_t *ngx_http_mpk_txn_create(ngx_http_mpk_main_conf_t *mmcf,
 /* Copies into the transaction's pool: it may outlive the request. */
 mpk_str_t ngx_http_mpk_txn_copy(ngx_http_mpk_txn_t *txn, mpk_str_t s);
 
-/* NGX_AGAIN: return it from the phase handler; ctx->next is called when it is done. */
-ngx_int_t ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn);
+/* It ends later, never in this call. */
+void ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn);
 
 /* Drops one without a request that was not started. */
 void ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn);

@@ -288,10 +288,7 @@ ngx_http_mpk_ndjson_line(ngx_http_mpk_ndjson_t *nd, mpk_status_t status,
     txn->handler = ngx_http_mpk_ndjson_txn_handler;
     txn->data = line;
 
-    if (ngx_http_mpk_txn_start(txn) != NGX_AGAIN) {
-        ngx_http_mpk_txn_destroy(txn);
-        return NGX_ERROR;
-    }
+    ngx_http_mpk_txn_start(txn);
 
     line->txn = txn;
     line->bytes = text.len;

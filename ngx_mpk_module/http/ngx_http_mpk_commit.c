@@ -422,18 +422,13 @@ ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn)
 {
     ngx_mpk_redis_lane_t  lane;
 
-    txn->commit.pool = txn->pool;
-    txn->commit.handler = ngx_http_mpk_commit_handler;
-    txn->commit.data = txn;
-    txn->waiting = 1;
-
     /* the page does not wait until others know that its link was opened */
 
     lane = txn->what.event == MPK_EVENT_OPENED ? NGX_MPK_REDIS_READ
                                                : NGX_MPK_REDIS_COMMIT;
 
-    ngx_mpk_redis_send(txn->mmcf->redis, lane, &txn->commit, txn->argc,
-                       txn->argv);
+    ngx_http_mpk_txn_send(txn, lane, ngx_http_mpk_commit_handler, txn->argc,
+                          txn->argv);
 }
 
 

@@ -120,9 +120,11 @@ ngx_http_mpk_run(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 {
     ctx->txn = txn;
 
-    if (txn->mem.failed || ngx_http_mpk_txn_start(txn) != NGX_AGAIN) {
+    if (txn->mem.failed) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_http_mpk_txn_start(txn);
 
     return ngx_http_mpk_wait(r, ctx, next);
 }

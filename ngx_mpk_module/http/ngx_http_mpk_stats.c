@@ -210,7 +210,7 @@ ngx_http_mpk_stats_txn(ngx_http_mpk_txn_t *txn)
         return;
     }
 
-    if (txn->read.result != NGX_MPK_REDIS_FAILED) {
+    if (txn->decided || txn->cmd.result != NGX_MPK_REDIS_FAILED) {
         ngx_http_mpk_stats_store(txn->store_time);
     }
 

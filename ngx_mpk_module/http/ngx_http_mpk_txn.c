@@ -10,7 +10,7 @@
 #define NGX_HTTP_MPK_TXN_POOL   8192     /* bytes: what most need, so many may wait */
 
 
-static ngx_int_t ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn);
@@ -79,17 +79,17 @@ ngx_http_mpk_txn_copy(ngx_http_mpk_txn_t *txn, mpk_str_t s)
 }
 
 
-ngx_int_t
+void
 ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn)
 {
     txn->started = ngx_http_mpk_stats_clock();
     txn->key = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
 
-    return ngx_http_mpk_txn_read(txn);
+    ngx_http_mpk_txn_read(txn);
 }
 
 
-static ngx_int_t
+static void
 ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
 {
     mpk_str_t   argv[7];
@@ -97,7 +97,6 @@ ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
 
     txn->unwrapped = 0;
     txn->decided = 0;
-    txn->waiting = 1;
 
     argc = 6;
 
@@ -113,14 +112,21 @@ ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
                                                 txn->what.token_id);
     }
 
-    txn->read.pool = txn->pool;
-    txn->read.handler = ngx_http_mpk_txn_read_handler;
-    txn->read.data = txn;
+    ngx_http_mpk_txn_send(txn, NGX_MPK_REDIS_READ, ngx_http_mpk_txn_read_handler,
+                          argc, argv);
+}
 
-    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_READ, &txn->read,
-                       argc, argv);
 
-    return NGX_AGAIN;
+void
+ngx_http_mpk_txn_send(ngx_http_mpk_txn_t *txn, ngx_mpk_redis_lane_t lane,
+    ngx_mpk_redis_handler_pt handler, ngx_uint_t argc, const mpk_str_t *argv)
+{
+    txn->cmd.pool = txn->pool;
+    txn->cmd.handler = handler;
+    txn->cmd.data = txn;
+    txn->waiting = 1;
+
+    ngx_mpk_redis_send(txn->mmcf->redis, lane, &txn->cmd, argc, argv);
 }
 
 
@@ -179,7 +185,7 @@ ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn)
 {
     mpk_str_t  fields[MPK_ORDER_FIELDS + 1];
 
-    if (ngx_http_mpk_reply_fields(txn->read.reply, MPK_ORDER_FIELDS + txn->counted,
+    if (ngx_http_mpk_reply_fields(txn->cmd.reply, MPK_ORDER_FIELDS + txn->counted,
                                   fields)
         != NGX_OK)
     {
@@ -267,13 +273,8 @@ ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn)
         return;
     }
 
-    txn->index.pool = txn->pool;
-    txn->index.handler = ngx_http_mpk_txn_index_handler;
-    txn->index.data = txn;
-    txn->waiting = 1;
-
-    ngx_mpk_redis_send(txn->mmcf->redis, NGX_MPK_REDIS_COMMIT, &txn->index, n,
-                       argv);
+    ngx_http_mpk_txn_send(txn, NGX_MPK_REDIS_COMMIT,
+                          ngx_http_mpk_txn_index_handler, n, argv);
 }
 
 
@@ -396,9 +397,7 @@ ngx_http_mpk_txn_again(ngx_http_mpk_txn_t *txn)
         return;
     }
 
-    if (ngx_http_mpk_txn_read(txn) == NGX_ERROR) {
-        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
-    }
+    ngx_http_mpk_txn_read(txn);
 }
 
 
@@ -515,9 +514,10 @@ ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view)
     txn->who.token_id = ngx_http_mpk_txn_copy(txn, view->who.token_id);
     txn->who.request_id = ngx_http_mpk_txn_copy(txn, view->who.request_id);
 
-    if (txn->mem.failed
-        || ngx_http_mpk_txn_start(txn) != NGX_AGAIN)
-    {
+    if (txn->mem.failed) {
         ngx_http_mpk_txn_destroy(txn);
+        return;
     }
+
+    ngx_http_mpk_txn_start(txn);
 }

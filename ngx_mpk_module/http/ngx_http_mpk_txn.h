@@ -18,6 +18,10 @@ void ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn);
  */
 void ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn);
 
+/* Sends a command; handler gets it, with the transaction as its data, when it is done. */
+void ngx_http_mpk_txn_send(ngx_http_mpk_txn_t *txn, ngx_mpk_redis_lane_t lane,
+    ngx_mpk_redis_handler_pt handler, ngx_uint_t argc, const mpk_str_t *argv);
+
 void ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
     ngx_http_mpk_txn_result_t result);
 void ngx_http_mpk_txn_again(ngx_http_mpk_txn_t *txn);
