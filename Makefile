@@ -53,7 +53,7 @@ DEPS_BUILD = nginx nginx-dev gcc make libhiredis-dev libyajl-dev libssl-dev \
              redis-server openssl curl jq
 DEPS_TEST  = $(DEPS_BUILD) clang libclang-rt-14-dev llvm valgrind dpkg-dev \
              perl libio-socket-ssl-perl libpcre2-dev zlib1g-dev iproute2 \
-             procps python3 chromium nodejs prometheus $(if $(shell command -v npm),,npm)
+             procps strace python3 chromium nodejs prometheus $(if $(shell command -v npm),,npm)
 DEPS_BENCH = $(DEPS_BUILD) wrk perl
 
 

@@ -10,6 +10,7 @@ use lib 't/lib';
 use Mpk;
 use JSON::PP;
 use Mpk::Http2;
+use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -211,10 +212,75 @@ my $h = Mpk::Http::h2($h2, 'GET', $t->link('E-5'));
 is($h->{status}, 200, 'HTTP/2: the confirm page');
 
 
-# reload and quit while commands are pending, however long a busy machine takes for them
+# what follows has time, however long a busy machine takes for it
 
 ok($t->quit, 'quit');
-$t->conf->start;
+$t->conf(location => 'location = /metrics { mpk_status prometheus; }')->start;
+
+
+# a write that breaks off: nginx gives the kernel 64 commands at once, and the next ones fail
+
+sub metric { my ($name) = @_; return $t->get('/metrics')->{body} =~ /^mpk_redis_\Q$name\E (\d+)$/m ? $1 : 0 }
+
+sub traced {
+    my ($pid, $by) = @_;
+    open my $f, '<', "/proc/$pid/status" or return 0;
+    return scalar grep { /^TracerPid:\s+$by$/ } <$f>;
+}
+
+SKIP: {
+    my $many = 80;
+    my @order = map { "G-$_" } 1 .. $many;
+    my %link = map { $_ => $t->link($_) } @order;
+    my %nonce = map { $_ => $t->nonce($link{$_}) } @order;
+    my ($worker) = $t->workers;
+    my %before = map { $_ => metric($_) } qw(lost_total unsent_total);
+    my $calls = $redis->calls('hmget');
+
+    # all that was read is there at once when the worker looks
+
+    $redis->pause;
+    my %client = map { $_ => $t->confirming($link{$_}, $nonce{$_}) } @order;
+    ok(wait_for(sub { metric('queue_depth{worker="0"}') == $many }, 'the reads'), 'as many reveals as two writes take');
+    kill 'STOP', $worker;
+    $redis->resume;
+    ok(wait_for(sub { $redis->calls('hmget') == $calls + $many }, 'the answers'), 'are read');
+
+    my $tracer = fork // die "fork: $!";
+    if ($tracer == 0) {
+        open STDERR, '>', "$dir/strace";
+        exec 'strace', '-p', $worker, '-e', 'trace=writev', '-e', 'inject=writev:error=EPIPE:when=2' or POSIX::_exit(127);
+    }
+
+    my $gone;
+    wait_for(sub { traced($worker, $tracer) || ($gone = waitpid($tracer, WNOHANG) == $tracer) }, 'strace');
+    kill 'CONT', $worker;
+    my %status;
+    $status{Mpk::Http::response($client{$_})->{status}}++ for @order;
+    skip 'strace can\'t be had here: ' . $t->read('strace'), 7 if $gone;
+
+    kill 'INT', $tracer;
+    waitpid $tracer, 0;
+    is_deeply(\%status, { 503 => $many }, 'a write that breaks off: all are refused');
+    is(metric('lost_total') - $before{lost_total}, 64, 'what went out before may be executed');
+    is(metric('unsent_total') - $before{unsent_total}, $many - 64, 'the rest was not sent');
+    ok(served(), 'the connection is back');
+    my %told = map { $_ => $t->events($_) } @order;
+    my $viewed = grep { $told{$_} =~ /viewed/ } @order;
+    cmp_ok($viewed, '>', 0, 'and some of it was');
+    cmp_ok($viewed, '<=', 64, 'but nothing of the rest');
+
+    my @wrong = grep {
+        my $r = $t->confirm($link{$_}, nonce => $nonce{$_});
+        $r->{status} != 200 || $r->{body} !~ $key
+            || $t->events($_) ne ($told{$_} =~ /viewed/ ? "$told{$_} repeated" : "$told{$_} viewed");
+    } @order;
+    is("@wrong", '', 'I2: sent again, each gets its key, for one view');
+}
+
+
+# reload and quit while commands are pending
+
 $link = $t->link('F-1');
 $nonce = $t->nonce($link);
 $redis->pause;
