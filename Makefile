@@ -98,7 +98,7 @@ objs/nginx/objs/Makefile: $(CONFIGURED)
 	cd objs/nginx && NGX_CONF_FLAGS=(--with-compat) \
 	    && if [ -f conf_flags ]; then . ./conf_flags; fi \
 	    && ./configure "$${NGX_CONF_FLAGS[@]}" \
-	        --with-cc-opt='-g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fno-semantic-interposition $(WARNINGS) -Wno-unused-parameter' \
+	        --with-cc-opt='-g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fno-semantic-interposition -fno-plt $(WARNINGS) -Wno-unused-parameter' \
 	        --with-ld-opt='-Wl,-z,relro -Wl,-z,now -Wl,-Bsymbolic-functions -fPIC' \
 	        --add-dynamic-module=$(CURDIR) > configure.log \
 	    || { tail -20 configure.log; exit 1; }
