@@ -210,6 +210,8 @@ ngx_http_mpk_stats_txn(ngx_http_mpk_txn_t *txn)
         return;
     }
 
+    /* not what Redis was never asked */
+
     if (txn->decided || txn->cmd.result != NGX_MPK_REDIS_FAILED) {
         ngx_http_mpk_stats_store(txn->store_time);
     }
