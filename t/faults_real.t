@@ -220,7 +220,7 @@ $t->conf(location => 'location = /metrics { mpk_status prometheus; }')->start;
 
 # system calls that fail
 
-sub metric { my ($name) = @_; return $t->get('/metrics')->{body} =~ /^mpk_redis_\Q$name\E (\d+)$/m ? $1 : 0 }
+sub metric { my ($name) = @_; return $t->get('/metrics')->{body} =~ /^mpk_\Q$name\E (\d+)$/m ? $1 : 0 }
 
 # fail_calls(worker, system calls, how they fail): from now on; the pid of who sees to it, 0 where
 # nobody can
@@ -257,7 +257,7 @@ sub read_at_once {
 
     $redis->pause;
     my @client = map { $t->confirming(@$_) } @links;
-    ok(wait_for(sub { metric('queue_depth{worker="0"}') == @links }, 'the reads'), 'reads are under way');
+    ok(wait_for(sub { metric('redis_queue_depth{worker="0"}') == @links }, 'the reads'), 'reads are under way');
     kill 'STOP', $worker;
     $redis->resume;
     ok(wait_for(sub { $redis->calls('hmget') == $calls + @links }, 'the answers'), 'and answered');
@@ -272,18 +272,19 @@ SKIP: {
     my @order = map { "G-$_" } 1 .. 80;
     my %link = map { $_ => $t->link($_) } @order;
     my %nonce = map { $_ => $t->nonce($link{$_}) } @order;
-    my %before = map { $_ => metric($_) } qw(lost_total unsent_total);
+    my %before = map { $_ => metric($_) } qw(redis_lost_total redis_unsent_total store_seconds_count);
 
     my ($worker, @client) = read_at_once(map { [ $link{$_}, $nonce{$_} ] } @order);
     my $tracer = fail_calls($worker, 'writev', 'writev:error=EPIPE:when=2');
     kill 'CONT', $worker;
     my @refused = grep { Mpk::Http::response($_)->{status} == 503 } @client;
-    skip 'strace can\'t be had here: ' . $t->read('strace'), 7 unless $tracer;
+    skip 'strace can\'t be had here: ' . $t->read('strace'), 8 unless $tracer;
 
     calls_work($tracer);
     is(scalar @refused, @order, 'a write that breaks off between two parts: all are refused');
-    is(metric('lost_total') - $before{lost_total}, 64, 'the first part may be executed');
-    is(metric('unsent_total') - $before{unsent_total}, @order - 64, 'the second was not sent');
+    is(metric('redis_lost_total') - $before{redis_lost_total}, 64, 'the first part may be executed');
+    is(metric('redis_unsent_total') - $before{redis_unsent_total}, @order - 64, 'the second was not sent');
+    is(metric('store_seconds_count') - $before{store_seconds_count}, @order, 'all have waited for Redis');
     ok(served(), 'the connection is back');
 
     my %told = map { $_ => $t->events($_) } @order;
