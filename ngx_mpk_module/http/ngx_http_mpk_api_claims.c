@@ -1,7 +1,7 @@
 /* GET /claims: the open claims of all buckets, for support. */
 
-#include "mpk_bucket.h"
 #include "ngx_http_mpk_api.h"
+#include "mpk_bucket.h"
 
 #define NGX_HTTP_MPK_CLAIMS_PAGE  50       /* claims in an answer, unless limit= says less */
 

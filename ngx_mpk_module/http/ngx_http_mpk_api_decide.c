@@ -1,7 +1,7 @@
 /* POST /orders/{id}/claims/{n}/...: what support decides of a claim (R7). */
 
-#include "mpk_pack.h"
 #include "ngx_http_mpk_api.h"
+#include "mpk_pack.h"
 
 
 /* A decision while it is made: api->data, in the transaction's memory. */

@@ -1,8 +1,8 @@
 /* Commands that a request sends together and waits for together. */
 
-#include "mpk_bucket.h"
 #include "ngx_http_mpk_orders.h"
 #include "ngx_http_mpk_stats.h"
+#include "mpk_bucket.h"
 
 
 static void ngx_http_mpk_batch_handler(ngx_mpk_redis_cmd_t *cmd);

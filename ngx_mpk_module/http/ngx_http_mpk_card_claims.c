@@ -1,7 +1,7 @@
 /* An order's claims as people see them, and where its customer makes one. */
 
-#include "mpk_base64url.h"
 #include "ngx_http_mpk_orders.h"
+#include "mpk_base64url.h"
 
 #define NGX_HTTP_MPK_CLAIM_TTL  3600   /* seconds that a form's address is good for */
 

@@ -1,7 +1,7 @@
 /* mpk_claim: a customer reports a key that fails (R6). */
 
-#include "mpk_base64url.h"
 #include "ngx_http_mpk_claim.h"
+#include "mpk_base64url.h"
 
 #define NGX_HTTP_MPK_CLAIM_BODY_MAX  32768     /* bytes of a form */
 #define NGX_HTTP_MPK_CLAIM_NAME_MAX  255

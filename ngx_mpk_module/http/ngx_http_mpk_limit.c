@@ -3,8 +3,8 @@
  * with its first failure and ends a window later, whatever comes in between.
  */
 
-#include "mpk_base64url.h"
 #include "ngx_http_mpk_orders.h"
+#include "mpk_base64url.h"
 
 #define NGX_HTTP_MPK_LIMIT_ARGS  3
 

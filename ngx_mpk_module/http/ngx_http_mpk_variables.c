@@ -1,7 +1,7 @@
 /* $mpk_event, $mpk_outcome and the others: facts for logs, never a secret. */
 
-#include "mpk_base64url.h"
 #include "ngx_http_mpk.h"
+#include "mpk_base64url.h"
 
 
 static ngx_int_t ngx_http_mpk_variable_str(ngx_http_request_t *r,
