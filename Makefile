@@ -25,9 +25,9 @@ NGINX_SRC ?= /usr/share/nginx/src
 MODULE     = objs/ngx_http_mpk_module.so
 ASAN       = objs/asan
 
-SOURCES    = $(wildcard ngx_mpk_module/*/*.[ch])
-CONFIGURED = config Makefile objs/nginx-source $(wildcard ngx_mpk_module/*/) \
-             $(wildcard ngx_mpk_module/pages/*)
+SOURCES    = $(wildcard ngx_mpk_module/*/*.[ch] ngx_mpk_module/http/*/*.[ch])
+CONFIGURED = config Makefile objs/nginx-source \
+             $(wildcard ngx_mpk_module/*/ ngx_mpk_module/http/*/ ngx_mpk_module/pages/*)
 
 CORE       = $(wildcard ngx_mpk_module/core/*.c) \
              ngx_mpk_module/redis/ngx_mpk_redis_resp.c \
