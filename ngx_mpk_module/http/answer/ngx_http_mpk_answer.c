@@ -1,6 +1,7 @@
 /* Answers: pages, JSON and problems, with the headers that a secret needs. */
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_answer.h"
+#include "ngx_http_mpk_language.h"
 
 #define NGX_HTTP_MPK_RETRY      5        /* seconds, for a 503 */
 #define NGX_HTTP_MPK_PAGE_SIZE  1152     /* bytes of most pages without their cuts */
@@ -47,18 +48,15 @@ ngx_http_mpk_send_page(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_answer_t *answer, ngx_http_mpk_page_t page,
     const mpk_value_t *facts)
 {
-    mpk_buf_t                 body;
-    mpk_cuts_t                cuts;
-    ngx_http_mpk_loc_conf_t  *mlcf;
+    mpk_buf_t   body;
+    mpk_cuts_t  cuts;
 
     static ngx_str_t  type = ngx_string("text/html; charset=utf-8");
-
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
     ngx_http_mpk_answer_body(ctx, &body, NGX_HTTP_MPK_PAGE_SIZE);
     mpk_template_render(ctx->language->templates[page], facts, &body, &cuts);
 
-    return ngx_http_mpk_send(r, ctx, answer, &type, &mlcf->pages->csp, &body,
+    return ngx_http_mpk_send(r, ctx, answer, &type, &ctx->mlcf->pages->csp, &body,
                              &cuts);
 }
 
@@ -169,13 +167,9 @@ ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_notice_t *notice, mpk_str_t type, mpk_str_t detail,
     mpk_str_t rule)
 {
-    mpk_link_t               *link;
-    mpk_value_t              *facts;
-    const mpk_mem_t          *mem;
-    ngx_http_mpk_answer_t     answer;
-    ngx_http_mpk_loc_conf_t  *mlcf;
-
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+    mpk_value_t            *facts;
+    const mpk_mem_t        *mem;
+    ngx_http_mpk_answer_t   answer;
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
 
@@ -189,8 +183,7 @@ ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     answer.refresh = notice->refresh;
 
-    ctx->language = ngx_http_mpk_language(r, ctx->txn ? ctx->txn->order.locale
-                                                      : mpk_string(""));
+    ctx->language = ngx_http_mpk_language(ctx, ctx->locale);
 
     mem = &ctx->mem.mem;
     facts = mpk_value_object(mem, NULL, mpk_string(""));
@@ -202,16 +195,14 @@ ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     (void) mpk_value_bool(mem, facts, mpk_string("track"), notice->track);
     (void) mpk_value_bool(mem, facts, mpk_string("retry"), notice->retry);
     (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                          notice->support && mlcf->pages->support);
+                          notice->support && ctx->mlcf->pages->support);
 
     (void) mpk_value_bool(mem, facts, mpk_string("refresh"),
                           notice->refresh != 0);
 
-    link = ctx->txn ? ctx->txn->decision.link : NULL;
-
-    if (link && link->used_at) {
+    if (ctx->used_at) {
         (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("used_at"),
-                                       link->used_at);
+                                       ctx->used_at);
     }
 
     return ngx_http_mpk_send_page(r, ctx, &answer, notice->page, facts);
@@ -247,8 +238,8 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     size_t     i;
     ngx_int_t  rc;
 
-    if (body->secret) {
-        ctx->txn->page = mpk_buf_done(body);
+    if (ctx->secret) {
+        *ctx->secret = mpk_buf_done(body);
     }
 
     if (body->failed || ctx->mem.failed) {
@@ -277,7 +268,7 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->shown = body->secret;
+    ctx->shown = (ctx->secret != NULL);
 
     if (r == r->main) {
         ngx_http_mpk_post(r, ngx_http_mpk_output);
@@ -411,9 +402,9 @@ ngx_http_mpk_set_headers(ngx_http_request_t *r,
 static ngx_chain_t *
 ngx_http_mpk_chain(ngx_http_request_t *r, mpk_buf_t *body, mpk_cuts_t *cuts)
 {
-    size_t         i, at;
-    mpk_cut_t     *cut;
-    ngx_chain_t   *out, **last, **link;
+    size_t        i, at;
+    mpk_cut_t    *cut;
+    ngx_chain_t  *out, **last, **link;
 
     out = NULL;
     last = &out;
@@ -479,14 +470,12 @@ ngx_http_mpk_chain_add(ngx_http_request_t *r, ngx_chain_t **last,
 }
 
 
-/* In the transaction's memory, where there is room to spare, and which lives as long. */
-
 static void
 ngx_http_mpk_answer_body(ngx_http_mpk_ctx_t *ctx, mpk_buf_t *body, size_t size)
 {
-    mpk_buf_init(body, ctx->txn ? &ctx->txn->mem.mem : &ctx->mem.mem, size);
+    mpk_buf_init(body, &ctx->body_mem->mem, size);
 
-    body->secret = ctx->txn && ctx->txn->keys_count;
+    body->secret = (ctx->secret != NULL);
 }
 
 
@@ -556,26 +545,4 @@ ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx, mpk_value_t *parent,
     }
 
     return mpk_value_string(mem, parent, name, mpk_buf_done(&text));
-}
-
-
-/* The last five characters of a key that is long enough to hide the rest. */
-
-mpk_str_t
-ngx_http_mpk_mask(ngx_http_mpk_mem_t *mem, mpk_str_t key)
-{
-    size_t     shown;
-    mpk_buf_t  buf;
-
-    shown = key.len >= 15 ? 5 : key.len >= 8 ? 2 : 0;
-
-    while (shown && (key.data[key.len - shown] & 0xc0) == 0x80) {
-        shown--;
-    }
-
-    mpk_buf_init(&buf, &mem->mem, 32);
-    mpk_buf_lit(&buf, "\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2");
-    mpk_buf_put(&buf, key.data + key.len - shown, shown);
-
-    return mpk_buf_done(&buf);
 }

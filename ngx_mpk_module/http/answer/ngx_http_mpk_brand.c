@@ -1,13 +1,13 @@
 /* What a shop makes its own by a few messages: colours and a logo. */
 
-#include "ngx_http_mpk_pages.h"
+#include "ngx_http_mpk_brand.h"
 
 /* the same condition as in style.css */
 #define NGX_HTTP_MPK_DARK  "@media screen and (prefers-color-scheme: dark)"
 
 
 ngx_int_t
-ngx_http_mpk_pages_style(ngx_http_mpk_pages_loader_t *loader)
+ngx_http_mpk_brand_style(ngx_http_mpk_pages_loader_t *loader)
 {
     size_t      n;
     mpk_buf_t   buf;
@@ -75,7 +75,7 @@ ngx_http_mpk_pages_style(ngx_http_mpk_pages_loader_t *loader)
 
 
 ngx_int_t
-ngx_http_mpk_pages_logo(ngx_http_mpk_pages_loader_t *loader,
+ngx_http_mpk_brand_logo(ngx_http_mpk_pages_loader_t *loader,
     mpk_str_t *policy)
 {
     size_t     i;

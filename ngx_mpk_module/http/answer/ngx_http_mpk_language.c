@@ -1,6 +1,7 @@
 /* Which language a customer reads: the order's, or what the browser asks for. */
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_language.h"
+#include "ngx_http_mpk_request.h"
 
 
 static ngx_http_mpk_language_t *ngx_http_mpk_language_accepted(
@@ -10,30 +11,29 @@ static ngx_uint_t ngx_http_mpk_language_is(ngx_str_t *tag, mpk_str_t asked,
 
 
 ngx_http_mpk_language_t *
-ngx_http_mpk_language(ngx_http_request_t *r, mpk_str_t locale)
+ngx_http_mpk_language(ngx_http_mpk_ctx_t *ctx, mpk_str_t locale)
 {
     ngx_str_t                *accept;
+    ngx_http_mpk_pages_t     *pages;
     ngx_http_mpk_language_t  *language;
-    ngx_http_mpk_loc_conf_t  *mlcf;
 
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+    pages = ctx->mlcf->pages;
 
-    language = ngx_http_mpk_language_find(mlcf->pages, locale);
+    language = ngx_http_mpk_language_find(pages, locale);
     if (language) {
         return language;
     }
 
-    accept = ngx_http_mpk_get_ctx(r)
-             ->headers[NGX_HTTP_MPK_HEADER_ACCEPT_LANGUAGE];
+    accept = ctx->headers[NGX_HTTP_MPK_HEADER_ACCEPT_LANGUAGE];
 
     if (accept) {
-        language = ngx_http_mpk_language_accepted(mlcf->pages, accept);
+        language = ngx_http_mpk_language_accepted(pages, accept);
         if (language) {
             return language;
         }
     }
 
-    return mlcf->pages->languages.elts;
+    return pages->languages.elts;
 }
 
 

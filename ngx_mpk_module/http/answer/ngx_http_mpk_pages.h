@@ -1,54 +1,61 @@
-/* Pages while they are loaded. */
+/* Pages: their templates and messages in each language, compiled. */
 
 #ifndef NGX_HTTP_MPK_PAGES_H
 #define NGX_HTTP_MPK_PAGES_H
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_ctx.h"
 
-#define NGX_HTTP_MPK_PAGE_FILE_MAX  262144     /* bytes of one file */
+#include "mpk_template.h"
+#include "mpk_time.h"
 
 
-/* Where messages come from, the first that has one wins. */
 typedef enum {
-    NGX_HTTP_MPK_MESSAGES_OWN = 0,             /* the directory's, in the language */
-    NGX_HTTP_MPK_MESSAGES_BUILTIN,             /* ours, in the language */
-    NGX_HTTP_MPK_MESSAGES_OWN_EN,
-    NGX_HTTP_MPK_MESSAGES_BUILTIN_EN,
-    NGX_HTTP_MPK_MESSAGES_MAX
-} ngx_http_mpk_messages_t;
+    NGX_HTTP_MPK_PAGE_CONFIRM = 0,
+    NGX_HTTP_MPK_PAGE_KEYS,
+    NGX_HTTP_MPK_PAGE_HELD,
+    NGX_HTTP_MPK_PAGE_USED,
+    NGX_HTTP_MPK_PAGE_EXPIRED,
+    NGX_HTTP_MPK_PAGE_NOTFOUND,
+    NGX_HTTP_MPK_PAGE_CANCELLED,
+    NGX_HTTP_MPK_PAGE_LIMITED,
+    NGX_HTTP_MPK_PAGE_REFUSED,
+    NGX_HTTP_MPK_PAGE_UNAVAILABLE,
+    NGX_HTTP_MPK_PAGE_CROWD,
+    NGX_HTTP_MPK_PAGE_TRACK,
+    NGX_HTTP_MPK_PAGE_ORDER,
+    NGX_HTTP_MPK_PAGE_ACCOUNT,
+    NGX_HTTP_MPK_PAGE_FRAGMENT,
+    NGX_HTTP_MPK_PAGE_CLAIM,
+    NGX_HTTP_MPK_PAGE_CLAIMED,
+    NGX_HTTP_MPK_PAGE_LATE,
+    NGX_HTTP_MPK_PAGE_UNDELIVERED,
+    NGX_HTTP_MPK_PAGE_REFUNDED,
+    NGX_HTTP_MPK_PAGE_DECIDED,
+    NGX_HTTP_MPK_PAGE_EVIDENCE,
+    NGX_HTTP_MPK_PAGE_MAX
+} ngx_http_mpk_page_t;
 
 
-typedef struct {
-    ngx_conf_t            *cf;
-    ngx_http_mpk_mem_t     mem;
-    ngx_str_t             *directory;          /* NULL: built-in only */
-    mpk_str_t              style;
-    mpk_str_t              page;               /* what "page." stands for */
-    mpk_str_t              tag;                /* of the language */
-    mpk_value_t           *messages[NGX_HTTP_MPK_MESSAGES_MAX];
-} ngx_http_mpk_pages_loader_t;
+struct ngx_http_mpk_language_s {
+    ngx_str_t                     tag;             /* "de", "pt-br" */
+    mpk_template_t               *templates[NGX_HTTP_MPK_PAGE_MAX];
+    mpk_time_words_t              time;
+    ngx_str_t                     consent;         /* hash of the texts consented to */
+};
 
 
-/* A message in the language that is loaded; data == NULL: there is none. */
-mpk_str_t ngx_http_mpk_pages_message(ngx_http_mpk_pages_loader_t *loader,
-    mpk_str_t name);
+/* The pages of one mpk_pages directory, or the built-in ones. */
+struct ngx_http_mpk_pages_s {
+    ngx_str_t                     directory;       /* empty: built-in */
+    ngx_array_t                   languages;       /* English is the first */
+    ngx_str_t                     csp;             /* with the hashes of style and script */
+    unsigned                      support:1;       /* the catalogue says where it is */
+};
 
 
-/* Where a file is looked for. */
-#define NGX_HTTP_MPK_FILE_OWN      1
-#define NGX_HTTP_MPK_FILE_BUILTIN  2
-#define NGX_HTTP_MPK_FILE_ANY      3
-
-/* NGX_DECLINED: there is none. */
-ngx_int_t ngx_http_mpk_pages_file(ngx_http_mpk_pages_loader_t *loader,
-    mpk_str_t name, ngx_uint_t where, mpk_str_t *content);
-
-/* loader->style: style.css, and behind it the colours that the catalogue has. */
-ngx_int_t ngx_http_mpk_pages_style(ngx_http_mpk_pages_loader_t *loader);
-
-/* The policy's part for the shop's logo: its own site, another one, or data. */
-ngx_int_t ngx_http_mpk_pages_logo(ngx_http_mpk_pages_loader_t *loader,
-    mpk_str_t *policy);
+/* NULL as directory: the built-in ones.  Each is loaded once; NULL is logged. */
+ngx_http_mpk_pages_t *ngx_http_mpk_pages_load(ngx_conf_t *cf,
+    ngx_str_t *directory);
 
 
 #endif /* NGX_HTTP_MPK_PAGES_H */

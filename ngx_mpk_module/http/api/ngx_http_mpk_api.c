@@ -1,6 +1,7 @@
 /* mpk_api: who calls, what is called, and what a refusal looks like. */
 
 #include "ngx_http_mpk_api.h"
+#include "ngx_http_mpk_body.h"
 
 
 typedef struct {
@@ -21,14 +22,6 @@ static ngx_int_t ngx_http_mpk_api_auth(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_uint_t roles, ngx_uint_t *status);
 static ngx_int_t ngx_http_mpk_api_body(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
-static ngx_int_t ngx_http_mpk_api_found(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx);
-
-
-const mpk_json_limits_t  ngx_http_mpk_api_limits = {
-    .size = NGX_HTTP_MPK_API_BODY_MAX, .depth = 4,
-    .values = 4 * MPK_ITEMS_MAX + 64
-};
 
 
 static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
@@ -302,14 +295,9 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_str_t                  token;
     ngx_str_t                 *value;
     ngx_uint_t                 i;
-    ngx_http_mpk_loc_conf_t   *mlcf;
     ngx_http_mpk_api_token_t  *t, *found;
-    ngx_http_mpk_main_conf_t  *mmcf;
 
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
-
-    if (mlcf->api_tokens == NULL) {
+    if (ctx->mlcf->api_tokens == NULL) {
         ngx_str_set(&ctx->actor, "api");
         return NGX_OK;
     }
@@ -331,14 +319,14 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     token.data = value->data + 7;
     token.len = value->len - 7;
 
-    if (mpk_crypto_hash(mmcf->crypto, token, hash) != MPK_OK) {
+    if (mpk_crypto_hash(ctx->mmcf->crypto, token, hash) != MPK_OK) {
         return NGX_ERROR;
     }
 
-    t = mlcf->api_tokens->elts;
+    t = ctx->mlcf->api_tokens->elts;
     found = NULL;
 
-    for (i = 0; i < mlcf->api_tokens->nelts; i++) {
+    for (i = 0; i < ctx->mlcf->api_tokens->nelts; i++) {
         if (mpk_secret_eq((mpk_str_t) { MPK_MAC_LEN, t[i].hash },
                           (mpk_str_t) { MPK_MAC_LEN, hash }))
         {
@@ -371,12 +359,12 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 static ngx_int_t
 ngx_http_mpk_api_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t               body;
-    ngx_int_t               rc;
-    mpk_error_t             error;
-    mpk_value_t            *value;
-    ngx_http_mpk_api_t     *api;
-    ngx_http_mpk_next_pt    handler;
+    mpk_str_t              body;
+    ngx_int_t              rc;
+    mpk_error_t            error;
+    mpk_value_t           *value;
+    ngx_http_mpk_api_t    *api;
+    ngx_http_mpk_next_pt   handler;
 
     api = ctx->data;
 
@@ -423,77 +411,4 @@ ngx_http_mpk_api_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     api->body = value;
 
     return handler(r, ctx);
-}
-
-
-ngx_http_mpk_txn_t *
-ngx_http_mpk_api_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    mpk_event_t event)
-{
-    ngx_http_mpk_api_t        *api;
-    ngx_http_mpk_txn_t        *txn;
-    ngx_http_mpk_loc_conf_t   *mlcf;
-    ngx_http_mpk_main_conf_t  *mmcf;
-
-    api = ctx->data;
-
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
-
-    txn = ngx_http_mpk_txn_create(mmcf, r);
-    if (txn == NULL) {
-        return NULL;
-    }
-
-    txn->id = ngx_http_mpk_txn_copy(txn, api->order);
-    txn->what.event = event;
-    txn->what.grace = mlcf->reveal_grace;
-
-    ngx_http_mpk_who(r, txn);
-
-    return txn;
-}
-
-
-ngx_int_t
-ngx_http_mpk_api_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_next_pt next)
-{
-    ngx_http_mpk_api_t     *api;
-    ngx_http_mpk_orders_t  *orders;
-
-    api = ctx->data;
-    api->data = (void *) (uintptr_t) next;
-
-    orders = ngx_http_mpk_orders_create(r, ctx, 1);
-    if (orders == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    orders->list[0].id = api->order;
-
-    return ngx_http_mpk_orders_read(r, ctx, ngx_http_mpk_api_found);
-}
-
-
-static ngx_int_t
-ngx_http_mpk_api_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
-{
-    ngx_http_mpk_api_t    *api;
-    ngx_http_mpk_next_pt   next;
-
-    api = ctx->data;
-    next = (ngx_http_mpk_next_pt) (uintptr_t) api->data;
-
-    if (ctx->orders->result != NGX_HTTP_MPK_TXN_OK) {
-        return ngx_http_mpk_api_fail(r, ctx, ctx->orders->result);
-    }
-
-    if (ctx->orders->list[0].order.state == MPK_ORDER_ABSENT) {
-        return ngx_http_mpk_api_outcome(r, ctx, MPK_ABSENT, NULL);
-    }
-
-    ctx->outcome = MPK_SAME;
-
-    return next(r, ctx);
 }

@@ -3,10 +3,26 @@
 #ifndef NGX_HTTP_MPK_API_H
 #define NGX_HTTP_MPK_API_H
 
+#include "ngx_http_mpk_answer.h"
 #include "ngx_http_mpk_orders.h"
+#include "ngx_http_mpk_run.h"
+
 #include "mpk_json.h"
 
 #define NGX_HTTP_MPK_API_BODY_MAX  (1024 * 1024)
+
+
+/* A line of mpk_api_tokens. */
+typedef struct {
+    ngx_str_t                     name;
+    ngx_uint_t                    roles;           /* bits of NGX_HTTP_MPK_ROLE_* */
+    u_char                        hash[MPK_MAC_LEN];
+} ngx_http_mpk_api_token_t;
+
+#define NGX_HTTP_MPK_ROLE_SHOP     1
+#define NGX_HTTP_MPK_ROLE_SUPPORT  2
+#define NGX_HTTP_MPK_ROLE_READ     4
+#define NGX_HTTP_MPK_ROLE_ALL      7
 
 
 /* A call of the API: ctx->data. */
@@ -17,6 +33,9 @@ typedef struct {
     ngx_uint_t                    claim;           /* its number, where the path has one */
     void                         *data;            /* the call's own */
 } ngx_http_mpk_api_t;
+
+
+ngx_int_t ngx_http_mpk_api_handler(ngx_http_request_t *r);
 
 
 /* Of a body, or of a line of one. */

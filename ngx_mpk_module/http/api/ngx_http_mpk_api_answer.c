@@ -105,17 +105,14 @@ ngx_http_mpk_api_outcome(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     u_char                    *p;
     mpk_buf_t                  detail;
     ngx_http_mpk_answer_t      answer;
-    ngx_http_mpk_loc_conf_t   *mlcf;
     const mpk_outcome_info_t  *info;
 
     info = mpk_outcome_info(outcome);
     ctx->outcome = outcome;
 
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
-
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
 
-    if (outcome == MPK_ABSENT && mlcf->fallthrough) {
+    if (outcome == MPK_ABSENT && ctx->mlcf->fallthrough) {
         return ngx_http_mpk_pass(r, ctx);
     }
 

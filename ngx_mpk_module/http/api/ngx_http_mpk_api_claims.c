@@ -1,6 +1,9 @@
 /* GET /claims: the open claims of all buckets, for support. */
 
 #include "ngx_http_mpk_api.h"
+#include "ngx_http_mpk_card_claims.h"
+#include "ngx_http_mpk_sealed.h"
+
 #include "mpk_bucket.h"
 
 #define NGX_HTTP_MPK_CLAIMS_PAGE  50       /* claims in an answer, unless limit= says less */
@@ -40,18 +43,18 @@ static ngx_int_t ngx_http_mpk_claims_done(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_mpk_api_claims(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    u_char                   score[NGX_INT64_LEN], limit[NGX_INT_T_LEN];
-    mpk_buf_t                key;
-    mpk_str_t                argv[8];
-    ngx_uint_t               i;
-    ngx_http_mpk_api_t      *api;
-    ngx_http_mpk_batch_t    *batch;
-    ngx_http_mpk_claims_t   *claims;
+    u_char                  score[NGX_INT64_LEN], limit[NGX_INT_T_LEN];
+    mpk_buf_t               key;
+    mpk_str_t               argv[8];
+    ngx_uint_t              i;
+    ngx_http_mpk_api_t     *api;
+    ngx_http_mpk_batch_t   *batch;
+    ngx_http_mpk_claims_t  *claims;
 
     api = ctx->data;
 
     claims = ngx_pcalloc(r->pool, sizeof(ngx_http_mpk_claims_t));
-    batch = ngx_http_mpk_batch_create(r, MPK_BUCKETS);
+    batch = ngx_http_mpk_batch_create(r, ctx, MPK_BUCKETS);
 
     if (claims == NULL || batch == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -152,13 +155,13 @@ ngx_http_mpk_claims_args(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 static ngx_int_t
 ngx_http_mpk_claims_listed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    u_char                  *slash;
-    ngx_uint_t               i, n, size;
-    ngx_http_mpk_api_t      *api;
-    ngx_http_mpk_open_t     *open, last;
-    ngx_mpk_redis_reply_t   *reply;
-    ngx_http_mpk_claims_t   *claims;
-    ngx_http_mpk_orders_t   *orders;
+    u_char                 *slash;
+    ngx_uint_t              i, n, size;
+    ngx_http_mpk_api_t     *api;
+    ngx_http_mpk_open_t    *open, last;
+    ngx_mpk_redis_reply_t  *reply;
+    ngx_http_mpk_claims_t  *claims;
+    ngx_http_mpk_orders_t  *orders;
 
     api = ctx->data;
     claims = api->data;
@@ -251,18 +254,18 @@ ngx_http_mpk_claims_cmp(const void *one, const void *two)
 static ngx_int_t
 ngx_http_mpk_claims_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    ngx_int_t                n;
-    mpk_buf_t                next;
-    ngx_uint_t               i;
-    mpk_order_t             *order;
-    mpk_value_t             *facts, *list, *v;
-    mpk_person_t             person;
-    const mpk_mem_t         *mem;
-    ngx_http_mpk_api_t      *api;
-    ngx_http_mpk_open_t     *open;
-    ngx_http_mpk_order_t    *opened;
-    ngx_http_mpk_answer_t    answer;
-    ngx_http_mpk_claims_t   *claims;
+    ngx_int_t               n;
+    mpk_buf_t               next;
+    ngx_uint_t              i;
+    mpk_order_t            *order;
+    mpk_value_t            *facts, *list, *v;
+    mpk_person_t            person;
+    const mpk_mem_t        *mem;
+    ngx_http_mpk_api_t     *api;
+    ngx_http_mpk_open_t    *open;
+    ngx_http_mpk_order_t   *opened;
+    ngx_http_mpk_answer_t   answer;
+    ngx_http_mpk_claims_t  *claims;
 
     api = ctx->data;
     claims = api->data;

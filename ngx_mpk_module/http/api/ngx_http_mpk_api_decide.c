@@ -1,7 +1,7 @@
 /* POST /orders/{id}/claims/{n}/...: what support decides of a claim (R7). */
 
 #include "ngx_http_mpk_api.h"
-#include "mpk_pack.h"
+#include "ngx_http_mpk_sealed.h"
 
 
 /* A decision while it is made: api->data, in the transaction's memory. */
@@ -17,7 +17,7 @@ static ngx_int_t ngx_http_mpk_api_decide(ngx_http_request_t *r,
     mpk_reason_t reason, mpk_str_t key);
 static mpk_str_t ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx,
     mpk_str_t name, size_t max, ngx_uint_t required);
-static ngx_int_t ngx_http_mpk_decide_look(ngx_http_mpk_txn_t *txn);
+static ngx_int_t ngx_http_mpk_decide_prepare(ngx_http_mpk_txn_t *txn);
 static ngx_int_t ngx_http_mpk_decide_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
@@ -87,9 +87,9 @@ static mpk_str_t
 ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx, mpk_str_t name, size_t max,
     ngx_uint_t required)
 {
-    mpk_str_t             text;
-    const mpk_value_t    *value;
-    ngx_http_mpk_api_t   *api;
+    mpk_str_t            text;
+    const mpk_value_t   *value;
+    ngx_http_mpk_api_t  *api;
 
     api = ctx->data;
 
@@ -171,13 +171,13 @@ ngx_http_mpk_api_decide(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     api->data = ruling;
 
     txn->data = ruling;
-    txn->look = ngx_http_mpk_decide_look;
-    txn->what.claim = api->claim;
-    txn->what.claim_reason = reason;
-    txn->what.claim_digest = (mpk_str_t) { MPK_MAC_LEN, digest };
+    txn->prepare = ngx_http_mpk_decide_prepare;
+    txn->request.claim = api->claim;
+    txn->request.claim_reason = reason;
+    txn->request.claim_digest = (mpk_str_t) { MPK_MAC_LEN, digest };
 
-    txn->who.reason = mpk_reason_name(reason);
-    txn->who.note = ruling->note;
+    txn->entry.reason = mpk_reason_name(reason);
+    txn->entry.note = ruling->note;
 
     return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_decide_done);
 }
@@ -186,7 +186,7 @@ ngx_http_mpk_api_decide(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 /* Adds support's words to what is sealed in the claim, and seals the new key. */
 
 static ngx_int_t
-ngx_http_mpk_decide_look(ngx_http_mpk_txn_t *txn)
+ngx_http_mpk_decide_prepare(ngx_http_mpk_txn_t *txn)
 {
     mpk_buf_t               buf, sealed;
     mpk_str_t               plain, old;
@@ -202,20 +202,20 @@ ngx_http_mpk_decide_look(ngx_http_mpk_txn_t *txn)
     mem = &txn->mem.mem;
     crypto = txn->mmcf->crypto;
 
-    if (txn->what.claim == 0 || txn->what.claim > txn->order.claims_count) {
+    if (txn->request.claim == 0 || txn->request.claim > txn->order.claims_count) {
         return NGX_OK;
     }
 
-    claim = &txn->order.claims[txn->what.claim - 1];
+    claim = &txn->order.claims[txn->request.claim - 1];
     item = &txn->order.items[claim->item - 1];
 
-    txn->who.category = mpk_category_name(claim->category);
+    txn->entry.category = mpk_category_name(claim->category);
 
     if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    place = (mpk_place_t) { txn->id, mpk_string("claim"), txn->what.claim, 0 };
+    place = (mpk_place_t) { txn->id, mpk_string("claim"), txn->request.claim, 0 };
 
     if (mpk_envelope_open(crypto, mem, &txn->data_key, &place, claim->detail,
                           &plain)
@@ -224,7 +224,7 @@ ngx_http_mpk_decide_look(ngx_http_mpk_txn_t *txn)
     {
         ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
                       "mpk: claim %uz of order \"%*s\" does not open",
-                      txn->what.claim, txn->id.len, txn->id.data);
+                      txn->request.claim, txn->id.len, txn->id.data);
         return NGX_ERROR;
     }
 
@@ -243,7 +243,7 @@ ngx_http_mpk_decide_look(ngx_http_mpk_txn_t *txn)
         return NGX_ERROR;
     }
 
-    txn->what.claim_detail = mpk_buf_done(&sealed);
+    txn->request.claim_detail = mpk_buf_done(&sealed);
 
     if (ruling->key.len == 0 || !mpk_claim_undecided(claim)) {
         return NGX_OK;
@@ -257,7 +257,7 @@ ngx_http_mpk_decide_look(ngx_http_mpk_txn_t *txn)
     mpk_cleanse((void *) old.data, old.len);
 
     if (ruling->same_key) {
-        txn->what.event = MPK_EVENT_NONE;
+        txn->request.event = MPK_EVENT_NONE;
         return NGX_OK;
     }
 
@@ -273,7 +273,7 @@ ngx_http_mpk_decide_look(ngx_http_mpk_txn_t *txn)
         return NGX_ERROR;
     }
 
-    txn->what.claim_key = mpk_buf_done(&sealed);
+    txn->request.claim_key = mpk_buf_done(&sealed);
 
     return NGX_OK;
 }

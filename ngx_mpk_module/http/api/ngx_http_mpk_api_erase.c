@@ -1,9 +1,10 @@
 /* DELETE /orders/{id}: the personal data of an order is destroyed (GDPR, article 17). */
 
 #include "ngx_http_mpk_api.h"
+#include "ngx_http_mpk_sealed.h"
 
 
-static ngx_int_t ngx_http_mpk_erase_look(ngx_http_mpk_txn_t *txn);
+static ngx_int_t ngx_http_mpk_erase_prepare(ngx_http_mpk_txn_t *txn);
 
 
 ngx_int_t
@@ -16,7 +17,7 @@ ngx_http_mpk_api_erase(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    txn->look = ngx_http_mpk_erase_look;
+    txn->prepare = ngx_http_mpk_erase_prepare;
 
     return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_api_state);
 }
@@ -25,7 +26,7 @@ ngx_http_mpk_api_erase(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 /* In whose index the order is named.  What can't be opened any more is erased, too. */
 
 static ngx_int_t
-ngx_http_mpk_erase_look(ngx_http_mpk_txn_t *txn)
+ngx_http_mpk_erase_prepare(ngx_http_mpk_txn_t *txn)
 {
     u_char           *account;
     mpk_buf_t         wrapped;

@@ -4,6 +4,11 @@
  */
 
 #include "ngx_http_mpk_api.h"
+#include "ngx_http_mpk_card.h"
+#include "ngx_http_mpk_card_claims.h"
+#include "ngx_http_mpk_language.h"
+#include "ngx_http_mpk_sealed.h"
+
 #include "mpk_base64url.h"
 #include "mpk_evidence.h"
 #include "mpk_jws.h"
@@ -40,21 +45,19 @@ ngx_http_mpk_api_evidence(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_evidence_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_value_t              *document;
-    mpk_person_t             *person;
-    mpk_evidence_t            evidence;
-    const mpk_mem_t          *mem;
-    ngx_http_mpk_order_t     *order;
-    ngx_http_mpk_journal_t    journal;
-    ngx_http_mpk_srv_conf_t  *mscf;
+    mpk_value_t             *document;
+    mpk_person_t            *person;
+    mpk_evidence_t           evidence;
+    const mpk_mem_t         *mem;
+    ngx_http_mpk_order_t    *order;
+    ngx_http_mpk_journal_t   journal;
 
     mem = &ctx->mem.mem;
     order = &ctx->orders->list[0];
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
 
     if (ngx_http_mpk_evidence_page(r) == NGX_OK) {
         ctx->json = 0;
-        ctx->language = ngx_http_mpk_language(r, order->order.locale);
+        ctx->language = ngx_http_mpk_language(ctx, order->order.locale);
     }
 
     if (ngx_http_mpk_journal_read(r, ctx, order, &journal) != NGX_OK) {
@@ -63,9 +66,9 @@ ngx_http_mpk_evidence_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     document = mpk_value_object(mem, NULL, mpk_string(""));
 
-    if (mscf->public_url.len) {
+    if (ctx->mscf->public_url.len) {
         (void) mpk_value_string(mem, document, mpk_string("issuer"),
-                                ngx_http_mpk_str(&mscf->public_url));
+                                ngx_http_mpk_str(&ctx->mscf->public_url));
     }
 
     (void) ngx_http_mpk_value_time(ctx, document, mpk_string("issued_at"),
@@ -141,13 +144,13 @@ ngx_http_mpk_evidence_order(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_OK;
     }
 
-    if (ngx_http_mpk_card(r, ctx, order, 1, document) != NGX_OK) {
+    if (ngx_http_mpk_card(ctx, order, 1, document) != NGX_OK) {
         return NGX_ERROR;
     }
 
     /* a claim that does not open is logged, and hides nothing else */
 
-    (void) ngx_http_mpk_card_claims(r, ctx, order, 1, document);
+    (void) ngx_http_mpk_card_claims(ctx, order, 1, document);
 
     *person = ngx_pcalloc(r->pool, sizeof(mpk_person_t));
     if (*person == NULL) {
@@ -263,7 +266,7 @@ ngx_http_mpk_evidence_signed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    status = mpk_jws_evidence(ctx->orders->mmcf->crypto, mem,
+    status = mpk_jws_evidence(ctx->mmcf->crypto, mem,
                               mpk_buf_done(&written), &body);
     if (status != MPK_OK) {
         ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,

@@ -1,7 +1,6 @@
 /* PUT /orders/{id}: an order is filed; what is read of one, however it comes. */
 
 #include "ngx_http_mpk_api.h"
-#include "mpk_pack.h"
 
 #define NGX_HTTP_MPK_TEXT_MAX  255     /* bytes of a short text member */
 
@@ -143,7 +142,7 @@ ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, const mpk_mem_t *mem,
     /* Redis would drop it as soon as it has it */
 
     if (*errors == NULL && txn->mmcf->retention
-        && filing->order.purchased_at + txn->mmcf->retention <= txn->what.now)
+        && filing->order.purchased_at + txn->mmcf->retention <= txn->request.now)
     {
         ngx_http_mpk_api_note(mem, errors, mpk_string("/purchased_at"),
                               "is longer ago than orders are kept "
@@ -154,7 +153,7 @@ ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, const mpk_mem_t *mem,
         return NGX_OK;
     }
 
-    txn->what.filing = &filing->order;
+    txn->request.filing = &filing->order;
     txn->filing_key = &filing->data_key;
 
     return ngx_http_mpk_file_seal(txn, filing);
@@ -225,12 +224,12 @@ ngx_http_mpk_file_members(ngx_http_mpk_filing_t *filing,
 static void
 ngx_http_mpk_file_order(ngx_http_mpk_filing_t *filing)
 {
-    size_t               bytes;
-    ngx_uint_t           i;
-    mpk_value_t        **errors;
-    mpk_order_t         *order;
-    const mpk_mem_t     *mem;
-    const mpk_value_t   *items, *value;
+    size_t              bytes;
+    ngx_uint_t          i;
+    mpk_value_t       **errors;
+    mpk_order_t        *order;
+    const mpk_mem_t    *mem;
+    const mpk_value_t  *items, *value;
 
     mem = filing->mem;
     errors = filing->errors;
@@ -298,16 +297,16 @@ ngx_http_mpk_file_order(ngx_http_mpk_filing_t *filing)
 static ngx_int_t
 ngx_http_mpk_file_seal(ngx_http_mpk_txn_t *txn, ngx_http_mpk_filing_t *filing)
 {
-    u_char              *email, *account, *digest, *index;
-    mpk_buf_t            wrapped, person, sealed, content;
-    ngx_uint_t           i;
-    mpk_item_t          *item;
-    mpk_order_t         *order;
-    mpk_place_t          place;
-    mpk_crypto_t        *crypto;
-    mpk_status_t         status;
-    const mpk_mem_t     *mem;
-    const mpk_value_t   *items, *value;
+    u_char             *email, *account, *digest, *index;
+    mpk_buf_t           wrapped, person, sealed, content;
+    ngx_uint_t          i;
+    mpk_item_t         *item;
+    mpk_order_t        *order;
+    mpk_place_t         place;
+    mpk_crypto_t       *crypto;
+    mpk_status_t        status;
+    const mpk_mem_t    *mem;
+    const mpk_value_t  *items, *value;
 
     mem = &txn->mem.mem;
     crypto = txn->mmcf->crypto;

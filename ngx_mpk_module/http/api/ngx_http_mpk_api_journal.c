@@ -1,6 +1,7 @@
 /* An order's history, opened and verified; GET /orders/{id}/journal. */
 
 #include "ngx_http_mpk_api.h"
+#include "ngx_http_mpk_sealed.h"
 
 
 static ngx_int_t ngx_http_mpk_journal_done(ngx_http_request_t *r,
@@ -14,7 +15,7 @@ static void ngx_http_mpk_journal_compare(ngx_http_mpk_journal_t *journal,
 ngx_int_t
 ngx_http_mpk_api_journal(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    return ngx_http_mpk_journal_ask(r, ctx, ngx_http_mpk_journal_done);
+    return  ngx_http_mpk_journal_ask(r, ctx, ngx_http_mpk_journal_done);
 }
 
 
@@ -70,18 +71,18 @@ ngx_int_t
 ngx_http_mpk_journal_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, ngx_http_mpk_journal_t *journal)
 {
-    mpk_str_t                mac;
-    uint64_t                 number, n;
-    ngx_int_t                anchor;
-    ngx_uint_t               i;
-    mpk_chain_t             *chain;
-    mpk_value_t             *entry;
-    mpk_status_t             status;
-    const mpk_mem_t         *mem;
-    mpk_crypto_t            *crypto;
-    const mpk_record_t      *record;
+    mpk_str_t            mac;
+    uint64_t             number, n;
+    ngx_int_t            anchor;
+    ngx_uint_t           i;
+    mpk_chain_t         *chain;
+    mpk_value_t         *entry;
+    mpk_status_t         status;
+    const mpk_mem_t     *mem;
+    mpk_crypto_t        *crypto;
+    const mpk_record_t  *record;
 
-    crypto = ctx->orders->mmcf->crypto;
+    crypto = ctx->mmcf->crypto;
     mem = &ctx->mem.mem;
 
     ngx_memzero(journal, sizeof(ngx_http_mpk_journal_t));

@@ -1,6 +1,11 @@
 /* GET /orders/{id}; POST .../release, .../cancel, .../links. */
 
 #include "ngx_http_mpk_api.h"
+#include "ngx_http_mpk_card.h"
+#include "ngx_http_mpk_card_claims.h"
+#include "ngx_http_mpk_links.h"
+#include "ngx_http_mpk_sealed.h"
+
 #include "mpk_base64url.h"
 
 #define NGX_HTTP_MPK_TTL_MIN   60
@@ -23,7 +28,7 @@ static ngx_int_t ngx_http_mpk_links_done(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_mpk_api_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    return ngx_http_mpk_api_read(r, ctx, ngx_http_mpk_show_done);
+    return  ngx_http_mpk_api_read(r, ctx, ngx_http_mpk_show_done);
 }
 
 
@@ -47,8 +52,8 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     erased = (order->state == MPK_ORDER_ERASED);
 
     if ((!erased && ngx_http_mpk_order_person(ctx, opened, &person) != NGX_OK)
-        || ngx_http_mpk_card(r, ctx, opened, 1, facts) != NGX_OK
-        || ngx_http_mpk_card_claims(r, ctx, opened, !ctx->reader, facts)
+        || ngx_http_mpk_card(ctx, opened, 1, facts) != NGX_OK
+        || ngx_http_mpk_card_claims(ctx, opened, !ctx->reader, facts)
            != NGX_OK)
     {
         return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
@@ -96,13 +101,12 @@ static ngx_int_t
 ngx_http_mpk_show_policy(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const mpk_order_t *order, mpk_value_t *facts)
 {
-    mpk_str_t                 rule;
-    ngx_uint_t                i;
-    mpk_value_t              *policy;
-    mpk_outcome_t             outcome;
-    mpk_request_t             ask;
-    const mpk_mem_t          *mem;
-    ngx_http_mpk_srv_conf_t  *mscf;
+    mpk_str_t         rule;
+    ngx_uint_t        i;
+    mpk_value_t      *policy;
+    mpk_outcome_t     outcome;
+    mpk_request_t     ask;
+    const mpk_mem_t  *mem;
 
     static const struct {
         mpk_str_t    name;
@@ -114,12 +118,11 @@ ngx_http_mpk_show_policy(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     };
 
     mem = &ctx->mem.mem;
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
 
     ngx_memzero(&ask, sizeof(mpk_request_t));
 
     ask.now = ngx_time();
-    ask.claim_window = mscf->claim_window;
+    ask.claim_window = ctx->mscf->claim_window;
 
     policy = mpk_value_object(mem, facts, mpk_string("policy"));
 
@@ -162,11 +165,11 @@ ngx_http_mpk_api_release(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 ngx_int_t
 ngx_http_mpk_api_cancel(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t                  reason, note;
-    ngx_uint_t                 i;
-    const mpk_value_t         *not_sent;
-    ngx_http_mpk_api_t        *api;
-    ngx_http_mpk_txn_t        *txn;
+    mpk_str_t            reason, note;
+    ngx_uint_t           i;
+    const mpk_value_t   *not_sent;
+    ngx_http_mpk_api_t  *api;
+    ngx_http_mpk_txn_t  *txn;
 
     static const mpk_str_t  reasons[] = {
         { 5, (const uint8_t *) "fraud" },
@@ -210,83 +213,37 @@ ngx_http_mpk_api_cancel(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     not_sent = mpk_value_get(api->body, mpk_string("not_sent"));
 
-    txn->what.reason = reasons[i];
-    txn->what.not_sent = not_sent && not_sent->type == MPK_VALUE_BOOL
+    txn->request.reason = reasons[i];
+    txn->request.not_sent = not_sent && not_sent->type == MPK_VALUE_BOOL
                          && not_sent->u.boolean;
-    txn->what.may_be_unregistered =
+    txn->request.may_be_unregistered =
         mpk_keyring_current(txn->mmcf->keyring, MPK_USE_LINK) != NULL;
 
-    txn->who.reason = reasons[i];
-    txn->who.note = ngx_http_mpk_txn_copy(txn, note);
+    txn->entry.reason = reasons[i];
+    txn->entry.note = ngx_http_mpk_txn_copy(txn, note);
 
     return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_api_state);
 }
 
 
 ngx_int_t
-ngx_http_mpk_api_state(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
-{
-    mpk_value_t            *facts, *v;
-    mpk_outcome_t           outcome;
-    mpk_decision_t         *decision;
-    const mpk_mem_t        *mem;
-    ngx_http_mpk_txn_t     *txn;
-    ngx_http_mpk_answer_t   answer;
-
-    txn = ctx->txn;
-    decision = &txn->decision;
-    outcome = decision->outcome;
-
-    if (txn->result != NGX_HTTP_MPK_TXN_OK
-        || (outcome != MPK_DONE && outcome != MPK_SAME))
-    {
-        return ngx_http_mpk_api_refused(r, ctx);
-    }
-
-    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
-    answer.status = NGX_HTTP_OK;
-
-    mem = &ctx->mem.mem;
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
-
-    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
-    (void) mpk_value_string(mem, facts, mpk_string("state"),
-                            mpk_order_state_name(decision->order.state));
-
-    if (decision->claim) {
-        v = mpk_value_object(mem, facts, mpk_string("claim"));
-
-        (void) mpk_value_int(mem, v, mpk_string("claim"),
-                             (int64_t) decision->claim);
-        (void) mpk_value_string(mem, v, mpk_string("state"),
-                   mpk_claim_state_name(
-                       decision->order.claims[decision->claim - 1].state));
-    }
-
-    return ngx_http_mpk_send_json(r, ctx, &answer, facts);
-}
-
-
-ngx_int_t
 ngx_http_mpk_api_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    u_char                    *jti;
-    int64_t                    ttl;
-    mpk_str_t                  id;
-    const mpk_value_t         *v;
-    ngx_http_mpk_api_t        *api;
-    ngx_http_mpk_txn_t        *txn;
-    ngx_http_mpk_loc_conf_t   *mlcf;
+    u_char              *jti;
+    int64_t              ttl;
+    mpk_str_t            id;
+    const mpk_value_t   *v;
+    ngx_http_mpk_api_t  *api;
+    ngx_http_mpk_txn_t  *txn;
 
     api = ctx->data;
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
     txn = ngx_http_mpk_api_txn(r, ctx, MPK_EVENT_LINK_MINTED);
     if (txn == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ttl = mlcf->reveal_ttl;
+    ttl = ctx->mlcf->reveal_ttl;
     v = mpk_value_get(api->body, mpk_string("ttl"));
 
     if (v) {
@@ -303,9 +260,9 @@ ngx_http_mpk_api_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_http_mpk_links_items(ctx, txn, mpk_value_get(api->body,
                                                      mpk_string("items")));
 
-    txn->what.iat = txn->what.now;
-    txn->what.exp = txn->what.now + ttl;
-    txn->what.channel = MPK_CHANNEL_EMAIL;
+    txn->request.iat = txn->request.now;
+    txn->request.exp = txn->request.now + ttl;
+    txn->request.channel = MPK_CHANNEL_EMAIL;
 
     jti = ngx_pcalloc(txn->pool, MPK_JTI_LEN + MPK_TOKEN_ID_LEN);
     if (jti == NULL) {
@@ -318,7 +275,7 @@ ngx_http_mpk_api_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         id = mpk_value_get_string(api->body, mpk_string("token_id"));
 
         if (id.len != MPK_TOKEN_ID_LEN
-            || mpk_base64url_decode(txn->what.token_id, id.data, id.len)
+            || mpk_base64url_decode(txn->request.token_id, id.data, id.len)
                != MPK_OK)
         {
             ngx_http_mpk_api_error(ctx, mpk_string("/token_id"),
@@ -338,8 +295,8 @@ ngx_http_mpk_api_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     api->data = jti;
 
-    txn->who.token_id = (mpk_str_t) { MPK_TOKEN_ID_LEN, jti + MPK_JTI_LEN };
-    ctx->token_id = txn->who.token_id;
+    txn->entry.token_id = (mpk_str_t) { MPK_TOKEN_ID_LEN, jti + MPK_JTI_LEN };
+    ctx->token_id = txn->entry.token_id;
 
     return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_links_done);
 }
@@ -354,11 +311,11 @@ static ngx_int_t
 ngx_http_mpk_links_token(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
     u_char *jti)
 {
-    u_char            bytes[MPK_MAC_LEN];
-    mpk_str_t         parts[4];
-    mpk_crypto_t     *crypto;
-    mpk_status_t      status;
-    ngx_str_t        *idempotency;
+    u_char         bytes[MPK_MAC_LEN];
+    mpk_str_t      parts[4];
+    mpk_crypto_t  *crypto;
+    mpk_status_t   status;
+    ngx_str_t     *idempotency;
 
     crypto = txn->mmcf->crypto;
     idempotency = ctx->headers[NGX_HTTP_MPK_HEADER_IDEMPOTENCY_KEY];
@@ -389,7 +346,7 @@ ngx_http_mpk_links_token(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
         return NGX_ERROR;
     }
 
-    return mpk_base64url_decode(txn->what.token_id, jti + MPK_JTI_LEN,
+    return mpk_base64url_decode(txn->request.token_id, jti + MPK_JTI_LEN,
                                 MPK_TOKEN_ID_LEN)
            == MPK_OK ? NGX_OK : NGX_ERROR;
 }
@@ -438,25 +395,24 @@ ngx_http_mpk_links_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
         return;
     }
 
-    txn->what.items = numbers;
-    txn->what.items_count = n;
+    txn->request.items = numbers;
+    txn->request.items_count = n;
 }
 
 
 static ngx_int_t
 ngx_http_mpk_links_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    u_char                    *jti;
-    mpk_buf_t                  url;
-    mpk_link_t                *link;
-    mpk_token_t                token;
-    mpk_value_t               *facts;
-    mpk_outcome_t              outcome;
-    const mpk_mem_t           *mem;
-    ngx_http_mpk_api_t        *api;
-    ngx_http_mpk_txn_t        *txn;
-    ngx_http_mpk_answer_t      answer;
-    ngx_http_mpk_srv_conf_t   *mscf;
+    u_char                 *jti;
+    mpk_str_t               url;
+    mpk_link_t             *link;
+    mpk_token_t             token;
+    mpk_value_t            *facts;
+    mpk_outcome_t           outcome;
+    const mpk_mem_t        *mem;
+    ngx_http_mpk_api_t     *api;
+    ngx_http_mpk_txn_t     *txn;
+    ngx_http_mpk_answer_t   answer;
 
     api = ctx->data;
     txn = ctx->txn;
@@ -478,8 +434,6 @@ ngx_http_mpk_links_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     facts = mpk_value_object(mem, NULL, mpk_string(""));
 
     if (jti[0]) {
-        mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
-
         ngx_memzero(&token, sizeof(mpk_token_t));
 
         token.aud = MPK_AUD_REVEAL;
@@ -491,16 +445,13 @@ ngx_http_mpk_links_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         token.items = link->items;
         token.items_count = link->items_count;
 
-        mpk_buf_init(&url, mem, 512);
-        mpk_buf_str(&url, ngx_http_mpk_str(&mscf->public_url));
-        mpk_buf_str(&url, ngx_http_mpk_str(&mscf->reveal_path));
-
-        if (mpk_token_sign(txn->mmcf->crypto, mem, &token, &url) != MPK_OK) {
+        if (ngx_http_mpk_link_sign(ctx, &ctx->mscf->reveal_path, &token, &url)
+            != NGX_OK)
+        {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        (void) mpk_value_string(mem, facts, mpk_string("url"),
-                                mpk_buf_done(&url));
+        (void) mpk_value_string(mem, facts, mpk_string("url"), url);
 
     } else {
         /* the shop has signed it, and knows it */
@@ -508,7 +459,7 @@ ngx_http_mpk_links_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     (void) mpk_value_string(mem, facts, mpk_string("token_id"),
-                            txn->who.token_id);
+                            txn->entry.token_id);
     (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("expires_at"),
                                    link->exp);
 

@@ -1,6 +1,7 @@
 /* The evidence as a page to print: the document's facts, in a language's words. */
 
 #include "ngx_http_mpk_api.h"
+
 #include "mpk_evidence.h"
 
 

@@ -5,7 +5,11 @@
  */
 
 #include "ngx_http_mpk_orders.h"
-#include "mpk_base64url.h"
+#include "ngx_http_mpk_answer.h"
+#include "ngx_http_mpk_card.h"
+#include "ngx_http_mpk_keys.h"
+#include "ngx_http_mpk_language.h"
+#include "ngx_http_mpk_request.h"
 
 #define NGX_HTTP_MPK_ACCOUNT_PAGE     20       /* orders */
 #define NGX_HTTP_MPK_ACCOUNT_HISTORY  50       /* newest entries of each that are looked through */
@@ -37,21 +41,6 @@ static ngx_int_t ngx_http_mpk_account_failed(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
 
-mpk_str_t
-ngx_http_mpk_account_key(ngx_http_mpk_mem_t *mem,
-    const u_char hash[MPK_MAC_LEN])
-{
-    u_char     name[MPK_MAC_LEN * 2];
-    mpk_str_t  text;
-
-    mpk_base64url_encode(name, hash, MPK_MAC_LEN);
-
-    text = (mpk_str_t) { mpk_base64url_encoded_len(MPK_MAC_LEN), name };
-
-    return ngx_http_mpk_key(mem, text, ":a:", text);
-}
-
-
 ngx_int_t
 ngx_http_mpk_account_handler(ngx_http_request_t *r)
 {
@@ -64,11 +53,9 @@ ngx_http_mpk_account_handler(ngx_http_request_t *r)
     ngx_http_mpk_account_t    *account;
     ngx_http_core_loc_conf_t  *clcf;
     ngx_http_mpk_loc_conf_t   *mlcf;
-    ngx_http_mpk_main_conf_t  *mmcf;
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
         || r->uri.len != clcf->name.len)
@@ -102,19 +89,19 @@ ngx_http_mpk_account_handler(ngx_http_request_t *r)
     ctx->channel = mpk_channel_name(MPK_CHANNEL_ACCOUNT);
 
     if (ngx_http_mpk_account_page(r, &account->page) != NGX_OK
-        || mpk_lookup_account(mmcf->crypto, ngx_http_mpk_str(&identity),
+        || mpk_lookup_account(ctx->mmcf->crypto, ngx_http_mpk_str(&identity),
                               account->hash)
            != MPK_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    account->is_email = mpk_lookup_email(mmcf->crypto,
+    account->is_email = mpk_lookup_email(ctx->mmcf->crypto,
                                          ngx_http_mpk_str(&identity),
                                          account->email)
                         == MPK_OK;
 
-    batch = ngx_http_mpk_batch_create(r, 2);
+    batch = ngx_http_mpk_batch_create(r, ctx, 2);
     if (batch == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -211,13 +198,12 @@ ngx_http_mpk_account_listed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    ngx_uint_t                i;
-    mpk_value_t              *facts, *list, *v;
-    const mpk_mem_t          *mem;
-    ngx_http_mpk_order_t     *order;
-    ngx_http_mpk_answer_t     answer;
-    ngx_http_mpk_account_t   *account;
-    ngx_http_mpk_loc_conf_t  *mlcf;
+    ngx_uint_t               i;
+    mpk_value_t             *facts, *list, *v;
+    const mpk_mem_t         *mem;
+    ngx_http_mpk_order_t    *order;
+    ngx_http_mpk_answer_t    answer;
+    ngx_http_mpk_account_t  *account;
 
     if (ctx->orders->result != NGX_HTTP_MPK_TXN_OK) {
         return ngx_http_mpk_account_failed(r, ctx);
@@ -225,11 +211,10 @@ ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     account = ctx->data;
     mem = &ctx->mem.mem;
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
     /* a page of several orders is in the browser's language */
 
-    ctx->language = ngx_http_mpk_language(r, mpk_string(""));
+    ctx->language = ngx_http_mpk_language(ctx, mpk_string(""));
 
     facts = mpk_value_object(mem, NULL, mpk_string(""));
     list = mpk_value_array(mem, facts, mpk_string("orders"));
@@ -243,7 +228,7 @@ ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
         v = mpk_value_object(mem, list, mpk_string(""));
 
-        if (ngx_http_mpk_card_customer(r, ctx, order, MPK_CHANNEL_ACCOUNT, v)
+        if (ngx_http_mpk_card_customer(ctx, order, MPK_CHANNEL_ACCOUNT, v)
             != NGX_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -267,7 +252,7 @@ ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                          mlcf->pages->support);
+                          ctx->mlcf->pages->support);
     (void) mpk_value_bool(mem, facts, mpk_string("paged"), account->pages > 1);
 
     if (account->page > 1) {

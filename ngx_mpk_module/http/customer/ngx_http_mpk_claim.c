@@ -1,10 +1,15 @@
 /* mpk_claim: a customer reports a key that fails (R6). */
 
 #include "ngx_http_mpk_claim.h"
+#include "ngx_http_mpk_address.h"
+#include "ngx_http_mpk_body.h"
+#include "ngx_http_mpk_limit.h"
+#include "ngx_http_mpk_request.h"
+#include "ngx_http_mpk_sealed.h"
+
 #include "mpk_base64url.h"
 
 #define NGX_HTTP_MPK_CLAIM_BODY_MAX  32768     /* bytes of a form */
-#define NGX_HTTP_MPK_CLAIM_NAME_MAX  255
 
 
 static ngx_int_t ngx_http_mpk_claim_get(ngx_http_request_t *r,
@@ -15,32 +20,10 @@ static ngx_int_t ngx_http_mpk_claim_post(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static void ngx_http_mpk_claim_check(ngx_http_mpk_main_conf_t *mmcf,
     ngx_http_mpk_ctx_t *ctx, mpk_category_t *category);
-static ngx_int_t ngx_http_mpk_claim_look(ngx_http_mpk_txn_t *txn);
+static ngx_int_t ngx_http_mpk_claim_prepare(ngx_http_mpk_txn_t *txn);
 static mpk_str_t ngx_http_mpk_claim_plain(const mpk_mem_t *mem, mpk_str_t key);
 static ngx_int_t ngx_http_mpk_claim_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
-
-
-const ngx_http_mpk_claim_field_info_t
-    ngx_http_mpk_claim_fields[NGX_HTTP_MPK_CLAIM_FIELDS] =
-{
-    [NGX_HTTP_MPK_CLAIM_NAME] =
-        { mpk_literal("name"), NGX_HTTP_MPK_CLAIM_NAME_MAX,
-          "the full name, up to 255 bytes" },
-    [NGX_HTTP_MPK_CLAIM_ORDER] =
-        { mpk_literal("order"), 80, "the number of this order" },
-    [NGX_HTTP_MPK_CLAIM_EMAIL] =
-        { mpk_literal("email"), MPK_EMAIL_MAX, "the billing email address" },
-    [NGX_HTTP_MPK_CLAIM_KEY] =
-        { mpk_literal("key"), 2 * MPK_KEY_MAX, "the product key" },
-    [NGX_HTTP_MPK_CLAIM_CATEGORY] =
-        { mpk_literal("category"), 16,
-          "\"not_accepted\", \"already_used\", \"blocked\", "
-          "\"wrong_product\", \"stopped\" or \"other\"" },
-    [NGX_HTTP_MPK_CLAIM_DESCRIPTION] =
-        { mpk_literal("description"), MPK_CLAIM_TEXT_MAX,
-          "what happens, up to 4000 bytes" },
-};
 
 
 ngx_int_t
@@ -80,11 +63,8 @@ ngx_int_t
 ngx_http_mpk_claim_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_str_t *text, ngx_int_t *rc)
 {
-    mpk_status_t               status;
-    ngx_http_mpk_claim_t      *claim;
-    ngx_http_mpk_main_conf_t  *mmcf;
-
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+    mpk_status_t           status;
+    ngx_http_mpk_claim_t  *claim;
 
     *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
 
@@ -97,7 +77,7 @@ ngx_http_mpk_claim_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ctx->json = ngx_http_mpk_wants_json(r);
     ctx->event = MPK_EVENT_CLAIM_OPENED;
 
-    status = mpk_token_verify(mmcf->crypto, &ctx->mem.mem, text->data,
+    status = mpk_token_verify(ctx->mmcf->crypto, &ctx->mem.mem, text->data,
                               text->len, MPK_AUD_CLAIM, ngx_time(),
                               &claim->token);
 
@@ -114,7 +94,7 @@ ngx_http_mpk_claim_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    if (mpk_token_id(mmcf->crypto, claim->token.jti, claim->id) != MPK_OK) {
+    if (mpk_token_id(ctx->mmcf->crypto, claim->token.jti, claim->id) != MPK_OK) {
         return NGX_DECLINED;
     }
 
@@ -145,31 +125,26 @@ ngx_http_mpk_txn_t *
 ngx_http_mpk_claim_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_event_t event)
 {
-    ngx_http_mpk_txn_t        *txn;
-    ngx_http_mpk_claim_t      *claim;
-    ngx_http_mpk_srv_conf_t   *mscf;
-    ngx_http_mpk_main_conf_t  *mmcf;
+    ngx_http_mpk_txn_t    *txn;
+    ngx_http_mpk_claim_t  *claim;
 
     claim = ctx->data;
 
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
-
-    txn = ngx_http_mpk_txn_create(mmcf, r);
+    txn = ngx_http_mpk_txn_create(ctx->mmcf, r);
     if (txn == NULL) {
         return NULL;
     }
 
     txn->id = ngx_http_mpk_txn_copy(txn, claim->token.order);
 
-    txn->what.event = event;
-    txn->what.claim_window = mscf->claim_window;
-    txn->who.token_id = ngx_http_mpk_txn_copy(txn, ctx->token_id);
+    txn->request.event = event;
+    txn->request.claim_window = ctx->mscf->claim_window;
+    txn->entry.token_id = ngx_http_mpk_txn_copy(txn, ctx->token_id);
 
-    (void) mpk_base64url_decode(txn->what.token_id, claim->id,
+    (void) mpk_base64url_decode(txn->request.token_id, claim->id,
                                 MPK_TOKEN_ID_LEN);
 
-    ngx_http_mpk_who(r, txn);
+    ngx_http_mpk_txn_client(r, txn);
 
     return txn;
 }
@@ -188,7 +163,7 @@ ngx_http_mpk_claim_asked(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_claim_failed(r, ctx);
     }
 
-    ask = txn->what;
+    ask = txn->request;
     ask.event = MPK_EVENT_CLAIM_OPENED;
 
     if (mpk_policy_ask(&ctx->mem.mem, &txn->order, &ask, &outcome) != MPK_OK) {
@@ -210,17 +185,15 @@ ngx_http_mpk_claim_asked(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_claim_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    ngx_int_t                  rc;
-    ngx_uint_t                 i;
-    mpk_error_t                error;
-    mpk_value_t               *fields;
-    mpk_category_t             category;
-    ngx_http_mpk_txn_t        *txn;
-    ngx_http_mpk_claim_t      *claim;
-    ngx_http_mpk_main_conf_t  *mmcf;
+    ngx_int_t              rc;
+    ngx_uint_t             i;
+    mpk_error_t            error;
+    mpk_value_t           *fields;
+    mpk_category_t         category;
+    ngx_http_mpk_txn_t    *txn;
+    ngx_http_mpk_claim_t  *claim;
 
     claim = ctx->data;
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
 
     rc = ngx_http_mpk_fields(r, ctx, NGX_HTTP_MPK_CLAIM_BODY_MAX, &fields,
                              &error);
@@ -244,26 +217,26 @@ ngx_http_mpk_claim_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                                   ngx_http_mpk_claim_fields[i].name));
     }
 
-    ngx_http_mpk_claim_check(mmcf, ctx, &category);
+    ngx_http_mpk_claim_check(ctx->mmcf, ctx, &category);
 
     if (claim->wrong) {
 
         /* the form is told in the order's language, which only the order knows */
 
-        txn->what.event = MPK_EVENT_NONE;
+        txn->request.event = MPK_EVENT_NONE;
 
         return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_claim_done);
     }
 
     txn->counted = 1;
-    txn->look = ngx_http_mpk_claim_look;
+    txn->prepare = ngx_http_mpk_claim_prepare;
     txn->data = claim;
-    txn->what.email_hash = claim->email;
-    txn->what.claim_category = category;
+    txn->request.email_hash = claim->email;
+    txn->request.claim_category = category;
 
-    txn->who.category = mpk_category_name(category);
-    txn->who.name = claim->given[NGX_HTTP_MPK_CLAIM_NAME];
-    txn->who.note = claim->given[NGX_HTTP_MPK_CLAIM_DESCRIPTION];
+    txn->entry.category = mpk_category_name(category);
+    txn->entry.name = claim->given[NGX_HTTP_MPK_CLAIM_NAME];
+    txn->entry.note = claim->given[NGX_HTTP_MPK_CLAIM_DESCRIPTION];
 
     return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_claim_done);
 }
@@ -328,7 +301,7 @@ ngx_http_mpk_claim_check(ngx_http_mpk_main_conf_t *mmcf,
 /* Finds the item by its key, each compared in full, and seals what was told. */
 
 static ngx_int_t
-ngx_http_mpk_claim_look(ngx_http_mpk_txn_t *txn)
+ngx_http_mpk_claim_prepare(ngx_http_mpk_txn_t *txn)
 {
     mpk_str_t              key, plain, given;
     mpk_buf_t              buf, sealed;
@@ -341,7 +314,7 @@ ngx_http_mpk_claim_look(ngx_http_mpk_txn_t *txn)
     claim = txn->data;
     mem = &txn->mem.mem;
 
-    txn->what.claim_item = 0;
+    txn->request.claim_item = 0;
 
     given = ngx_http_mpk_claim_plain(mem,
                                      claim->given[NGX_HTTP_MPK_CLAIM_KEY]);
@@ -359,7 +332,7 @@ ngx_http_mpk_claim_look(ngx_http_mpk_txn_t *txn)
         mpk_cleanse((void *) key.data, key.len);
 
         if (right) {
-            txn->what.claim_item = (uint16_t) i;
+            txn->request.claim_item = (uint16_t) i;
         }
     }
 
@@ -386,7 +359,7 @@ ngx_http_mpk_claim_look(ngx_http_mpk_txn_t *txn)
         return NGX_ERROR;
     }
 
-    txn->what.claim_detail = mpk_buf_done(&sealed);
+    txn->request.claim_detail = mpk_buf_done(&sealed);
 
     return NGX_OK;
 }
@@ -461,7 +434,9 @@ ngx_http_mpk_claim_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                        ? 1 << NGX_HTTP_MPK_CLAIM_EMAIL
                        : 1 << NGX_HTTP_MPK_CLAIM_KEY;
 
-        ngx_http_mpk_limit_challenge(txn);
+        ngx_http_mpk_limit_challenge(ctx->mmcf, txn->id,
+                                     txn->request.token_id,
+                                     txn->request.now);
 
         return ngx_http_mpk_claim_form(r, ctx, outcome);
 

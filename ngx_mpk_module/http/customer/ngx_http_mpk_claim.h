@@ -3,7 +3,9 @@
 #ifndef NGX_HTTP_MPK_CLAIM_H
 #define NGX_HTTP_MPK_CLAIM_H
 
-#include "ngx_http_mpk_orders.h"
+#include "ngx_http_mpk_run.h"
+
+#include "mpk_token.h"
 
 
 /* What the customer sends, in the form's order. */

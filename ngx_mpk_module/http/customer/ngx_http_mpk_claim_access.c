@@ -4,6 +4,7 @@
  */
 
 #include "ngx_http_mpk_claim.h"
+#include "ngx_http_mpk_address.h"
 
 
 static ngx_int_t ngx_http_mpk_claim_access(ngx_http_request_t *r,

@@ -1,6 +1,11 @@
 /* The answers to a claim: the form, what was made of it, and what refuses it. */
 
 #include "ngx_http_mpk_claim.h"
+#include "ngx_http_mpk_answer.h"
+#include "ngx_http_mpk_language.h"
+#include "ngx_http_mpk_links.h"
+
+#define NGX_HTTP_MPK_CLAIM_NAME_MAX  255
 
 
 static ngx_int_t ngx_http_mpk_claim_json(ngx_http_request_t *r,
@@ -8,6 +13,28 @@ static ngx_int_t ngx_http_mpk_claim_json(ngx_http_request_t *r,
     mpk_outcome_t outcome);
 static mpk_str_t ngx_http_mpk_claim_word(const mpk_mem_t *mem,
     const char *prefix, mpk_str_t name);
+
+
+const ngx_http_mpk_claim_field_info_t
+    ngx_http_mpk_claim_fields[NGX_HTTP_MPK_CLAIM_FIELDS] =
+{
+    [NGX_HTTP_MPK_CLAIM_NAME] =
+        { mpk_literal("name"), NGX_HTTP_MPK_CLAIM_NAME_MAX,
+          "the full name, up to 255 bytes" },
+    [NGX_HTTP_MPK_CLAIM_ORDER] =
+        { mpk_literal("order"), 80, "the number of this order" },
+    [NGX_HTTP_MPK_CLAIM_EMAIL] =
+        { mpk_literal("email"), MPK_EMAIL_MAX, "the billing email address" },
+    [NGX_HTTP_MPK_CLAIM_KEY] =
+        { mpk_literal("key"), 2 * MPK_KEY_MAX, "the product key" },
+    [NGX_HTTP_MPK_CLAIM_CATEGORY] =
+        { mpk_literal("category"), 16,
+          "\"not_accepted\", \"already_used\", \"blocked\", "
+          "\"wrong_product\", \"stopped\" or \"other\"" },
+    [NGX_HTTP_MPK_CLAIM_DESCRIPTION] =
+        { mpk_literal("description"), MPK_CLAIM_TEXT_MAX,
+          "what happens, up to 4000 bytes" },
+};
 
 
 static const ngx_http_mpk_notice_t
@@ -42,26 +69,21 @@ ngx_int_t
 ngx_http_mpk_claim_answer(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_uint_t status)
 {
-    mpk_str_t                 url;
-    mpk_claim_t              *claim;
-    mpk_value_t              *facts;
-    mpk_decision_t           *decision;
-    const mpk_mem_t          *mem;
-    ngx_http_mpk_answer_t     answer;
-    ngx_http_mpk_loc_conf_t  *mlcf;
-    ngx_http_mpk_srv_conf_t  *mscf;
+    mpk_str_t               url;
+    mpk_claim_t            *claim;
+    mpk_value_t            *facts;
+    mpk_decision_t         *decision;
+    const mpk_mem_t        *mem;
+    ngx_http_mpk_answer_t   answer;
 
     mem = &ctx->mem.mem;
     decision = &ctx->txn->decision;
     claim = &decision->order.claims[decision->claim - 1];
 
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
-
     url = mpk_string("");
 
-    if (mscf->upload_path.len) {
-        url = ngx_http_mpk_claim_url(r, ctx, &mscf->upload_path, ctx->order,
+    if (ctx->mscf->upload_path.len) {
+        url = ngx_http_mpk_claim_url(ctx, &ctx->mscf->upload_path, ctx->order,
                                      &claim->item, 1);
     }
 
@@ -87,7 +109,7 @@ ngx_http_mpk_claim_answer(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return ngx_http_mpk_send_json(r, ctx, &answer, facts);
     }
 
-    ctx->language = ngx_http_mpk_language(r, decision->order.locale);
+    ctx->language = ngx_http_mpk_language(ctx, decision->order.locale);
 
     (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
     (void) mpk_value_string(mem, facts, mpk_string("product"),
@@ -100,7 +122,7 @@ ngx_http_mpk_claim_answer(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     (void) mpk_value_string(mem, facts, mpk_string("upload"), url);
     (void) mpk_value_bool(mem, facts, mpk_string("track"), 1);
     (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                          mlcf->pages->support);
+                          ctx->mlcf->pages->support);
 
     return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_CLAIMED,
                                   facts);
@@ -111,20 +133,15 @@ ngx_int_t
 ngx_http_mpk_claim_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_outcome_t outcome)
 {
-    mpk_str_t                 name;
-    ngx_uint_t                i;
-    mpk_value_t              *facts;
-    const mpk_mem_t          *mem;
-    ngx_http_mpk_claim_t     *claim;
-    ngx_http_mpk_answer_t     answer;
-    ngx_http_mpk_loc_conf_t  *mlcf;
-    ngx_http_mpk_srv_conf_t  *mscf;
+    mpk_str_t               name;
+    ngx_uint_t              i;
+    mpk_value_t            *facts;
+    const mpk_mem_t        *mem;
+    ngx_http_mpk_claim_t   *claim;
+    ngx_http_mpk_answer_t   answer;
 
     claim = ctx->data;
     mem = &ctx->mem.mem;
-
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = claim->wrong ? 422 : NGX_HTTP_OK;
@@ -133,18 +150,18 @@ ngx_http_mpk_claim_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return ngx_http_mpk_claim_json(r, ctx, &answer, outcome);
     }
 
-    ctx->language = ngx_http_mpk_language(r, ctx->txn->order.locale);
+    ctx->language = ngx_http_mpk_language(ctx, ctx->txn->order.locale);
 
     facts = mpk_value_object(mem, NULL, mpk_string(""));
 
     (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
     (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
                                    ctx->txn->order.purchased_at
-                                   + mscf->claim_window);
+                                   + ctx->mscf->claim_window);
     (void) mpk_value_bool(mem, facts, mpk_string("error"), claim->wrong != 0);
     (void) mpk_value_bool(mem, facts, mpk_string("track"), 1);
     (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                          mlcf->pages->support);
+                          ctx->mlcf->pages->support);
 
     for (i = 0; i < NGX_HTTP_MPK_CLAIM_FIELDS; i++) {
         name = ngx_http_mpk_claim_fields[i].name;
@@ -182,21 +199,18 @@ ngx_http_mpk_claim_json(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_value_t                            *facts, *list, *e;
     const mpk_mem_t                        *mem;
     ngx_http_mpk_claim_t                   *claim;
-    ngx_http_mpk_srv_conf_t                *mscf;
     const mpk_outcome_info_t               *info;
     const ngx_http_mpk_claim_field_info_t  *field;
 
     claim = ctx->data;
     mem = &ctx->mem.mem;
 
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
-
     facts = mpk_value_object(mem, NULL, mpk_string(""));
 
     (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
     (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
                                    ctx->txn->order.purchased_at
-                                   + mscf->claim_window);
+                                   + ctx->mscf->claim_window);
 
     list = mpk_value_array(mem, claim->wrong ? NULL : facts,
                            mpk_string("fields"));

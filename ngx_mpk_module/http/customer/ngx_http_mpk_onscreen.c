@@ -6,6 +6,11 @@
  */
 
 #include "ngx_http_mpk_reveal.h"
+#include "ngx_http_mpk_answer.h"
+#include "ngx_http_mpk_language.h"
+#include "ngx_http_mpk_links.h"
+#include "ngx_http_mpk_request.h"
+
 #include "mpk_base64url.h"
 
 
@@ -21,14 +26,12 @@ static ngx_int_t ngx_http_mpk_onscreen_fragment(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_mpk_onscreen_handler(ngx_http_request_t *r)
 {
-    ngx_str_t                  order;
-    ngx_http_mpk_ctx_t        *ctx;
-    ngx_http_mpk_txn_t        *txn;
-    ngx_http_mpk_reveal_t     *reveal;
-    ngx_http_mpk_loc_conf_t   *mlcf;
-    ngx_http_mpk_main_conf_t  *mmcf;
+    ngx_str_t                 order;
+    ngx_http_mpk_ctx_t       *ctx;
+    ngx_http_mpk_txn_t       *txn;
+    ngx_http_mpk_reveal_t    *reveal;
+    ngx_http_mpk_loc_conf_t  *mlcf;
 
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
     if (!ngx_http_mpk_onscreen_asked(r)) {
@@ -71,7 +74,7 @@ ngx_http_mpk_onscreen_handler(ngx_http_request_t *r)
     reveal->token.iat = ngx_time();
     reveal->token.exp = ngx_time() + NGX_HTTP_MPK_ONSCREEN_TTL;
 
-    if (ngx_http_mpk_onscreen_id(mmcf, ctx->order, reveal) != NGX_OK) {
+    if (ngx_http_mpk_onscreen_id(ctx->mmcf, ctx->order, reveal) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -82,9 +85,9 @@ ngx_http_mpk_onscreen_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    txn->what.nonce_fresh = 1;
-    txn->what.renews = 1;
-    txn->who.challenge = mpk_string("upstream");
+    txn->request.nonce_fresh = 1;
+    txn->request.renews = 1;
+    txn->entry.challenge = mpk_string("upstream");
 
     /* nothing is shown where nobody looks, or where the headers are not ours */
 
@@ -178,14 +181,14 @@ ngx_http_mpk_onscreen_fragment(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     outcome = txn->decision.outcome;
     mem = &ctx->mem.mem;
 
-    ctx->language = ngx_http_mpk_language(r, txn->order.locale);
+    ctx->language = ngx_http_mpk_language(ctx, txn->order.locale);
 
     facts = mpk_value_object(mem, NULL, mpk_string(""));
 
     if (txn->result == NGX_HTTP_MPK_TXN_OK
         && (outcome == MPK_DONE || outcome == MPK_CONSENT))
     {
-        if (ngx_http_mpk_link(r, ctx, ctx->order, MPK_CHANNEL_ONSCREEN, NULL,
+        if (ngx_http_mpk_link(ctx, ctx->order, MPK_CHANNEL_ONSCREEN, NULL,
                               0, &link)
             != NGX_OK)
         {

@@ -4,6 +4,13 @@
  */
 
 #include "ngx_http_mpk_reveal.h"
+#include "ngx_http_mpk_address.h"
+#include "ngx_http_mpk_answer.h"
+#include "ngx_http_mpk_body.h"
+#include "ngx_http_mpk_language.h"
+#include "ngx_http_mpk_limit.h"
+#include "ngx_http_mpk_request.h"
+
 #include "mpk_base64url.h"
 #include "mpk_nonce.h"
 
@@ -26,11 +33,11 @@ static ngx_int_t ngx_http_mpk_reveal_viewed(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_mpk_reveal_handler(ngx_http_request_t *r)
 {
-    ngx_str_t                  text;
-    ngx_http_mpk_ctx_t        *ctx;
-    ngx_http_mpk_reveal_t     *reveal;
-    ngx_http_mpk_srv_conf_t   *mscf;
-    ngx_http_mpk_main_conf_t  *mmcf;
+    ngx_str_t                 text;
+    mpk_crypto_t             *crypto;
+    ngx_http_mpk_ctx_t       *ctx;
+    ngx_http_mpk_reveal_t    *reveal;
+    ngx_http_mpk_srv_conf_t  *mscf;
 
     mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
 
@@ -55,9 +62,9 @@ ngx_http_mpk_reveal_handler(ngx_http_request_t *r)
     ctx->event = (r->method & NGX_HTTP_POST) ? MPK_EVENT_VIEWED
                                              : MPK_EVENT_OPENED;
 
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+    crypto = ctx->mmcf->crypto;
 
-    reveal->status = mpk_token_verify(mmcf->crypto, &ctx->mem.mem, text.data,
+    reveal->status = mpk_token_verify(crypto, &ctx->mem.mem, text.data,
                                       text.len, MPK_AUD_REVEAL, ngx_time(),
                                       &reveal->token);
 
@@ -68,7 +75,7 @@ ngx_http_mpk_reveal_handler(ngx_http_request_t *r)
         return ngx_http_mpk_reveal_notice(r, ctx, MPK_ABSENT);
     }
 
-    if (mpk_token_id(mmcf->crypto, reveal->token.jti, reveal->id) != MPK_OK) {
+    if (mpk_token_id(crypto, reveal->token.jti, reveal->id) != MPK_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -97,16 +104,11 @@ ngx_http_mpk_txn_t *
 ngx_http_mpk_reveal_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_event_t event)
 {
-    mpk_token_t               *token;
-    ngx_http_mpk_txn_t        *txn;
-    ngx_http_mpk_reveal_t     *reveal;
-    ngx_http_mpk_loc_conf_t   *mlcf;
-    ngx_http_mpk_main_conf_t  *mmcf;
+    mpk_token_t            *token;
+    ngx_http_mpk_txn_t     *txn;
+    ngx_http_mpk_reveal_t  *reveal;
 
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
-
-    txn = ngx_http_mpk_txn_create(mmcf, r);
+    txn = ngx_http_mpk_txn_create(ctx->mmcf, r);
     if (txn == NULL) {
         return NULL;
     }
@@ -116,23 +118,23 @@ ngx_http_mpk_reveal_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     txn->id = ngx_http_mpk_txn_copy(txn, token->order);
 
-    txn->what.event = event;
-    txn->what.grace = mlcf->reveal_grace;
-    txn->what.iat = token->iat;
-    txn->what.exp = token->exp;
-    txn->what.channel = token->channel;
-    txn->what.items_count = token->items_count;
-    txn->what.items = (uint16_t *) (void *) ngx_http_mpk_txn_copy(txn,
+    txn->request.event = event;
+    txn->request.grace = ctx->mlcf->reveal_grace;
+    txn->request.iat = token->iat;
+    txn->request.exp = token->exp;
+    txn->request.channel = token->channel;
+    txn->request.items_count = token->items_count;
+    txn->request.items = (uint16_t *) (void *) ngx_http_mpk_txn_copy(txn,
                           (mpk_str_t) { token->items_count * sizeof(uint16_t),
                                         (u_char *) token->items }).data;
 
-    ngx_memcpy(txn->what.token_id, reveal->id_bytes, MPK_ID_LEN);
+    ngx_memcpy(txn->request.token_id, reveal->id_bytes, MPK_ID_LEN);
 
-    txn->what.consent_asked = mlcf->consent;
+    txn->request.consent_asked = ctx->mlcf->consent;
 
-    txn->who.token_id = ngx_http_mpk_txn_copy(txn, ctx->token_id);
+    txn->entry.token_id = ngx_http_mpk_txn_copy(txn, ctx->token_id);
 
-    ngx_http_mpk_who(r, txn);
+    ngx_http_mpk_txn_client(r, txn);
 
     return txn;
 }
@@ -184,17 +186,15 @@ ngx_http_mpk_reveal_opened(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t                  email, consent[2];
-    ngx_int_t                  rc;
-    mpk_error_t                error;
-    mpk_value_t               *fields;
-    ngx_http_mpk_txn_t        *txn;
-    ngx_http_mpk_reveal_t     *reveal;
-    ngx_http_mpk_answer_t      answer;
-    ngx_http_mpk_language_t   *language;
-    ngx_http_mpk_loc_conf_t   *mlcf;
-    ngx_http_mpk_main_conf_t  *mmcf;
-    const mpk_value_t         *supply, *waiver;
+    mpk_str_t                 email, consent[2];
+    ngx_int_t                 rc;
+    mpk_error_t               error;
+    mpk_value_t              *fields;
+    ngx_http_mpk_txn_t       *txn;
+    ngx_http_mpk_reveal_t    *reveal;
+    ngx_http_mpk_answer_t     answer;
+    ngx_http_mpk_language_t  *language;
+    const mpk_value_t        *supply, *waiver;
 
     reveal = ctx->data;
 
@@ -223,30 +223,27 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
-
     if (ngx_http_mpk_reveal_nonce(r, ctx, fields, txn) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    txn->what.challenge_email =
-        mlcf->challenge == NGX_HTTP_MPK_CHALLENGE_EMAIL
+    txn->request.challenge_email =
+        ctx->mlcf->challenge == NGX_HTTP_MPK_CHALLENGE_EMAIL
         && reveal->token.channel == MPK_CHANNEL_EMAIL;
 
-    if (txn->what.challenge_email) {
+    if (txn->request.challenge_email) {
 
         txn->counted = 1;
-        txn->who.challenge = mpk_string("email");
+        txn->entry.challenge = mpk_string("email");
 
         email = mpk_value_get_string(fields, mpk_string("email"));
 
-        if (mpk_lookup_email(mmcf->crypto, email, reveal->email) == MPK_OK) {
-            txn->what.email_hash = reveal->email;
+        if (mpk_lookup_email(ctx->mmcf->crypto, email, reveal->email) == MPK_OK) {
+            txn->request.email_hash = reveal->email;
         }
 
     } else {
-        txn->who.challenge = mpk_string("click");
+        txn->entry.challenge = mpk_string("click");
     }
 
     consent[0] = mpk_value_get_string(fields, mpk_string("consent_supply"));
@@ -255,25 +252,25 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     supply = mpk_value_get(fields, mpk_string("consent_supply"));
     waiver = mpk_value_get(fields, mpk_string("consent_waiver"));
 
-    txn->what.consent_given =
+    txn->request.consent_given =
         (consent[0].len
          || (supply && supply->type == MPK_VALUE_BOOL && supply->u.boolean))
         && (consent[1].len
             || (waiver && waiver->type == MPK_VALUE_BOOL
                 && waiver->u.boolean));
 
-    if (mlcf->consent && txn->what.consent_given) {
+    if (ctx->mlcf->consent && txn->request.consent_given) {
 
         /* the page says in which language its texts were read */
 
-        language = ngx_http_mpk_language_find(mlcf->pages,
+        language = ngx_http_mpk_language_find(ctx->mlcf->pages,
                        mpk_value_get_string(fields, mpk_string("language")));
         if (language == NULL) {
-            language = ngx_http_mpk_language(r, mpk_string(""));
+            language = ngx_http_mpk_language(ctx, mpk_string(""));
         }
 
-        txn->who.consent = ngx_http_mpk_str(&language->consent);
-        txn->who.consent_language = ngx_http_mpk_str(&language->tag);
+        txn->entry.consent = ngx_http_mpk_str(&language->consent);
+        txn->entry.consent_language = ngx_http_mpk_str(&language->tag);
     }
 
     return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_reveal_viewed);
@@ -286,20 +283,17 @@ static ngx_int_t
 ngx_http_mpk_reveal_nonce(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const mpk_value_t *fields, ngx_http_mpk_txn_t *txn)
 {
-    u_char                     hash[MPK_MAC_LEN];
-    mpk_buf_t                  buf;
-    mpk_str_t                  nonce;
-    ngx_str_t                 *key;
-    ngx_http_mpk_main_conf_t  *mmcf;
-
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+    u_char      hash[MPK_MAC_LEN];
+    mpk_buf_t   buf;
+    mpk_str_t   nonce;
+    ngx_str_t  *key;
 
     mpk_buf_init(&buf, &ctx->mem.mem, 128);
 
     nonce = mpk_value_get_string(fields, mpk_string("nonce"));
 
     if (nonce.len) {
-        txn->what.nonce_fresh = mpk_nonce_fresh(mmcf->crypto, ctx->token_id,
+        txn->request.nonce_fresh = mpk_nonce_fresh(ctx->mmcf->crypto, ctx->token_id,
                                                 ngx_time(), nonce);
         mpk_buf_lit(&buf, "nonce:");
         mpk_buf_str(&buf, nonce);
@@ -308,7 +302,7 @@ ngx_http_mpk_reveal_nonce(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         key = ctx->headers[NGX_HTTP_MPK_HEADER_IDEMPOTENCY_KEY];
 
         if (key && key->len && key->len <= 255) {
-            txn->what.nonce_fresh = 1;
+            txn->request.nonce_fresh = 1;
 
             mpk_buf_lit(&buf, "key:");
             mpk_buf_put(&buf, key->data, key->len);
@@ -316,12 +310,12 @@ ngx_http_mpk_reveal_nonce(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     }
 
     if (buf.failed
-        || mpk_crypto_hash(mmcf->crypto, mpk_buf_done(&buf), hash) != MPK_OK)
+        || mpk_crypto_hash(ctx->mmcf->crypto, mpk_buf_done(&buf), hash) != MPK_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(txn->what.nonce, hash, MPK_ID_LEN);
+    ngx_memcpy(txn->request.nonce, hash, MPK_ID_LEN);
 
     return NGX_OK;
 }
@@ -344,7 +338,9 @@ ngx_http_mpk_reveal_viewed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_reveal_keys(r, ctx);
 
     case MPK_CHALLENGE:
-        ngx_http_mpk_limit_challenge(txn);
+        ngx_http_mpk_limit_challenge(ctx->mmcf, txn->id,
+                                     txn->request.token_id,
+                                     txn->request.now);
 
         /* fall through */
 

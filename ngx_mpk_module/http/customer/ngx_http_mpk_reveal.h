@@ -3,7 +3,9 @@
 #ifndef NGX_HTTP_MPK_REVEAL_H
 #define NGX_HTTP_MPK_REVEAL_H
 
-#include "ngx_http_mpk_orders.h"
+#include "ngx_http_mpk_run.h"
+
+#include "mpk_token.h"
 
 #define NGX_HTTP_MPK_ONSCREEN_TTL  600     /* seconds that an on-screen page is remembered unused */
 

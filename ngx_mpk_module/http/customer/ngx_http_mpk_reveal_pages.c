@@ -1,6 +1,10 @@
 /* The answers of a reveal: the confirm page, the keys, and what refuses them. */
 
 #include "ngx_http_mpk_reveal.h"
+#include "ngx_http_mpk_answer.h"
+#include "ngx_http_mpk_language.h"
+#include "ngx_http_mpk_links.h"
+
 #include "mpk_nonce.h"
 
 #define NGX_HTTP_MPK_REFRESH_MIN  5        /* seconds between looks at a held order */
@@ -55,16 +59,11 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_link_t        link;
     ngx_http_mpk_reveal_t     *reveal;
     ngx_http_mpk_answer_t      answer;
-    ngx_http_mpk_loc_conf_t   *mlcf;
-    ngx_http_mpk_main_conf_t  *mmcf;
     const mpk_outcome_info_t  *info;
 
     reveal = ctx->data;
     decision = &ctx->txn->decision;
     mem = &ctx->mem.mem;
-
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;
@@ -91,13 +90,13 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         }
     }
 
-    ctx->language = ngx_http_mpk_language(r, decision->order.locale);
+    ctx->language = ngx_http_mpk_language(ctx, decision->order.locale);
 
     if (reveal->onscreen) {
 
         /* the form goes to a link of its own */
 
-        if (ngx_http_mpk_link(r, ctx, ctx->order, MPK_CHANNEL_ONSCREEN, NULL,
+        if (ngx_http_mpk_link(ctx, ctx->order, MPK_CHANNEL_ONSCREEN, NULL,
                               0, &link)
             != NGX_OK)
         {
@@ -108,7 +107,7 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         nonce = ngx_pnalloc(r->pool, MPK_NONCE_LEN);
 
         if (nonce == NULL
-            || mpk_nonce_create(mmcf->crypto, ctx->token_id, ngx_time(), nonce)
+            || mpk_nonce_create(ctx->mmcf->crypto, ctx->token_id, ngx_time(), nonce)
                != MPK_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -130,7 +129,7 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     }
 
     (void) mpk_value_string(mem, facts, mpk_string("challenge"),
-                            mlcf->challenge == NGX_HTTP_MPK_CHALLENGE_EMAIL
+                            ctx->mlcf->challenge == NGX_HTTP_MPK_CHALLENGE_EMAIL
                             && reveal->token.channel == MPK_CHANNEL_EMAIL
                             ? mpk_string("email") : mpk_string("click"));
     (void) mpk_value_bool(mem, facts, mpk_string("consent"),
@@ -154,9 +153,9 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
                           decision->items_count > 1);
     (void) mpk_value_bool(mem, facts, mpk_string("track"), 1);
     (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                          mlcf->pages->support);
+                          ctx->mlcf->pages->support);
     (void) mpk_value_bool(mem, facts, mpk_string("challenge_email"),
-                          mlcf->challenge == NGX_HTTP_MPK_CHALLENGE_EMAIL
+                          ctx->mlcf->challenge == NGX_HTTP_MPK_CHALLENGE_EMAIL
                           && reveal->token.channel == MPK_CHANNEL_EMAIL);
     (void) mpk_value_bool(mem, facts, mpk_string("error"),
                           answer.status == 422);
@@ -177,15 +176,13 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 ngx_int_t
 ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    ngx_uint_t                i;
-    mpk_item_t               *item;
-    mpk_value_t              *facts, *list, *v;
-    mpk_decision_t           *decision;
-    const mpk_mem_t          *mem;
-    ngx_http_mpk_txn_t       *txn;
-    ngx_http_mpk_answer_t     answer;
-    ngx_http_mpk_loc_conf_t  *mlcf;
-    ngx_http_mpk_srv_conf_t  *mscf;
+    ngx_uint_t              i;
+    mpk_item_t             *item;
+    mpk_value_t            *facts, *list, *v;
+    mpk_decision_t         *decision;
+    const mpk_mem_t        *mem;
+    ngx_http_mpk_txn_t     *txn;
+    ngx_http_mpk_answer_t   answer;
 
     txn = ctx->txn;
     decision = &txn->decision;
@@ -194,32 +191,28 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;
 
-    ctx->language = ngx_http_mpk_language(r, decision->order.locale);
+    ctx->language = ngx_http_mpk_language(ctx, decision->order.locale);
 
     facts = mpk_value_object(mem, NULL, mpk_string(""));
 
     (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
     (void) mpk_value_string(mem, facts, mpk_string("channel"), ctx->channel);
     (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("viewed_at"),
-                                   txn->what.now);
+                                   txn->request.now);
     (void) mpk_value_bool(mem, facts, mpk_string("repeat"),
                           decision->event == MPK_EVENT_REPEATED);
 
     if (!ctx->json) {
-        mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
-
         (void) mpk_value_bool(mem, facts, mpk_string("many"),
                               decision->items_count > 1);
         (void) mpk_value_bool(mem, facts, mpk_string("track"), 1);
         (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                              mlcf->pages->support);
+                              ctx->mlcf->pages->support);
     }
 
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
-
-    if (mscf->claim_path.len) {
+    if (ctx->mscf->claim_path.len) {
         (void) mpk_value_string(mem, facts, mpk_string("claim_url"),
-                   ngx_http_mpk_claim_url(r, ctx, &mscf->claim_path,
+                   ngx_http_mpk_claim_url(ctx, &ctx->mscf->claim_path,
                                           ctx->order, NULL, 0));
     }
 
@@ -307,16 +300,13 @@ ngx_http_mpk_reveal_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 {
     time_t                     waited;
     ngx_http_mpk_notice_t      notice;
-    ngx_http_mpk_loc_conf_t   *mlcf;
     const mpk_outcome_info_t  *info;
 
     info = mpk_outcome_info(outcome);
 
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
-
     /* without a transaction, it was the link that was refused */
 
-    if (outcome == MPK_ABSENT && mlcf->fallthrough && ctx->txn) {
+    if (outcome == MPK_ABSENT && ctx->mlcf->fallthrough && ctx->txn) {
         return ngx_http_mpk_pass(r, ctx);
     }
 

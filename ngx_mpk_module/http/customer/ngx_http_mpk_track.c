@@ -4,6 +4,14 @@
  */
 
 #include "ngx_http_mpk_orders.h"
+#include "ngx_http_mpk_answer.h"
+#include "ngx_http_mpk_body.h"
+#include "ngx_http_mpk_card.h"
+#include "ngx_http_mpk_keys.h"
+#include "ngx_http_mpk_language.h"
+#include "ngx_http_mpk_limit.h"
+#include "ngx_http_mpk_request.h"
+
 #include "mpk_base64url.h"
 
 #define NGX_HTTP_MPK_TRACK_BODY_MAX  4096      /* bytes of a form */
@@ -84,15 +92,13 @@ ngx_http_mpk_track_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t                  order;
-    ngx_int_t                  rc;
-    mpk_error_t                error;
-    mpk_value_t               *fields;
-    ngx_http_mpk_track_t      *track;
-    ngx_http_mpk_main_conf_t  *mmcf;
+    mpk_str_t              order;
+    ngx_int_t              rc;
+    mpk_error_t            error;
+    mpk_value_t           *fields;
+    ngx_http_mpk_track_t  *track;
 
     track = ctx->data;
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
 
     rc = ngx_http_mpk_fields(r, ctx, NGX_HTTP_MPK_TRACK_BODY_MAX, &fields,
                              &error);
@@ -127,7 +133,7 @@ ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     if (!mpk_order_id_valid(order)
-        || mpk_lookup_email(mmcf->crypto, track->given_email, track->email)
+        || mpk_lookup_email(ctx->mmcf->crypto, track->given_email, track->email)
            != MPK_OK)
     {
         /* this says nothing about any order */
@@ -150,19 +156,17 @@ ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_track_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t                 argv[3];
-    ngx_http_mpk_batch_t     *batch;
-    ngx_http_mpk_track_t     *track;
-    ngx_http_mpk_loc_conf_t  *mlcf;
+    mpk_str_t              argv[3];
+    ngx_http_mpk_batch_t  *batch;
+    ngx_http_mpk_track_t  *track;
 
     track = ctx->data;
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
     if (ngx_http_mpk_track_address(r, ctx, &track->address) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    batch = ngx_http_mpk_batch_create(r, 3);
+    batch = ngx_http_mpk_batch_create(r, ctx, 3);
     if (batch == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -176,7 +180,7 @@ ngx_http_mpk_track_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     track->tries = ngx_http_mpk_limit_ask(batch, track->address, ":l:a:",
                                           track->address,
-                                          mlcf->track_limit->window);
+                                          ctx->mlcf->track_limit->window);
 
     argv[0] = mpk_string("GET");
     argv[1] = ngx_http_mpk_key(&batch->mem, ctx->order, ":l:o:", ctx->order);
@@ -206,7 +210,6 @@ ngx_http_mpk_track_address(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 #if (NGX_HAVE_INET6)
     struct sockaddr_in6 *sin6;
 #endif
-    ngx_http_mpk_main_conf_t  *mmcf;
 
     sa = r->connection->sockaddr;
     len = 0;
@@ -240,12 +243,11 @@ ngx_http_mpk_track_address(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     /* an address is personal data: Redis knows a keyed hash of it */
 
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
-
     p = ngx_pnalloc(r->pool, mpk_base64url_encoded_len(16));
 
     if (p == NULL
-        || mpk_lookup_address(mmcf->crypto, (mpk_str_t) { len, bytes }, hash)
+        || mpk_lookup_address(ctx->mmcf->crypto, (mpk_str_t) { len, bytes },
+                              hash)
            != MPK_OK)
     {
         return NGX_ERROR;
@@ -262,19 +264,19 @@ ngx_http_mpk_track_address(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 static ngx_int_t
 ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t                 filed, owner;
-    ngx_int_t                 failures;
-    ngx_uint_t                right;
-    ngx_mpk_redis_reply_t    *reply;
-    ngx_http_mpk_track_t     *track;
-    ngx_http_mpk_orders_t    *orders;
-    ngx_http_mpk_notice_t     crowd;
-    ngx_http_mpk_loc_conf_t  *mlcf;
+    mpk_str_t               filed, owner;
+    ngx_int_t               failures;
+    ngx_uint_t              right;
+    ngx_mpk_redis_reply_t  *reply;
+    ngx_http_mpk_track_t   *track;
+    ngx_http_mpk_orders_t  *orders;
+    ngx_http_mpk_limit_t   *limit;
+    ngx_http_mpk_notice_t   crowd;
 
     static const u_char  nobody[MPK_MAC_LEN];
 
     track = ctx->data;
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
+    limit = ctx->mlcf->track_limit;
 
     if (track->batch->failed
         || track->tries->reply->type != NGX_MPK_REDIS_INTEGER
@@ -294,16 +296,16 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         failures = ngx_atoi((u_char *) reply->str.data, reply->str.len);
     }
 
-    if (track->tries->reply->integer > (int64_t) mlcf->track_limit->address
+    if (track->tries->reply->integer > (int64_t) limit->address
         || failures == NGX_ERROR
-        || failures >= (ngx_int_t) mlcf->track_limit->order)
+        || failures >= (ngx_int_t) limit->order)
     {
         ctx->outcome = NGX_HTTP_MPK_OUTCOME_LIMITED;
 
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "mpk: too many lookups of orders failed, by %s",
                       track->tries->reply->integer
-                      > (int64_t) mlcf->track_limit->address
+                      > (int64_t) limit->address
                       ? "this address" : "order");
 
         ngx_memzero(&crowd, sizeof(ngx_http_mpk_notice_t));
@@ -311,7 +313,7 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         crowd.status = NGX_HTTP_TOO_MANY_REQUESTS;
         crowd.page = NGX_HTTP_MPK_PAGE_CROWD;
         crowd.support = 1;
-        crowd.retry_after = mlcf->track_limit->window;
+        crowd.retry_after = limit->window;
 
         return ngx_http_mpk_send_notice(r, ctx, &crowd, mpk_string("limited"),
                    mpk_string("Too many lookups failed; try again later."),
@@ -331,18 +333,15 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     right = mpk_secret_eq(owner, (mpk_str_t) { MPK_MAC_LEN, track->email });
 
     if (right) {
-        ngx_http_mpk_limit_forgive(track->batch->mmcf, track->address,
-                                   ":l:a:", track->address);
+        ngx_http_mpk_limit_forgive(ctx->mmcf, track->address, ":l:a:",
+                                   track->address);
 
     } else {
-        ngx_http_mpk_limit_count(track->batch->mmcf, ctx->order, ":l:o:",
-                                 ctx->order, mlcf->track_limit->window);
-    }
-
-    if (!right) {
+        ngx_http_mpk_limit_count(ctx->mmcf, ctx->order, ":l:o:", ctx->order,
+                                 limit->window);
         ctx->outcome = MPK_ABSENT;
 
-        if (mlcf->fallthrough) {
+        if (ctx->mlcf->fallthrough) {
             return ngx_http_mpk_pass(r, ctx);
         }
 
@@ -385,11 +384,11 @@ ngx_http_mpk_track_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                    mpk_string(""));
     }
 
-    ctx->language = ngx_http_mpk_language(r, order->order.locale);
+    ctx->language = ngx_http_mpk_language(ctx, order->order.locale);
 
     facts = mpk_value_object(&ctx->mem.mem, NULL, mpk_string(""));
 
-    if (ngx_http_mpk_card_customer(r, ctx, order, MPK_CHANNEL_TRACK, facts)
+    if (ngx_http_mpk_card_customer(ctx, order, MPK_CHANNEL_TRACK, facts)
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -415,15 +414,13 @@ static ngx_int_t
 ngx_http_mpk_track_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_uint_t status, mpk_str_t error, mpk_str_t detail)
 {
-    mpk_value_t              *facts, *list;
-    const mpk_mem_t          *mem;
-    ngx_http_mpk_track_t     *track;
-    ngx_http_mpk_answer_t     answer;
-    ngx_http_mpk_loc_conf_t  *mlcf;
+    mpk_value_t            *facts, *list;
+    const mpk_mem_t        *mem;
+    ngx_http_mpk_track_t   *track;
+    ngx_http_mpk_answer_t   answer;
 
     track = ctx->data;
     mem = &ctx->mem.mem;
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = status;
@@ -446,7 +443,7 @@ ngx_http_mpk_track_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return ngx_http_mpk_send_json(r, ctx, &answer, facts);
     }
 
-    ctx->language = ngx_http_mpk_language(r, mpk_string(""));
+    ctx->language = ngx_http_mpk_language(ctx, mpk_string(""));
 
     (void) mpk_value_string(mem, facts, mpk_string("given_order"),
                             track->given_order);
@@ -456,7 +453,7 @@ ngx_http_mpk_track_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     (void) mpk_value_bool(mem, facts, mpk_string("error_fields"),
                           mpk_str_eq(error, mpk_string("fields")));
     (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                          mlcf->pages->support);
+                          ctx->mlcf->pages->support);
 
     return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_TRACK,
                                   facts);

@@ -1,8 +1,13 @@
 /* Setters of the directives that check what they are given. */
 
-#include "ngx_http_mpk_stats.h"
+#include "ngx_http_mpk_conf.h"
+#include "ngx_http_mpk_pages.h"
+#include "ngx_http_mpk_stats_zone.h"
+#include "ngx_http_mpk_status.h"
 
 
+static char *ngx_http_mpk_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_mpk_loc_conf_t *mlcf);
 static char *ngx_http_mpk_conf_asserted(ngx_conf_t *cf,
     ngx_http_complex_value_t **target);
 static ngx_int_t ngx_http_mpk_conf_loopback(ngx_str_t *host);
@@ -125,7 +130,7 @@ ngx_http_mpk_conf_reveal_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* "mpk_reveal on", "mpk_api on": cmd->post is the handler. */
+/* "mpk_reveal on", "mpk_api on" */
 
 char *
 ngx_http_mpk_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -155,17 +160,19 @@ ngx_http_mpk_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                "e.g. \"location /r/ {\"";
     }
 
-    return ngx_http_mpk_conf_handler(cf, cmd, conf, cmd->post);
+    return ngx_http_mpk_conf_location(cf, cmd, conf);
 }
 
 
-char *
-ngx_http_mpk_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd,
-    ngx_http_mpk_loc_conf_t *mlcf, ngx_http_handler_pt handler)
+/* Makes it the location's endpoint. */
+
+static char *
+ngx_http_mpk_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_mpk_loc_conf_t *mlcf)
 {
     ngx_http_mpk_main_conf_t  *mmcf;
 
-    if (mlcf->endpoint == handler) {
+    if (mlcf->endpoint == cmd->post) {
         return "is duplicate";
     }
 
@@ -176,9 +183,8 @@ ngx_http_mpk_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    mlcf->endpoint = handler;
+    mlcf->endpoint = cmd->post;
     mlcf->endpoint_name = cmd->name;
-    mlcf->endpoint_id = ngx_http_mpk_stats_endpoint(handler);
     mlcf->file = cf->conf_file->file.name;
     mlcf->line = cf->conf_file->line;
 
@@ -268,10 +274,7 @@ ngx_http_mpk_conf_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     rv = ngx_http_mpk_conf_asserted(cf, &mlcf->account);
 
-    return rv == NGX_CONF_OK
-           ? ngx_http_mpk_conf_handler(cf, cmd, mlcf,
-                                       ngx_http_mpk_account_handler)
-           : rv;
+    return rv == NGX_CONF_OK ? ngx_http_mpk_conf_location(cf, cmd, mlcf) : rv;
 }
 
 
@@ -286,10 +289,7 @@ ngx_http_mpk_conf_onscreen(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     rv = ngx_http_mpk_conf_asserted(cf, &mlcf->onscreen);
 
-    return rv == NGX_CONF_OK
-           ? ngx_http_mpk_conf_handler(cf, cmd, mlcf,
-                                       ngx_http_mpk_onscreen_handler)
-           : rv;
+    return rv == NGX_CONF_OK ? ngx_http_mpk_conf_location(cf, cmd, mlcf) : rv;
 }
 
 
@@ -439,9 +439,7 @@ ngx_http_mpk_conf_check_endpoint(ngx_conf_t *cf, ngx_http_mpk_loc_conf_t *conf)
         missing = "\"mpk_redis\" in the http block, "
                   "e.g. \"mpk_redis unix:/run/redis/redis.sock\"";
 
-    } else if (mscf->public_url.len == 0
-               && conf->endpoint != ngx_http_mpk_status_handler)
-    {
+    } else if (mscf->public_url.len == 0 && conf->endpoint->pages) {
         missing = "\"mpk_public_url\" in the server or http block, "
                   "e.g. \"mpk_public_url https://shop.example\"";
     }
@@ -478,4 +476,57 @@ ngx_http_mpk_conf_pages(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mlcf->pages = ngx_http_mpk_pages_load(cf, &value[1]);
 
     return mlcf->pages ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_mpk_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mpk_main_conf_t *mmcf = conf;
+
+    ssize_t     size;
+    ngx_str_t  *value;
+
+    if (mmcf->zone_size) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    size = ngx_parse_size(&value[1]);
+
+    if (size == NGX_ERROR) {
+        return "must be a size, e.g. \"256k\"";
+    }
+
+    if (size < NGX_HTTP_MPK_ZONE_MIN) {
+        return "is too small for the counters: use 64k or more, 5k of it for "
+               "each worker";
+    }
+
+    mmcf->zone_size = (size_t) size;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_mpk_conf_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mpk_loc_conf_t *mlcf = conf;
+
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "prometheus") == 0) {
+        mlcf->status = NGX_HTTP_MPK_STATUS_PROMETHEUS;
+
+    } else if (ngx_strcmp(value[1].data, "json") == 0) {
+        mlcf->status = NGX_HTTP_MPK_STATUS_JSON;
+
+    } else {
+        return "must be \"prometheus\" or \"json\"";
+    }
+
+    return ngx_http_mpk_conf_location(cf, cmd, mlcf);
 }

@@ -1,6 +1,18 @@
-/* Directives, configurations and the life of a worker. */
+/* Directives and configurations. */
 
-#include "ngx_http_mpk_stats.h"
+#include "ngx_http_mpk_conf.h"
+#include "ngx_http_mpk_endpoints.h"
+#include "ngx_http_mpk_pages.h"
+#include "ngx_http_mpk_phases.h"
+#include "ngx_http_mpk_stats_zone.h"
+#include "ngx_http_mpk_txn.h"
+#include "ngx_http_mpk_variables.h"
+#include "ngx_http_mpk_worker.h"
+
+
+/* As a directive's post. */
+#define ngx_http_mpk_endpoint(name)                                          \
+    (void *) &ngx_http_mpk_endpoints[NGX_HTTP_MPK_ENDPOINT_##name]
 
 
 static void *ngx_http_mpk_create_main_conf(ngx_conf_t *cf);
@@ -12,7 +24,6 @@ static char *ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_mpk_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_mpk_postconfiguration(ngx_conf_t *cf);
-static void ngx_http_mpk_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_conf_enum_t  ngx_http_mpk_challenges[] = {
@@ -81,7 +92,7 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       ngx_http_mpk_conf_endpoint,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_mpk_reveal_handler },
+      ngx_http_mpk_endpoint(REVEAL) },
 
     { ngx_string("mpk_reveal_challenge"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -123,7 +134,7 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       ngx_http_mpk_conf_endpoint,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_mpk_track_handler },
+      ngx_http_mpk_endpoint(TRACK) },
 
     { ngx_string("mpk_track_limit"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
@@ -137,28 +148,28 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       ngx_http_mpk_conf_account,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_mpk_endpoint(ACCOUNT) },
 
     { ngx_string("mpk_onscreen"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_mpk_conf_onscreen,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_mpk_endpoint(ONSCREEN) },
 
     { ngx_string("mpk_claim"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_http_mpk_conf_claim,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_mpk_srv_conf_t, claim_path),
-      ngx_http_mpk_claim_handler },
+      ngx_http_mpk_endpoint(CLAIM) },
 
     { ngx_string("mpk_claim_access"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_http_mpk_conf_claim,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_mpk_srv_conf_t, upload_path),
-      ngx_http_mpk_claim_access_handler },
+      ngx_http_mpk_endpoint(CLAIM_ACCESS) },
 
     { ngx_string("mpk_claim_window"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
@@ -172,7 +183,7 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       ngx_http_mpk_conf_endpoint,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_mpk_api_handler },
+      ngx_http_mpk_endpoint(API) },
 
     { ngx_string("mpk_api_tokens"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -193,7 +204,7 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       ngx_http_mpk_conf_status,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_mpk_endpoint(STATUS) },
 
       ngx_null_command
 };
@@ -306,7 +317,6 @@ ngx_http_mpk_create_loc_conf(ngx_conf_t *cf)
      *
      *     conf->endpoint = NULL;
      *     conf->endpoint_name = { 0, NULL };
-     *     conf->endpoint_id = 0;
      *     conf->file = { 0, NULL };
      *     conf->line = 0;
      *     conf->policy_version = { 0, NULL };
@@ -352,14 +362,11 @@ ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->api_tokens = prev->api_tokens;
     }
 
-    /* what guards a location guards what lies in it, "if" blocks included */
+    /* a guard also guards the locations inside, "if" blocks included */
 
-    if (conf->endpoint == NULL
-        && prev->endpoint == ngx_http_mpk_claim_access_handler)
-    {
+    if (conf->endpoint == NULL && prev->endpoint && prev->endpoint->guard) {
         conf->endpoint = prev->endpoint;
         conf->endpoint_name = prev->endpoint_name;
-        conf->endpoint_id = prev->endpoint_id;
         conf->file = prev->file;
         conf->line = prev->line;
     }
@@ -368,7 +375,7 @@ ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_OK;
     }
 
-    if (conf->endpoint == ngx_http_mpk_api_handler
+    if (conf->endpoint->id == NGX_HTTP_MPK_ENDPOINT_API
         && conf->api_tokens_set == NGX_CONF_UNSET)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -379,7 +386,7 @@ ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->pages == NULL && conf->endpoint != ngx_http_mpk_status_handler) {
+    if (conf->pages == NULL && conf->endpoint->pages) {
         conf->pages = ngx_http_mpk_pages_load(cf, NULL);
         if (conf->pages == NULL) {
             return NGX_CONF_ERROR;
@@ -393,7 +400,7 @@ ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static ngx_int_t
 ngx_http_mpk_preconfiguration(ngx_conf_t *cf)
 {
-    return ngx_http_mpk_variables_init(cf);
+    return  ngx_http_mpk_variables_init(cf);
 }
 
 
@@ -413,61 +420,11 @@ ngx_http_mpk_postconfiguration(ngx_conf_t *cf)
     }
 
     ngx_http_mpk_headers_init();
+    ngx_http_mpk_txn_init();
 
-    if (ngx_http_mpk_commit_init(cf) != NGX_OK
-        || ngx_http_mpk_stats_zone(cf) != NGX_OK)
-    {
+    if (ngx_http_mpk_stats_zone(cf) != NGX_OK) {
         return NGX_ERROR;
     }
 
     return ngx_http_mpk_phases_init(cf);
-}
-
-
-ngx_int_t
-ngx_http_mpk_init_process(ngx_cycle_t *cycle)
-{
-    ngx_http_mpk_main_conf_t  *mmcf;
-
-    if (ngx_process != NGX_PROCESS_WORKER
-        && ngx_process != NGX_PROCESS_SINGLE)
-    {
-        return NGX_OK;
-    }
-
-    mmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_mpk_module);
-
-    if (mmcf == NULL || mmcf->redis == NULL || mmcf->keyring == NULL
-        || mmcf->crypto)
-    {
-        return NGX_OK;
-    }
-
-    mmcf->crypto = mpk_crypto_create(mmcf->keyring);
-    if (mmcf->crypto == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                      "mpk: OpenSSL does not give the contexts needed");
-        return NGX_ERROR;
-    }
-
-    ngx_http_mpk_stats_init_worker(mmcf);
-
-    return ngx_mpk_redis_init_worker(mmcf->redis, cycle);
-}
-
-
-static void
-ngx_http_mpk_exit_process(ngx_cycle_t *cycle)
-{
-    ngx_http_mpk_main_conf_t  *mmcf;
-
-    mmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_mpk_module);
-
-    if (mmcf == NULL || mmcf->crypto == NULL) {
-        return;
-    }
-
-    ngx_http_mpk_stats_exit_worker();
-    ngx_mpk_redis_exit_worker(mmcf->redis);
-    mpk_crypto_free(mmcf->crypto);
 }

@@ -1,6 +1,9 @@
 /* $mpk_event, $mpk_outcome and the others: facts for logs, never a secret. */
 
-#include "ngx_http_mpk.h"
+#include "ngx_http_mpk_variables.h"
+#include "ngx_http_mpk_address.h"
+#include "ngx_http_mpk_ctx.h"
+
 #include "mpk_base64url.h"
 
 
@@ -50,41 +53,6 @@ static ngx_http_variable_t  ngx_http_mpk_variables[] = {
 
       ngx_http_null_variable
 };
-
-
-mpk_str_t
-ngx_http_mpk_event_name(ngx_uint_t event)
-{
-    static const mpk_str_t  names[] = {
-        mpk_literal("tracked"),
-        mpk_literal("listed"),
-        mpk_literal("claim_access")
-    };
-
-    return event < MPK_EVENT_MAX ? mpk_event_name(event)
-                                 : names[event - MPK_EVENT_MAX];
-}
-
-
-mpk_str_t
-ngx_http_mpk_outcome_name(ngx_uint_t outcome)
-{
-    static const mpk_str_t  names[] = {
-        mpk_literal("unavailable"),
-        mpk_literal("lost"),
-        mpk_literal("busy"),
-        mpk_literal("error"),
-        mpk_literal("form"),
-        mpk_literal("invalid"),
-        mpk_literal("foreign"),
-        mpk_literal("limited"),
-        mpk_literal("aborted"),
-        mpk_literal("")
-    };
-
-    return outcome < MPK_OUTCOME_MAX ? mpk_outcome_info(outcome)->name
-                                     : names[outcome - MPK_OUTCOME_MAX];
-}
 
 
 ngx_int_t

@@ -1,12 +1,11 @@
 /*
- * The zone that counters lie in, and what each worker tells there of its own: once a
- * second, so that whoever is asked can answer for all.
+ * The shared memory of the counters, and what each worker reports there of Redis: once
+ * a second, so that any worker can answer for all.
  */
 
-#include "ngx_http_mpk_stats.h"
+#include "ngx_http_mpk_stats_zone.h"
 
 #define NGX_HTTP_MPK_ZONE_SIZE    (256 * 1024)
-#define NGX_HTTP_MPK_ZONE_MIN     (64 * 1024)
 #define NGX_HTTP_MPK_ZONE_CPU     (8 * 1024)   /* a slot and then some */
 #define NGX_HTTP_MPK_SLOTS_MAX    1024         /* nginx has no more workers */
 #define NGX_HTTP_MPK_FIRST        100          /* ms until a worker's first report */
@@ -19,7 +18,7 @@ static ngx_int_t ngx_http_mpk_stats_zone_make(ngx_shm_zone_t *zone,
     ngx_http_mpk_shm_t **shm);
 static void ngx_http_mpk_stats_timer_handler(ngx_event_t *ev);
 static void ngx_http_mpk_stats_publish(ngx_http_mpk_main_conf_t *mmcf);
-static ngx_int_t ngx_http_mpk_stats_look(ngx_http_mpk_slot_t *slot,
+static ngx_int_t ngx_http_mpk_stats_slot(ngx_http_mpk_slot_t *slot,
     ngx_http_mpk_slot_t *copy);
 static ngx_int_t ngx_http_mpk_stats_view_node(ngx_pool_t *pool,
     ngx_http_mpk_view_t *view, ngx_http_mpk_node_t *node);
@@ -27,36 +26,6 @@ static ngx_int_t ngx_http_mpk_stats_view_node(ngx_pool_t *pool,
 
 static ngx_event_t       ngx_http_mpk_stats_timer;
 static ngx_connection_t  ngx_http_mpk_stats_dumb;
-
-
-char *
-ngx_http_mpk_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_mpk_main_conf_t *mmcf = conf;
-
-    ssize_t     size;
-    ngx_str_t  *value;
-
-    if (mmcf->zone_size) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    size = ngx_parse_size(&value[1]);
-
-    if (size == NGX_ERROR) {
-        return "must be a size, e.g. \"256k\"";
-    }
-
-    if (size < NGX_HTTP_MPK_ZONE_MIN) {
-        return "is too small for the counters: use 64k or more, 5k of it for "
-               "each worker";
-    }
-
-    mmcf->zone_size = (size_t) size;
-
-    return NGX_CONF_OK;
-}
 
 
 ngx_int_t
@@ -310,7 +279,7 @@ ngx_http_mpk_stats_view(ngx_http_mpk_main_conf_t *mmcf, ngx_pool_t *pool,
 
     for (i = 0; i < mmcf->shm->slots_count; i++) {
 
-        if (ngx_http_mpk_stats_look(&mmcf->shm->slots[i], slot) != NGX_OK) {
+        if (ngx_http_mpk_stats_slot(&mmcf->shm->slots[i], slot) != NGX_OK) {
             continue;
         }
 
@@ -341,7 +310,7 @@ ngx_http_mpk_stats_view(ngx_http_mpk_main_conf_t *mmcf, ngx_pool_t *pool,
 /* NGX_DECLINED: nobody's, a dead worker's, or being written. */
 
 static ngx_int_t
-ngx_http_mpk_stats_look(ngx_http_mpk_slot_t *slot, ngx_http_mpk_slot_t *copy)
+ngx_http_mpk_stats_slot(ngx_http_mpk_slot_t *slot, ngx_http_mpk_slot_t *copy)
 {
     ngx_atomic_uint_t  version;
 

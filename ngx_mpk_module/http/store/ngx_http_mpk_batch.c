@@ -1,8 +1,7 @@
 /* Commands that a request sends together and waits for together. */
 
-#include "ngx_http_mpk_orders.h"
+#include "ngx_http_mpk_batch.h"
 #include "ngx_http_mpk_stats.h"
-#include "mpk_bucket.h"
 
 
 static void ngx_http_mpk_batch_handler(ngx_mpk_redis_cmd_t *cmd);
@@ -10,7 +9,8 @@ static void ngx_http_mpk_batch_detach(void *data);
 
 
 ngx_http_mpk_batch_t *
-ngx_http_mpk_batch_create(ngx_http_request_t *r, ngx_uint_t size)
+ngx_http_mpk_batch_create(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_uint_t size)
 {
     ngx_pool_t            *pool;
     ngx_pool_cleanup_t    *cln;
@@ -39,7 +39,7 @@ ngx_http_mpk_batch_create(ngx_http_request_t *r, ngx_uint_t size)
     batch->pool = pool;
     batch->size = size;
     batch->request = r;
-    batch->mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
+    batch->redis = ctx->mmcf->redis;
     batch->started = ngx_http_mpk_stats_clock();
 
     ngx_http_mpk_mem_init(&batch->mem, pool);
@@ -48,24 +48,6 @@ ngx_http_mpk_batch_create(ngx_http_request_t *r, ngx_uint_t size)
     cln->data = batch;
 
     return batch;
-}
-
-
-mpk_str_t
-ngx_http_mpk_key(ngx_http_mpk_mem_t *mem, mpk_str_t bucket, const char *what,
-    mpk_str_t name)
-{
-    mpk_buf_t  buf;
-
-    mpk_buf_init(&buf, &mem->mem, 20 + name.len);
-
-    mpk_buf_lit(&buf, "mpk:{");
-    mpk_buf_str(&buf, mpk_bucket_tag(mpk_bucket(bucket)));
-    mpk_buf_lit(&buf, "}");
-    mpk_buf_put(&buf, what, ngx_strlen(what));
-    mpk_buf_str(&buf, name);
-
-    return mpk_buf_done(&buf);
 }
 
 
@@ -90,8 +72,7 @@ ngx_http_mpk_batch_add(ngx_http_mpk_batch_t *batch, ngx_uint_t argc,
 
     batch->waiting++;
 
-    ngx_mpk_redis_send(batch->mmcf->redis, NGX_MPK_REDIS_READ, cmd, argc,
-                       argv);
+    ngx_mpk_redis_send(batch->redis, NGX_MPK_REDIS_READ, cmd, argc, argv);
 
     return cmd;
 }
@@ -151,23 +132,4 @@ ngx_http_mpk_batch_detach(void *data)
     if (batch->waiting == 0) {
         ngx_destroy_pool(batch->pool);
     }
-}
-
-
-ngx_int_t
-ngx_http_mpk_reply_fields(ngx_mpk_redis_reply_t *reply, ngx_uint_t n,
-    mpk_str_t *fields)
-{
-    ngx_uint_t  i;
-
-    if (reply->type != NGX_MPK_REDIS_ARRAY || reply->count != n) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < n; i++) {
-        fields[i] = reply->elements[i].type == NGX_MPK_REDIS_STRING
-                    ? reply->elements[i].str : (mpk_str_t) { 0, NULL };
-    }
-
-    return NGX_OK;
 }

@@ -3,12 +3,17 @@
  * with its first failure and ends a window later, whatever comes in between.
  */
 
-#include "ngx_http_mpk_orders.h"
+#include "ngx_http_mpk_limit.h"
+#include "ngx_http_mpk_keys.h"
+
 #include "mpk_base64url.h"
 
-#define NGX_HTTP_MPK_LIMIT_ARGS  3
+#define NGX_HTTP_MPK_LIMIT_ARGS   3
+#define NGX_HTTP_MPK_LIMIT_FIELD  (2 + MPK_TOKEN_ID_LEN)     /* bytes of its name */
 
 
+static mpk_str_t ngx_http_mpk_limit_write(u_char *p,
+    const u_char token_id[MPK_ID_LEN]);
 static void ngx_http_mpk_limit_send(ngx_http_mpk_main_conf_t *mmcf,
     mpk_str_t bucket, const char *what, mpk_str_t name, mpk_str_t script,
     ngx_uint_t n, const mpk_str_t *args);
@@ -86,16 +91,20 @@ ngx_http_mpk_limit_field(ngx_http_mpk_mem_t *mem,
 {
     u_char  *p;
 
-    p = mpk_alloc(&mem->mem, 2 + MPK_TOKEN_ID_LEN);
-    if (p == NULL) {
-        return mpk_string("");
-    }
+    p = mpk_alloc(&mem->mem, NGX_HTTP_MPK_LIMIT_FIELD);
 
+    return p ? ngx_http_mpk_limit_write(p, token_id) : mpk_string("");
+}
+
+
+static mpk_str_t
+ngx_http_mpk_limit_write(u_char *p, const u_char token_id[MPK_ID_LEN])
+{
     p[0] = 'w';
     p[1] = ':';
     mpk_base64url_encode(p + 2, token_id, MPK_ID_LEN);
 
-    return (mpk_str_t) { 2 + MPK_TOKEN_ID_LEN, p };
+    return (mpk_str_t) { NGX_HTTP_MPK_LIMIT_FIELD, p };
 }
 
 
@@ -126,23 +135,20 @@ ngx_http_mpk_limit_closed(mpk_str_t value, time_t now)
 
 
 void
-ngx_http_mpk_limit_challenge(ngx_http_mpk_txn_t *txn)
+ngx_http_mpk_limit_challenge(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t order,
+    const u_char token_id[MPK_ID_LEN], time_t now)
 {
-    u_char     now[NGX_TIME_T_LEN], until[NGX_TIME_T_LEN];
+    u_char     field[NGX_HTTP_MPK_LIMIT_FIELD];
+    u_char     begin[NGX_TIME_T_LEN], end[NGX_TIME_T_LEN];
     mpk_str_t  args[3];
 
-    args[0] = ngx_http_mpk_limit_field(&txn->mem, txn->what.token_id);
-    args[1].data = now;
-    args[1].len = ngx_sprintf(now, "%T", txn->what.now) - now;
-    args[2].data = until;
-    args[2].len = ngx_sprintf(until, "%T", txn->what.now + MPK_CHALLENGES_TIME)
-                  - until;
+    args[0] = ngx_http_mpk_limit_write(field, token_id);
+    args[1].data = begin;
+    args[1].len = ngx_sprintf(begin, "%T", now) - begin;
+    args[2].data = end;
+    args[2].len = ngx_sprintf(end, "%T", now + MPK_CHALLENGES_TIME) - end;
 
-    if (txn->mem.failed) {
-        return;
-    }
-
-    ngx_http_mpk_limit_send(txn->mmcf, txn->id, ":o:", txn->id,
+    ngx_http_mpk_limit_send(mmcf, order, ":o:", order,
                             ngx_http_mpk_limit_wrong, 3, args);
 }
 

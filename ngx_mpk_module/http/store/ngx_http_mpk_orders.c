@@ -1,6 +1,7 @@
 /* Orders read with their histories, any number of them in the same few round trips. */
 
 #include "ngx_http_mpk_orders.h"
+#include "ngx_http_mpk_keys.h"
 
 #define NGX_HTTP_MPK_HISTORY_BATCH  256     /* entries asked for at a time */
 
@@ -18,8 +19,7 @@ static ngx_int_t ngx_http_mpk_orders_records(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_orders_record(ngx_mpk_redis_reply_t *reply,
     mpk_record_t *record);
-static ngx_uint_t ngx_http_mpk_orders_expired(ngx_http_mpk_orders_t *orders,
-    mpk_str_t id);
+static ngx_uint_t ngx_http_mpk_orders_expired(time_t retention, mpk_str_t id);
 static ngx_int_t ngx_http_mpk_orders_failed(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_result_t result);
 static void ngx_http_mpk_orders_cleanse(void *data);
@@ -51,7 +51,6 @@ ngx_http_mpk_orders_create(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     orders->count = count;
     orders->history = NGX_MAX_UINT32_VALUE;
-    orders->mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
 
     ctx->orders = orders;
 
@@ -84,7 +83,7 @@ ngx_http_mpk_orders_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     orders = ctx->orders;
     orders->next = next;
 
-    batch = ngx_http_mpk_batch_create(r, orders->count + 1);
+    batch = ngx_http_mpk_batch_create(r, ctx, orders->count + 1);
     if (batch == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -234,7 +233,7 @@ ngx_http_mpk_orders_history(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return orders->next(r, ctx);
     }
 
-    batch = ngx_http_mpk_batch_create(r, NGX_HTTP_MPK_HISTORY_BATCH);
+    batch = ngx_http_mpk_batch_create(r, ctx, NGX_HTTP_MPK_HISTORY_BATCH);
     if (batch == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -307,8 +306,9 @@ ngx_http_mpk_orders_records(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         }
 
         if (record->clear.data == NULL) {
-            record->expired = ngx_http_mpk_orders_expired(orders,
-                                  order->ids[orders->record]);
+            record->expired =
+                ngx_http_mpk_orders_expired(ctx->mmcf->retention,
+                                            order->ids[orders->record]);
         }
 
         orders->record++;
@@ -330,12 +330,12 @@ ngx_http_mpk_orders_records(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 /* An entry's id begins with Redis' clock in milliseconds when it was written. */
 
 static ngx_uint_t
-ngx_http_mpk_orders_expired(ngx_http_mpk_orders_t *orders, mpk_str_t id)
+ngx_http_mpk_orders_expired(time_t retention, mpk_str_t id)
 {
     u_char  *dash;
     time_t   written;
 
-    if (orders->mmcf->retention == 0) {
+    if (retention == 0) {
         return 0;
     }
 
@@ -347,7 +347,7 @@ ngx_http_mpk_orders_expired(ngx_http_mpk_orders_t *orders, mpk_str_t id)
     written = ngx_atotm((u_char *) id.data, dash - id.data);
 
     return written != NGX_ERROR
-           && written / 1000 + orders->mmcf->retention < ngx_time();
+           && written / 1000 + retention < ngx_time();
 }
 
 
@@ -411,57 +411,4 @@ ngx_http_mpk_orders_failed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
                    : NGX_HTTP_MPK_OUTCOME_UNAVAILABLE;
 
     return ctx->orders->next(r, ctx);
-}
-
-
-ngx_int_t
-ngx_http_mpk_order_unwrap(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *order)
-{
-    mpk_status_t  status;
-
-    if (order->unwrapped) {
-        return NGX_OK;
-    }
-
-    status = mpk_envelope_unwrap(ctx->orders->mmcf->crypto, &ctx->mem.mem,
-                                 order->id, order->order.data_key,
-                                 &order->data_key);
-    if (status != MPK_OK) {
-        ngx_http_mpk_unwrap_log(ctx->mem.pool->log, order->id, status);
-        return NGX_ERROR;
-    }
-
-    order->unwrapped = 1;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_mpk_order_person(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *order, mpk_person_t *person)
-{
-    mpk_str_t    plain;
-    mpk_place_t  place;
-
-    if (ngx_http_mpk_order_unwrap(ctx, order) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    place = (mpk_place_t) { order->id, mpk_string("person"), 0, 0 };
-
-    if (mpk_envelope_open(ctx->orders->mmcf->crypto, &ctx->mem.mem,
-                          &order->data_key, &place, order->order.person,
-                          &plain)
-        != MPK_OK
-        || mpk_person_read(plain, person) != MPK_OK)
-    {
-        ngx_log_error(NGX_LOG_CRIT, ctx->mem.pool->log, 0,
-                      "mpk: personal data of order \"%*s\" does not open",
-                      order->id.len, order->id.data);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }

@@ -1,13 +1,20 @@
 /*
- * Read, decide, commit: reads an order, lets core decide, and has the decision
- * committed; once more, if somebody else wrote in between.
+ * Transactions: reads an order, lets core decide, and commits the decision.  The journal
+ * entry is chained to the one before, and one script writes it together with the order
+ * if the order is still the one that was read; if it is not, all of it starts again.
  */
 
-#include "ngx_http_mpk_stats.h"
 #include "ngx_http_mpk_txn.h"
+#include "ngx_http_mpk_keys.h"
+#include "ngx_http_mpk_limit.h"
+#include "ngx_http_mpk_sealed.h"
+#include "ngx_http_mpk_stats.h"
 
-#define NGX_HTTP_MPK_TXN_TRIES  5
-#define NGX_HTTP_MPK_TXN_POOL   8192     /* bytes: what most need, so many may wait */
+#include <ngx_sha1.h>
+
+#define NGX_HTTP_MPK_TXN_TRIES    5
+#define NGX_HTTP_MPK_TXN_POOL     8192    /* bytes; fits most transactions, many wait at a time */
+#define NGX_HTTP_MPK_COMMIT_ARGS  24      /* and the claims that are named */
 
 
 static void ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn);
@@ -16,9 +23,113 @@ static void ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn);
-static ngx_uint_t ngx_http_mpk_txn_forgotten(ngx_http_mpk_txn_t *txn);
+static ngx_uint_t ngx_http_mpk_txn_abandoned(ngx_http_mpk_txn_t *txn);
 static mpk_status_t ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_txn_send(ngx_http_mpk_txn_t *txn,
+    ngx_mpk_redis_lane_t lane, ngx_mpk_redis_handler_pt handler,
+    ngx_uint_t argc, const mpk_str_t *argv);
+static ngx_int_t ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn);
+static ngx_int_t ngx_http_mpk_commit_keys(ngx_http_mpk_txn_t *txn);
+static ngx_int_t ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn);
+static mpk_str_t ngx_http_mpk_commit_begin(ngx_http_mpk_txn_t *txn);
+static mpk_str_t ngx_http_mpk_commit_head(ngx_http_mpk_txn_t *txn);
+static mpk_str_t ngx_http_mpk_commit_erased(ngx_http_mpk_txn_t *txn);
+static ngx_uint_t ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn,
+    mpk_str_t *fields);
+static ngx_uint_t ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn,
+    mpk_str_t *args);
+static mpk_str_t ngx_http_mpk_commit_int(ngx_http_mpk_txn_t *txn, int64_t n);
+static void ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd);
+static void ngx_http_mpk_txn_again(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
+    ngx_http_mpk_txn_result_t result);
+static void ngx_http_mpk_txn_count(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_txn_note(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_detach(void *data);
+
+
+/*
+ * KEYS: the order, its bucket's journal.  ARGV: how the head begins that was read; e, x,
+ * m; the new head, which ends with the entry's id; then field and value pairs.  Gives
+ * this id, or 0 if the order has another revision by now.
+ */
+static u_char  ngx_http_mpk_script[] =
+    "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
+    "if string.sub(h, 1, #ARGV[1]) ~= ARGV[1] then return 0 end\n"
+    "local id = redis.call('XADD', KEYS[2], '*',"
+        " 'e', ARGV[2], 'x', ARGV[3], 'm', ARGV[4])\n"
+    "redis.call('HSET', KEYS[1], 'h', ARGV[5] .. id .. ' ', unpack(ARGV, 6))\n"
+    "return id\n";
+
+/*
+ * The same, and what few commits need.  KEYS: also the bucket's open claims.  ARGV:
+ * begin of the head, e, x, m, new head; ids of the entries to erase first, together with
+ * the order, or ""; the id before which the journal is trimmed, and when the order
+ * expires, or ""; how many words of field and value follow; those; then, perhaps, ZADD
+ * or ZREM with what follows the key.
+ */
+static u_char  ngx_http_mpk_script_more[] =
+    "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
+    "if string.sub(h, 1, #ARGV[1]) ~= ARGV[1] then return 0 end\n"
+    "if ARGV[6] ~= '' then\n"
+    "  for id in string.gmatch(ARGV[6], '%S+') do"
+        " redis.call('XDEL', KEYS[2], id) end\n"
+    "  redis.call('DEL', KEYS[1])\n"
+    "end\n"
+    "if ARGV[7] ~= '' then"
+        " redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[7]) end\n"
+    "local id = redis.call('XADD', KEYS[2], '*',"
+        " 'e', ARGV[2], 'x', ARGV[3], 'm', ARGV[4])\n"
+    "local n = 10 + ARGV[9]\n"
+    "redis.call('HSET', KEYS[1], 'h', ARGV[5] .. id .. ' ',"
+        " unpack(ARGV, 10, n - 1))\n"
+    "if ARGV[8] ~= '' then redis.call('EXPIREAT', KEYS[1], ARGV[8]) end\n"
+    "if ARGV[n] then"
+        " redis.call(ARGV[n], KEYS[3], unpack(ARGV, n + 1)) end\n"
+    "return id\n";
+
+/*
+ * Writes, and changes nothing.  KEYS: the order.  ARGV: how the head begins that was
+ * read, which may have been elsewhere: on a master that has been replaced meanwhile.
+ */
+static u_char  ngx_http_mpk_script_touch[] =
+    "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
+    "if string.sub(h, 1, #ARGV[1]) ~= ARGV[1] then return 0 end\n"
+    "redis.call('HSET', KEYS[1], 'h', h)\n"
+    "return ''\n";
+
+typedef struct {
+    mpk_str_t   text;
+    u_char      sha[40];
+} ngx_http_mpk_script_t;
+
+static ngx_http_mpk_script_t  ngx_http_mpk_scripts[] = {
+    { { sizeof(ngx_http_mpk_script) - 1, ngx_http_mpk_script }, "" },
+    { { sizeof(ngx_http_mpk_script_more) - 1, ngx_http_mpk_script_more }, "" }
+};
+
+
+void
+ngx_http_mpk_txn_init(void)
+{
+    u_char                  digest[20];
+    ngx_sha1_t              sha;
+    ngx_uint_t              i;
+    ngx_http_mpk_script_t  *script;
+
+    for (i = 0; i < sizeof(ngx_http_mpk_scripts) / sizeof(ngx_http_mpk_scripts[0]); i++) {
+        script = &ngx_http_mpk_scripts[i];
+
+        ngx_sha1_init(&sha);
+        ngx_sha1_update(&sha, script->text.data, script->text.len);
+        ngx_sha1_final(digest, &sha);
+
+        (void) ngx_hex_dump(script->sha, digest, 20);
+    }
+}
 
 
 ngx_http_mpk_txn_t *
@@ -50,12 +161,12 @@ ngx_http_mpk_txn_create(ngx_http_mpk_main_conf_t *mmcf, ngx_http_request_t *r)
 
     txn->pool = pool;
     txn->mmcf = mmcf;
-    txn->request = r;
+    txn->r = r;
     txn->log = r ? r->connection->log : ngx_cycle->log;
 
     ngx_http_mpk_mem_init(&txn->mem, pool);
 
-    txn->what.now = ngx_time();
+    txn->request.now = ngx_time();
 
     if (cln) {
         cln->handler = ngx_http_mpk_txn_detach;
@@ -109,7 +220,7 @@ ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
 
     if (txn->counted) {
         argv[argc++] = ngx_http_mpk_limit_field(&txn->mem,
-                                                txn->what.token_id);
+                                                txn->request.token_id);
     }
 
     ngx_http_mpk_txn_send(txn, NGX_MPK_REDIS_READ, ngx_http_mpk_txn_read_handler,
@@ -117,7 +228,7 @@ ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
 }
 
 
-void
+static void
 ngx_http_mpk_txn_send(ngx_http_mpk_txn_t *txn, ngx_mpk_redis_lane_t lane,
     ngx_mpk_redis_handler_pt handler, ngx_uint_t argc, const mpk_str_t *argv)
 {
@@ -141,7 +252,7 @@ ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
 
     /* nobody waits for what has not been written yet */
 
-    if (ngx_http_mpk_txn_forgotten(txn)) {
+    if (ngx_http_mpk_txn_abandoned(txn)) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
         return;
     }
@@ -173,10 +284,10 @@ ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
 
 
 static ngx_uint_t
-ngx_http_mpk_txn_forgotten(ngx_http_mpk_txn_t *txn)
+ngx_http_mpk_txn_abandoned(ngx_http_mpk_txn_t *txn)
 {
-    return txn->request == NULL && txn->handler == NULL
-           && txn->what.event != MPK_EVENT_CUT_OFF;
+    return txn->r == NULL && txn->handler == NULL
+           && txn->request.event != MPK_EVENT_CUT_OFF;
 }
 
 
@@ -193,9 +304,9 @@ ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn)
     }
 
     if (txn->counted) {
-        txn->what.challenge_closed =
+        txn->request.challenge_closed =
             ngx_http_mpk_limit_closed(fields[MPK_ORDER_FIELDS],
-                                      txn->what.now);
+                                      txn->request.now);
     }
 
     return mpk_order_read(&txn->mem.mem, txn->id, fields, &txn->order);
@@ -205,14 +316,14 @@ ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn)
 static void
 ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn)
 {
-    if (txn->look && txn->order.state != MPK_ORDER_ABSENT
-        && txn->order.state != MPK_ORDER_ERASED && txn->look(txn) != NGX_OK)
+    if (txn->prepare && txn->order.state != MPK_ORDER_ABSENT
+        && txn->order.state != MPK_ORDER_ERASED && txn->prepare(txn) != NGX_OK)
     {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
         return;
     }
 
-    if (mpk_policy_decide(&txn->mem.mem, &txn->order, &txn->what,
+    if (mpk_policy_decide(&txn->mem.mem, &txn->order, &txn->request,
                           &txn->decision)
         != MPK_OK)
     {
@@ -248,11 +359,11 @@ ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn)
 
     n = 0;
 
-    argv[n++] = txn->what.event == MPK_EVENT_FILED ? mpk_string("ZADD")
+    argv[n++] = txn->request.event == MPK_EVENT_FILED ? mpk_string("ZADD")
                                                    : mpk_string("ZREM");
     argv[n++] = ngx_http_mpk_account_key(&txn->mem, txn->account);
 
-    if (txn->what.event == MPK_EVENT_FILED) {
+    if (txn->request.event == MPK_EVENT_FILED) {
 
         score = ngx_pnalloc(txn->pool, NGX_INT64_LEN);
         if (score == NULL) {
@@ -262,7 +373,7 @@ ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn)
 
         argv[n].data = score;
         argv[n++].len = ngx_sprintf(score, "%L",
-                                    (int64_t) txn->what.filing->purchased_at)
+                                    (int64_t) txn->request.filing->purchased_at)
                         - score;
     }
 
@@ -287,7 +398,7 @@ ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd)
     txn->waiting = 0;
 
     if (cmd->result != NGX_MPK_REDIS_ANSWERED
-        || ngx_http_mpk_txn_forgotten(txn))
+        || ngx_http_mpk_txn_abandoned(txn))
     {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
         return;
@@ -301,7 +412,7 @@ static void
 ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn)
 {
     if (txn->decision.outcome == MPK_SAME && !txn->dry
-        && txn->what.event != MPK_EVENT_OPENED
+        && txn->request.event != MPK_EVENT_OPENED
         && ngx_mpk_redis_durable(txn->mmcf->redis))
     {
         ngx_http_mpk_commit_confirm(txn);
@@ -322,62 +433,166 @@ ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn)
 }
 
 
-ngx_int_t
-ngx_http_mpk_txn_unwrap(ngx_http_mpk_txn_t *txn)
+static ngx_int_t
+ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
 {
-    mpk_status_t  status;
+    mpk_str_t       *argv, none;
+    ngx_uint_t       n, start;
+    mpk_order_t     *order;
+    mpk_decision_t  *decision;
 
-    if (txn->unwrapped) {
+    decision = &txn->decision;
+    order = &decision->order;
+    none = mpk_string("");
+
+    if (ngx_http_mpk_commit_keys(txn) != NGX_OK
+        || ngx_http_mpk_commit_entry(txn) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    txn->more = (decision->claim || decision->event == MPK_EVENT_ERASED
+                 || (decision->event == MPK_EVENT_FILED
+                     && txn->mmcf->retention));
+
+    argv = ngx_palloc(txn->pool, (NGX_HTTP_MPK_COMMIT_ARGS
+                                  + (txn->more ? MPK_CLAIMS_MAX : 0))
+                                 * sizeof(mpk_str_t));
+    if (argv == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = 0;
+
+    argv[n++] = mpk_string("EVALSHA");
+    argv[n++] = (mpk_str_t) { 40, ngx_http_mpk_scripts[txn->more].sha };
+    argv[n++] = txn->more ? mpk_string("3") : mpk_string("2");
+    argv[n++] = txn->key;
+    argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":journal", none);
+
+    if (txn->more) {
+        argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":claims", none);
+    }
+
+    argv[n++] = ngx_http_mpk_commit_begin(txn);
+    argv[n++] = txn->record.clear;
+    argv[n++] = txn->record.sealed;
+    argv[n++] = txn->record.mac;
+    argv[n++] = ngx_http_mpk_commit_head(txn);
+
+    if (!txn->more) {
+        n += ngx_http_mpk_commit_fields(txn, &argv[n]);
+
+    } else {
+        argv[n++] = ngx_http_mpk_commit_erased(txn);
+        argv[n++] = none;
+        argv[n++] = none;
+
+        /* the clock that trims is the edge's; no order lives whose entries are older */
+
+        if (txn->mmcf->retention && (decision->event == MPK_EVENT_FILED
+                                     || decision->event == MPK_EVENT_ERASED))
+        {
+            argv[n - 2] = ngx_http_mpk_commit_int(txn,
+                              (txn->request.now - txn->mmcf->retention) * 1000);
+            argv[n - 1] = ngx_http_mpk_commit_int(txn,
+                              ngx_min(order->purchased_at, order->filed_at)
+                              + txn->mmcf->retention);
+        }
+
+        start = ++n;
+        n += ngx_http_mpk_commit_fields(txn, &argv[n]);
+        argv[start - 1] = ngx_http_mpk_commit_int(txn, (int64_t) (n - start));
+        n += ngx_http_mpk_commit_claims(txn, &argv[n]);
+    }
+
+    txn->argv = argv;
+    txn->argc = n;
+
+    return txn->mem.failed ? NGX_ERROR : NGX_OK;
+}
+
+
+/* Opens the keys that the answer will show. */
+
+static ngx_int_t
+ngx_http_mpk_commit_keys(ngx_http_mpk_txn_t *txn)
+{
+    ngx_uint_t       i;
+    mpk_decision_t  *decision;
+
+    decision = &txn->decision;
+
+    if (decision->event != MPK_EVENT_VIEWED
+        && decision->event != MPK_EVENT_REPEATED)
+    {
         return NGX_OK;
     }
 
-    status = mpk_envelope_unwrap(txn->mmcf->crypto, &txn->mem.mem, txn->id,
-                                 txn->order.data_key, &txn->data_key);
-    if (status != MPK_OK) {
-        ngx_http_mpk_unwrap_log(txn->log, txn->id, status);
+    ngx_http_mpk_txn_close(txn);
+
+    txn->keys = ngx_palloc(txn->pool,
+                           decision->items_count * sizeof(mpk_str_t));
+    if (txn->keys == NULL) {
         return NGX_ERROR;
     }
 
-    txn->unwrapped = 1;
+    for (i = 0; i < decision->items_count; i++) {
+        if (ngx_http_mpk_txn_open(txn, decision->items[i], &txn->keys[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        txn->keys_count++;
+    }
 
     return NGX_OK;
 }
 
 
-void
-ngx_http_mpk_unwrap_log(ngx_log_t *log, mpk_str_t order, mpk_status_t status)
+static ngx_int_t
+ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
 {
-    ngx_log_error(NGX_LOG_CRIT, log, 0,
-                  "mpk: data key of order \"%*s\" can't be unwrapped: %s",
-                  order.len, order.data,
-                  status == MPK_UNKNOWN ? "its wrap key is not in the keyring"
-                                        : mpk_status_text(status));
-}
+    mpk_entry_t           *entry;
+    mpk_order_t           *order;
+    mpk_status_t           status;
+    mpk_decision_t        *decision;
+    const mpk_data_key_t  *key;
 
+    decision = &txn->decision;
+    order = &decision->order;
+    key = txn->filing_key;
 
-ngx_int_t
-ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t number,
-    mpk_str_t *key)
-{
-    mpk_item_t    *item;
-    mpk_place_t    place;
-    mpk_status_t   status;
+    if (decision->event != MPK_EVENT_FILED) {
 
-    if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
-        return NGX_ERROR;
+        if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        key = &txn->data_key;
     }
 
-    item = &txn->order.items[number - 1];
-    place = (mpk_place_t) { txn->id, mpk_string("key"), number,
-                            item->generation };
+    /* of an order that is erased, as it was */
 
-    status = mpk_envelope_open(txn->mmcf->crypto, &txn->mem.mem,
-                               &txn->data_key, &place, item->key, key);
+    entry = &txn->entry;
+
+    entry->number = txn->order.revision + 1;
+    entry->event = decision->event;
+    entry->order = txn->id;
+    entry->at = txn->request.now;
+    entry->channel = txn->request.channel;
+    entry->items = decision->items;
+    entry->items_count = decision->items_count;
+    entry->generations = order->items;
+    entry->claim = decision->claim;
+
+    status = mpk_journal_write(txn->mmcf->crypto, &txn->mem.mem, key, entry,
+                               txn->order.mac, &txn->record, order->mac);
     if (status != MPK_OK) {
         ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
-                      "mpk: key of item %ui of order \"%*s\" does not open: "
-                      "%s", number, txn->id.len, txn->id.data,
-                      mpk_status_text(status));
+                      "mpk: journal entry of order \"%*s\" can't be made: %s",
+                      txn->id.len, txn->id.data, mpk_status_text(status));
         return NGX_ERROR;
     }
 
@@ -385,7 +600,239 @@ ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t number,
 }
 
 
-void
+/* How a head of the revision that was read begins. */
+
+static mpk_str_t
+ngx_http_mpk_commit_begin(ngx_http_mpk_txn_t *txn)
+{
+    mpk_buf_t  begin;
+
+    mpk_buf_init(&begin, &txn->mem.mem, NGX_INT64_LEN + 1);
+    mpk_buf_int(&begin, (int64_t) txn->order.revision);
+    mpk_buf_byte(&begin, ' ');
+
+    return mpk_buf_done(&begin);
+}
+
+
+static mpk_str_t
+ngx_http_mpk_commit_head(ngx_http_mpk_txn_t *txn)
+{
+    mpk_buf_t  head;
+
+    mpk_buf_init(&head, &txn->mem.mem, 256 + txn->order.entries.len);
+    mpk_order_write_head(&txn->decision.order, &head);
+
+    return mpk_buf_done(&head);
+}
+
+
+/* Ids of the entries to erase, not empty if there is an order to erase. */
+
+static mpk_str_t
+ngx_http_mpk_commit_erased(ngx_http_mpk_txn_t *txn)
+{
+    if (txn->decision.event != MPK_EVENT_ERASED) {
+        return mpk_string("");
+    }
+
+    return txn->order.entries.len ? txn->order.entries : mpk_string(" ");
+}
+
+
+/* The order's other fields that have changed. */
+
+static ngx_uint_t
+ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn, mpk_str_t *fields)
+{
+    mpk_buf_t           value;
+    ngx_uint_t          n;
+    mpk_event_t         event;
+    const mpk_mem_t    *mem;
+    const mpk_order_t  *order;
+
+    mem = &txn->mem.mem;
+    order = &txn->decision.order;
+    event = txn->decision.event;
+    n = 0;
+
+    if (event == MPK_EVENT_FILED) {
+        mpk_buf_init(&value, mem, 512);
+        mpk_order_write_filed(order, &value);
+
+        fields[n++] = mpk_string("f");
+        fields[n++] = mpk_buf_done(&value);
+    }
+
+    if (event == MPK_EVENT_FILED || event == MPK_EVENT_CLAIM_REPLACED) {
+        mpk_buf_init(&value, mem, 512);
+        mpk_order_write_items(order, &value);
+
+        fields[n++] = mpk_string("i");
+        fields[n++] = mpk_buf_done(&value);
+    }
+
+    if (txn->decision.claim) {
+        mpk_buf_init(&value, mem, 512);
+        mpk_claims_write(order->claims, order->claims_count, &value);
+
+        fields[n++] = mpk_string("c");
+        fields[n++] = mpk_buf_done(&value);
+    }
+
+    return n;
+}
+
+
+/* Of the bucket's open claims: what comes, or what goes. */
+
+static ngx_uint_t
+ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
+{
+    mpk_buf_t           member;
+    ngx_uint_t          i, n, opened, erased;
+    ngx_time_t         *tp;
+    const mpk_order_t  *order;
+
+    opened = (txn->decision.event == MPK_EVENT_CLAIM_OPENED);
+    erased = (txn->decision.event == MPK_EVENT_ERASED);
+    order = erased ? &txn->order : &txn->decision.order;
+    n = 1;
+
+    if (opened) {
+        tp = ngx_timeofday();
+        args[n++] = ngx_http_mpk_commit_int(txn, (int64_t) tp->sec * 1000
+                                                 + tp->msec);
+    }
+
+    for (i = 0; i < order->claims_count; i++) {
+
+        if (erased ? !mpk_claim_undecided(&order->claims[i])
+                   : (i + 1 != txn->decision.claim
+                      || (!opened && mpk_claim_undecided(&order->claims[i]))))
+        {
+            continue;
+        }
+
+        mpk_buf_init(&member, &txn->mem.mem, txn->id.len + 4);
+        mpk_buf_str(&member, txn->id);
+        mpk_buf_byte(&member, '/');
+        mpk_buf_int(&member, (int64_t) i + 1);
+
+        args[n++] = mpk_buf_done(&member);
+    }
+
+    if (n == 1) {
+        return 0;
+    }
+
+    args[0] = opened ? mpk_string("ZADD") : mpk_string("ZREM");
+
+    return n;
+}
+
+
+static mpk_str_t
+ngx_http_mpk_commit_int(ngx_http_mpk_txn_t *txn, int64_t n)
+{
+    mpk_buf_t  buf;
+
+    mpk_buf_init(&buf, &txn->mem.mem, NGX_INT64_LEN);
+    mpk_buf_int(&buf, n);
+
+    return mpk_buf_done(&buf);
+}
+
+
+static void
+ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn)
+{
+    ngx_mpk_redis_lane_t  lane;
+
+    /* the page does not wait until others know that its link was opened */
+
+    lane = txn->request.event == MPK_EVENT_OPENED ? NGX_MPK_REDIS_READ
+                                               : NGX_MPK_REDIS_COMMIT;
+
+    ngx_http_mpk_txn_send(txn, lane, ngx_http_mpk_commit_handler, txn->argc,
+                          txn->argv);
+}
+
+
+static void
+ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn)
+{
+    txn->argv = ngx_palloc(txn->pool, 5 * sizeof(mpk_str_t));
+    if (txn->argv == NULL) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
+        return;
+    }
+
+    /* a WAIT is for the last write of its own connection: this one changes nothing */
+
+    txn->argc = 5;
+    txn->argv[0] = mpk_string("EVAL");
+    txn->argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_script_touch) - 1,
+                                 ngx_http_mpk_script_touch };
+    txn->argv[2] = mpk_string("1");
+    txn->argv[3] = txn->key;
+    txn->argv[4] = ngx_http_mpk_commit_begin(txn);
+
+    if (txn->mem.failed) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
+        return;
+    }
+
+    ngx_http_mpk_commit_send(txn);
+}
+
+
+static void
+ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd)
+{
+    ngx_http_mpk_txn_t  *txn;
+
+    txn = cmd->data;
+    txn->waiting = 0;
+
+    switch (cmd->result) {
+
+    case NGX_MPK_REDIS_ANSWERED:
+        break;
+
+    case NGX_MPK_REDIS_LOST:
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_LOST);
+        return;
+
+    case NGX_MPK_REDIS_REFUSED:
+
+        if (cmd->error == NGX_MPK_REDIS_ERR_NOSCRIPT) {
+            txn->argv[0] = mpk_string("EVAL");
+            txn->argv[1] = ngx_http_mpk_scripts[txn->more].text;
+
+            ngx_http_mpk_commit_send(txn);
+            return;
+        }
+
+        /* fall through */
+
+    default: /* NGX_MPK_REDIS_FAILED */
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
+        return;
+    }
+
+    if (cmd->reply->type == NGX_MPK_REDIS_STRING) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_OK);
+        return;
+    }
+
+    /* another revision: somebody wrote in between */
+
+    ngx_http_mpk_txn_again(txn);
+}
+
+
+static void
 ngx_http_mpk_txn_again(ngx_http_mpk_txn_t *txn)
 {
     if (++txn->tries == NGX_HTTP_MPK_TXN_TRIES) {
@@ -401,7 +848,7 @@ ngx_http_mpk_txn_again(ngx_http_mpk_txn_t *txn)
 }
 
 
-void
+static void
 ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
     ngx_http_mpk_txn_result_t result)
 {
@@ -410,9 +857,9 @@ ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
     txn->result = result;
     txn->store_time = ngx_http_mpk_stats_clock() - txn->started;
 
-    ngx_http_mpk_stats_txn(txn);
+    ngx_http_mpk_txn_count(txn);
 
-    r = txn->request;
+    r = txn->r;
 
     if (txn->handler) {
         txn->handler(txn);
@@ -435,8 +882,108 @@ ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
         return;
     }
 
-    ngx_http_mpk_note(ngx_http_mpk_get_ctx(r), txn);
+    ngx_http_mpk_txn_note(ngx_http_mpk_get_ctx(r), txn);
     ngx_http_mpk_resume(r, txn->store_time);
+}
+
+
+static void
+ngx_http_mpk_txn_count(ngx_http_mpk_txn_t *txn)
+{
+    mpk_decision_t  *decision;
+
+    /* Redis was asked, unless the command failed at once */
+
+    if (txn->decided || txn->cmd.result != NGX_MPK_REDIS_FAILED) {
+        ngx_http_mpk_stats_store(txn->store_time);
+    }
+
+    if (txn->result != NGX_HTTP_MPK_TXN_OK || txn->dry) {
+        return;
+    }
+
+    decision = &txn->decision;
+
+    /* a view is in the journal whether or not its request has lived to see it */
+
+    if (decision->outcome == MPK_DONE
+        && (decision->event == MPK_EVENT_VIEWED
+            || decision->event == MPK_EVENT_REPEATED))
+    {
+        ngx_http_mpk_stats_viewed(txn->request.channel,
+                                  decision->event == MPK_EVENT_REPEATED);
+    }
+
+    /* one without a request is a line of POST /orders: refused on its own */
+
+    if (txn->handler) {
+        ngx_http_mpk_stats_refusal(decision->event, decision->outcome);
+    }
+}
+
+
+/* What outlives the transaction is copied: the log phase comes before its end. */
+
+static void
+ngx_http_mpk_txn_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
+{
+    mpk_buf_t         buf;
+    ngx_uint_t        i;
+    mpk_decision_t   *decision;
+    const mpk_mem_t  *mem;
+
+    static const ngx_uint_t  results[] = {
+        [NGX_HTTP_MPK_TXN_UNAVAILABLE] = NGX_HTTP_MPK_OUTCOME_UNAVAILABLE,
+        [NGX_HTTP_MPK_TXN_LOST] = NGX_HTTP_MPK_OUTCOME_LOST,
+        [NGX_HTTP_MPK_TXN_BUSY] = NGX_HTTP_MPK_OUTCOME_BUSY,
+        [NGX_HTTP_MPK_TXN_ERROR] = NGX_HTTP_MPK_OUTCOME_ERROR,
+    };
+
+    mem = &ctx->mem.mem;
+    decision = &txn->decision;
+
+    ctx->channel = mpk_channel_name(txn->request.channel);
+    ctx->locale = txn->order.locale;
+    ctx->used_at = decision->link ? decision->link->used_at : 0;
+
+    if (txn->keys_count) {
+        ctx->secret = &txn->page;
+    }
+
+    if (txn->result != NGX_HTTP_MPK_TXN_OK) {
+        ctx->event = txn->request.event;
+        ctx->outcome = results[txn->result];
+        return;
+    }
+
+    ctx->event = decision->event;
+    ctx->outcome = decision->outcome;
+
+    if (decision->outcome != MPK_DONE || txn->dry) {
+        return;
+    }
+
+    ctx->revision = decision->order.revision;
+    ngx_memcpy(ctx->mac, decision->order.mac, MPK_MAC_LEN);
+
+    if (decision->claim) {
+        mpk_buf_init(&buf, mem, NGX_INT_T_LEN);
+        mpk_buf_int(&buf, (int64_t) decision->claim);
+
+        ctx->claim = mpk_buf_done(&buf);
+    }
+
+    mpk_buf_init(&buf, mem, 16);
+
+    for (i = 0; i < decision->items_count; i++) {
+        if (i) {
+            mpk_buf_byte(&buf, ',');
+        }
+
+        mpk_buf_int(&buf, decision->items[i]);
+    }
+
+    ctx->items = mpk_buf_done(&buf);
 }
 
 
@@ -447,7 +994,7 @@ ngx_http_mpk_txn_detach(void *data)
 {
     ngx_http_mpk_txn_t *txn = data;
 
-    txn->request = NULL;
+    txn->r = NULL;
     txn->log = ngx_cycle->log;
 
     if (txn->waiting == 0) {
@@ -461,7 +1008,7 @@ ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn)
 {
     mpk_cleanse(&txn->data_key, sizeof(mpk_data_key_t));
 
-    if (txn->what.event == MPK_EVENT_ERASED) {
+    if (txn->request.event == MPK_EVENT_ERASED) {
         mpk_crypto_forget(txn->mmcf->crypto);
     }
 
@@ -478,18 +1025,6 @@ ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn)
 
 
 void
-ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn)
-{
-    mpk_str_t  *key;
-
-    while (txn->keys_count) {
-        key = &txn->keys[--txn->keys_count];
-        mpk_cleanse((void *) key->data, key->len);
-    }
-}
-
-
-void
 ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view)
 {
     ngx_http_mpk_txn_t  *txn;
@@ -501,18 +1036,18 @@ ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view)
 
     txn->id = ngx_http_mpk_txn_copy(txn, view->id);
 
-    txn->what.event = MPK_EVENT_CUT_OFF;
-    txn->what.channel = view->what.channel;
-    txn->what.items_count = view->decision.items_count;
-    txn->what.items = (uint16_t *) (void *) ngx_http_mpk_txn_copy(txn,
+    txn->request.event = MPK_EVENT_CUT_OFF;
+    txn->request.channel = view->request.channel;
+    txn->request.items_count = view->decision.items_count;
+    txn->request.items = (uint16_t *) (void *) ngx_http_mpk_txn_copy(txn,
                           (mpk_str_t) { view->decision.items_count
                                         * sizeof(uint16_t),
                                         (u_char *) view->decision.items }).data;
 
-    txn->who.actor = mpk_string("customer");
-    txn->who.ip = ngx_http_mpk_txn_copy(txn, view->who.ip);
-    txn->who.token_id = ngx_http_mpk_txn_copy(txn, view->who.token_id);
-    txn->who.request_id = ngx_http_mpk_txn_copy(txn, view->who.request_id);
+    txn->entry.actor = mpk_string("customer");
+    txn->entry.ip = ngx_http_mpk_txn_copy(txn, view->entry.ip);
+    txn->entry.token_id = ngx_http_mpk_txn_copy(txn, view->entry.token_id);
+    txn->entry.request_id = ngx_http_mpk_txn_copy(txn, view->entry.request_id);
 
     if (txn->mem.failed) {
         ngx_http_mpk_txn_destroy(txn);

@@ -1,33 +1,96 @@
-/* What the two halves of a transaction share: read and decide, and commit. */
+/* Transactions: read an order, decide, commit the decision. */
 
 #ifndef NGX_HTTP_MPK_TXN_H
 #define NGX_HTTP_MPK_TXN_H
 
-#include "ngx_http_mpk_orders.h"
+#include "ngx_http_mpk_ctx.h"
 
 
-/* Opens what must be shown, and makes what will be written; NGX_ERROR is logged. */
-ngx_int_t ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn);
+typedef enum {
+    NGX_HTTP_MPK_TXN_OK = 0,       /* the decision holds; DONE means committed */
+    NGX_HTTP_MPK_TXN_UNAVAILABLE,  /* nothing was written */
+    NGX_HTTP_MPK_TXN_LOST,         /* it may have been written */
+    NGX_HTTP_MPK_TXN_BUSY,         /* others wrote each time; nothing was written */
+    NGX_HTTP_MPK_TXN_ERROR         /* what is stored does not open, or no memory */
+} ngx_http_mpk_txn_result_t;
 
-/* Sends it.  Ends in done, or, where somebody else wrote first, in again. */
-void ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn);
+
+typedef void (*ngx_http_mpk_txn_handler_pt)(ngx_http_mpk_txn_t *txn);
+
+/* Completes txn->request and txn->entry with what depends on the order as read. */
+typedef ngx_int_t (*ngx_http_mpk_txn_prepare_pt)(ngx_http_mpk_txn_t *txn);
+
 
 /*
- * What was read as done already is answered as such only once others have it, too: the
- * commit that did it may have been LOST.  Ends in done.
+ * One order, one event.  Has a pool of its own: when the request dies the transaction
+ * detaches, and commands in flight are completed.
  */
-void ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn);
+struct ngx_http_mpk_txn_s {
+    ngx_pool_t                   *pool;
+    ngx_http_mpk_mem_t            mem;
+    ngx_http_mpk_main_conf_t     *mmcf;
+    ngx_http_request_t           *r;               /* NULL: detached */
+    ngx_http_mpk_txn_handler_pt   handler;         /* without a request: called at the end */
+    void                         *data;            /* the handler's */
+    ngx_log_t                    *log;
 
-/* Sends a command; handler gets it, with the transaction as its data, when it is done. */
-void ngx_http_mpk_txn_send(ngx_http_mpk_txn_t *txn, ngx_mpk_redis_lane_t lane,
-    ngx_mpk_redis_handler_pt handler, ngx_uint_t argc, const mpk_str_t *argv);
+    /* set by the caller before ngx_http_mpk_txn_start() */
+    mpk_str_t                     id;              /* the order's */
+    mpk_request_t                 request;
+    mpk_entry_t                   entry;           /* to be journaled, if the event is */
+    mpk_data_key_t               *filing_key;      /* for MPK_EVENT_FILED */
+    const u_char                 *account;         /* FILED, ERASED: hash for the index */
+    ngx_http_mpk_txn_prepare_pt   prepare;         /* called before the decision */
+    unsigned                      dry:1;           /* decide, write nothing */
+    unsigned                      counted:1;       /* read the token's wrong challenges */
 
-void ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
-    ngx_http_mpk_txn_result_t result);
-void ngx_http_mpk_txn_again(ngx_http_mpk_txn_t *txn);
+    /* results */
+    ngx_http_mpk_txn_result_t     result;
+    mpk_order_t                   order;           /* as read */
+    mpk_decision_t                decision;
+    mpk_data_key_t                data_key;        /* see ngx_http_mpk_txn_unwrap() */
+    mpk_str_t                    *keys;            /* opened, one for each decision.items */
+    ngx_uint_t                    keys_count;
+    mpk_str_t                     page;            /* shows them; cleansed at the end */
+    uint64_t                      store_time;      /* us */
 
-/* Forgets the product keys that were opened. */
-void ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn);
+    /* internal */
+    mpk_str_t                     key;             /* the order's in Redis */
+    ngx_mpk_redis_cmd_t           cmd;             /* one after the other */
+    mpk_str_t                    *argv;
+    ngx_uint_t                    argc;
+    ngx_uint_t                    tries;
+    uint64_t                      started;         /* us */
+    mpk_record_t                  record;
+    unsigned                      waiting:1;       /* for the reply to a command */
+    unsigned                      decided:1;
+    unsigned                      unwrapped:1;
+    unsigned                      more:1;          /* the commit takes the longer script */
+};
+
+
+/* Hashes the scripts, once. */
+void ngx_http_mpk_txn_init(void);
+
+/*
+ * A transaction with a request dies with it or, if a command is in flight then, after
+ * it.  One without a request calls its handler, if it has one, and dies; clear the
+ * handler to abandon it.
+ */
+ngx_http_mpk_txn_t *ngx_http_mpk_txn_create(ngx_http_mpk_main_conf_t *mmcf,
+    ngx_http_request_t *r);
+
+/* Copies into the transaction's pool: it may outlive the request. */
+mpk_str_t ngx_http_mpk_txn_copy(ngx_http_mpk_txn_t *txn, mpk_str_t s);
+
+/* Never ends within this call. */
+void ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn);
+
+/* Drops one without a request that was not started. */
+void ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn);
+
+/* Journals, in the background, that the answer of a view was cut off. */
+void ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view);
 
 
 #endif /* NGX_HTTP_MPK_TXN_H */

@@ -3,25 +3,25 @@
  * also one-time links to the keys, and until when a problem can be reported.
  */
 
-#include "ngx_http_mpk_orders.h"
-#include "mpk_base64url.h"
-#include "mpk_nonce.h"
-
-#define NGX_HTTP_MPK_CARD_TTL  600     /* seconds that a link on a page is good for */
+#include "ngx_http_mpk_card.h"
+#include "ngx_http_mpk_answer.h"
+#include "ngx_http_mpk_card_claims.h"
+#include "ngx_http_mpk_links.h"
+#include "ngx_http_mpk_mask.h"
+#include "ngx_http_mpk_sealed.h"
 
 
 static void ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, ngx_uint_t masked, mpk_value_t *facts);
 static void ngx_http_mpk_card_view_time(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *view, const mpk_value_t *entry);
-static ngx_int_t ngx_http_mpk_card_links(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *order,
-    mpk_channel_t channel, mpk_value_t *facts);
+static ngx_int_t ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, mpk_channel_t channel, mpk_value_t *facts);
 
 
 ngx_int_t
-ngx_http_mpk_card(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *opened, ngx_uint_t masked, mpk_value_t *facts)
+ngx_http_mpk_card(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
+    ngx_uint_t masked, mpk_value_t *facts)
 {
     ngx_uint_t        i;
     mpk_order_t      *order;
@@ -85,7 +85,7 @@ ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         (void) mpk_value_string(mem, v, mpk_string("sku"), item->sku);
         (void) mpk_value_string(mem, v, mpk_string("product"), item->product);
 
-        key = masked ? ngx_http_mpk_card_masked(ctx, opened, i + 1, item->key,
+        key = masked ? ngx_http_mpk_mask_sealed(ctx, opened, i + 1, item->key,
                                                 item->generation)
                      : mpk_string("");
 
@@ -109,65 +109,34 @@ ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 }
 
 
-mpk_str_t
-ngx_http_mpk_card_masked(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
-    ngx_uint_t number, mpk_str_t sealed, uint64_t generation)
-{
-    mpk_str_t     key, masked;
-    mpk_place_t   place;
-    mpk_status_t  status;
-
-    place = (mpk_place_t) { opened->id, mpk_string("key"), number,
-                            generation };
-
-    status = mpk_envelope_open(ctx->orders->mmcf->crypto, &ctx->mem.mem,
-                               &opened->data_key, &place, sealed, &key);
-    if (status != MPK_OK) {
-        ngx_log_error(NGX_LOG_CRIT, ctx->mem.pool->log, 0,
-                      "mpk: key of item %ui of order \"%*s\" does not open: "
-                      "%s", number, opened->id.len, opened->id.data,
-                      mpk_status_text(status));
-        return mpk_string("");
-    }
-
-    masked = ngx_http_mpk_mask(&ctx->mem, key);
-
-    mpk_cleanse((void *) key.data, key.len);
-
-    return masked;
-}
-
-
 ngx_int_t
-ngx_http_mpk_card_customer(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, mpk_channel_t channel, mpk_value_t *facts)
 {
-    const mpk_mem_t          *mem;
-    ngx_http_mpk_loc_conf_t  *mlcf;
+    const mpk_mem_t  *mem;
 
     /* R1: nothing of a key before its order is ready */
 
-    if (ngx_http_mpk_card(r, ctx, opened,
+    if (ngx_http_mpk_card(ctx, opened,
                           opened->order.state == MPK_ORDER_READY, facts)
         != NGX_OK
-        || ngx_http_mpk_card_links(r, ctx, opened, channel, facts) != NGX_OK
+        || ngx_http_mpk_card_links(ctx, opened, channel, facts) != NGX_OK
         || ngx_http_mpk_card_views(ctx, opened, facts) != NGX_OK
-        || ngx_http_mpk_card_claims(r, ctx, opened, 1, facts) != NGX_OK
-        || ngx_http_mpk_card_claimable(r, ctx, opened, facts) != NGX_OK)
+        || ngx_http_mpk_card_claims(ctx, opened, 1, facts) != NGX_OK
+        || ngx_http_mpk_card_claimable(ctx, opened, facts) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     if (!ctx->json) {
         mem = &ctx->mem.mem;
-        mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
         (void) mpk_value_bool(mem, facts, mpk_string("held"),
                               opened->order.state == MPK_ORDER_HELD);
         (void) mpk_value_bool(mem, facts, mpk_string("cancelled"),
                               opened->order.state == MPK_ORDER_CANCELLED);
         (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                              mlcf->pages->support);
+                              ctx->mlcf->pages->support);
     }
 
     return NGX_OK;
@@ -177,20 +146,18 @@ ngx_http_mpk_card_customer(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 /* A link for each item, and one for all of them where there are several. */
 
 static ngx_int_t
-ngx_http_mpk_card_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *opened, mpk_channel_t channel, mpk_value_t *facts)
+ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
+    mpk_channel_t channel, mpk_value_t *facts)
 {
-    uint16_t                 *number;
-    ngx_uint_t                i, consent, consents, shown;
-    mpk_order_t              *order;
-    mpk_value_t              *v;
-    const mpk_mem_t          *mem;
-    ngx_http_mpk_link_t       link;
-    ngx_http_mpk_loc_conf_t  *mlcf;
+    uint16_t              number;
+    ngx_uint_t            i, consent, consents, shown;
+    mpk_order_t          *order;
+    mpk_value_t          *v;
+    const mpk_mem_t      *mem;
+    ngx_http_mpk_link_t   link;
 
     mem = &ctx->mem.mem;
     order = &opened->order;
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mpk_module);
 
     v = (mpk_value_t *) mpk_value_get(facts, mpk_string("items"));
     if (v == NULL) {
@@ -211,14 +178,9 @@ ngx_http_mpk_card_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
         shown++;
 
-        number = ngx_palloc(r->pool, sizeof(uint16_t));
-        if (number == NULL) {
-            return NGX_ERROR;
-        }
+        number = (uint16_t) (i + 1);
 
-        *number = (uint16_t) (i + 1);
-
-        if (ngx_http_mpk_link(r, ctx, opened->id, channel, number, 1, &link)
+        if (ngx_http_mpk_link(ctx, opened->id, channel, &number, 1, &link)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -230,7 +192,7 @@ ngx_http_mpk_card_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
             continue;
         }
 
-        consent = (mlcf->consent && order->items[i].state == MPK_ITEM_NEW);
+        consent = (ctx->mlcf->consent && order->items[i].state == MPK_ITEM_NEW);
         consents |= consent;
 
         (void) mpk_value_string(mem, v, mpk_string("show"), link.path);
@@ -243,7 +205,7 @@ ngx_http_mpk_card_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_OK;
     }
 
-    if (ngx_http_mpk_link(r, ctx, opened->id, channel, NULL, 0, &link)
+    if (ngx_http_mpk_link(ctx, opened->id, channel, NULL, 0, &link)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -259,68 +221,6 @@ ngx_http_mpk_card_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     }
 
     return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_mpk_link(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    mpk_str_t order, mpk_channel_t channel, const uint16_t *items,
-    ngx_uint_t items_count, ngx_http_mpk_link_t *link)
-{
-    u_char                    *nonce;
-    u_char                     bytes[16], jti[MPK_JTI_LEN];
-    u_char                     id[MPK_TOKEN_ID_LEN];
-    mpk_buf_t                  url;
-    mpk_token_t                token;
-    mpk_crypto_t              *crypto;
-    const mpk_mem_t           *mem;
-    ngx_http_mpk_srv_conf_t   *mscf;
-    ngx_http_mpk_main_conf_t  *mmcf;
-
-    mem = &ctx->mem.mem;
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
-    crypto = mmcf->crypto;
-
-    if (mpk_crypto_random(crypto, bytes, sizeof(bytes)) != MPK_OK) {
-        return NGX_ERROR;
-    }
-
-    mpk_base64url_encode(jti, bytes, sizeof(bytes));
-
-    ngx_memzero(&token, sizeof(mpk_token_t));
-
-    token.aud = MPK_AUD_REVEAL;
-    token.channel = channel;
-    token.order = order;
-    token.jti = (mpk_str_t) { MPK_JTI_LEN, jti };
-    token.iat = ngx_time();
-    token.exp = token.iat + NGX_HTTP_MPK_CARD_TTL;
-    token.items = items;
-    token.items_count = items_count;
-
-    mpk_buf_init(&url, mem, 384);
-    mpk_buf_str(&url, ngx_http_mpk_str(&mscf->public_url));
-    mpk_buf_str(&url, ngx_http_mpk_str(&mscf->reveal_path));
-
-    nonce = ngx_pnalloc(r->pool, MPK_NONCE_LEN);
-
-    if (nonce == NULL
-        || mpk_token_sign(crypto, mem, &token, &url) != MPK_OK
-        || mpk_token_id(crypto, token.jti, id) != MPK_OK
-        || mpk_nonce_create(crypto, (mpk_str_t) { MPK_TOKEN_ID_LEN, id },
-                            ngx_time(), nonce)
-           != MPK_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    link->url = mpk_buf_done(&url);
-    link->path.data = link->url.data + mscf->public_url.len;
-    link->path.len = link->url.len - mscf->public_url.len;
-    link->nonce = (mpk_str_t) { MPK_NONCE_LEN, nonce };
-
-    return url.failed ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -351,7 +251,7 @@ ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     for (i = 0; i < opened->records_count; i++) {
 
         if (opened->records[i].clear.data == NULL
-            || mpk_journal_read(ctx->orders->mmcf->crypto, mem,
+            || mpk_journal_read(ctx->mmcf->crypto, mem,
                                 &opened->data_key, opened->id,
                                 opened->skipped + i + 1, &opened->records[i],
                                 all)

@@ -1,9 +1,9 @@
 /* An order's claims as people see them, and where its customer makes one. */
 
-#include "ngx_http_mpk_orders.h"
-#include "mpk_base64url.h"
-
-#define NGX_HTTP_MPK_CLAIM_TTL  3600   /* seconds that a form's address is good for */
+#include "ngx_http_mpk_card_claims.h"
+#include "ngx_http_mpk_answer.h"
+#include "ngx_http_mpk_links.h"
+#include "ngx_http_mpk_mask.h"
 
 
 static ngx_int_t ngx_http_mpk_card_detail(ngx_http_mpk_ctx_t *ctx,
@@ -25,19 +25,16 @@ static const mpk_str_t  ngx_http_mpk_decisions[MPK_CLAIM_STATE_MAX] = {
 
 
 ngx_int_t
-ngx_http_mpk_card_claims(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+ngx_http_mpk_card_claims(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, ngx_uint_t personal, mpk_value_t *facts)
 {
-    uint16_t                 *item;
-    mpk_str_t                 url;
-    ngx_uint_t                i;
-    mpk_claim_t              *claim;
-    mpk_value_t              *list;
-    const mpk_mem_t          *mem;
-    ngx_http_mpk_srv_conf_t  *mscf;
+    mpk_str_t         url;
+    ngx_uint_t        i;
+    mpk_claim_t      *claim;
+    mpk_value_t      *list;
+    const mpk_mem_t  *mem;
 
     mem = &ctx->mem.mem;
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
 
     list = mpk_value_array(mem, facts, mpk_string("claims"));
 
@@ -53,20 +50,13 @@ ngx_http_mpk_card_claims(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         /* support has asked for more: here it can be sent */
 
         if (ctx->json || !mpk_claim_undecided(claim)
-            || mscf->upload_path.len == 0 || list == NULL)
+            || ctx->mscf->upload_path.len == 0 || list == NULL)
         {
             continue;
         }
 
-        item = ngx_palloc(r->pool, sizeof(uint16_t));
-        if (item == NULL) {
-            return NGX_ERROR;
-        }
-
-        *item = claim->item;
-
-        url = ngx_http_mpk_claim_url(r, ctx, &mscf->upload_path, opened->id,
-                                     item, 1);
+        url = ngx_http_mpk_claim_url(ctx, &ctx->mscf->upload_path, opened->id,
+                                     &claim->item, 1);
 
         (void) mpk_value_string(mem, list->u.list.last, mpk_string("upload"),
                                 url);
@@ -120,7 +110,7 @@ ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     masked = mpk_string("");
 
     if (claim->old_key.len) {
-        masked = ngx_http_mpk_card_masked(ctx, opened, claim->item,
+        masked = ngx_http_mpk_mask_sealed(ctx, opened, claim->item,
                                           claim->old_key, claim->generation);
     }
 
@@ -147,7 +137,7 @@ ngx_http_mpk_card_detail(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
     place = (mpk_place_t) { opened->id, mpk_string("claim"), number, 0 };
 
-    if (mpk_envelope_open(ctx->orders->mmcf->crypto, &ctx->mem.mem,
+    if (mpk_envelope_open(ctx->mmcf->crypto, &ctx->mem.mem,
                           &opened->data_key, &place,
                           opened->order.claims[number - 1].detail, &plain)
         != MPK_OK
@@ -201,37 +191,34 @@ ngx_http_mpk_card_text(const mpk_mem_t *mem, mpk_value_t *facts,
 
 
 ngx_int_t
-ngx_http_mpk_card_claimable(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, mpk_value_t *facts)
 {
-    int64_t                   until;
-    mpk_str_t                 url;
-    mpk_order_t              *order;
-    mpk_outcome_t             outcome;
-    mpk_request_t             ask;
-    const mpk_mem_t          *mem;
-    ngx_http_mpk_srv_conf_t  *mscf;
+    int64_t           until;
+    mpk_str_t         url;
+    mpk_order_t      *order;
+    mpk_outcome_t     outcome;
+    mpk_request_t     ask;
+    const mpk_mem_t  *mem;
 
     mem = &ctx->mem.mem;
     order = &opened->order;
-
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
 
     ngx_memzero(&ask, sizeof(mpk_request_t));
 
     ask.event = MPK_EVENT_CLAIM_OPENED;
     ask.now = ngx_time();
-    ask.claim_window = mscf->claim_window;
+    ask.claim_window = ctx->mscf->claim_window;
 
     if (mpk_policy_ask(mem, order, &ask, &outcome) != MPK_OK) {
         return NGX_ERROR;
     }
 
-    until = order->purchased_at + mscf->claim_window;
+    until = order->purchased_at + ctx->mscf->claim_window;
     url = mpk_string("");
 
-    if (outcome == MPK_DONE && mscf->claim_path.len) {
-        url = ngx_http_mpk_claim_url(r, ctx, &mscf->claim_path, opened->id,
+    if (outcome == MPK_DONE && ctx->mscf->claim_path.len) {
+        url = ngx_http_mpk_claim_url(ctx, &ctx->mscf->claim_path, opened->id,
                                      NULL, 0);
     }
 
@@ -253,53 +240,4 @@ ngx_http_mpk_card_claimable(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     (void) mpk_value_string(mem, facts, mpk_string("claim_url"), url);
 
     return NGX_OK;
-}
-
-
-mpk_str_t
-ngx_http_mpk_claim_url(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_str_t *path, mpk_str_t order, const uint16_t *items,
-    ngx_uint_t items_count)
-{
-    u_char                     bytes[16], jti[MPK_JTI_LEN];
-    mpk_buf_t                  url;
-    mpk_token_t                token;
-    const mpk_mem_t           *mem;
-    ngx_http_mpk_srv_conf_t   *mscf;
-    ngx_http_mpk_main_conf_t  *mmcf;
-
-    mem = &ctx->mem.mem;
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
-
-    ngx_memzero(&token, sizeof(mpk_token_t));
-    mpk_buf_init(&url, mem, 384);
-
-    if (mpk_crypto_random(mmcf->crypto, bytes, sizeof(bytes)) != MPK_OK) {
-        return mpk_string("");
-    }
-
-    mpk_base64url_encode(jti, bytes, sizeof(bytes));
-
-    token.aud = MPK_AUD_CLAIM;
-    token.order = order;
-    token.jti = (mpk_str_t) { MPK_JTI_LEN, jti };
-    token.iat = ngx_time();
-    token.exp = token.iat + NGX_HTTP_MPK_CLAIM_TTL;
-    token.items = items;
-    token.items_count = items_count;
-
-    /* a page's links stay where the customer is, as its policy asks */
-
-    if (ctx->json) {
-        mpk_buf_str(&url, ngx_http_mpk_str(&mscf->public_url));
-    }
-
-    mpk_buf_str(&url, ngx_http_mpk_str(path));
-
-    if (mpk_token_sign(mmcf->crypto, mem, &token, &url) != MPK_OK) {
-        return mpk_string("");
-    }
-
-    return mpk_buf_done(&url);
 }

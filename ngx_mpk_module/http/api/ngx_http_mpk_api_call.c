@@ -1,0 +1,125 @@
+/* What most calls of the API do: a transaction or a read of their order, and its state. */
+
+#include "ngx_http_mpk_api.h"
+
+
+static ngx_int_t ngx_http_mpk_api_found(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+
+const mpk_json_limits_t  ngx_http_mpk_api_limits = {
+    .size = NGX_HTTP_MPK_API_BODY_MAX, .depth = 4,
+    .values = 4 * MPK_ITEMS_MAX + 64
+};
+
+
+ngx_http_mpk_txn_t *
+ngx_http_mpk_api_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    mpk_event_t event)
+{
+    ngx_http_mpk_api_t  *api;
+    ngx_http_mpk_txn_t  *txn;
+
+    api = ctx->data;
+
+    txn = ngx_http_mpk_txn_create(ctx->mmcf, r);
+    if (txn == NULL) {
+        return NULL;
+    }
+
+    txn->id = ngx_http_mpk_txn_copy(txn, api->order);
+    txn->request.event = event;
+    txn->request.grace = ctx->mlcf->reveal_grace;
+
+    ngx_http_mpk_txn_client(r, txn);
+
+    return txn;
+}
+
+
+ngx_int_t
+ngx_http_mpk_api_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_next_pt next)
+{
+    ngx_http_mpk_api_t     *api;
+    ngx_http_mpk_orders_t  *orders;
+
+    api = ctx->data;
+    api->data = (void *) (uintptr_t) next;
+
+    orders = ngx_http_mpk_orders_create(r, ctx, 1);
+    if (orders == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    orders->list[0].id = api->order;
+
+    return ngx_http_mpk_orders_read(r, ctx, ngx_http_mpk_api_found);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_api_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_api_t    *api;
+    ngx_http_mpk_next_pt   next;
+
+    api = ctx->data;
+    next = (ngx_http_mpk_next_pt) (uintptr_t) api->data;
+
+    if (ctx->orders->result != NGX_HTTP_MPK_TXN_OK) {
+        return ngx_http_mpk_api_fail(r, ctx, ctx->orders->result);
+    }
+
+    if (ctx->orders->list[0].order.state == MPK_ORDER_ABSENT) {
+        return ngx_http_mpk_api_outcome(r, ctx, MPK_ABSENT, NULL);
+    }
+
+    ctx->outcome = MPK_SAME;
+
+    return next(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_mpk_api_state(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_value_t            *facts, *v;
+    mpk_outcome_t           outcome;
+    mpk_decision_t         *decision;
+    const mpk_mem_t        *mem;
+    ngx_http_mpk_txn_t     *txn;
+    ngx_http_mpk_answer_t   answer;
+
+    txn = ctx->txn;
+    decision = &txn->decision;
+    outcome = decision->outcome;
+
+    if (txn->result != NGX_HTTP_MPK_TXN_OK
+        || (outcome != MPK_DONE && outcome != MPK_SAME))
+    {
+        return ngx_http_mpk_api_refused(r, ctx);
+    }
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
+
+    mem = &ctx->mem.mem;
+    facts = mpk_value_object(mem, NULL, mpk_string(""));
+
+    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
+    (void) mpk_value_string(mem, facts, mpk_string("state"),
+                            mpk_order_state_name(decision->order.state));
+
+    if (decision->claim) {
+        v = mpk_value_object(mem, facts, mpk_string("claim"));
+
+        (void) mpk_value_int(mem, v, mpk_string("claim"),
+                             (int64_t) decision->claim);
+        (void) mpk_value_string(mem, v, mpk_string("state"),
+                   mpk_claim_state_name(
+                       decision->order.claims[decision->claim - 1].state));
+    }
+
+    return ngx_http_mpk_send_json(r, ctx, &answer, facts);
+}

@@ -1,0 +1,45 @@
+/* Setters of the directives, and the check of a location. */
+
+#ifndef NGX_HTTP_MPK_CONF_H
+#define NGX_HTTP_MPK_CONF_H
+
+#include "ngx_http_mpk.h"
+
+
+/* ngx_http_mpk_conf.c; of an endpoint's directive, cmd->post is the endpoint */
+
+char *ngx_http_mpk_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_mpk_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_mpk_conf_retention(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_reveal_path(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_pages(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_mpk_conf_track_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+char *ngx_http_mpk_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_account(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_onscreen(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_mpk_conf_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Checks what a location's endpoint needs, once all of it is read. */
+char *ngx_http_mpk_conf_check_endpoint(ngx_conf_t *cf,
+    ngx_http_mpk_loc_conf_t *conf);
+
+
+/* ngx_http_mpk_conf_files.c */
+
+char *ngx_http_mpk_conf_keyring(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mpk_conf_api_tokens(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+#endif /* NGX_HTTP_MPK_CONF_H */

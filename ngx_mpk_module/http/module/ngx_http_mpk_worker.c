@@ -1,0 +1,53 @@
+/* The life of a worker. */
+
+#include "ngx_http_mpk_worker.h"
+#include "ngx_http_mpk_stats_zone.h"
+
+
+ngx_int_t
+ngx_http_mpk_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    mmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_mpk_module);
+
+    if (mmcf == NULL || mmcf->redis == NULL || mmcf->keyring == NULL
+        || mmcf->crypto)
+    {
+        return NGX_OK;
+    }
+
+    mmcf->crypto = mpk_crypto_create(mmcf->keyring);
+    if (mmcf->crypto == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "mpk: OpenSSL does not give the contexts needed");
+        return NGX_ERROR;
+    }
+
+    ngx_http_mpk_stats_init_worker(mmcf);
+
+    return ngx_mpk_redis_init_worker(mmcf->redis, cycle);
+}
+
+
+void
+ngx_http_mpk_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_mpk_module);
+
+    if (mmcf == NULL || mmcf->crypto == NULL) {
+        return;
+    }
+
+    ngx_http_mpk_stats_exit_worker();
+    ngx_mpk_redis_exit_worker(mmcf->redis);
+    mpk_crypto_free(mmcf->crypto);
+}

@@ -1,0 +1,135 @@
+/* What is stored sealed: opened when it is needed, with the order's data key. */
+
+#include "ngx_http_mpk_sealed.h"
+
+
+static void ngx_http_mpk_sealed_log(ngx_log_t *log, mpk_str_t order,
+    mpk_status_t status);
+
+
+ngx_int_t
+ngx_http_mpk_txn_unwrap(ngx_http_mpk_txn_t *txn)
+{
+    mpk_status_t  status;
+
+    if (txn->unwrapped) {
+        return NGX_OK;
+    }
+
+    status = mpk_envelope_unwrap(txn->mmcf->crypto, &txn->mem.mem, txn->id,
+                                 txn->order.data_key, &txn->data_key);
+    if (status != MPK_OK) {
+        ngx_http_mpk_sealed_log(txn->log, txn->id, status);
+        return NGX_ERROR;
+    }
+
+    txn->unwrapped = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mpk_order_unwrap(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order)
+{
+    mpk_status_t  status;
+
+    if (order->unwrapped) {
+        return NGX_OK;
+    }
+
+    status = mpk_envelope_unwrap(ctx->mmcf->crypto, &ctx->mem.mem,
+                                 order->id, order->order.data_key,
+                                 &order->data_key);
+    if (status != MPK_OK) {
+        ngx_http_mpk_sealed_log(ctx->mem.pool->log, order->id, status);
+        return NGX_ERROR;
+    }
+
+    order->unwrapped = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_mpk_sealed_log(ngx_log_t *log, mpk_str_t order, mpk_status_t status)
+{
+    ngx_log_error(NGX_LOG_CRIT, log, 0,
+                  "mpk: data key of order \"%*s\" can't be unwrapped: %s",
+                  order.len, order.data,
+                  status == MPK_UNKNOWN ? "its wrap key is not in the keyring"
+                                        : mpk_status_text(status));
+}
+
+
+ngx_int_t
+ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t number,
+    mpk_str_t *key)
+{
+    mpk_item_t    *item;
+    mpk_place_t    place;
+    mpk_status_t   status;
+
+    if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    item = &txn->order.items[number - 1];
+    place = (mpk_place_t) { txn->id, mpk_string("key"), number,
+                            item->generation };
+
+    status = mpk_envelope_open(txn->mmcf->crypto, &txn->mem.mem,
+                               &txn->data_key, &place, item->key, key);
+    if (status != MPK_OK) {
+        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
+                      "mpk: key of item %ui of order \"%*s\" does not open: "
+                      "%s", number, txn->id.len, txn->id.data,
+                      mpk_status_text(status));
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn)
+{
+    mpk_str_t  *key;
+
+    while (txn->keys_count) {
+        key = &txn->keys[--txn->keys_count];
+        mpk_cleanse((void *) key->data, key->len);
+    }
+}
+
+
+ngx_int_t
+ngx_http_mpk_order_person(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, mpk_person_t *person)
+{
+    mpk_str_t    plain;
+    mpk_place_t  place;
+
+    if (ngx_http_mpk_order_unwrap(ctx, order) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    place = (mpk_place_t) { order->id, mpk_string("person"), 0, 0 };
+
+    if (mpk_envelope_open(ctx->mmcf->crypto, &ctx->mem.mem,
+                          &order->data_key, &place, order->order.person,
+                          &plain)
+        != MPK_OK
+        || mpk_person_read(plain, person) != MPK_OK)
+    {
+        ngx_log_error(NGX_LOG_CRIT, ctx->mem.pool->log, 0,
+                      "mpk: personal data of order \"%*s\" does not open",
+                      order->id.len, order->id.data);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}

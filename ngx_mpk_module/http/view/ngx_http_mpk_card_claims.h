@@ -1,0 +1,25 @@
+/* An order's claims as people see them. */
+
+#ifndef NGX_HTTP_MPK_CARD_CLAIMS_H
+#define NGX_HTTP_MPK_CARD_CLAIMS_H
+
+#include "ngx_http_mpk_orders.h"
+
+#include "mpk_value.h"
+
+
+/* All of them, as "claims"; personal: with what customer and support wrote. */
+ngx_int_t ngx_http_mpk_card_claims(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, ngx_uint_t personal, mpk_value_t *facts);
+
+/* One of them, as a member of list. */
+ngx_int_t ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, ngx_uint_t number, ngx_uint_t personal,
+    mpk_value_t *list);
+
+/* Until when, and where, a problem can be reported. */
+ngx_int_t ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, mpk_value_t *facts);
+
+
+#endif /* NGX_HTTP_MPK_CARD_CLAIMS_H */

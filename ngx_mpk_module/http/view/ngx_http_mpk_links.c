@@ -1,0 +1,139 @@
+/* Signed links: one-time links to keys, addresses of claims. */
+
+#include "ngx_http_mpk_links.h"
+
+#include "mpk_base64url.h"
+#include "mpk_nonce.h"
+
+#define NGX_HTTP_MPK_LINK_TTL   600    /* seconds that a link on a page is good for */
+#define NGX_HTTP_MPK_CLAIM_TTL  3600   /* seconds that a form's address is good for */
+
+
+static ngx_int_t ngx_http_mpk_link_mint(ngx_http_mpk_ctx_t *ctx,
+    const ngx_str_t *path, mpk_token_t *token, time_t ttl, mpk_str_t *url);
+
+
+ngx_int_t
+ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, mpk_str_t order,
+    mpk_channel_t channel, const uint16_t *items, ngx_uint_t items_count,
+    ngx_http_mpk_link_t *link)
+{
+    u_char        *nonce;
+    u_char         id[MPK_TOKEN_ID_LEN];
+    size_t         len;
+    mpk_token_t    token;
+    mpk_crypto_t  *crypto;
+
+    crypto = ctx->mmcf->crypto;
+
+    ngx_memzero(&token, sizeof(mpk_token_t));
+
+    token.aud = MPK_AUD_REVEAL;
+    token.channel = channel;
+    token.order = order;
+    token.items = items;
+    token.items_count = items_count;
+
+    nonce = ngx_pnalloc(ctx->mem.pool, MPK_NONCE_LEN);
+
+    if (nonce == NULL
+        || ngx_http_mpk_link_mint(ctx, &ctx->mscf->reveal_path, &token,
+                                  NGX_HTTP_MPK_LINK_TTL, &link->url)
+           != NGX_OK
+        || mpk_token_id(crypto, token.jti, id) != MPK_OK
+        || mpk_nonce_create(crypto, (mpk_str_t) { MPK_TOKEN_ID_LEN, id },
+                            ngx_time(), nonce)
+           != MPK_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    len = ctx->mscf->public_url.len;
+
+    link->path.data = link->url.data + len;
+    link->path.len = link->url.len - len;
+    link->nonce = (mpk_str_t) { MPK_NONCE_LEN, nonce };
+
+    return NGX_OK;
+}
+
+
+mpk_str_t
+ngx_http_mpk_claim_url(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
+    mpk_str_t order, const uint16_t *items, ngx_uint_t items_count)
+{
+    size_t       len;
+    mpk_str_t    url;
+    mpk_token_t  token;
+
+    ngx_memzero(&token, sizeof(mpk_token_t));
+
+    token.aud = MPK_AUD_CLAIM;
+    token.order = order;
+    token.items = items;
+    token.items_count = items_count;
+
+    if (ngx_http_mpk_link_mint(ctx, path, &token, NGX_HTTP_MPK_CLAIM_TTL, &url)
+        != NGX_OK)
+    {
+        return mpk_string("");
+    }
+
+    /* a page's links stay where the customer is, as its CSP demands */
+
+    len = ctx->json ? 0 : ctx->mscf->public_url.len;
+
+    return (mpk_str_t) { url.len - len, url.data + len };
+}
+
+
+/* Signs a token with a random jti. */
+
+static ngx_int_t
+ngx_http_mpk_link_mint(ngx_http_mpk_ctx_t *ctx, const ngx_str_t *path,
+    mpk_token_t *token, time_t ttl, mpk_str_t *url)
+{
+    u_char  bytes[16], *jti;
+
+    jti = ngx_pnalloc(ctx->mem.pool, MPK_JTI_LEN);
+
+    if (jti == NULL
+        || mpk_crypto_random(ctx->mmcf->crypto, bytes, sizeof(bytes))
+           != MPK_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    mpk_base64url_encode(jti, bytes, sizeof(bytes));
+
+    token->jti = (mpk_str_t) { MPK_JTI_LEN, jti };
+    token->iat = ngx_time();
+    token->exp = token->iat + ttl;
+
+    return ngx_http_mpk_link_sign(ctx, path, token, url);
+}
+
+
+ngx_int_t
+ngx_http_mpk_link_sign(ngx_http_mpk_ctx_t *ctx, const ngx_str_t *path,
+    const mpk_token_t *token, mpk_str_t *url)
+{
+    mpk_buf_t         buf;
+    const mpk_mem_t  *mem;
+
+    mem = &ctx->mem.mem;
+
+    mpk_buf_init(&buf, mem, 384);
+    mpk_buf_str(&buf, ngx_http_mpk_str(&ctx->mscf->public_url));
+    mpk_buf_str(&buf, ngx_http_mpk_str(path));
+
+    if (mpk_token_sign(ctx->mmcf->crypto, mem, token, &buf) != MPK_OK
+        || buf.failed)
+    {
+        return NGX_ERROR;
+    }
+
+    *url = mpk_buf_done(&buf);
+
+    return NGX_OK;
+}

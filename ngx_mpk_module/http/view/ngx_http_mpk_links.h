@@ -1,0 +1,36 @@
+/* Signed links. */
+
+#ifndef NGX_HTTP_MPK_LINKS_H
+#define NGX_HTTP_MPK_LINKS_H
+
+#include "ngx_http_mpk_ctx.h"
+
+#include "mpk_token.h"
+
+
+/* A one-time link for a page: absolute, without scheme and host, its nonce. */
+typedef struct {
+    mpk_str_t                     url;
+    mpk_str_t                     path;
+    mpk_str_t                     nonce;
+} ngx_http_mpk_link_t;
+
+
+/* items_count 0: all of them. */
+ngx_int_t ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, mpk_str_t order,
+    mpk_channel_t channel, const uint16_t *items, ngx_uint_t items_count,
+    ngx_http_mpk_link_t *link);
+
+/*
+ * The address of a claim's form, or of where its files go: path and a token for some
+ * items; absolute where the answer is JSON.  Empty: it could not be signed.
+ */
+mpk_str_t ngx_http_mpk_claim_url(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
+    mpk_str_t order, const uint16_t *items, ngx_uint_t items_count);
+
+/* The absolute link of a token: mpk_public_url, path, the token. */
+ngx_int_t ngx_http_mpk_link_sign(ngx_http_mpk_ctx_t *ctx,
+    const ngx_str_t *path, const mpk_token_t *token, mpk_str_t *url);
+
+
+#endif /* NGX_HTTP_MPK_LINKS_H */
