@@ -294,6 +294,8 @@ $r = $t->api('POST', 'orders/C-1/links');
 is("$r->{status} $r->{json}{rule}", '409 R7', 'R7: no link is minted for a refunded key');
 my $signed = '/r/' . $t->sign($t->claims('C-1'));
 is($t->get($signed)->{status}, 410, 'R7: nor is it shown');
+$r = claim($path, %ann, order => 'C-1', key => 'NEW-KEY-00000-11111');
+is("$r->{status} $r->{json}{type}", '410 urn:mpk:refunded', 'R7: nor can it be reported again, with the same status');
 is($t->confirm($signed, nonce => 'x')->{status}, 410, 'R7: by no way');
 is(look('C-1')->{items}[0]{reveal_url}, undef, 'R7: tracking offers nothing');
 like(look('C-1')->{claims}[1]{note}, qr/withdrawn/, 'the customer reads why');

@@ -324,4 +324,14 @@ is(decode_json($r->{body})->{status}, 404, 'with its status');
 $r = $t->get($t->link('H-2'), headers => { Accept => 'application/json;q=0.5, text/html' });
 like($r->{headers}{'content-type'}, qr/html/, 'Accept is weighed');
 
+
+# the links of an order have a bound, and the same status wherever it is reached
+
+$t->file('I-1');
+my @minted = map { $t->api('POST', 'orders/I-1/links', {})->{status} } 1 .. 257;
+is("@minted[0, 255, 256]", '200 200 409', '256 links of an order are remembered, and no more');
+$r = $t->get('/r/' . $t->sign($t->claims('I-1')), headers => \%json);
+is(join(' ', @{ decode_json($r->{body}) }{qw(status type)}), '409 urn:mpk:crowded', 'the customer gets the same answer for one more');
+is($r->{headers}{'retry-after'}, 3600, 'and when to come back');
+
 $t->finish;

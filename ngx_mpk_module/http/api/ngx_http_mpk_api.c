@@ -204,7 +204,6 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
     ctx->order = api->order;
 
     if (route->body) {
-        ctx->next = route->handler;
         api->data = (void *) (uintptr_t) route->handler;
 
         return ngx_http_mpk_read_body(r, ctx, ngx_http_mpk_api_body);

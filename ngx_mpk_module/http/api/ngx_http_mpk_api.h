@@ -163,9 +163,6 @@ typedef struct {
 const ngx_http_mpk_api_failure_t *ngx_http_mpk_api_failure(
     ngx_http_mpk_txn_result_t result);
 
-/* The status of what was refused. */
-ngx_uint_t ngx_http_mpk_api_status(mpk_outcome_t outcome);
-
 /* What a rule refuses, or an order that is not there; order for the details. */
 ngx_int_t ngx_http_mpk_api_outcome(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome, const mpk_order_t *order);

@@ -1,6 +1,7 @@
 /* What the API answers when it can't do what it was asked: problems, and why. */
 
 #include "ngx_http_mpk_api.h"
+#include "ngx_http_mpk_refusal.h"
 
 
 void
@@ -116,7 +117,7 @@ ngx_http_mpk_api_outcome(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return ngx_http_mpk_pass(r, ctx);
     }
 
-    answer.status = ngx_http_mpk_api_status(outcome);
+    answer.status = ngx_http_mpk_refusal(outcome)->api;
 
     mpk_buf_init(&detail, &ctx->mem.mem, 160);
     mpk_buf_str(&detail, info->detail);
@@ -187,24 +188,6 @@ ngx_http_mpk_api_failure(ngx_http_mpk_txn_result_t result)
 
     default: /* UNAVAILABLE, BUSY */
         return &unavailable;
-    }
-}
-
-
-ngx_uint_t
-ngx_http_mpk_api_status(mpk_outcome_t outcome)
-{
-    switch (outcome) {
-
-    case MPK_ABSENT:
-    case MPK_NO_CLAIM:
-        return NGX_HTTP_NOT_FOUND;
-
-    case MPK_NO_ITEM:
-        return 422;
-
-    default:
-        return NGX_HTTP_CONFLICT;
     }
 }
 

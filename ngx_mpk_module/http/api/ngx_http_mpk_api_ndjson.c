@@ -6,6 +6,7 @@
 
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_body.h"
+#include "ngx_http_mpk_refusal.h"
 #include "ngx_http_mpk_stats.h"
 
 #include "mpk_lines.h"
@@ -896,7 +897,7 @@ ngx_http_mpk_ndjson_txn_handler(ngx_http_mpk_txn_t *txn)
         result.rule = info->rule;
         result.status = txn->decision.outcome == MPK_DONE ? NGX_HTTP_CREATED
                         : txn->decision.outcome == MPK_SAME ? NGX_HTTP_OK
-                        : ngx_http_mpk_api_status(txn->decision.outcome);
+                        : ngx_http_mpk_refusal(txn->decision.outcome)->api;
     }
 
     ngx_reset_pool(nd->pool);

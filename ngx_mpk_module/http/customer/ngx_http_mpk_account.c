@@ -29,8 +29,7 @@ typedef struct {
 } ngx_http_mpk_account_t;
 
 
-static ngx_int_t ngx_http_mpk_account_page(ngx_http_request_t *r,
-    ngx_uint_t *page);
+static ngx_uint_t ngx_http_mpk_account_page(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_account_listed(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_account_show(ngx_http_request_t *r,
@@ -88,10 +87,11 @@ ngx_http_mpk_account_handler(ngx_http_request_t *r)
     ctx->event = NGX_HTTP_MPK_EVENT_LISTED;
     ctx->channel = mpk_channel_name(MPK_CHANNEL_ACCOUNT);
 
-    if (ngx_http_mpk_account_page(r, &account->page) != NGX_OK
-        || mpk_lookup_account(ctx->mmcf->crypto, ngx_http_mpk_str(&identity),
-                              account->hash)
-           != MPK_OK)
+    account->page = ngx_http_mpk_account_page(r);
+
+    if (mpk_lookup_account(ctx->mmcf->crypto, ngx_http_mpk_str(&identity),
+                           account->hash)
+        != MPK_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -128,25 +128,23 @@ ngx_http_mpk_account_handler(ngx_http_request_t *r)
 }
 
 
-/* ?page=; what is no page is the first one. */
+/* ?page=; the first one if it is no number from 1. */
 
-static ngx_int_t
-ngx_http_mpk_account_page(ngx_http_request_t *r, ngx_uint_t *page)
+static ngx_uint_t
+ngx_http_mpk_account_page(ngx_http_request_t *r)
 {
     ngx_int_t  n;
     ngx_str_t  value;
 
-    *page = 1;
-
-    if (ngx_http_arg(r, (u_char *) "page", 4, &value) == NGX_OK) {
-        n = value.len <= 9 ? ngx_atoi(value.data, value.len) : NGX_ERROR;
-
-        if (n > 0) {
-            *page = n;
-        }
+    if (ngx_http_arg(r, (u_char *) "page", 4, &value) != NGX_OK
+        || value.len > 9)
+    {
+        return 1;
     }
 
-    return NGX_OK;
+    n = ngx_atoi(value.data, value.len);
+
+    return n > 0 ? n : 1;
 }
 
 

@@ -1,9 +1,9 @@
 /* The answers to a claim: the form, what was made of it, and what refuses it. */
 
 #include "ngx_http_mpk_claim.h"
-#include "ngx_http_mpk_answer.h"
 #include "ngx_http_mpk_language.h"
 #include "ngx_http_mpk_links.h"
+#include "ngx_http_mpk_refusal.h"
 
 #define NGX_HTTP_MPK_CLAIM_NAME_MAX  255
 
@@ -34,34 +34,6 @@ const ngx_http_mpk_claim_field_info_t
     [NGX_HTTP_MPK_CLAIM_DESCRIPTION] =
         { mpk_literal("description"), MPK_CLAIM_TEXT_MAX,
           "what happens, up to 4000 bytes" },
-};
-
-
-static const ngx_http_mpk_notice_t
-    ngx_http_mpk_claim_notices[MPK_OUTCOME_MAX] =
-{
-    [MPK_ABSENT] = { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND,
-                     .support = 1 },
-    [MPK_GONE] = { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND,
-                   .support = 1 },
-    [MPK_LAPSED] = { .status = 410, .page = NGX_HTTP_MPK_PAGE_EXPIRED,
-                     .track = 1, .support = 1 },
-    [MPK_CANCELLED] = { .status = 410, .page = NGX_HTTP_MPK_PAGE_CANCELLED,
-                        .support = 1 },
-    [MPK_CLOSED] = { .status = 429, .page = NGX_HTTP_MPK_PAGE_LIMITED,
-                     .track = 1, .support = 1,
-                     .retry_after = MPK_CHALLENGES_TIME },
-    [MPK_UNDELIVERED] = { .status = 409,
-                          .page = NGX_HTTP_MPK_PAGE_UNDELIVERED,
-                          .track = 1, .support = 1 },
-    [MPK_LATE] = { .status = 403, .page = NGX_HTTP_MPK_PAGE_LATE,
-                   .support = 1 },
-    [MPK_REFUNDED] = { .status = 409, .page = NGX_HTTP_MPK_PAGE_REFUNDED,
-                       .track = 1, .support = 1 },
-    [MPK_NO_CLAIM] = { .status = 403, .page = NGX_HTTP_MPK_PAGE_DECIDED,
-                       .track = 1, .support = 1 },
-    [MPK_CROWDED] = { .status = 409, .page = NGX_HTTP_MPK_PAGE_DECIDED,
-                      .support = 1 },
 };
 
 
@@ -269,20 +241,11 @@ ngx_http_mpk_claim_refused(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_outcome_t outcome)
 {
     mpk_buf_t                  detail;
-    ngx_http_mpk_notice_t      notice;
     const mpk_outcome_info_t  *info;
 
     info = mpk_outcome_info(outcome);
 
     ctx->outcome = outcome;
-
-    notice = ngx_http_mpk_claim_notices[outcome];
-
-    if (notice.status == 0) {
-        notice.status = NGX_HTTP_CONFLICT;
-        notice.page = NGX_HTTP_MPK_PAGE_DECIDED;
-        notice.support = 1;
-    }
 
     mpk_buf_init(&detail, &ctx->mem.mem, 200);
     mpk_buf_str(&detail, info->detail);
@@ -292,8 +255,10 @@ ngx_http_mpk_claim_refused(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
                              "support; the shop's support answers all others.");
     }
 
-    return ngx_http_mpk_send_notice(r, ctx, &notice, info->name,
-                                    mpk_buf_done(&detail), info->rule);
+    return ngx_http_mpk_send_notice(r, ctx,
+                                    &ngx_http_mpk_refusal(outcome)->notice,
+                                    info->name, mpk_buf_done(&detail),
+                                    info->rule);
 }
 
 

@@ -1,9 +1,9 @@
 /* The answers of a reveal: the confirm page, the keys, and what refuses them. */
 
 #include "ngx_http_mpk_reveal.h"
-#include "ngx_http_mpk_answer.h"
 #include "ngx_http_mpk_language.h"
 #include "ngx_http_mpk_links.h"
+#include "ngx_http_mpk_refusal.h"
 
 #include "mpk_nonce.h"
 
@@ -16,30 +16,6 @@
 static void ngx_http_mpk_reveal_groups(ngx_http_mpk_mem_t *mem,
     mpk_value_t *item, mpk_str_t key);
 
-static const ngx_http_mpk_notice_t  ngx_http_mpk_notices[MPK_OUTCOME_MAX] = {
-
-    [MPK_ABSENT] = { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND,
-                     .support = 1 },
-    [MPK_HELD] = { .status = 409, .page = NGX_HTTP_MPK_PAGE_HELD,
-                   .refresh = NGX_HTTP_MPK_REFRESH_MIN },
-    [MPK_CANCELLED] = { .status = 410, .page = NGX_HTTP_MPK_PAGE_CANCELLED,
-                        .support = 1 },
-    [MPK_USED] = { .status = 410, .page = NGX_HTTP_MPK_PAGE_USED,
-                   .track = 1, .support = 1 },
-    [MPK_LAPSED] = { .status = 410, .page = NGX_HTTP_MPK_PAGE_EXPIRED,
-                     .track = 1, .support = 1 },
-    [MPK_CLOSED] = { .status = 429, .page = NGX_HTTP_MPK_PAGE_LIMITED,
-                     .track = 1, .support = 1,
-                     .retry_after = MPK_CHALLENGES_TIME },
-    [MPK_NO_ITEM] = { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND,
-                      .support = 1 },
-    [MPK_GONE] = { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND,
-                   .support = 1 },
-    [MPK_REFUNDED] = { .status = 410, .page = NGX_HTTP_MPK_PAGE_REFUNDED,
-                       .track = 1, .support = 1 },
-    [MPK_CROWDED] = { .status = 503, .page = NGX_HTTP_MPK_PAGE_UNAVAILABLE,
-                      .retry = 1, .support = 1, .retry_after = 3600 },
-};
 
 static const ngx_http_mpk_notice_t  ngx_http_mpk_notice_foreign = {
     .status = 403, .page = NGX_HTTP_MPK_PAGE_REFUSED, .support = 1
@@ -314,7 +290,7 @@ ngx_http_mpk_reveal_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         ctx->outcome = outcome;
     }
 
-    notice = ngx_http_mpk_notices[outcome];
+    notice = ngx_http_mpk_refusal(outcome)->notice;
 
     /* the longer the checks take, the less often the page asks */
 

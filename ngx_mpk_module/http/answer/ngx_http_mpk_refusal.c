@@ -1,0 +1,90 @@
+/* How what the policy refuses is answered. */
+
+#include "ngx_http_mpk_refusal.h"
+
+#define NGX_HTTP_MPK_CROWDED_RETRY  3600   /* seconds; a link has to expire first */
+
+
+/*
+ * A customer is told that a link is gone (410) or that an order is not there (404); a
+ * program that an order exists, and conflicts with what it asked for (409).
+ */
+
+static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusals[MPK_OUTCOME_MAX] = {
+
+    [MPK_ABSENT] = {
+        { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND, .support = 1 },
+        404 },
+
+    [MPK_HELD] = {
+        { .status = 409, .page = NGX_HTTP_MPK_PAGE_HELD, .refresh = 1 },
+        409 },
+
+    [MPK_CANCELLED] = {
+        { .status = 410, .page = NGX_HTTP_MPK_PAGE_CANCELLED, .support = 1 },
+        409 },
+
+    [MPK_USED] = {
+        { .status = 410, .page = NGX_HTTP_MPK_PAGE_USED, .track = 1,
+          .support = 1 },
+        409 },
+
+    [MPK_LAPSED] = {
+        { .status = 410, .page = NGX_HTTP_MPK_PAGE_EXPIRED, .track = 1,
+          .support = 1 },
+        409 },
+
+    [MPK_CLOSED] = {
+        { .status = 429, .page = NGX_HTTP_MPK_PAGE_LIMITED, .track = 1,
+          .support = 1, .retry_after = MPK_CHALLENGES_TIME },
+        409 },
+
+    [MPK_NO_ITEM] = {
+        { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND, .support = 1 },
+        422 },
+
+    [MPK_CROWDED] = {
+        { .status = 409, .page = NGX_HTTP_MPK_PAGE_UNAVAILABLE, .retry = 1,
+          .support = 1, .retry_after = NGX_HTTP_MPK_CROWDED_RETRY },
+        409 },
+
+    [MPK_GONE] = {
+        { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND, .support = 1 },
+        409 },
+
+    [MPK_REFUNDED] = {
+        { .status = 410, .page = NGX_HTTP_MPK_PAGE_REFUNDED, .track = 1,
+          .support = 1 },
+        409 },
+
+    [MPK_UNDELIVERED] = {
+        { .status = 409, .page = NGX_HTTP_MPK_PAGE_UNDELIVERED, .track = 1,
+          .support = 1 },
+        409 },
+
+    [MPK_LATE] = {
+        { .status = 403, .page = NGX_HTTP_MPK_PAGE_LATE, .support = 1 },
+        409 },
+
+    [MPK_NO_CLAIM] = {
+        { .status = 403, .page = NGX_HTTP_MPK_PAGE_DECIDED, .track = 1,
+          .support = 1 },
+        404 },
+};
+
+
+static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusal_other = {
+    { .status = 409, .page = NGX_HTTP_MPK_PAGE_DECIDED, .support = 1 },
+    409
+};
+
+
+const ngx_http_mpk_refusal_t *
+ngx_http_mpk_refusal(mpk_outcome_t outcome)
+{
+    const ngx_http_mpk_refusal_t  *refusal;
+
+    refusal = &ngx_http_mpk_refusals[outcome];
+
+    return refusal->api ? refusal : &ngx_http_mpk_refusal_other;
+}
