@@ -95,4 +95,19 @@ typedef struct {
 extern ngx_module_t  ngx_http_mpk_module;
 
 
+/* Whether a string, of nginx or of core, is a literal or begins with it. */
+
+#define ngx_http_mpk_is(s, literal)                                          \
+    ((s)->len == sizeof(literal) - 1                                         \
+     && ngx_memcmp((s)->data, literal, sizeof(literal) - 1) == 0)
+
+#define ngx_http_mpk_begins(s, literal)                                      \
+    ((s)->len >= sizeof(literal) - 1                                         \
+     && ngx_memcmp((s)->data, literal, sizeof(literal) - 1) == 0)
+
+/* An argument of the query; NGX_DECLINED: it is not there. */
+#define ngx_http_mpk_arg(r, name, value)                                     \
+    ngx_http_arg(r, (u_char *) name, sizeof(name) - 1, value)
+
+
 #endif /* NGX_HTTP_MPK_H */

@@ -111,19 +111,19 @@ ngx_http_mpk_send_problem(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         ngx_uint_t    status;
         mpk_str_t     title;
     } titles[] = {
-        { 400, { 11, (const uint8_t *) "Bad Request" } },
-        { 401, { 12, (const uint8_t *) "Unauthorized" } },
-        { 403, { 9, (const uint8_t *) "Forbidden" } },
-        { 404, { 9, (const uint8_t *) "Not Found" } },
-        { 405, { 18, (const uint8_t *) "Method Not Allowed" } },
-        { 409, { 8, (const uint8_t *) "Conflict" } },
-        { 410, { 4, (const uint8_t *) "Gone" } },
-        { 413, { 17, (const uint8_t *) "Content Too Large" } },
-        { 415, { 22, (const uint8_t *) "Unsupported Media Type" } },
-        { 422, { 21, (const uint8_t *) "Unprocessable Content" } },
-        { 429, { 17, (const uint8_t *) "Too Many Requests" } },
-        { 500, { 21, (const uint8_t *) "Internal Server Error" } },
-        { 503, { 19, (const uint8_t *) "Service Unavailable" } },
+        { 400, mpk_literal("Bad Request") },
+        { 401, mpk_literal("Unauthorized") },
+        { 403, mpk_literal("Forbidden") },
+        { 404, mpk_literal("Not Found") },
+        { 405, mpk_literal("Method Not Allowed") },
+        { 409, mpk_literal("Conflict") },
+        { 410, mpk_literal("Gone") },
+        { 413, mpk_literal("Content Too Large") },
+        { 415, mpk_literal("Unsupported Media Type") },
+        { 422, mpk_literal("Unprocessable Content") },
+        { 429, mpk_literal("Too Many Requests") },
+        { 500, mpk_literal("Internal Server Error") },
+        { 503, mpk_literal("Service Unavailable") },
     };
 
     mem = &ctx->mem.mem;

@@ -78,7 +78,7 @@ ngx_int_t
 ngx_http_mpk_brand_logo(ngx_http_mpk_pages_loader_t *loader,
     mpk_str_t *policy)
 {
-    size_t     i;
+    size_t     i, begin;
     mpk_buf_t  buf;
     mpk_str_t  logo;
 
@@ -95,19 +95,27 @@ ngx_http_mpk_brand_logo(ngx_http_mpk_pages_loader_t *loader,
         return NGX_OK;
     }
 
-    if (logo.len > 11 && ngx_strncmp(logo.data, "data:image/", 11) == 0) {
+    if (ngx_http_mpk_begins(&logo, "data:image/")
+        && logo.len > sizeof("data:image/") - 1)
+    {
         *policy = mpk_string("img-src data:; ");
         return NGX_OK;
     }
 
-    if (logo.len > 8 && ngx_strncmp(logo.data, "https://", 8) == 0) {
+    if (ngx_http_mpk_begins(&logo, "https://")) {
 
-        for (i = 8; i < logo.len && logo.data[i] != '/'; i++) {
+        begin = sizeof("https://") - 1;
+
+        for (i = begin; i < logo.len && logo.data[i] != '/'; i++) {
             if (logo.data[i] <= ' ' || logo.data[i] == ';'
                 || logo.data[i] == ',' || logo.data[i] >= 0x7f)
             {
                 goto invalid;
             }
+        }
+
+        if (i == begin) {
+            goto invalid;
         }
 
         mpk_buf_init(&buf, &loader->mem.mem, i + 16);

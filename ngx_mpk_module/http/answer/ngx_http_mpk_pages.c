@@ -34,11 +34,10 @@ typedef struct {
 } ngx_http_mpk_page_source_t;
 
 #define ngx_http_mpk_page(name, template)                                    \
-    { { sizeof(name) - 1, (const uint8_t *) name },                          \
-      { sizeof(template) - 1, (const uint8_t *) template } }
+    { mpk_literal(name), mpk_literal(template) }
 
 static const ngx_http_mpk_page_source_t
-    ngx_http_mpk_page_sources[NGX_HTTP_MPK_PAGE_MAX] =
+    ngx_http_mpk_page_sources[] =
 {
     [NGX_HTTP_MPK_PAGE_CONFIRM] =
         ngx_http_mpk_page("confirm", "confirm.mustache"),
@@ -77,6 +76,10 @@ static const ngx_http_mpk_page_source_t
     [NGX_HTTP_MPK_PAGE_EVIDENCE] =
         ngx_http_mpk_page("evidence", "evidence.mustache"),
 };
+
+_Static_assert(sizeof(ngx_http_mpk_page_sources)
+               / sizeof(ngx_http_mpk_page_sources[0])
+               == NGX_HTTP_MPK_PAGE_MAX, "a source for each page");
 
 
 ngx_http_mpk_pages_t *
@@ -242,13 +245,15 @@ ngx_http_mpk_pages_add_language(ngx_conf_t *cf, ngx_http_mpk_pages_t *pages,
     ngx_uint_t                i;
     ngx_http_mpk_language_t  *language;
 
-    if (len < 7 || len > 20
-        || ngx_strncmp(name + len - 5, ".json", 5) != 0)
+    static ngx_str_t  suffix = ngx_string(".json");
+
+    if (len < suffix.len + 2 || len > suffix.len + 15
+        || ngx_memcmp(name + len - suffix.len, suffix.data, suffix.len) != 0)
     {
         return NGX_OK;
     }
 
-    len -= 5;
+    len -= suffix.len;
 
     for (i = 0; i < len; i++) {
         if ((name[i] < 'a' || name[i] > 'z') && name[i] != '-') {
@@ -459,9 +464,10 @@ ngx_http_mpk_pages_partial(void *ctx, mpk_str_t name, mpk_str_t *source,
         return MPK_OK;
     }
 
-    if (name.len > 5 && ngx_strncmp(name.data, "page.", 5) == 0) {
+    if (ngx_http_mpk_begins(&name, "page.")) {
         mpk_buf_str(&buf, loader->page);
-        mpk_buf_put(&buf, name.data + 4, name.len - 4);
+        mpk_buf_put(&buf, name.data + sizeof("page") - 1,
+                    name.len - (sizeof("page") - 1));
         name = mpk_buf_done(&buf);
     }
 

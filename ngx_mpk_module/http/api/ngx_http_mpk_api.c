@@ -296,6 +296,8 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_uint_t                 i;
     ngx_http_mpk_api_token_t  *t, *found;
 
+    static ngx_str_t  scheme = ngx_string("Bearer ");
+
     if (ctx->mlcf->api_tokens == NULL) {
         ngx_str_set(&ctx->actor, "api");
         return NGX_OK;
@@ -309,14 +311,14 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     value = &r->headers_in.authorization->value;
 
-    if (value->len <= 7
-        || ngx_strncasecmp(value->data, (u_char *) "Bearer ", 7) != 0)
+    if (value->len <= scheme.len
+        || ngx_strncasecmp(value->data, scheme.data, scheme.len) != 0)
     {
         return NGX_ERROR;
     }
 
-    token.data = value->data + 7;
-    token.len = value->len - 7;
+    token.data = value->data + scheme.len;
+    token.len = value->len - scheme.len;
 
     if (mpk_crypto_hash(ctx->mmcf->crypto, token, hash) != MPK_OK) {
         return NGX_ERROR;

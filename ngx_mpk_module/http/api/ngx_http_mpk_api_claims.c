@@ -106,13 +106,13 @@ ngx_http_mpk_claims_args(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     api = ctx->data;
     claims->limit = NGX_HTTP_MPK_CLAIMS_PAGE;
 
-    if (ngx_http_arg(r, (u_char *) "state", 5, &value) == NGX_OK
-        && (value.len != 4 || ngx_strncmp(value.data, "open", 4) != 0))
+    if (ngx_http_mpk_arg(r, "state", &value) == NGX_OK
+        && !ngx_http_mpk_is(&value, "open"))
     {
         ngx_http_mpk_api_error(ctx, mpk_string("?state"), "must be \"open\"");
     }
 
-    if (ngx_http_arg(r, (u_char *) "limit", 5, &value) == NGX_OK) {
+    if (ngx_http_mpk_arg(r, "limit", &value) == NGX_OK) {
         n = ngx_atoi(value.data, value.len);
 
         if (n == NGX_ERROR || n == 0 || n > NGX_HTTP_MPK_CLAIMS_PAGE) {
@@ -123,7 +123,7 @@ ngx_http_mpk_claims_args(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         }
     }
 
-    if (ngx_http_arg(r, (u_char *) "after", 5, &value) == NGX_OK) {
+    if (ngx_http_mpk_arg(r, "after", &value) == NGX_OK) {
         src = value.data;
         dst = ngx_pnalloc(r->pool, value.len + 1);
 

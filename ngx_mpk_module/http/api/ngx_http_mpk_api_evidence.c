@@ -110,15 +110,15 @@ ngx_http_mpk_evidence_page(ngx_http_request_t *r)
 {
     ngx_str_t  format;
 
-    if (ngx_http_arg(r, (u_char *) "format", 6, &format) != NGX_OK) {
+    if (ngx_http_mpk_arg(r, "format", &format) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    if (format.len == 4 && ngx_strncmp(format.data, "html", 4) == 0) {
+    if (ngx_http_mpk_is(&format, "html")) {
         return NGX_OK;
     }
 
-    if (format.len == 4 && ngx_strncmp(format.data, "json", 4) == 0) {
+    if (ngx_http_mpk_is(&format, "json")) {
         return NGX_DECLINED;
     }
 

@@ -223,7 +223,7 @@ ngx_http_mpk_journal_anchor(ngx_http_request_t *r, mpk_str_t *mac,
     ngx_int_t   n;
     ngx_str_t   value;
 
-    if (ngx_http_arg(r, (u_char *) "anchor", 6, &value) != NGX_OK) {
+    if (ngx_http_mpk_arg(r, "anchor", &value) != NGX_OK) {
         return NGX_DECLINED;
     }
 

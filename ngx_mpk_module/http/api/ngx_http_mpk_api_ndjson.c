@@ -144,9 +144,9 @@ ngx_http_mpk_api_ndjson(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_arg(r, (u_char *) "results", 7, &results) == NGX_OK) {
+    if (ngx_http_mpk_arg(r, "results", &results) == NGX_OK) {
 
-        if (results.len != 3 || ngx_strncmp(results.data, "all", 3) != 0) {
+        if (!ngx_http_mpk_is(&results, "all")) {
             ngx_http_mpk_api_error(ctx, mpk_string("?results"),
                                    "must be \"all\"");
             return ngx_http_mpk_api_invalid(r, ctx);

@@ -172,9 +172,9 @@ ngx_http_mpk_api_cancel(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_http_mpk_txn_t  *txn;
 
     static const mpk_str_t  reasons[] = {
-        { 5, (const uint8_t *) "fraud" },
-        { 14, (const uint8_t *) "payment_failed" },
-        { 5, (const uint8_t *) "other" }
+        mpk_literal("fraud"),
+        mpk_literal("payment_failed"),
+        mpk_literal("other")
     };
 
     api = ctx->data;

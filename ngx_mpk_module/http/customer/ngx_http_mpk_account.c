@@ -136,7 +136,7 @@ ngx_http_mpk_account_page(ngx_http_request_t *r)
     ngx_int_t  n;
     ngx_str_t  value;
 
-    if (ngx_http_arg(r, (u_char *) "page", 4, &value) != NGX_OK
+    if (ngx_http_mpk_arg(r, "page", &value) != NGX_OK
         || value.len > 9)
     {
         return 1;

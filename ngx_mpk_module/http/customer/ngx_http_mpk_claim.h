@@ -36,7 +36,7 @@ typedef struct {
 } ngx_http_mpk_claim_t;
 
 extern const ngx_http_mpk_claim_field_info_t
-    ngx_http_mpk_claim_fields[NGX_HTTP_MPK_CLAIM_FIELDS];
+    ngx_http_mpk_claim_fields[];
 
 
 /* NGX_DECLINED: the token is not good, and *rc is what to return. */

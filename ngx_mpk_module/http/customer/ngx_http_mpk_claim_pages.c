@@ -16,7 +16,7 @@ static mpk_str_t ngx_http_mpk_claim_word(const mpk_mem_t *mem,
 
 
 const ngx_http_mpk_claim_field_info_t
-    ngx_http_mpk_claim_fields[NGX_HTTP_MPK_CLAIM_FIELDS] =
+    ngx_http_mpk_claim_fields[] =
 {
     [NGX_HTTP_MPK_CLAIM_NAME] =
         { mpk_literal("name"), NGX_HTTP_MPK_CLAIM_NAME_MAX,
@@ -35,6 +35,10 @@ const ngx_http_mpk_claim_field_info_t
         { mpk_literal("description"), MPK_CLAIM_TEXT_MAX,
           "what happens, up to 4000 bytes" },
 };
+
+_Static_assert(sizeof(ngx_http_mpk_claim_fields)
+               / sizeof(ngx_http_mpk_claim_fields[0])
+               == NGX_HTTP_MPK_CLAIM_FIELDS, "a row for each field");
 
 
 ngx_int_t

@@ -120,7 +120,7 @@ ngx_http_mpk_onscreen_id(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t order,
 {
     u_char  hash[MPK_MAC_LEN], text[96], *p;
 
-    p = ngx_cpymem(text, "onscreen:", 9);
+    p = ngx_cpymem(text, "onscreen:", sizeof("onscreen:") - 1);
     p = ngx_cpymem(p, order.data, order.len);
 
     if (mpk_crypto_hash(mmcf->crypto, (mpk_str_t) { p - text, text }, hash)

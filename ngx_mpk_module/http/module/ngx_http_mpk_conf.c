@@ -43,22 +43,23 @@ ngx_http_mpk_conf_public_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
     mscf->public_url = value[1];
 
-    if (value[1].len > 8
-        && ngx_strncmp(value[1].data, "https://", 8) == 0)
-    {
-        host.data = value[1].data + 8;
+    last = value[1].data + value[1].len;
 
-    } else if (value[1].len > 7
-               && ngx_strncmp(value[1].data, "http://", 7) == 0)
-    {
-        host.data = value[1].data + 7;
+    if (ngx_http_mpk_begins(&value[1], "https://")) {
+        host.data = value[1].data + sizeof("https://") - 1;
+
+    } else if (ngx_http_mpk_begins(&value[1], "http://")) {
+        host.data = value[1].data + sizeof("http://") - 1;
 
     } else {
-        return "must begin with \"https://\" and name the shop's host";
+        host.data = last;
     }
 
-    last = value[1].data + value[1].len;
     host.len = last - host.data;
+
+    if (host.len == 0) {
+        return "must begin with \"https://\" and name the shop's host";
+    }
 
     for (p = host.data; p < last; p++) {
 
@@ -358,6 +359,7 @@ ngx_http_mpk_conf_track_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_mpk_loc_conf_t *mlcf = conf;
 
+    u_char                *p;
     ngx_int_t              n;
     ngx_str_t             *value, s;
     ngx_uint_t             i;
@@ -378,17 +380,20 @@ ngx_http_mpk_conf_track_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (ngx_strncmp(value[i].data, "address=", 8) == 0) {
-            n = ngx_atoi(value[i].data + 8, value[i].len - 8);
+        p = ngx_strlchr(value[i].data, value[i].data + value[i].len, '=');
+
+        s.data = p ? p + 1 : value[i].data;
+        s.len = value[i].data + value[i].len - s.data;
+
+        if (ngx_http_mpk_begins(&value[i], "address=")) {
+            n = ngx_atoi(s.data, s.len);
             limit->address = n;
 
-        } else if (ngx_strncmp(value[i].data, "order=", 6) == 0) {
-            n = ngx_atoi(value[i].data + 6, value[i].len - 6);
+        } else if (ngx_http_mpk_begins(&value[i], "order=")) {
+            n = ngx_atoi(s.data, s.len);
             limit->order = n;
 
-        } else if (ngx_strncmp(value[i].data, "window=", 7) == 0) {
-            s.data = value[i].data + 7;
-            s.len = value[i].len - 7;
+        } else if (ngx_http_mpk_begins(&value[i], "window=")) {
             n = ngx_parse_time(&s, 1);
             limit->window = n;
 

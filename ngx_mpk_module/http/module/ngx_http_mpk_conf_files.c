@@ -219,13 +219,16 @@ ngx_http_mpk_conf_api_token(ngx_conf_t *cf, ngx_str_t *file, ngx_uint_t line,
         goto invalid;
     }
 
-    if (last - role == 4 && ngx_strncmp(role, "shop", 4) == 0) {
+    text.data = role;
+    text.len = last - role;
+
+    if (ngx_http_mpk_is(&text, "shop")) {
         token->roles = NGX_HTTP_MPK_ROLE_SHOP;
 
-    } else if (last - role == 7 && ngx_strncmp(role, "support", 7) == 0) {
+    } else if (ngx_http_mpk_is(&text, "support")) {
         token->roles = NGX_HTTP_MPK_ROLE_SUPPORT;
 
-    } else if (last - role == 4 && ngx_strncmp(role, "read", 4) == 0) {
+    } else if (ngx_http_mpk_is(&text, "read")) {
         token->roles = NGX_HTTP_MPK_ROLE_READ;
 
     } else {

@@ -9,7 +9,7 @@ typedef struct {
 } ngx_http_mpk_header_t;
 
 
-static ngx_http_mpk_header_t  ngx_http_mpk_headers[NGX_HTTP_MPK_HEADER_MAX] = {
+static ngx_http_mpk_header_t  ngx_http_mpk_headers[] = {
     [NGX_HTTP_MPK_HEADER_ACCEPT] = { ngx_string("accept"), 0 },
     [NGX_HTTP_MPK_HEADER_ACCEPT_LANGUAGE] =
         { ngx_string("accept-language"), 0 },
@@ -22,6 +22,9 @@ static ngx_http_mpk_header_t  ngx_http_mpk_headers[NGX_HTTP_MPK_HEADER_MAX] = {
     [NGX_HTTP_MPK_HEADER_X_PURPOSE] = { ngx_string("x-purpose"), 0 },
     [NGX_HTTP_MPK_HEADER_X_MOZ] = { ngx_string("x-moz"), 0 },
 };
+
+_Static_assert(sizeof(ngx_http_mpk_headers) / sizeof(ngx_http_mpk_headers[0])
+               == NGX_HTTP_MPK_HEADER_MAX, "a name for each header");
 
 
 void

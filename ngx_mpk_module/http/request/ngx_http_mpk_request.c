@@ -137,17 +137,13 @@ ngx_http_mpk_is_foreign(ngx_http_request_t *r)
     ctx = ngx_http_mpk_get_ctx(r);
     site = ctx->headers[NGX_HTTP_MPK_HEADER_SEC_FETCH_SITE];
 
-    if (site && site->len == 10
-        && ngx_strncmp(site->data, "cross-site", 10) == 0)
-    {
+    if (site && ngx_http_mpk_is(site, "cross-site")) {
         return 1;
     }
 
     origin = ctx->headers[NGX_HTTP_MPK_HEADER_ORIGIN];
 
-    if (origin == NULL
-        || (origin->len == 4 && ngx_strncmp(origin->data, "null", 4) == 0))
-    {
+    if (origin == NULL || ngx_http_mpk_is(origin, "null")) {
         return 0;
     }
 

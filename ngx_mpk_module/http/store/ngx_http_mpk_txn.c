@@ -939,6 +939,9 @@ ngx_http_mpk_txn_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
         [NGX_HTTP_MPK_TXN_ERROR] = NGX_HTTP_MPK_OUTCOME_ERROR,
     };
 
+    _Static_assert(sizeof(results) / sizeof(results[0])
+                   == NGX_HTTP_MPK_TXN_MAX, "an outcome for each result");
+
     mem = &ctx->mem.mem;
     decision = &txn->decision;
 

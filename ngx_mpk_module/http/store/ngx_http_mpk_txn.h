@@ -11,7 +11,8 @@ typedef enum {
     NGX_HTTP_MPK_TXN_UNAVAILABLE,  /* nothing was written */
     NGX_HTTP_MPK_TXN_LOST,         /* it may have been written */
     NGX_HTTP_MPK_TXN_BUSY,         /* others wrote each time; nothing was written */
-    NGX_HTTP_MPK_TXN_ERROR         /* what is stored does not open, or no memory */
+    NGX_HTTP_MPK_TXN_ERROR,        /* what is stored does not open, or no memory */
+    NGX_HTTP_MPK_TXN_MAX
 } ngx_http_mpk_txn_result_t;
 
 

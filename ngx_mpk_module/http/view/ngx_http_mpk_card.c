@@ -235,8 +235,8 @@ ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     const mpk_value_t  *entry;
 
     static const mpk_str_t  names[] = {
-        { 2, (const uint8_t *) "ip" },
-        { 7, (const uint8_t *) "channel" }
+        mpk_literal("ip"),
+        mpk_literal("channel")
     };
 
     mem = &ctx->mem.mem;

@@ -15,13 +15,16 @@ static void ngx_http_mpk_card_text(const mpk_mem_t *mem, mpk_value_t *facts,
     mpk_str_t name, mpk_str_t text);
 
 
-static const mpk_str_t  ngx_http_mpk_decisions[MPK_CLAIM_STATE_MAX] = {
+static const mpk_str_t  ngx_http_mpk_decisions[] = {
     [MPK_CLAIM_OPEN] = mpk_literal(""),
     [MPK_CLAIM_NEEDS_INFO] = mpk_literal(""),
     [MPK_CLAIM_REPLACED] = mpk_literal("replace"),
     [MPK_CLAIM_REFUNDED] = mpk_literal("refund"),
     [MPK_CLAIM_REJECTED] = mpk_literal("reject"),
 };
+
+_Static_assert(sizeof(ngx_http_mpk_decisions) / sizeof(ngx_http_mpk_decisions[0])
+               == MPK_CLAIM_STATE_MAX, "a word for each state");
 
 
 ngx_int_t
