@@ -46,7 +46,7 @@ fuzz_alloc(void *ctx, size_t size)
 static const mpk_mem_t  fuzz_mem = { fuzz_alloc, NULL };
 
 
-static void
+static inline void
 fuzz_free_all(void)
 {
     fuzz_block_t  *block;

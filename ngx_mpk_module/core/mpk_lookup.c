@@ -8,6 +8,20 @@ static mpk_status_t mpk_lookup_hash(mpk_crypto_t *crypto, mpk_str_t kind,
     mpk_str_t value, uint8_t hash[MPK_MAC_LEN]);
 
 
+bool
+mpk_email_valid(mpk_str_t email)
+{
+    bool     valid;
+    uint8_t  lower[MPK_EMAIL_MAX];
+
+    valid = mpk_lookup_lower(&email, lower);
+
+    mpk_cleanse(lower, sizeof(lower));
+
+    return valid;
+}
+
+
 mpk_status_t
 mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t email,
     uint8_t hash[MPK_MAC_LEN])

@@ -8,10 +8,13 @@
 #define MPK_EMAIL_MAX  254      /* RFC 5321, 4.5.3.1.3, less the angle brackets */
 
 
+/* True for an email address as far as it matters here: "@" inside, 3 to MPK_EMAIL_MAX bytes. */
+bool mpk_email_valid(mpk_str_t email);
+
 /*
  * An email address is compared after trimming white space and lower-casing ASCII,
  * and no other normalisation: dots and plus tags are the mail provider's business.
- * MPK_MALFORMED: empty, no "@" inside, or over MPK_EMAIL_MAX.
+ * MPK_MALFORMED: not mpk_email_valid().
  */
 mpk_status_t mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t email,
     uint8_t hash[MPK_MAC_LEN]);

@@ -1,0 +1,82 @@
+/*
+ * Orders that are filed: a byte that says whether the order names itself, then JSON.
+ * What is accepted keeps every limit; what is refused says why.
+ */
+
+#include "fuzz.h"
+#include "mpk_errors.h"
+#include "mpk_filing.h"
+#include "mpk_json.h"
+#include "mpk_lookup.h"
+#include "mpk_time.h"
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    bool                named;
+    size_t              i, bytes;
+    mpk_str_t           id;
+    mpk_value_t        *body, *errors;
+    mpk_filing_t        filing;
+    const mpk_value_t  *v;
+
+    static const mpk_json_limits_t  limits = { 1 << 20, 4, 4096 };
+
+    if (size == 0) {
+        return 0;
+    }
+
+    named = (data[0] == 'n');
+    id = named ? mpk_string("") : mpk_string("A-1");
+
+    if (mpk_json_read(&fuzz_mem, data + 1, size - 1, &limits, &body, NULL)
+        != MPK_OK)
+    {
+        fuzz_free_all();
+        return 0;
+    }
+
+    must(mpk_filing_read(&fuzz_mem, body, id, 1000000000, &filing, &errors)
+         == MPK_OK);
+
+    if (errors) {
+        must(errors->u.list.count >= 1);
+        must(errors->u.list.count <= MPK_ERRORS_MAX);
+
+        for (v = errors->u.list.first; v; v = v->next) {
+            must(mpk_value_get_string(v, mpk_string("pointer")).data);
+            must(mpk_value_get_string(v, mpk_string("detail")).len);
+        }
+
+        fuzz_free_all();
+        return 0;
+    }
+
+    must(mpk_order_id_valid(filing.id));
+    must(mpk_email_valid(filing.person.email));
+    must(filing.person.account.len <= MPK_FILING_TEXT_MAX);
+    must(filing.person.name.len <= MPK_FILING_TEXT_MAX);
+    must(filing.person.device_id.len <= MPK_FILING_TEXT_MAX);
+    must(filing.purchased_at > 1000000000);
+    must(filing.purchased_at <= MPK_TIME_MAX);
+    must(filing.state == MPK_ORDER_HELD || filing.state == MPK_ORDER_READY);
+    must(filing.items_count >= 1 && filing.items_count <= MPK_ITEMS_MAX);
+
+    bytes = 0;
+
+    for (i = 0; i < filing.items_count; i++) {
+        must(filing.items[i].sku.len && filing.items[i].product.len);
+        must(filing.items[i].sku.len <= MPK_FILING_TEXT_MAX);
+        must(filing.items[i].product.len <= MPK_FILING_TEXT_MAX);
+        must(filing.items[i].key.len && filing.items[i].key.len <= MPK_KEY_MAX);
+
+        bytes += filing.items[i].key.len;
+    }
+
+    must(bytes <= MPK_KEYS_BYTES_MAX);
+
+    fuzz_free_all();
+
+    return 0;
+}

@@ -1,0 +1,308 @@
+/* Orders as the shop files them: what is refused, and what becomes of the rest. */
+
+#include "mpk_errors.h"
+#include "mpk_filing.h"
+#include "mpk_json.h"
+#include "mpk_lookup.h"
+#include "test.h"
+
+
+static const char  ring[] =
+    "{\"keys\":["
+    "{\"kty\":\"oct\",\"use\":\"token\",\"alg\":\"HS256\",\"kid\":\"t1\",\"k\":\"dG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4tdG8\"},"
+    "{\"kty\":\"oct\",\"use\":\"wrap\",\"alg\":\"A256GCM\",\"kid\":\"w1\",\"k\":\"d3JhcC13cmFwLXdyYXAtd3JhcC13cmFwLXdyYXAtd3I\"},"
+    "{\"kty\":\"oct\",\"use\":\"lookup\",\"alg\":\"HS256\",\"kid\":\"l1\",\"k\":\"bG9va3VwLWxvb2t1cC1sb29rdXAtbG9va3VwLWxvb2s\"},"
+    "{\"kty\":\"oct\",\"use\":\"journal\",\"alg\":\"HS256\",\"kid\":\"j1\",\"k\":\"am91cm5hbC1qb3VybmFsLWpvdXJuYWwtam91cm5hbC0\"},"
+    "{\"kty\":\"OKP\",\"use\":\"evidence\",\"alg\":\"EdDSA\",\"crv\":\"Ed25519\",\"kid\":\"e1\","
+    "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"}]}";
+
+#define ITEM   "{\"sku\":\"S\",\"product\":\"P\",\"key\":\"K\"}"
+#define ITEMS  "\"items\":[" ITEM "]"
+#define GOOD   "\"email\":\"ann@example.com\",\"purchased_at\":\"2026-11-23T08:15:30Z\""
+
+static mpk_filing_t   filing;
+static mpk_value_t   *errors;
+
+
+static mpk_str_t
+str(const char *s)
+{
+    return (mpk_str_t) { strlen(s), (const uint8_t *) s };
+}
+
+
+static mpk_value_t *
+parse(const char *json)
+{
+    mpk_value_t  *value;
+
+    static const mpk_json_limits_t  limits = { 1 << 24, 8, 1 << 20 };
+
+    if (mpk_json_read(&test_mem, (const uint8_t *) json, strlen(json), &limits, &value, NULL) != MPK_OK) {
+        printf("# not JSON: %s\n", json);
+        exit(1);
+    }
+
+    return value;
+}
+
+
+static int
+reads(const char *id, const char *json)
+{
+    return mpk_filing_read(&test_mem, parse(json), str(id), 0, &filing, &errors) == MPK_OK && errors == NULL;
+}
+
+
+/* Exactly one error, as given. */
+
+static int
+wrong(const char *id, const char *json, const char *pointer, const char *detail)
+{
+    const mpk_value_t  *error;
+
+    if (mpk_filing_read(&test_mem, parse(json), str(id), 0, &filing, &errors) != MPK_OK
+        || errors == NULL || errors->u.list.count != 1)
+    {
+        return 0;
+    }
+
+    error = errors->u.list.first;
+
+    return mpk_str_eq(mpk_value_get_string(error, mpk_string("pointer")), str(pointer))
+           && mpk_str_eq(mpk_value_get_string(error, mpk_string("detail")), str(detail));
+}
+
+
+static const char *
+repeat(const char *before, const char *piece, size_t n, const char *after)
+{
+    char  *s;
+
+    s = test_alloc(NULL, strlen(before) + n * strlen(piece) + strlen(after) + 1);
+    strcpy(s, before);
+
+    while (n--) {
+        strcat(s, piece);
+    }
+
+    return strcat(s, after);
+}
+
+
+static void
+test_read(void)
+{
+    size_t       i;
+    const char  *json;
+
+    static const struct {
+        const char  *json;
+        const char  *pointer;
+        const char  *detail;
+    } bad[] = {
+        { "{\"purchased_at\":\"2026-11-23T08:15:30Z\"," ITEMS "}", "/email", "is missing" },
+        { "{\"email\":\"\",\"purchased_at\":\"2026-11-23T08:15:30Z\"," ITEMS "}", "/email", "is empty" },
+        { "{\"email\":7,\"purchased_at\":\"2026-11-23T08:15:30Z\"," ITEMS "}", "/email", "must be a string" },
+        { "{\"email\":null,\"purchased_at\":\"2026-11-23T08:15:30Z\"," ITEMS "}", "/email", "must be a string" },
+        { "{\"email\":\"ann\",\"purchased_at\":\"2026-11-23T08:15:30Z\"," ITEMS "}", "/email", "must be an email address" },
+        { "{\"email\":\"ann@example.com\",\"purchased_at\":\"yesterday\"," ITEMS "}", "/purchased_at",
+          "must be an RFC 3339 time, e.g. 2026-11-23T08:15:30Z" },
+        { "{" GOOD ",\"state\":\"gone\"," ITEMS "}", "/state", "must be \"held\" or \"ready\"" },
+        { "{" GOOD ",\"state\":\"cancelled!\"," ITEMS "}", "/state", "is too long" },
+        { "{" GOOD ",\"purchase_ip\":\"1234567890123456789012345678901234567890123456\"," ITEMS "}", "/purchase_ip",
+          "is too long" },
+        { "{" GOOD ",\"nme\":1," ITEMS "}", "/nme", "there is no such member" },
+        { "{" GOOD ",\"order\":\"A-1\"," ITEMS "}", "/order", "there is no such member" },
+        { "{" GOOD "}", "/items", "must be an array of 1 to 500 items" },
+        { "{" GOOD ",\"items\":[]}", "/items", "must be an array of 1 to 500 items" },
+        { "{" GOOD ",\"items\":{}}", "/items", "must be an array of 1 to 500 items" },
+        { "{" GOOD ",\"items\":[" ITEM ",1]}", "/items/1", "must be an object" },
+        { "{" GOOD ",\"items\":[" ITEM ",{\"sku\":\"S\",\"product\":\"P\"}]}", "/items/1/key", "is missing" },
+        { "{" GOOD ",\"items\":[{\"sku\":\"S\",\"product\":\"P\",\"key\":\"K\",\"items\":1}]}", "/items/0/items",
+          "there is no such member" },
+        { "[]", "", "must be an object" },
+    };
+
+    ok(reads("A-1", "{" GOOD "," ITEMS "}"), "an order with what is required is read");
+    ok(mpk_str_eq(filing.id, str("A-1")) && mpk_str_eq(filing.person.email, str("ann@example.com"))
+       && filing.purchased_at == 1795421730 && filing.state == MPK_ORDER_HELD && filing.items_count == 1
+       && mpk_str_eq(filing.items[0].sku, str("S")) && mpk_str_eq(filing.items[0].product, str("P"))
+       && mpk_str_eq(filing.items[0].key, str("K")), "as it was written; it is held");
+    ok(filing.person.account.len == 0 && filing.locale.len == 0, "what was left out is empty");
+
+    ok(reads("A-1", "{" GOOD ",\"account\":\"ann\",\"customer_name\":\"Ann\",\"purchase_ip\":\"::1\",\"device_id\":\"d\","
+                    "\"locale\":\"de-AT\",\"state\":\"ready\"," ITEMS "}"), "an order with all members is read");
+    ok(mpk_str_eq(filing.person.account, str("ann")) && mpk_str_eq(filing.person.name, str("Ann"))
+       && mpk_str_eq(filing.person.purchase_ip, str("::1")) && mpk_str_eq(filing.person.device_id, str("d"))
+       && mpk_str_eq(filing.locale, str("de-AT")) && filing.state == MPK_ORDER_READY, "as they were written");
+    ok(reads("A-1", "{" GOOD ",\"account\":null,\"locale\":\"\"," ITEMS "}"), "null and \"\" leave a member out");
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ok(wrong("A-1", bad[i].json, bad[i].pointer, bad[i].detail), bad[i].json);
+    }
+
+    ok(reads("", "{\"order\":\"A-2\"," GOOD "," ITEMS "}") && mpk_str_eq(filing.id, str("A-2")),
+       "an order may name itself");
+    ok(wrong("", "{" GOOD "," ITEMS "}", "/order", "is missing"), "where it has to");
+    ok(wrong("", "{\"order\":\"A 2\"," GOOD "," ITEMS "}", "/order",
+             "must be 1 to 64 of the characters A-Z, a-z, 0-9, \".\", \"_\" and \"-\""), "by an order id");
+
+    ok(mpk_filing_read(&test_mem, parse("{" GOOD "," ITEMS "}"), str("A-1"), 1795421730, &filing, &errors) == MPK_OK
+       && errors && mpk_str_eq(mpk_value_get_string(errors->u.list.first, mpk_string("pointer")),
+                               str("/purchased_at")), "an order that has expired is refused");
+    ok(mpk_filing_read(&test_mem, parse("{" GOOD "," ITEMS "}"), str("A-1"), 1795421729, &filing, &errors) == MPK_OK
+       && errors == NULL, "one that has a second left is not");
+
+    json = repeat("{" GOOD ",\"items\":[" ITEM, "," ITEM, 499, "]}");
+    ok(reads("A-1", json) && filing.items_count == 500, "500 items are read");
+    json = repeat("{" GOOD ",\"items\":[" ITEM, "," ITEM, 500, "]}");
+    ok(wrong("A-1", json, "/items", "must be an array of 1 to 500 items"), "501 are not");
+
+    json = repeat("{\"sku\":\"S\",\"product\":\"P\",\"key\":\"", "k", MPK_KEY_MAX, "\"}");
+    ok(reads("A-1", repeat("{" GOOD ",\"items\":[", json, 1, "]}")), "a key of 4096 bytes is read");
+    json = repeat(json, ",", 1, json);
+    json = repeat(repeat(json, ",", 1, ""), json, 1, "");
+    json = repeat(repeat(json, ",", 1, ""), json, 1, "");
+    json = repeat(repeat(json, ",", 1, ""), json, 1, "");
+    json = repeat(repeat(json, ",", 1, ""), json, 1, "");
+    json = repeat(repeat(json, ",", 1, ""), json, 1, "");
+    ok(reads("A-1", repeat("{" GOOD ",\"items\":[", json, 1, "]}")) && filing.items_count == 64,
+       "keys of 256 KB in all are read");
+    ok(wrong("A-1", repeat("{" GOOD ",\"items\":[", json, 1, "," ITEM "]}"), "/items",
+             "the product keys are over 256 KB in all"), "a byte more is not");
+    json = repeat("{\"sku\":\"S\",\"product\":\"P\",\"key\":\"", "k", MPK_KEY_MAX + 1, "\"}");
+    ok(wrong("A-1", repeat("{" GOOD ",\"items\":[", json, 1, "]}"), "/items/0/key", "is too long"),
+       "a key of 4097 bytes is not");
+
+    json = repeat("{" GOOD ",\"items\":[1", ",1", 30, "]}");
+    (void) mpk_filing_read(&test_mem, parse(json), str("A-1"), 0, &filing, &errors);
+    ok(errors && errors->u.list.count == MPK_ERRORS_MAX, "not more than 20 errors are told");
+}
+
+
+/* Fails once, after so many allocations. */
+
+static void *
+scarce_alloc(void *ctx, size_t size)
+{
+    size_t  *left = ctx;
+
+    return (*left)-- ? test_alloc(NULL, size) : NULL;
+}
+
+
+static void
+test_nomem(void)
+{
+    size_t        n, left, accepted, refused;
+    mpk_mem_t     scarce;
+    mpk_value_t  *body;
+    mpk_status_t  status;
+
+    scarce = (mpk_mem_t) { scarce_alloc, &left };
+    body = parse("{" GOOD ",\"state\":\"gone\"," ITEMS "}");
+    accepted = 0;
+    refused = 0;
+
+    for (n = 0; n < 8; n++) {
+        left = n;
+        status = mpk_filing_read(&scarce, body, str("A-1"), 0, &filing, &errors);
+
+        accepted += (status == MPK_OK && errors == NULL);
+        refused += (status == MPK_NOMEM);
+    }
+
+    ok(refused && accepted == 0, "a bad order does not pass for want of memory to say so");
+}
+
+
+static void
+test_seal(void)
+{
+    size_t           i;
+    uint8_t          index[MPK_MAC_LEN], other[MPK_MAC_LEN], hash[MPK_MAC_LEN];
+    mpk_str_t        plain;
+    mpk_order_t      order, again;
+    mpk_place_t      place;
+    mpk_crypto_t    *crypto;
+    mpk_person_t     person;
+    mpk_keyring_t    keyring;
+    mpk_data_key_t   key, opened;
+
+    static const char  *same = "{" GOOD ",\"account\":\"ann\",\"locale\":\"de\"," ITEMS "}";
+
+    static const char  *others[] = {
+        "{\"email\":\"bob@example.com\",\"purchased_at\":\"2026-11-23T08:15:30Z\",\"account\":\"ann\",\"locale\":\"de\"," ITEMS "}",
+        "{\"email\":\"ann@example.com\",\"purchased_at\":\"2026-11-23T08:15:31Z\",\"account\":\"ann\",\"locale\":\"de\"," ITEMS "}",
+        "{" GOOD ",\"locale\":\"de\"," ITEMS "}",
+        "{" GOOD ",\"account\":\"ann\",\"locale\":\"fr\"," ITEMS "}",
+        "{" GOOD ",\"account\":\"ann\",\"locale\":\"de\",\"state\":\"ready\"," ITEMS "}",
+        "{" GOOD ",\"account\":\"ann\",\"locale\":\"de\",\"items\":[" ITEM "," ITEM "]}",
+        "{" GOOD ",\"account\":\"ann\",\"locale\":\"de\",\"items\":[{\"sku\":\"S\",\"product\":\"P\",\"key\":\"L\"}]}",
+        "{" GOOD ",\"account\":\"ann\",\"locale\":\"de\",\"items\":[{\"sku\":\"T\",\"product\":\"P\",\"key\":\"K\"}]}",
+        "{" GOOD ",\"account\":\"ann\",\"locale\":\"de\",\"items\":[{\"sku\":\"S\",\"product\":\"Q\",\"key\":\"K\"}]}",
+    };
+
+    if (mpk_keyring_read(&test_mem, (const uint8_t *) ring, sizeof(ring) - 1, &keyring, NULL) != MPK_OK) {
+        exit(1);
+    }
+
+    crypto = mpk_crypto_create(&keyring);
+
+    (void) reads("A-1", same);
+    ok(mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &order, &key, index) == MPK_OK, "an order is sealed");
+
+    ok(mpk_str_eq(order.id, str("A-1")) && order.state == MPK_ORDER_HELD && order.purchased_at == 1795421730
+       && mpk_str_eq(order.locale, str("de")) && order.items_count == 1
+       && mpk_str_eq(order.items[0].sku, str("S")) && mpk_str_eq(order.items[0].product, str("P")),
+       "what is not secret is in clear");
+
+    ok(mpk_lookup_email(crypto, str("ANN@example.com"), hash) == MPK_OK
+       && mpk_str_eq(order.email_hash, (mpk_str_t) { MPK_MAC_LEN, hash }), "it is found by its email");
+    ok(mpk_lookup_account(crypto, str("ann"), hash) == MPK_OK
+       && mpk_str_eq(order.account_hash, (mpk_str_t) { MPK_MAC_LEN, hash })
+       && memcmp(index, hash, MPK_MAC_LEN) == 0, "and by its account");
+
+    ok(mpk_envelope_unwrap(crypto, &test_mem, str("A-1"), order.data_key, &opened) == MPK_OK
+       && memcmp(opened.bytes, key.bytes, MPK_DATA_KEY_LEN) == 0, "its data key is wrapped");
+
+    place = (mpk_place_t) { str("A-1"), mpk_string("key"), 1, 1 };
+    ok(mpk_envelope_open(crypto, &test_mem, &key, &place, order.items[0].key, &plain) == MPK_OK
+       && mpk_str_eq(plain, str("K")), "the product key opens in its place");
+
+    place = (mpk_place_t) { str("A-1"), mpk_string("person"), 0, 0 };
+    ok(mpk_envelope_open(crypto, &test_mem, &key, &place, order.person, &plain) == MPK_OK
+       && mpk_person_read(plain, &person) == MPK_OK && mpk_str_eq(person.email, str("ann@example.com")),
+       "so does what is personal");
+
+    (void) reads("A-1", same);
+    ok(mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &again, &key, other) == MPK_OK
+       && mpk_str_eq(order.digest, again.digest) && !mpk_str_eq(order.person, again.person),
+       "the same content has the same digest, whatever its seal");
+
+    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        (void) mpk_filing_read(&test_mem, parse(others[i]), str("A-1"), 0, &filing, &errors);
+        ok(mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &again, &key, other) == MPK_OK
+           && !mpk_str_eq(order.digest, again.digest), "other content has another one");
+    }
+
+    (void) reads("A-1", others[2]);
+    (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &again, &key, other);
+    (void) mpk_lookup_account(crypto, str("ann@example.com"), hash);
+    ok(again.account_hash.len == 0 && memcmp(other, hash, MPK_MAC_LEN) == 0,
+       "without an account it is listed under its email");
+
+    mpk_crypto_free(crypto);
+}
+
+
+int
+main(void)
+{
+    test_read();
+    test_nomem();
+    test_seal();
+
+    return done_testing();
+}

@@ -1,0 +1,48 @@
+/* What is wrong with a request's content. */
+
+#include "mpk_errors.h"
+
+
+void
+mpk_errors_add(const mpk_mem_t *mem, mpk_value_t **errors, mpk_str_t pointer,
+    mpk_str_t detail)
+{
+    mpk_value_t  *error;
+
+    if (*errors == NULL) {
+        *errors = mpk_value_array(mem, NULL, mpk_string("errors"));
+    }
+
+    if (*errors == NULL || (*errors)->u.list.count == MPK_ERRORS_MAX) {
+        return;
+    }
+
+    error = mpk_value_object(mem, *errors, mpk_string(""));
+
+    (void) mpk_value_string(mem, error, mpk_string("pointer"), pointer);
+    (void) mpk_value_string(mem, error, mpk_string("detail"), detail);
+}
+
+
+mpk_str_t
+mpk_errors_pointer(const mpk_mem_t *mem, mpk_str_t array, size_t index,
+    mpk_str_t member)
+{
+    mpk_buf_t  buf;
+
+    mpk_buf_init(&buf, mem, 64);
+
+    if (array.len) {
+        mpk_buf_byte(&buf, '/');
+        mpk_buf_str(&buf, array);
+        mpk_buf_byte(&buf, '/');
+        mpk_buf_int(&buf, (int64_t) index);
+    }
+
+    if (member.len) {
+        mpk_buf_byte(&buf, '/');
+        mpk_buf_str(&buf, member);
+    }
+
+    return mpk_buf_done(&buf);
+}

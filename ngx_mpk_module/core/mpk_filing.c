@@ -1,0 +1,472 @@
+/* An order as the shop files it: checked, hashed and sealed. */
+
+#include "mpk_errors.h"
+#include "mpk_filing.h"
+#include "mpk_lookup.h"
+#include "mpk_pack.h"
+#include "mpk_time.h"
+
+#define MPK_FILING_IP_MAX      45    /* characters of an IPv6 address, RFC 4291, 2.2 */
+#define MPK_FILING_LOCALE_MAX  35    /* RFC 5646, 4.4.1 */
+#define MPK_FILING_TIME_MAX    40
+
+
+/* A string member of an order or of an item. */
+typedef struct {
+    mpk_str_t               name;
+    size_t                  max;             /* bytes */
+    bool                    required;
+    size_t                  offset;          /* of its mpk_str_t */
+} mpk_filing_member_t;
+
+/* The order's members, before they are more than text. */
+typedef struct {
+    mpk_str_t               id;
+    mpk_person_t            person;
+    mpk_str_t               locale;
+    mpk_str_t               purchased_at;
+    mpk_str_t               state;
+} mpk_filing_text_t;
+
+typedef struct {
+    const mpk_mem_t        *mem;
+    mpk_value_t           **errors;
+    bool                    wrong;           /* though no memory was left to say how */
+} mpk_filing_reader_t;
+
+
+static mpk_status_t mpk_filing_items(mpk_filing_reader_t *reader,
+    const mpk_value_t *body, mpk_filing_t *filing);
+static void mpk_filing_members(mpk_filing_reader_t *reader,
+    const mpk_value_t *object, const mpk_filing_member_t *members,
+    size_t count, mpk_str_t array, size_t index, void *into);
+static void mpk_filing_wrong(mpk_filing_reader_t *reader, mpk_str_t pointer,
+    mpk_str_t detail);
+static mpk_status_t mpk_filing_hash(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+    const mpk_mem_t *scratch, const mpk_filing_t *filing, mpk_order_t *order,
+    uint8_t index[MPK_MAC_LEN]);
+static void mpk_filing_content(const mpk_filing_t *filing, mpk_buf_t *out);
+static mpk_status_t mpk_filing_seal_one(mpk_crypto_t *crypto,
+    const mpk_mem_t *mem, const mpk_data_key_t *key, const mpk_place_t *place,
+    mpk_str_t plain, mpk_str_t *sealed);
+
+
+#define mpk_filing_member(name, max, required, type, field)                  \
+    { mpk_literal(name), max, required, offsetof(type, field) }
+
+/* The first one is of an order that names itself. */
+
+static const mpk_filing_member_t  mpk_filing_order[] = {
+    mpk_filing_member("order", MPK_FILING_TEXT_MAX, true,
+                      mpk_filing_text_t, id),
+    mpk_filing_member("email", MPK_EMAIL_MAX, true,
+                      mpk_filing_text_t, person.email),
+    mpk_filing_member("account", MPK_FILING_TEXT_MAX, false,
+                      mpk_filing_text_t, person.account),
+    mpk_filing_member("customer_name", MPK_FILING_TEXT_MAX, false,
+                      mpk_filing_text_t, person.name),
+    mpk_filing_member("purchase_ip", MPK_FILING_IP_MAX, false,
+                      mpk_filing_text_t, person.purchase_ip),
+    mpk_filing_member("device_id", MPK_FILING_TEXT_MAX, false,
+                      mpk_filing_text_t, person.device_id),
+    mpk_filing_member("locale", MPK_FILING_LOCALE_MAX, false,
+                      mpk_filing_text_t, locale),
+    mpk_filing_member("purchased_at", MPK_FILING_TIME_MAX, true,
+                      mpk_filing_text_t, purchased_at),
+    mpk_filing_member("state", sizeof("cancelled") - 1, false,
+                      mpk_filing_text_t, state),
+};
+
+static const mpk_filing_member_t  mpk_filing_item[] = {
+    mpk_filing_member("sku", MPK_FILING_TEXT_MAX, true,
+                      mpk_filing_item_t, sku),
+    mpk_filing_member("product", MPK_FILING_TEXT_MAX, true,
+                      mpk_filing_item_t, product),
+    mpk_filing_member("key", MPK_KEY_MAX, true, mpk_filing_item_t, key),
+};
+
+#define mpk_filing_count(members)  (sizeof(members) / sizeof((members)[0]))
+
+
+mpk_status_t
+mpk_filing_read(const mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
+    int64_t expired, mpk_filing_t *filing, mpk_value_t **errors)
+{
+    size_t               skip;
+    mpk_status_t         status;
+    mpk_filing_text_t    text;
+    mpk_filing_reader_t  reader;
+
+    memset(filing, 0, sizeof(mpk_filing_t));
+    memset(&text, 0, sizeof(mpk_filing_text_t));
+
+    *errors = NULL;
+    reader = (mpk_filing_reader_t) { mem, errors, false };
+
+    if (body->type != MPK_VALUE_OBJECT) {
+        mpk_filing_wrong(&reader, mpk_string(""),
+                         mpk_string("must be an object"));
+        return *errors ? MPK_OK : MPK_NOMEM;
+    }
+
+    skip = id.len ? 1 : 0;
+
+    mpk_filing_members(&reader, body, mpk_filing_order + skip,
+                       mpk_filing_count(mpk_filing_order) - skip, mpk_string(""),
+                       0, &text);
+
+    filing->id = id.len ? id : text.id;
+    filing->person = text.person;
+    filing->locale = text.locale;
+
+    if (text.purchased_at.len
+        && mpk_time_read(text.purchased_at, &filing->purchased_at) != MPK_OK)
+    {
+        mpk_filing_wrong(&reader, mpk_string("/purchased_at"),
+                         mpk_string("must be an RFC 3339 time, e.g. "
+                                    "2026-11-23T08:15:30Z"));
+    }
+
+    filing->state = MPK_ORDER_HELD;
+
+    if (mpk_str_eq(text.state, mpk_string("ready"))) {
+        filing->state = MPK_ORDER_READY;
+
+    } else if (text.state.len && !mpk_str_eq(text.state, mpk_string("held"))) {
+        mpk_filing_wrong(&reader, mpk_string("/state"),
+                         mpk_string("must be \"held\" or \"ready\""));
+    }
+
+    status = mpk_filing_items(&reader, body, filing);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    if (id.len == 0 && text.id.len && !mpk_order_id_valid(text.id)) {
+        mpk_filing_wrong(&reader, mpk_string("/order"),
+                         mpk_string("must be 1 to 64 of the characters A-Z, "
+                                    "a-z, 0-9, \".\", \"_\" and \"-\""));
+    }
+
+    /* one reason is enough for what would be refused anyway */
+
+    if (!reader.wrong && expired && filing->purchased_at <= expired) {
+        mpk_filing_wrong(&reader, mpk_string("/purchased_at"),
+                         mpk_string("is longer ago than orders are kept "
+                                    "(mpk_retention)"));
+    }
+
+    if (!reader.wrong && !mpk_email_valid(filing->person.email)) {
+        mpk_filing_wrong(&reader, mpk_string("/email"),
+                         mpk_string("must be an email address"));
+    }
+
+    return reader.wrong && *errors == NULL ? MPK_NOMEM : MPK_OK;
+}
+
+
+static mpk_status_t
+mpk_filing_items(mpk_filing_reader_t *reader, const mpk_value_t *body,
+    mpk_filing_t *filing)
+{
+    size_t              i, bytes;
+    mpk_str_t           array;
+    const mpk_value_t  *items, *value;
+
+    array = mpk_string("items");
+    items = mpk_value_get(body, array);
+
+    if (items == NULL || items->type != MPK_VALUE_ARRAY
+        || items->u.list.count == 0 || items->u.list.count > MPK_ITEMS_MAX)
+    {
+        mpk_filing_wrong(reader, mpk_string("/items"),
+                         mpk_string("must be an array of 1 to 500 items"));
+        return MPK_OK;
+    }
+
+    filing->items_count = items->u.list.count;
+    filing->items = mpk_calloc(reader->mem,
+                               filing->items_count
+                               * sizeof(mpk_filing_item_t));
+    if (filing->items == NULL) {
+        return MPK_NOMEM;
+    }
+
+    bytes = 0;
+
+    for (value = items->u.list.first, i = 0; value; value = value->next, i++) {
+
+        if (value->type != MPK_VALUE_OBJECT) {
+            mpk_filing_wrong(reader,
+                             mpk_errors_pointer(reader->mem, array, i,
+                                                mpk_string("")),
+                             mpk_string("must be an object"));
+            continue;
+        }
+
+        mpk_filing_members(reader, value, mpk_filing_item,
+                           mpk_filing_count(mpk_filing_item), array, i,
+                           &filing->items[i]);
+
+        bytes += filing->items[i].key.len;
+    }
+
+    if (bytes > MPK_KEYS_BYTES_MAX) {
+        mpk_filing_wrong(reader, mpk_string("/items"),
+                         mpk_string("the product keys are over 256 KB in "
+                                    "all"));
+    }
+
+    return MPK_OK;
+}
+
+
+/* Takes the string members of an object: of an item of array, or of the order (no array). */
+
+static void
+mpk_filing_members(mpk_filing_reader_t *reader, const mpk_value_t *object,
+    const mpk_filing_member_t *members, size_t count, mpk_str_t array,
+    size_t index, void *into)
+{
+    size_t              i;
+    mpk_str_t          *field;
+    const mpk_value_t  *value;
+
+    for (value = object->u.list.first; value; value = value->next) {
+
+        if (array.len == 0 && mpk_str_eq(value->name, mpk_string("items"))) {
+            continue;
+        }
+
+        for (i = 0; i < count; i++) {
+            if (mpk_str_eq(members[i].name, value->name)) {
+                break;
+            }
+        }
+
+        if (i == count) {
+            mpk_filing_wrong(reader,
+                             mpk_errors_pointer(reader->mem, array, index,
+                                                value->name),
+                             mpk_string("there is no such member"));
+        }
+    }
+
+    for (i = 0; i < count; i++) {
+
+        field = (mpk_str_t *) (void *) ((uint8_t *) into + members[i].offset);
+        *field = mpk_string("");
+
+        value = mpk_value_get(object, members[i].name);
+
+        if (value && value->type == MPK_VALUE_STRING
+            && value->u.string.len <= members[i].max
+            && (value->u.string.len || !members[i].required))
+        {
+            *field = value->u.string;
+            continue;
+        }
+
+        if (!members[i].required
+            && (value == NULL || value->type == MPK_VALUE_NULL))
+        {
+            continue;
+        }
+
+        mpk_filing_wrong(reader,
+            mpk_errors_pointer(reader->mem, array, index, members[i].name),
+            value == NULL ? mpk_string("is missing")
+            : value->type != MPK_VALUE_STRING ? mpk_string("must be a string")
+            : value->u.string.len ? mpk_string("is too long")
+            : mpk_string("is empty"));
+    }
+}
+
+
+static void
+mpk_filing_wrong(mpk_filing_reader_t *reader, mpk_str_t pointer,
+    mpk_str_t detail)
+{
+    reader->wrong = true;
+
+    mpk_errors_add(reader->mem, reader->errors, pointer, detail);
+}
+
+
+mpk_status_t
+mpk_filing_seal(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+    const mpk_mem_t *scratch, const mpk_filing_t *filing, mpk_order_t *order,
+    mpk_data_key_t *key, uint8_t index[MPK_MAC_LEN])
+{
+    size_t                    i;
+    mpk_buf_t                 wrapped, person;
+    mpk_item_t               *item;
+    mpk_place_t               place;
+    mpk_status_t              status;
+    const mpk_filing_item_t  *filed;
+
+    memset(order, 0, sizeof(mpk_order_t));
+
+    order->state = filing->state;
+    order->purchased_at = filing->purchased_at;
+    order->items_count = filing->items_count;
+    order->items = mpk_calloc(mem, filing->items_count * sizeof(mpk_item_t));
+
+    if (order->items == NULL
+        || mpk_dup(mem, filing->id, &order->id) != MPK_OK
+        || mpk_dup(mem, filing->locale, &order->locale) != MPK_OK)
+    {
+        return MPK_NOMEM;
+    }
+
+    status = mpk_filing_hash(crypto, mem, scratch, filing, order, index);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    mpk_buf_init(&wrapped, mem, 128);
+
+    status = mpk_envelope_create(crypto, mem, order->id, key, &wrapped);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    order->data_key = mpk_buf_done(&wrapped);
+
+    mpk_buf_init(&person, scratch, 512);
+    mpk_person_write(&filing->person, &person);
+
+    if (person.failed) {
+        return MPK_NOMEM;
+    }
+
+    place = (mpk_place_t) { order->id, mpk_string("person"), 0, 0 };
+
+    status = mpk_filing_seal_one(crypto, mem, key, &place,
+                                 mpk_buf_done(&person), &order->person);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    for (i = 0; i < filing->items_count; i++) {
+        filed = &filing->items[i];
+        item = &order->items[i];
+
+        if (mpk_dup(mem, filed->sku, &item->sku) != MPK_OK
+            || mpk_dup(mem, filed->product, &item->product) != MPK_OK)
+        {
+            return MPK_NOMEM;
+        }
+
+        place = (mpk_place_t) { order->id, mpk_string("key"), i + 1, 1 };
+
+        status = mpk_filing_seal_one(crypto, mem, key, &place, filed->key,
+                                     &item->key);
+        if (status != MPK_OK) {
+            return status;
+        }
+    }
+
+    return MPK_OK;
+}
+
+
+static mpk_status_t
+mpk_filing_hash(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+    const mpk_mem_t *scratch, const mpk_filing_t *filing, mpk_order_t *order,
+    uint8_t index[MPK_MAC_LEN])
+{
+    uint8_t             *email, *account, *digest;
+    mpk_buf_t            content;
+    mpk_status_t         status;
+    const mpk_person_t  *person;
+
+    person = &filing->person;
+
+    email = mpk_alloc(mem, 3 * MPK_MAC_LEN);
+    if (email == NULL) {
+        return MPK_NOMEM;
+    }
+
+    account = email + MPK_MAC_LEN;
+    digest = account + MPK_MAC_LEN;
+
+    status = mpk_lookup_email(crypto, person->email, email);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    order->email_hash = (mpk_str_t) { MPK_MAC_LEN, email };
+
+    /* without an account: the customer may have one that goes by the email */
+
+    status = mpk_lookup_account(crypto, person->account.len ? person->account
+                                                            : person->email,
+                                account);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    memcpy(index, account, MPK_MAC_LEN);
+
+    if (person->account.len) {
+        order->account_hash = (mpk_str_t) { MPK_MAC_LEN, account };
+    }
+
+    mpk_buf_init(&content, scratch, 1024);
+    content.secret = true;
+    mpk_filing_content(filing, &content);
+
+    status = content.failed ? MPK_NOMEM
+                            : mpk_lookup_digest(crypto, mpk_buf_done(&content),
+                                                digest);
+    mpk_cleanse(content.data, content.len);
+
+    if (status == MPK_OK) {
+        order->digest = (mpk_str_t) { MPK_MAC_LEN, digest };
+    }
+
+    return status;
+}
+
+
+/* All that was filed, without ambiguity: what R10 compares. */
+
+static void
+mpk_filing_content(const mpk_filing_t *filing, mpk_buf_t *out)
+{
+    size_t                    i;
+    const mpk_filing_item_t  *item;
+
+    mpk_person_write(&filing->person, out);
+    mpk_pack_str(out, filing->locale);
+    mpk_pack_int(out, (uint64_t) filing->purchased_at);
+    mpk_pack_int(out, filing->state);
+    mpk_pack_int(out, filing->items_count);
+
+    for (i = 0; i < filing->items_count; i++) {
+        item = &filing->items[i];
+
+        mpk_pack_str(out, item->sku);
+        mpk_pack_str(out, item->product);
+        mpk_pack_str(out, item->key);
+    }
+}
+
+
+static mpk_status_t
+mpk_filing_seal_one(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+    const mpk_data_key_t *key, const mpk_place_t *place, mpk_str_t plain,
+    mpk_str_t *sealed)
+{
+    mpk_buf_t     buf;
+    mpk_status_t  status;
+
+    mpk_buf_init(&buf, mem, plain.len + MPK_SEAL_OVERHEAD);
+
+    status = mpk_envelope_seal(crypto, mem, key, place, plain, &buf);
+
+    *sealed = mpk_buf_done(&buf);
+
+    return status;
+}

@@ -1,0 +1,59 @@
+/*
+ * An order as the shop files it (PUT /orders/{id}, or a line of a bulk upload): its
+ * members checked, and sealed into what Redis will hold.
+ */
+
+#ifndef MPK_FILING_H
+#define MPK_FILING_H
+
+#include "mpk_envelope.h"
+#include "mpk_order.h"
+#include "mpk_value.h"
+
+#define MPK_FILING_TEXT_MAX  255     /* bytes of a short text member */
+
+
+typedef struct {
+    mpk_str_t              sku;
+    mpk_str_t              product;
+    mpk_str_t              key;              /* in clear */
+} mpk_filing_item_t;
+
+typedef struct {
+    mpk_str_t              id;
+    mpk_person_t           person;           /* email set; account may be empty */
+    mpk_str_t              locale;           /* may be empty */
+    int64_t                purchased_at;     /* seconds */
+    mpk_order_state_t      state;            /* HELD or READY */
+    size_t                 items_count;      /* 1..MPK_ITEMS_MAX */
+    mpk_filing_item_t     *items;
+} mpk_filing_t;
+
+
+/*
+ * Reads a filing from body; strings refer to it.  id is the order's; if it is empty, the
+ * member "order" is required and gives it.  A purchase at or before "expired" (seconds)
+ * is refused, since the order would expire at once; 0: none is too old.
+ *
+ * MPK_OK: filing is complete and *errors is NULL, or *errors says what is wrong (see
+ * mpk_errors.h) and filing must not be used.  The only other result is MPK_NOMEM.
+ */
+mpk_status_t mpk_filing_read(const mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
+    int64_t expired, mpk_filing_t *filing, mpk_value_t **errors);
+
+/*
+ * Hashes and seals a filing into order, in mem, for MPK_EVENT_FILED.  key gets the new
+ * data key; mpk_cleanse() it afterwards.  Plain text is written to scratch only, which
+ * may be dropped on return.
+ *
+ * index gets the hash of the account that the order is listed under: the filing's, or,
+ * if it has none, the account that is named as its email.
+ *
+ * Errors: MPK_NOMEM, MPK_CRYPTO, MPK_UNKNOWN (no lookup or wrap key).
+ */
+mpk_status_t mpk_filing_seal(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+    const mpk_mem_t *scratch, const mpk_filing_t *filing, mpk_order_t *order,
+    mpk_data_key_t *key, uint8_t index[MPK_MAC_LEN]);
+
+
+#endif /* MPK_FILING_H */
