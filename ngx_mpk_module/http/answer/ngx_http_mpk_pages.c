@@ -202,9 +202,16 @@ ngx_http_mpk_pages_languages(ngx_http_mpk_pages_loader_t *loader,
 
     language = pages->languages.elts;
 
+    pages->tags = ngx_palloc(cf->pool,
+                             pages->languages.nelts * sizeof(mpk_str_t));
+    if (pages->tags == NULL) {
+        return NGX_ERROR;
+    }
+
     for (i = 0; i < pages->languages.nelts; i++) {
 
         loader->tag = ngx_http_mpk_str(&language[i].tag);
+        pages->tags[i] = loader->tag;
 
         if (ngx_http_mpk_pages_messages(loader, loader->tag,
                                         NGX_HTTP_MPK_MESSAGES_OWN)

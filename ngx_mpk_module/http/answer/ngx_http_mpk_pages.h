@@ -48,6 +48,7 @@ struct ngx_http_mpk_language_s {
 struct ngx_http_mpk_pages_s {
     ngx_str_t                     directory;       /* empty: built-in */
     ngx_array_t                   languages;       /* English is the first */
+    mpk_str_t                    *tags;            /* of each of them */
     ngx_str_t                     csp;             /* with the hashes of style and script */
     unsigned                      support:1;       /* the catalogue says where it is */
 };

@@ -92,10 +92,6 @@ ngx_http_mpk_txn_t *ngx_http_mpk_api_txn(ngx_http_request_t *r,
 void ngx_http_mpk_api_error(ngx_http_mpk_ctx_t *ctx, mpk_str_t pointer,
     const char *detail);
 
-/* The same, in a list of the caller's. */
-void ngx_http_mpk_api_note(const mpk_mem_t *mem, mpk_value_t **errors,
-    mpk_str_t pointer, const char *detail);
-
 /* 422 with the errors noted. */
 ngx_int_t ngx_http_mpk_api_invalid(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
@@ -103,10 +99,6 @@ ngx_int_t ngx_http_mpk_api_invalid(ngx_http_request_t *r,
 /* What the transaction refused or could not do, as a problem. */
 ngx_int_t ngx_http_mpk_api_refused(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
-
-/* A pointer into the body: /items/0/key; without an array, /key. */
-mpk_str_t ngx_http_mpk_api_pointer(const mpk_mem_t *mem, mpk_str_t array,
-    ngx_uint_t index, mpk_str_t member);
 
 /*
  * Reads the call's order with its whole history, then calls next; an order that is

@@ -3,6 +3,8 @@
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_refusal.h"
 
+#include "mpk_errors.h"
+
 
 void
 ngx_http_mpk_api_error(ngx_http_mpk_ctx_t *ctx, mpk_str_t pointer,
@@ -12,56 +14,8 @@ ngx_http_mpk_api_error(ngx_http_mpk_ctx_t *ctx, mpk_str_t pointer,
 
     api = ctx->data;
 
-    ngx_http_mpk_api_note(&ctx->mem.mem, &api->errors, pointer, detail);
-}
-
-
-void
-ngx_http_mpk_api_note(const mpk_mem_t *mem, mpk_value_t **errors,
-    mpk_str_t pointer, const char *detail)
-{
-    mpk_value_t  *e;
-
-    if (*errors == NULL) {
-        *errors = mpk_value_array(mem, NULL, mpk_string("errors"));
-    }
-
-    /* enough to see what is wrong, whatever the body's length */
-
-    if (*errors == NULL || (*errors)->u.list.count == 20) {
-        return;
-    }
-
-    e = mpk_value_object(mem, *errors, mpk_string(""));
-
-    (void) mpk_value_string(mem, e, mpk_string("pointer"), pointer);
-    (void) mpk_value_string(mem, e, mpk_string("detail"),
-                            (mpk_str_t) { ngx_strlen(detail),
-                                          (u_char *) detail });
-}
-
-
-mpk_str_t
-ngx_http_mpk_api_pointer(const mpk_mem_t *mem, mpk_str_t array,
-    ngx_uint_t index, mpk_str_t member)
-{
-    mpk_buf_t  buf;
-
-    mpk_buf_init(&buf, mem, 64);
-
-    if (array.len) {
-        mpk_buf_byte(&buf, '/');
-        mpk_buf_str(&buf, array);
-        mpk_buf_byte(&buf, '/');
-        mpk_buf_int(&buf, (int64_t) index);
-    }
-
-    if (member.len) {
-        mpk_buf_byte(&buf, '/');
-        mpk_buf_str(&buf, member);
-    }
-
-    return mpk_buf_done(&buf);
+    mpk_errors_add(&ctx->mem.mem, &api->errors, pointer,
+                   (mpk_str_t) { ngx_strlen(detail), (u_char *) detail });
 }
 
 

@@ -3,6 +3,8 @@
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_sealed.h"
 
+#include "mpk_errors.h"
+
 
 /* A decision while it is made: api->data, in the transaction's memory. */
 typedef struct {
@@ -98,8 +100,7 @@ ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx, mpk_str_t name, size_t max,
 
     if (text.len > max) {
         ngx_http_mpk_api_error(ctx,
-            ngx_http_mpk_api_pointer(&ctx->mem.mem, mpk_string(""), 0,
-                                     name),
+            mpk_errors_pointer(&ctx->mem.mem, mpk_string(""), 0, name),
             "is too long");
 
     } else if (required ? text.len == 0
@@ -107,8 +108,7 @@ ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx, mpk_str_t name, size_t max,
                            && value->type != MPK_VALUE_NULL))
     {
         ngx_http_mpk_api_error(ctx,
-            ngx_http_mpk_api_pointer(&ctx->mem.mem, mpk_string(""), 0,
-                                     name),
+            mpk_errors_pointer(&ctx->mem.mem, mpk_string(""), 0, name),
             value && value->type != MPK_VALUE_STRING ? "must be a string"
             : "is missing");
     }

@@ -9,9 +9,6 @@
 /* True if Accept prefers application/json to text/html. */
 ngx_uint_t ngx_http_mpk_wants_json(ngx_http_request_t *r);
 
-/* The weight (RFC 9110, 12.4.2) among an element's parameters, in thousandths. */
-ngx_uint_t ngx_http_mpk_weight(u_char *p, u_char *last);
-
 ngx_uint_t ngx_http_mpk_is_prefetch(ngx_http_request_t *r);
 
 /* True if a browser says that another site sent the request (R4). */
