@@ -155,6 +155,7 @@ $t->confirm($link, nonce => $nonce, email => "eve$_\@example.com") for 1 .. 10;
 $r = $t->confirm($link, nonce => $nonce);
 is($r->{status}, 429, 'R4: ten wrong challenges close the link for a while, for the right one too');
 is($r->{headers}{'retry-after'}, 900, 'R4: and the answer says for how long');
+is($t->confirm($link, nonce => $nonce, headers => { %json })->{json}{type}, 'urn:mpk:closed', 'R4: in JSON it is "closed"');
 is($t->events('B-3'), 'filed link_minted opened', 'R4: and nothing is used up');
 my ($stored) = @{$redis->cmd('KEYS', 'mpk:*:o:B-3')};
 my ($wrong) = grep { /^w:/ } @{$redis->cmd('HKEYS', $stored)};

@@ -171,36 +171,36 @@ test_table(void)
         /*                         absent      held        ready       delivered   viewed      cancelled
                                    reported    asked       replaced    refunded    rejected    erased */
         { MPK_EVENT_FILED,       { MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME,
-                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_GONE } },
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED } },
         { MPK_EVENT_RELEASED,    { MPK_ABSENT, MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_CANCELLED,
-                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_GONE } },
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED } },
         { MPK_EVENT_CANCELLED,   { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DELIVERED, MPK_DELIVERED, MPK_SAME,
-                                   MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_GONE } },
+                                   MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_ERASED } },
         { MPK_EVENT_LINK_MINTED, { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_GONE } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED } },
         { MPK_EVENT_OPENED,      { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_GONE } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED } },
         { MPK_EVENT_VIEWED,      { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_GONE } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED } },
         { MPK_EVENT_CUT_OFF,     { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_GONE } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED } },
         { MPK_EVENT_NONE,        { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME,
                                    MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME } },
         { MPK_EVENT_CLAIM_OPENED,
                                  { MPK_ABSENT, MPK_UNDELIVERED, MPK_UNDELIVERED, MPK_DONE, MPK_DONE, MPK_CANCELLED,
-                                   MPK_CLAIMED, MPK_CLAIMED, MPK_DONE, MPK_REFUNDED, MPK_DONE, MPK_GONE } },
+                                   MPK_CLAIMED, MPK_CLAIMED, MPK_DONE, MPK_REFUNDED, MPK_DONE, MPK_ERASED } },
         { MPK_EVENT_CLAIM_NEEDS_INFO,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_DONE, MPK_SAME, MPK_DECIDED, MPK_DECIDED, MPK_DECIDED, MPK_GONE } },
+                                   MPK_DONE, MPK_SAME, MPK_DECIDED, MPK_DECIDED, MPK_DECIDED, MPK_ERASED } },
         { MPK_EVENT_CLAIM_REPLACED,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_DONE, MPK_DONE, MPK_SAME, MPK_DECIDED, MPK_DECIDED, MPK_GONE } },
+                                   MPK_DONE, MPK_DONE, MPK_SAME, MPK_DECIDED, MPK_DECIDED, MPK_ERASED } },
         { MPK_EVENT_CLAIM_REFUNDED,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_SAME, MPK_DECIDED, MPK_GONE } },
+                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_SAME, MPK_DECIDED, MPK_ERASED } },
         { MPK_EVENT_CLAIM_REJECTED,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_DECIDED, MPK_SAME, MPK_GONE } },
+                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_DECIDED, MPK_SAME, MPK_ERASED } },
         { MPK_EVENT_ERASED,      { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE,
                                    MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_SAME } },
     };
@@ -301,7 +301,7 @@ test_rules(void)
 
     r = request(MPK_EVENT_VIEWED);
     r.exp = NOW;
-    ok(decide(&order, r).outcome == MPK_LAPSED, "R4: an expired link shows nothing");
+    ok(decide(&order, r).outcome == MPK_TOKEN_EXPIRED, "R4: an expired link shows nothing");
 
     d.order = order;
     for (i = 0; i < MPK_OPENED_MAX; i++) {

@@ -33,53 +33,53 @@ static const mpk_policy_t  mpk_policies[MPK_EVENT_MAX] = {
         { { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME }, NULL },
 
     [MPK_EVENT_FILED] =
-        { { MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_GONE },
+        { { MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
           mpk_policy_file },
 
     [MPK_EVENT_RELEASED] =
-        { { MPK_ABSENT, MPK_DONE, MPK_SAME, MPK_CANCELLED, MPK_GONE },
+        { { MPK_ABSENT, MPK_DONE, MPK_SAME, MPK_CANCELLED, MPK_ERASED },
           mpk_policy_release },
 
     [MPK_EVENT_CANCELLED] =
-        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_GONE },
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
           mpk_policy_cancel },
 
     [MPK_EVENT_LINK_MINTED] =
-        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_GONE },
+        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
           mpk_policy_mint },
 
     [MPK_EVENT_OPENED] =
-        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_GONE },
+        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
           mpk_policy_open },
 
     [MPK_EVENT_VIEWED] =
-        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_GONE },
+        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
           mpk_policy_view },
 
     [MPK_EVENT_CUT_OFF] =
-        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_GONE },
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
           mpk_policy_cut_off },
 
     [MPK_EVENT_CLAIM_OPENED] =
-        { { MPK_ABSENT, MPK_UNDELIVERED, MPK_DONE, MPK_CANCELLED, MPK_GONE },
+        { { MPK_ABSENT, MPK_UNDELIVERED, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
           mpk_policy_claim },
 
     /* only what was ready once has claims */
 
     [MPK_EVENT_CLAIM_NEEDS_INFO] =
-        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_GONE },
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
           mpk_policy_claim_decide },
 
     [MPK_EVENT_CLAIM_REPLACED] =
-        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_GONE },
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
           mpk_policy_claim_decide },
 
     [MPK_EVENT_CLAIM_REFUNDED] =
-        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_GONE },
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
           mpk_policy_claim_decide },
 
     [MPK_EVENT_CLAIM_REJECTED] =
-        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_GONE },
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
           mpk_policy_claim_decide },
 
     [MPK_EVENT_ERASED] =

@@ -44,7 +44,7 @@ typedef enum {
     MPK_HELD,            /* R1: payment and fraud checks are under way */
     MPK_CANCELLED,       /* R1: stopped before delivery */
     MPK_USED,            /* R3: this token has given its view */
-    MPK_LAPSED,          /* the token has expired */
+    MPK_TOKEN_EXPIRED,   /* the token has expired */
     MPK_CLOSED,          /* R4: too many wrong challenges, for a while */
     MPK_STALE,           /* R4: the confirmation's nonce is missing, forged or too old */
     MPK_CHALLENGE,       /* R4: the challenge is missing or wrong */
@@ -54,7 +54,7 @@ typedef enum {
     MPK_DIFFERS,         /* R10: sent before with other content */
     MPK_NO_ITEM,         /* names an item that the order does not have */
     MPK_CROWDED,         /* the order remembers MPK_LINKS_MAX live links already */
-    MPK_GONE,            /* its data has been erased */
+    MPK_ERASED,          /* its data has been erased */
     MPK_REFUNDED,        /* R7: a key whose price was paid back */
     MPK_UNDELIVERED,     /* R6: nothing to report before delivery */
     MPK_LATE,            /* R6: after the claim window */

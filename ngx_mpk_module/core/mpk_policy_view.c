@@ -75,7 +75,7 @@ mpk_policy_open(const mpk_request_t *request, mpk_decision_t *decision)
     }
 
     if (request->exp <= request->now) {
-        return MPK_LAPSED;
+        return MPK_TOKEN_EXPIRED;
     }
 
     if (link->opened >= MPK_OPENED_MAX) {
@@ -151,7 +151,7 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
     }
 
     if (request->exp <= request->now) {
-        return MPK_LAPSED;
+        return MPK_TOKEN_EXPIRED;
     }
 
     if (!request->nonce_fresh) {

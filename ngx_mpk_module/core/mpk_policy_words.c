@@ -25,9 +25,9 @@ static const mpk_outcome_info_t  mpk_outcomes[MPK_OUTCOME_MAX] = {
     [MPK_USED] = mpk_row("used", "R3",
         "This link has shown its keys already."),
 
-    [MPK_LAPSED] = mpk_row("expired", "R3", "This link has expired."),
+    [MPK_TOKEN_EXPIRED] = mpk_row("expired", "R3", "This link has expired."),
 
-    [MPK_CLOSED] = mpk_row("limited", "R4",
+    [MPK_CLOSED] = mpk_row("closed", "R4",
         "Too many wrong answers; the link opens again in a while."),
 
     [MPK_STALE] = mpk_row("stale", "R4",
@@ -59,7 +59,7 @@ static const mpk_outcome_info_t  mpk_outcomes[MPK_OUTCOME_MAX] = {
         "The order has too many links that have not expired, or too many "
         "claims."),
 
-    [MPK_GONE] = mpk_row("erased", "", "The order's data was erased."),
+    [MPK_ERASED] = mpk_row("erased", "", "The order's data was erased."),
 
     [MPK_REFUNDED] = mpk_row("refunded", "R7",
         "The key was refunded; it is not shown any more."),

@@ -29,7 +29,7 @@ static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusals[MPK_OUTCOME_MAX] = {
           .support = 1 },
         409 },
 
-    [MPK_LAPSED] = {
+    [MPK_TOKEN_EXPIRED] = {
         { .status = 410, .page = NGX_HTTP_MPK_PAGE_EXPIRED, .track = 1,
           .support = 1 },
         409 },
@@ -48,7 +48,7 @@ static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusals[MPK_OUTCOME_MAX] = {
           .support = 1, .retry_after = NGX_HTTP_MPK_CROWDED_RETRY },
         409 },
 
-    [MPK_GONE] = {
+    [MPK_ERASED] = {
         { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND, .support = 1 },
         409 },
 

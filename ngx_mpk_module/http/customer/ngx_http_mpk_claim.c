@@ -90,7 +90,8 @@ ngx_http_mpk_claim_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         }
 
         *rc = ngx_http_mpk_claim_refused(r, ctx, status == MPK_EXPIRED
-                                                 ? MPK_LAPSED : MPK_ABSENT);
+                                                 ? MPK_TOKEN_EXPIRED
+                                                 : MPK_ABSENT);
         return NGX_DECLINED;
     }
 
@@ -418,7 +419,7 @@ ngx_http_mpk_claim_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     case MPK_SAME:
 
         if (txn->order.state == MPK_ORDER_ERASED) {
-            return ngx_http_mpk_claim_refused(r, ctx, MPK_GONE);
+            return ngx_http_mpk_claim_refused(r, ctx, MPK_ERASED);
         }
 
         if (claim->wrong) {
