@@ -219,7 +219,7 @@ my $r1 = $t->confirm('/r/' . $t->sign($t->claims('K-1')));
 is($r1->{status}, 503, "another order's key does not open");
 unlike($r1->{body}, qr/XK7QX/, 'and is not shown');
 is($t->events('K-1'), 'filed link_minted opened viewed opened', 'and uses nothing up');
-like($t->read('error.log'), qr/\[crit\].*key of item 1 of order "K-1" does not open/, 'ops learn of it');
+like($t->read('error.log'), qr/\[crit\].*the key of item 1 of order "K-1" can't be decrypted/, 'ops learn of it');
 
 $redis->cmd('HSET', $k2, 'h', 'garbage');
 is($t->api('GET', 'orders/K-2')->{status}, 500, 'a broken order is an error');

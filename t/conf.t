@@ -161,7 +161,7 @@ tokens('a line without a hash', qr/tokens:2/, "a:$hash\nb\n");
 tokens('a short hash', qr/tokens:1/, "a:abc\n");
 tokens('a hash that is not hex', qr/tokens:1/, 'a:' . 'z' x 64 . "\n");
 tokens('an unknown role', qr/tokens:1/, "a:$hash:god\n");
-tokens('a name that stands twice', qr/stands twice/, "a:$hash\na:$hash\n");
+tokens('a name that stands twice', qr/duplicate name "a"/, "a:$hash\na:$hash\n");
 
 
 # pages

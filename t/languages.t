@@ -170,7 +170,7 @@ sub refused {
     length $kept ? $t->write("pages/$file", $kept) : unlink "$dir/pages/$file";
 }
 
-refused('a colour that is none', qr/"color\.accent" is no colour/, 'en.json', { 'color.accent' => 'red} body{display:none' });
+refused('a colour that is none', qr/"color\.accent" is not a CSS colour/, 'en.json', { 'color.accent' => 'red} body{display:none' });
 refused('a logo that is no address', qr/"shop\.logo" must be/, 'en.json', { 'shop.logo' => 'javascript:alert(1)' });
 refused('a date without sense', qr/de\.json: "months" must have twelve names/, 'de.json', { date => '%x' });
 refused('eleven months', qr/fr\.json: "months" must have twelve names/, 'fr.json', { months => 'a b c d e f g h i j k' });

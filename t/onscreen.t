@@ -60,7 +60,7 @@ like($t->get('/checkout/S-1')->{headers}{'cache-control'}, qr/no-store/, 'which 
 $t->file('S-2');
 is(page('/header/S-2')->{json}{order}, 'S-2', 'the order\'s id can be a header of the upstream');
 is($t->get('/none')->{status}, 404, 'an upstream that gives none shows nothing');
-like($t->read('error.log'), qr/\[error\].*mpk_onscreen: the upstream gave no order id/, 'and the error log says so');
+like($t->read('error.log'), qr/\[error\].*mpk_onscreen: the upstream's value "[^"]*" is not an order id/, 'and the error log says so');
 
 $t->file('S-3');
 $r = page('/again/S-3');
@@ -72,7 +72,7 @@ like($t->events('S-3'), qr/^filed viewed (repeated )*viewed$/, 'in the journal, 
 
 is($t->get('/onscreen/S-1')->{status}, 404, 'the location is not reached from outside');
 is($t->get('/choose/S-1')->{status}, 404, 'a rewrite that lets the client choose shows nothing');
-like($t->read('error.log'), qr/\[error\].*mpk_onscreen: neither X-Accel-Redirect nor a subrequest/, 'and the error log says so');
+like($t->read('error.log'), qr/\[error\].*mpk_onscreen: not reached by X-Accel-Redirect or a subrequest/, 'and the error log says so');
 is($t->get('/checkout/NO-SUCH')->{status}, 404, 'an unknown order is not found');
 
 # nobody looks

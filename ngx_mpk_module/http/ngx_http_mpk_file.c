@@ -36,14 +36,14 @@ ngx_http_mpk_file_read(ngx_conf_t *cf, ngx_str_t *name, size_t max,
     }
 
     if (!ngx_is_file(&fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is no file", name);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is not a regular file", name);
         goto failed;
     }
 
     if (secret && (ngx_file_access(&fi) & 0007)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" holds secrets and can be read or written "
-                           "by others: run \"chmod o-rwx %V\"", name, name);
+                           "\"%V\" holds secrets but is accessible by "
+                           "others: run \"chmod o-rwx %V\"", name, name);
         goto failed;
     }
 
@@ -51,7 +51,7 @@ ngx_http_mpk_file_read(ngx_conf_t *cf, ngx_str_t *name, size_t max,
 
     if (size > max) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" has %uz bytes, %uz are allowed",
+                           "\"%V\" has %uz bytes; the maximum is %uz",
                            name, size, max);
         goto failed;
     }
@@ -65,7 +65,7 @@ ngx_http_mpk_file_read(ngx_conf_t *cf, ngx_str_t *name, size_t max,
 
     if (n == NGX_ERROR || (size_t) n != size) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "\"%V\" can't be read whole", name);
+                           "reading all of \"%V\" failed", name);
         goto failed;
     }
 

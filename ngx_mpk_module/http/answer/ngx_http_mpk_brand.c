@@ -56,7 +56,7 @@ ngx_http_mpk_brand_style(ngx_http_mpk_pages_loader_t *loader)
                      && (color.data[n] | 0x20) <= 'z'))
             {
                 ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
-                                   "en.json: \"%*s\" is no colour of CSS, "
+                                   "en.json: \"%*s\" is not a CSS colour, "
                                    "e.g. \"#1f4fc9\"", colors[i].message.len,
                                    colors[i].message.data);
                 return NGX_ERROR;

@@ -112,7 +112,7 @@ ngx_http_mpk_pages_load(ngx_conf_t *cf, ngx_str_t *directory)
             || !ngx_is_dir(&fi)))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is no directory with pages", directory);
+                           "\"%V\" is not a directory", directory);
         return NULL;
     }
 

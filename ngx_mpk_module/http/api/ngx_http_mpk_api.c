@@ -337,7 +337,7 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     if (found == NULL) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "mpk: unknown API token");
+                      "mpk: unknown API token, answering 401");
         return NGX_ERROR;
     }
 
@@ -346,7 +346,8 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     if (!(found->roles & roles)) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "mpk: the role of API token \"%V\" does not allow this",
+                      "mpk: the role of API token \"%V\" does not allow this call, "
+                      "answering 403",
                       &found->name);
 
         *status = NGX_HTTP_FORBIDDEN;

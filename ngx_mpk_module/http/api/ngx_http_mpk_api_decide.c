@@ -223,8 +223,9 @@ ngx_http_mpk_decide_prepare(ngx_http_mpk_txn_t *txn)
         || mpk_detail_read(plain, &detail) != MPK_OK)
     {
         ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
-                      "mpk: claim %uz of order \"%*s\" does not open",
-                      txn->request.claim, txn->id.len, txn->id.data);
+                      "mpk: claim %uz of order \"%*s\" can't be decrypted; the "
+                      "request fails", txn->request.claim, txn->id.len,
+                      txn->id.data);
         return NGX_ERROR;
     }
 

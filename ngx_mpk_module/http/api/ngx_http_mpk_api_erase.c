@@ -74,8 +74,8 @@ ngx_http_mpk_erase_prepare(ngx_http_mpk_txn_t *txn)
            != MPK_OK)
     {
         ngx_log_error(NGX_LOG_ERR, txn->log, 0,
-                      "mpk: order \"%*s\" is erased, but stays named in an "
-                      "account's index that its data would have told",
+                      "mpk: order \"%*s\" is erased, but its id stays in an "
+                      "account's index: the email could not be decrypted",
                       txn->id.len, txn->id.data);
         return NGX_OK;
     }

@@ -270,7 +270,7 @@ ngx_http_mpk_evidence_signed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
                               mpk_buf_done(&written), &body);
     if (status != MPK_OK) {
         ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
-                      "mpk: evidence can't be signed: %s",
+                      "mpk: evidence could not be signed: %s; the request fails",
                       mpk_status_text(status));
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

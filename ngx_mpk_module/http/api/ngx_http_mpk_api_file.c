@@ -82,7 +82,7 @@ ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, const mpk_mem_t *mem,
                              sealed->index);
     if (status != MPK_OK) {
         ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
-                      "mpk: order can't be sealed: %s",
+                      "mpk: an order could not be sealed: %s; it was not filed",
                       mpk_status_text(status));
         return NGX_ERROR;
     }

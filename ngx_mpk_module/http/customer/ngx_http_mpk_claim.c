@@ -83,7 +83,7 @@ ngx_http_mpk_claim_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     if (status != MPK_OK) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "mpk: claim link refused: %s", mpk_status_text(status));
+                      "mpk: claim link rejected: %s", mpk_status_text(status));
 
         if (status == MPK_EXPIRED) {
             ctx->order = claim->token.order;

@@ -36,8 +36,9 @@ ngx_http_mpk_onscreen_handler(ngx_http_request_t *r)
 
     if (!ngx_http_mpk_onscreen_asked(r)) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "mpk_onscreen: neither X-Accel-Redirect nor a subrequest "
-                      "has led here, so the client may have chosen the order");
+                      "mpk_onscreen: not reached by X-Accel-Redirect or a "
+                      "subrequest, so the client could choose the order; "
+                      "answering 404");
         return NGX_HTTP_NOT_FOUND;
     }
 
@@ -47,7 +48,8 @@ ngx_http_mpk_onscreen_handler(ngx_http_request_t *r)
 
     if (!mpk_order_id_valid(ngx_http_mpk_str(&order))) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "mpk_onscreen: the upstream gave no order id, but \"%V\"",
+                      "mpk_onscreen: the upstream's value \"%V\" is not an order "
+                      "id; answering 404",
                       &order);
         return NGX_HTTP_NOT_FOUND;
     }

@@ -70,7 +70,7 @@ ngx_http_mpk_reveal_handler(ngx_http_request_t *r)
 
     if (reveal->status != MPK_OK && reveal->status != MPK_EXPIRED) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "mpk: reveal link refused: %s",
+                      "mpk: reveal link rejected: %s",
                       mpk_status_text(reveal->status));
         return ngx_http_mpk_reveal_notice(r, ctx, MPK_ABSENT);
     }

@@ -303,10 +303,11 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         ctx->outcome = NGX_HTTP_MPK_OUTCOME_LIMITED;
 
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "mpk: too many lookups of orders failed, by %s",
+                      "mpk: too many failed lookups %s, answering 429: see "
+                      "mpk_track_limit",
                       track->tries->reply->integer
                       > (int64_t) limit->address
-                      ? "this address" : "order");
+                      ? "from this address" : "of this order");
 
         ngx_memzero(&crowd, sizeof(ngx_http_mpk_notice_t));
 

@@ -177,7 +177,7 @@ ngx_http_mpk_conf_api_token(ngx_conf_t *cf, ngx_str_t *file, ngx_uint_t line,
             && ngx_strncmp(t[i].name.data, p, hash - p) == 0)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "%V:%ui: the name \"%V\" stands twice",
+                               "%V:%ui: duplicate name \"%V\"",
                                file, line, &t[i].name);
             return NGX_CONF_ERROR;
         }

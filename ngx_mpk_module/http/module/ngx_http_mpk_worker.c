@@ -26,7 +26,8 @@ ngx_http_mpk_init_process(ngx_cycle_t *cycle)
     mmcf->crypto = mpk_crypto_create(mmcf->keyring);
     if (mmcf->crypto == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                      "mpk: OpenSSL does not give the contexts needed");
+                      "mpk: OpenSSL could not allocate its contexts: the worker can't "
+                      "start");
         return NGX_ERROR;
     }
 

@@ -57,7 +57,7 @@ ngx_http_mpk_batch_add(ngx_http_mpk_batch_t *batch, ngx_uint_t argc,
 {
     ngx_mpk_redis_cmd_t  *cmd;
 
-    /* a name that memory did not suffice for is another key's */
+    /* a truncated key name would address the wrong key */
 
     if (batch->count == batch->size || batch->mem.failed) {
         batch->failed = 1;
@@ -107,6 +107,11 @@ ngx_http_mpk_batch_handler(ngx_mpk_redis_cmd_t *cmd)
 
     store_time = ngx_http_mpk_stats_clock() - batch->started;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "mpk batch done, commands:%ui failed:%ud detached:%ui "
+                   "us:%uL", batch->count, batch->failed,
+                   (ngx_uint_t) (batch->request == NULL), store_time);
+
     if (batch->cmds[0].result != NGX_MPK_REDIS_FAILED) {
         ngx_http_mpk_stats_store(store_time);
     }
@@ -120,7 +125,7 @@ ngx_http_mpk_batch_handler(ngx_mpk_redis_cmd_t *cmd)
 }
 
 
-/* The request dies. */
+/* The request is destroyed. */
 
 static void
 ngx_http_mpk_batch_detach(void *data)

@@ -1,6 +1,6 @@
 /*
- * Counters of what failed, in Redis: one for all workers and edges.  A counter begins
- * with its first failure and ends a window later, whatever comes in between.
+ * Counters of failures, in Redis: one for all workers and edges.  A counter starts with
+ * the first failure and expires one window later, regardless of failures in between.
  */
 
 #include "ngx_http_mpk_limit.h"
@@ -20,7 +20,7 @@ static void ngx_http_mpk_limit_send(ngx_http_mpk_main_conf_t *mmcf,
 static void ngx_http_mpk_limit_handler(ngx_mpk_redis_cmd_t *cmd);
 
 
-/* One command each: a counter without an end would refuse for good. */
+/* One script each: a counter that never expires would refuse for good. */
 
 static const mpk_str_t  ngx_http_mpk_limit_up = mpk_literal(
     "local n = redis.call('INCR', KEYS[1])\n"
@@ -32,8 +32,8 @@ static const mpk_str_t  ngx_http_mpk_limit_down = mpk_literal(
         " redis.call('DECR', KEYS[1]) end\n");
 
 /*
- * KEYS: the order.  ARGV: the token's field, now, and when a counter ends that begins
- * now.  An order that has gone or was erased meanwhile gets none.
+ * KEYS: the order.  ARGV: the token's field, now, and the end of a counter that starts
+ * now.  Nothing is written to an order that has expired or was erased meanwhile.
  */
 static const mpk_str_t  ngx_http_mpk_limit_wrong = mpk_literal(
     "local f, w = unpack(redis.call('HMGET', KEYS[1], 'f', ARGV[1]))\n"

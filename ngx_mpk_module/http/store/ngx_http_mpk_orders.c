@@ -1,4 +1,4 @@
-/* Orders read with their histories, any number of them in the same few round trips. */
+/* Orders read with their journals, any number of them in the same few round trips. */
 
 #include "ngx_http_mpk_orders.h"
 #include "ngx_http_mpk_keys.h"
@@ -131,7 +131,8 @@ ngx_http_mpk_orders_headers(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                                             batch->cmds[i].reply);
         if (status != MPK_OK) {
             ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
-                          "mpk: order \"%*s\" can't be read from Redis: %s",
+                          "mpk: order \"%*s\" as stored in Redis can't be "
+                          "parsed: %s; the request fails",
                           order->id.len, order->id.data,
                           mpk_status_text(status));
 
@@ -165,7 +166,7 @@ ngx_http_mpk_orders_header(ngx_http_mpk_ctx_t *ctx,
 }
 
 
-/* Which entries are asked for: the newest ones. */
+/* The ids of the newest entries, which will be read. */
 
 static ngx_int_t
 ngx_http_mpk_orders_ids(ngx_http_mpk_ctx_t *ctx,
@@ -216,7 +217,7 @@ ngx_http_mpk_orders_ids(ngx_http_mpk_ctx_t *ctx,
 }
 
 
-/* Asks for the next entries, or is done. */
+/* Reads the next entries; calls next when all were read. */
 
 static ngx_int_t
 ngx_http_mpk_orders_history(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
@@ -314,7 +315,7 @@ ngx_http_mpk_orders_records(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         orders->record++;
     }
 
-    /* what comes next has entries, or is behind the last order */
+    /* skip orders without further entries */
 
     while (orders->order < orders->count
            && orders->record == orders->list[orders->order].records_count)
@@ -327,7 +328,7 @@ ngx_http_mpk_orders_records(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
-/* An entry's id begins with Redis' clock in milliseconds when it was written. */
+/* An entry's id begins with the time it was written, in milliseconds of Redis' clock. */
 
 static ngx_uint_t
 ngx_http_mpk_orders_expired(time_t retention, mpk_str_t id)
@@ -378,7 +379,7 @@ ngx_http_mpk_orders_record(ngx_mpk_redis_reply_t *reply,
 
     fields = &entry->elements[1];
 
-    /* a record whose fields are not ours is there, and will not verify */
+    /* an entry without our fields exists, and fails verification */
 
     record->clear = mpk_string("");
     record->sealed = mpk_string("");

@@ -43,9 +43,9 @@ ngx_http_mpk_txn_client(ngx_http_request_t *r, ngx_http_mpk_txn_t *txn)
 
 
 /*
- * $request_id, as an access log may have it.  Nginx would ask OpenSSL for each one
- * alone, which costs more than all else in this file; if nobody has asked for it
- * yet, it is made here, of the random bytes that the worker has in store.
+ * $request_id.  nginx calls RAND_bytes() for each one, which costs more than the rest of
+ * this file; if the variable was not evaluated yet, it is set here from the worker's
+ * buffered random bytes.
  */
 
 static mpk_str_t
@@ -84,7 +84,7 @@ ngx_http_mpk_run(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 {
     ctx->txn = txn;
 
-    /* it lives as long as the request, and has room to spare */
+    /* the answer's body: this pool lives as long as the request and has room to spare */
 
     ctx->body_mem = &txn->mem;
 

@@ -57,7 +57,8 @@ static void
 ngx_http_mpk_sealed_log(ngx_log_t *log, mpk_str_t order, mpk_status_t status)
 {
     ngx_log_error(NGX_LOG_CRIT, log, 0,
-                  "mpk: data key of order \"%*s\" can't be unwrapped: %s",
+                  "mpk: the data key of order \"%*s\" can't be unwrapped: %s; "
+                  "its keys can't be shown",
                   order.len, order.data,
                   status == MPK_UNKNOWN ? "its wrap key is not in the keyring"
                                         : mpk_status_text(status));
@@ -84,8 +85,8 @@ ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t number,
                                &txn->data_key, &place, item->key, key);
     if (status != MPK_OK) {
         ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
-                      "mpk: key of item %ui of order \"%*s\" does not open: "
-                      "%s", number, txn->id.len, txn->id.data,
+                      "mpk: the key of item %ui of order \"%*s\" can't be "
+                      "decrypted: %s; it is not shown", number, txn->id.len, txn->id.data,
                       mpk_status_text(status));
         return NGX_ERROR;
     }
@@ -126,7 +127,8 @@ ngx_http_mpk_order_person(ngx_http_mpk_ctx_t *ctx,
         || mpk_person_read(plain, person) != MPK_OK)
     {
         ngx_log_error(NGX_LOG_CRIT, ctx->mem.pool->log, 0,
-                      "mpk: personal data of order \"%*s\" does not open",
+                      "mpk: the personal data of order \"%*s\" can't be "
+                      "decrypted; the request fails",
                       order->id.len, order->id.data);
         return NGX_ERROR;
     }

@@ -52,9 +52,9 @@ static void ngx_http_mpk_txn_detach(void *data);
 
 
 /*
- * KEYS: the order, its bucket's journal.  ARGV: how the head begins that was read; e, x,
- * m; the new head, which ends with the entry's id; then field and value pairs.  Gives
- * this id, or 0 if the order has another revision by now.
+ * KEYS: the order, its bucket's journal.  ARGV: the beginning of the head that was read;
+ * e, x, m; the new head, to which the entry's id is appended; field and value pairs.
+ * Returns the id, or 0 if the order has another revision.
  */
 static u_char  ngx_http_mpk_script[] =
     "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
@@ -65,11 +65,11 @@ static u_char  ngx_http_mpk_script[] =
     "return id\n";
 
 /*
- * The same, and what few commits need.  KEYS: also the bucket's open claims.  ARGV:
- * begin of the head, e, x, m, new head; ids of the entries to erase first, together with
- * the order, or ""; the id before which the journal is trimmed, and when the order
- * expires, or ""; how many words of field and value follow; those; then, perhaps, ZADD
- * or ZREM with what follows the key.
+ * The same for commits that need more.  KEYS: also the bucket's open claims.  ARGV 1-5 as
+ * above; 6: ids of the entries to erase, together with the order, or ""; 7: the id before
+ * which the journal is trimmed, or ""; 8: when the order expires, or ""; 9: the number of
+ * arguments with fields and values; those; optionally ZADD or ZREM and its arguments
+ * after the key.
  */
 static u_char  ngx_http_mpk_script_more[] =
     "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
@@ -92,8 +92,8 @@ static u_char  ngx_http_mpk_script_more[] =
     "return id\n";
 
 /*
- * Writes, and changes nothing.  KEYS: the order.  ARGV: how the head begins that was
- * read, which may have been elsewhere: on a master that has been replaced meanwhile.
+ * A write that changes nothing.  KEYS: the order.  ARGV: the beginning of the head that
+ * was read, possibly from a master that has been demoted since.
  */
 static u_char  ngx_http_mpk_script_touch[] =
     "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
@@ -196,6 +196,11 @@ ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn)
     txn->started = ngx_http_mpk_stats_clock();
     txn->key = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, txn->log, 0,
+                   "mpk txn start, order:\"%*s\" event:%ui dry:%ud",
+                   txn->id.len, txn->id.data,
+                   (ngx_uint_t) txn->request.event, txn->dry);
+
     ngx_http_mpk_txn_read(txn);
 }
 
@@ -250,14 +255,18 @@ ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
     txn = cmd->data;
     txn->waiting = 0;
 
-    /* nobody waits for what has not been written yet */
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, txn->log, 0,
+                   "mpk txn read, order:\"%*s\" result:%ui", txn->id.len,
+                   txn->id.data, (ngx_uint_t) cmd->result);
+
+    /* the caller is gone and nothing was written: stop */
 
     if (ngx_http_mpk_txn_abandoned(txn)) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
         return;
     }
 
-    /* a name that memory did not suffice for is another key's */
+    /* a truncated key name would address the wrong key */
 
     if (txn->mem.failed) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
@@ -273,8 +282,9 @@ ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
 
     if (status != MPK_OK) {
         ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
-                      "mpk: order \"%*s\" can't be read from Redis: %s",
-                      txn->id.len, txn->id.data, mpk_status_text(status));
+                      "mpk: order \"%*s\" as stored in Redis can't be parsed: "
+                      "%s; requests for it fail", txn->id.len, txn->id.data,
+                      mpk_status_text(status));
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
         return;
     }
@@ -333,6 +343,13 @@ ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn)
 
     txn->decided = 1;
 
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, txn->log, 0,
+                   "mpk txn decide, order:\"%*s\" state:%ui event:%ui "
+                   "outcome:%ui", txn->id.len, txn->id.data,
+                   (ngx_uint_t) txn->order.state,
+                   (ngx_uint_t) txn->decision.event,
+                   (ngx_uint_t) txn->decision.outcome);
+
     if (txn->account && (txn->decision.outcome == MPK_DONE
                          || txn->decision.outcome == MPK_SAME))
     {
@@ -345,9 +362,10 @@ ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn)
 
 
 /*
- * An order that is filed is named in its account's index first: a kill in between
- * leaves a name that readers skip, and no order that its customer does not find.  One
- * that is erased goes first from there, too: afterwards nobody knows whose it was.
+ * A new order is added to its account's index before it is committed: if nginx is killed
+ * in between, the index has an id that readers skip; the other way round, the customer
+ * would not find the order.  An erased order is removed from the index first, because
+ * the erased order no longer says whose it was.
  */
 
 static void
@@ -488,7 +506,7 @@ ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
         argv[n++] = none;
         argv[n++] = none;
 
-        /* the clock that trims is the edge's; no order lives whose entries are older */
+        /* trimmed by the edge's clock; every order expires before its entries do */
 
         if (txn->mmcf->retention && (decision->event == MPK_EVENT_FILED
                                      || decision->event == MPK_EVENT_ERASED))
@@ -573,7 +591,7 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
         key = &txn->data_key;
     }
 
-    /* of an order that is erased, as it was */
+    /* the number and the MAC before are those of the order as read, also if it is erased */
 
     entry = &txn->entry;
 
@@ -591,8 +609,10 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
                                txn->order.mac, &txn->record, order->mac);
     if (status != MPK_OK) {
         ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
-                      "mpk: journal entry of order \"%*s\" can't be made: %s",
-                      txn->id.len, txn->id.data, mpk_status_text(status));
+                      "mpk: the journal entry of order \"%*s\" could not be "
+                      "sealed: %s; nothing was committed, the request was "
+                      "refused", txn->id.len, txn->id.data,
+                      mpk_status_text(status));
         return NGX_ERROR;
     }
 
@@ -600,7 +620,7 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
 }
 
 
-/* How a head of the revision that was read begins. */
+/* The beginning of a head with the revision that was read. */
 
 static mpk_str_t
 ngx_http_mpk_commit_begin(ngx_http_mpk_txn_t *txn)
@@ -627,7 +647,7 @@ ngx_http_mpk_commit_head(ngx_http_mpk_txn_t *txn)
 }
 
 
-/* Ids of the entries to erase, not empty if there is an order to erase. */
+/* Ids of the entries to erase; not empty when an order is erased. */
 
 static mpk_str_t
 ngx_http_mpk_commit_erased(ngx_http_mpk_txn_t *txn)
@@ -684,7 +704,7 @@ ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn, mpk_str_t *fields)
 }
 
 
-/* Of the bucket's open claims: what comes, or what goes. */
+/* ZADD or ZREM for the bucket's open claims; none if they do not change. */
 
 static ngx_uint_t
 ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
@@ -749,10 +769,14 @@ ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn)
 {
     ngx_mpk_redis_lane_t  lane;
 
-    /* the page does not wait until others know that its link was opened */
+    /* the page need not wait until replicas know that its link was opened */
 
     lane = txn->request.event == MPK_EVENT_OPENED ? NGX_MPK_REDIS_READ
                                                : NGX_MPK_REDIS_COMMIT;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, txn->log, 0,
+                   "mpk txn commit, order:\"%*s\" after revision:%uL",
+                   txn->id.len, txn->id.data, txn->order.revision);
 
     ngx_http_mpk_txn_send(txn, lane, ngx_http_mpk_commit_handler, txn->argc,
                           txn->argv);
@@ -768,7 +792,7 @@ ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn)
         return;
     }
 
-    /* a WAIT is for the last write of its own connection: this one changes nothing */
+    /* WAIT covers only the writes of its own connection: make one that changes nothing */
 
     txn->argc = 5;
     txn->argv[0] = mpk_string("EVAL");
@@ -794,6 +818,10 @@ ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd)
 
     txn = cmd->data;
     txn->waiting = 0;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, txn->log, 0,
+                   "mpk txn commit done, order:\"%*s\" result:%ui",
+                   txn->id.len, txn->id.data, (ngx_uint_t) cmd->result);
 
     switch (cmd->result) {
 
@@ -826,7 +854,7 @@ ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd)
         return;
     }
 
-    /* another revision: somebody wrote in between */
+    /* another revision: another request committed in between */
 
     ngx_http_mpk_txn_again(txn);
 }
@@ -837,9 +865,9 @@ ngx_http_mpk_txn_again(ngx_http_mpk_txn_t *txn)
 {
     if (++txn->tries == NGX_HTTP_MPK_TXN_TRIES) {
         ngx_log_error(NGX_LOG_WARN, txn->log, 0,
-                      "mpk: order \"%*s\" was changed by others %d times "
-                      "while being changed", txn->id.len, txn->id.data,
-                      NGX_HTTP_MPK_TXN_TRIES);
+                      "mpk: order \"%*s\" was changed by other requests %d "
+                      "times in a row; nothing was written, answering 503",
+                      txn->id.len, txn->id.data, NGX_HTTP_MPK_TXN_TRIES);
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_BUSY);
         return;
     }
@@ -857,6 +885,11 @@ ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
     txn->result = result;
     txn->store_time = ngx_http_mpk_stats_clock() - txn->started;
 
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, txn->log, 0,
+                   "mpk txn done, order:\"%*s\" result:%ui tries:%ui us:%uL",
+                   txn->id.len, txn->id.data, (ngx_uint_t) result,
+                   txn->tries + 1, txn->store_time);
+
     ngx_http_mpk_txn_count(txn);
 
     r = txn->r;
@@ -869,7 +902,7 @@ ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
 
     if (r == NULL) {
 
-        /* the view is in the journal, and its customer has gone */
+        /* the view was journaled, but the client is gone */
 
         if (result == NGX_HTTP_MPK_TXN_OK
             && txn->decision.outcome == MPK_DONE
@@ -922,7 +955,7 @@ ngx_http_mpk_txn_count(ngx_http_mpk_txn_t *txn)
 }
 
 
-/* What outlives the transaction is copied: the log phase comes before its end. */
+/* Copies what the log phase needs; what stays in the transaction lives until then, too. */
 
 static void
 ngx_http_mpk_txn_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
@@ -990,7 +1023,7 @@ ngx_http_mpk_txn_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
 }
 
 
-/* The request dies. */
+/* The request is destroyed. */
 
 static void
 ngx_http_mpk_txn_detach(void *data)
@@ -999,6 +1032,10 @@ ngx_http_mpk_txn_detach(void *data)
 
     txn->r = NULL;
     txn->log = ngx_cycle->log;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, txn->log, 0,
+                   "mpk txn detach, order:\"%*s\" waiting:%ud", txn->id.len,
+                   txn->id.data, txn->waiting);
 
     if (txn->waiting == 0) {
         ngx_http_mpk_txn_destroy(txn);

@@ -1,4 +1,4 @@
-/* An order's claims as people see them, and where its customer makes one. */
+/* An order's claims as people see them, and where its customer opens one. */
 
 #include "ngx_http_mpk_card_claims.h"
 #include "ngx_http_mpk_answer.h"
@@ -50,7 +50,7 @@ ngx_http_mpk_card_claims(ngx_http_mpk_ctx_t *ctx,
             return NGX_ERROR;
         }
 
-        /* support has asked for more: here it can be sent */
+        /* files that support asked for are sent here */
 
         if (ctx->json || !mpk_claim_undecided(claim)
             || ctx->mscf->upload_path.len == 0 || list == NULL)
@@ -147,8 +147,9 @@ ngx_http_mpk_card_detail(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         || mpk_detail_read(plain, detail) != MPK_OK)
     {
         ngx_log_error(NGX_LOG_CRIT, ctx->mem.pool->log, 0,
-                      "mpk: claim %ui of order \"%*s\" does not open", number,
-                      opened->id.len, opened->id.data);
+                      "mpk: claim %ui of order \"%*s\" can't be decrypted; the "
+                      "request fails", number, opened->id.len,
+                      opened->id.data);
         return NGX_ERROR;
     }
 
@@ -233,7 +234,7 @@ ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx,
         return NGX_OK;
     }
 
-    /* what is claimed already is told by its claim */
+    /* an open claim is shown as such, without a link to another */
 
     (void) mpk_value_bool(mem, facts, mpk_string("claim"),
                           outcome == MPK_DONE || outcome == MPK_LATE);

@@ -40,8 +40,8 @@ ngx_http_mpk_mask_sealed(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
                                &opened->data_key, &place, sealed, &key);
     if (status != MPK_OK) {
         ngx_log_error(NGX_LOG_CRIT, ctx->mem.pool->log, 0,
-                      "mpk: key of item %ui of order \"%*s\" does not open: "
-                      "%s", number, opened->id.len, opened->id.data,
+                      "mpk: the key of item %ui of order \"%*s\" can't be "
+                      "decrypted: %s; its end is not shown", number, opened->id.len, opened->id.data,
                       mpk_status_text(status));
         return mpk_string("");
     }
