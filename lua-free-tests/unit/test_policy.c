@@ -4,6 +4,7 @@
  * of random events that must keep what can never change.
  */
 
+#include "mpk_journal.h"
 #include "mpk_policy.h"
 #include "test.h"
 
@@ -652,6 +653,46 @@ test_random(void)
 }
 
 
+/* A hole in a table of words: the compiler sees only that the last row is there. */
+
+#define words(first, max, word, what)                                        \
+    do {                                                                     \
+        good = 1;                                                            \
+        for (i = (first); i < (max); i++) {                                  \
+            good &= (word).len != 0;                                         \
+        }                                                                    \
+        ok(good, "each " what " has a word");                                \
+    } while (0)
+
+static void
+test_words(void)
+{
+    int     good;
+    size_t  i, k;
+
+    words(MPK_EVENT_NONE + 1, MPK_EVENT_MAX, mpk_event_name(i), "event");
+    words(0, MPK_OUTCOME_MAX, mpk_outcome_info(i)->name, "outcome");
+    words(0, MPK_OUTCOME_MAX, mpk_outcome_info(i)->detail, "outcome's detail");
+    words(0, MPK_ORDER_STATE_MAX, mpk_order_state_name(i), "state of an order");
+    words(0, MPK_ITEM_STATE_MAX, mpk_item_state_name(i), "state of an item");
+    words(MPK_CHANNEL_NONE + 1, MPK_CHANNEL_MAX, mpk_channel_name(i), "channel");
+    words(0, MPK_CLAIM_STATE_MAX, mpk_claim_state_name(i), "state of a claim");
+    words(0, MPK_CATEGORY_MAX, mpk_category_name(i), "category");
+    words(MPK_REASON_NONE + 1, MPK_REASON_MAX, mpk_reason_name(i), "reason");
+    words(0, MPK_VERDICT_MAX, mpk_verdict_name(i), "verdict");
+
+    good = 1;
+
+    for (i = 0; i < MPK_OUTCOME_MAX; i++) {
+        for (k = 0; k < i; k++) {
+            good &= !mpk_str_eq(mpk_outcome_info(i)->name, mpk_outcome_info(k)->name);
+        }
+    }
+
+    ok(good, "no two outcomes have the same");
+}
+
+
 static size_t  left;
 
 static void *
@@ -682,6 +723,7 @@ main(void)
     test_rules();
     test_claims();
     test_random();
+    test_words();
 
     order = reach(READY);
     r = request(MPK_EVENT_VIEWED);

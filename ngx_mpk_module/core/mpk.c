@@ -11,7 +11,7 @@
 #define MPK_BUF_MAX  (64 * 1024 * 1024)
 
 
-static const char  *mpk_status_texts[MPK_STATUS_MAX] = {
+static const char *const  mpk_status_texts[] = {
     [MPK_OK] = "ok",
     [MPK_NOMEM] = "out of memory",
     [MPK_CRYPTO] = "OpenSSL failed",
@@ -24,6 +24,8 @@ static const char  *mpk_status_texts[MPK_STATUS_MAX] = {
     [MPK_EXPIRED] = "expired",
     [MPK_PURPOSE] = "made for another use",
 };
+
+mpk_assert_rows(mpk_status_texts, MPK_STATUS_MAX);
 
 
 const char *

@@ -28,6 +28,12 @@ typedef struct {
     ((mpk_str_t) { sizeof(literal) - 1, (const uint8_t *) (literal) })
 
 
+/* A table with a row for each value of an enum: true, at compile time, if none is new. */
+#define mpk_assert_rows(table, max)                                          \
+    _Static_assert(sizeof(table) / sizeof((table)[0]) == (max),              \
+                   #table " needs a row for each value")
+
+
 typedef enum {
     MPK_OK = 0,
     MPK_NOMEM,           /* the caller's memory is exhausted */

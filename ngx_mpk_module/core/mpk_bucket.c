@@ -56,5 +56,6 @@ mpk_bucket(mpk_str_t name)
 mpk_str_t
 mpk_bucket_tag(unsigned bucket)
 {
-    return (mpk_str_t) { 2, (const uint8_t *) mpk_bucket_tags[bucket] };
+    return (mpk_str_t) { sizeof(mpk_bucket_tags[0]) - 1,
+                         (const uint8_t *) mpk_bucket_tags[bucket] };
 }

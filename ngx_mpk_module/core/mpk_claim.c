@@ -5,7 +5,7 @@
 #define MPK_CLAIM_VERSION  1
 
 
-static const mpk_str_t  mpk_claim_states[MPK_CLAIM_STATE_MAX] = {
+static const mpk_str_t  mpk_claim_states[] = {
     [MPK_CLAIM_OPEN] = mpk_literal("open"),
     [MPK_CLAIM_NEEDS_INFO] = mpk_literal("needs_info"),
     [MPK_CLAIM_REPLACED] = mpk_literal("replaced"),
@@ -13,7 +13,9 @@ static const mpk_str_t  mpk_claim_states[MPK_CLAIM_STATE_MAX] = {
     [MPK_CLAIM_REJECTED] = mpk_literal("rejected"),
 };
 
-static const mpk_str_t  mpk_categories[MPK_CATEGORY_MAX] = {
+mpk_assert_rows(mpk_claim_states, MPK_CLAIM_STATE_MAX);
+
+static const mpk_str_t  mpk_categories[] = {
     [MPK_CATEGORY_NOT_ACCEPTED] = mpk_literal("not_accepted"),
     [MPK_CATEGORY_ALREADY_USED] = mpk_literal("already_used"),
     [MPK_CATEGORY_BLOCKED] = mpk_literal("blocked"),
@@ -22,7 +24,9 @@ static const mpk_str_t  mpk_categories[MPK_CATEGORY_MAX] = {
     [MPK_CATEGORY_OTHER] = mpk_literal("other"),
 };
 
-static const mpk_str_t  mpk_reasons[MPK_REASON_MAX] = {
+mpk_assert_rows(mpk_categories, MPK_CATEGORY_MAX);
+
+static const mpk_str_t  mpk_reasons[] = {
     [MPK_REASON_NONE] = mpk_literal(""),
     [MPK_REASON_WRONG_PRODUCT] = mpk_literal("wrong_product"),
     [MPK_REASON_INCOMPATIBLE] = mpk_literal("incompatible"),
@@ -31,6 +35,8 @@ static const mpk_str_t  mpk_reasons[MPK_REASON_MAX] = {
     [MPK_REASON_LATE] = mpk_literal("late"),
     [MPK_REASON_OTHER] = mpk_literal("other"),
 };
+
+mpk_assert_rows(mpk_reasons, MPK_REASON_MAX);
 
 
 bool

@@ -48,12 +48,16 @@ static const mpk_evidence_word_t  mpk_evidence_events[] = {
     mpk_word("erased", "personal data erased", 1),
 };
 
+mpk_assert_rows(mpk_evidence_events, MPK_EVENT_MAX - 1);    /* none for NONE */
+
 static const mpk_evidence_word_t  mpk_evidence_channels[] = {
     mpk_word("email", "by the link in an email", 0),
     mpk_word("onscreen", "on the screen after the order", 0),
     mpk_word("track", "on the order tracking page", 0),
     mpk_word("account", "in the customer account", 0),
 };
+
+mpk_assert_rows(mpk_evidence_channels, MPK_CHANNEL_MAX - 1);
 
 static const mpk_evidence_word_t  mpk_evidence_challenges[] = {
     mpk_word("email", "billing email address given", 0),
@@ -194,8 +198,8 @@ mpk_evidence_items(mpk_buf_t *out, const mpk_value_t *entry)
     items = mpk_value_get(entry, mpk_string("items"));
 
     if (items && items->type == MPK_VALUE_ARRAY) {
-        mpk_buf_put(out, "items ", items->u.list.count == 1 ? 4 : 5);
-        mpk_buf_byte(out, ' ');
+        mpk_buf_str(out, items->u.list.count == 1 ? mpk_string("item ")
+                                                  : mpk_string("items "));
         mpk_evidence_numbers(out, entry);
     }
 }
@@ -356,8 +360,8 @@ mpk_evidence_lines(const mpk_mem_t *mem, const mpk_value_t *const *entries,
     if (left) {
         mpk_buf_lit(out, "(Left out here, but in the journal: ");
         mpk_buf_int(out, (int64_t) left);
-        mpk_buf_put(out, " lines", left == 1 ? 5 : 6);
-        mpk_buf_lit(out, ")\n");
+        mpk_buf_str(out, left == 1 ? mpk_string(" line)\n")
+                                   : mpk_string(" lines)\n"));
     }
 
     return out->failed ? MPK_NOMEM : MPK_OK;

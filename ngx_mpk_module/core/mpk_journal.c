@@ -124,7 +124,7 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
     replaced = false;
 
     for (i = 0; i < entry->items_count; i++) {
-        mpk_buf_put(out, i ? "," : ",\"items\":[", i ? 1 : 10);
+        mpk_buf_str(out, i ? mpk_string(",") : mpk_string(",\"items\":["));
         mpk_buf_int(out, entry->items[i]);
 
         if (entry->generations
@@ -142,7 +142,8 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
 
     if (replaced) {
         for (i = 0; i < entry->items_count; i++) {
-            mpk_buf_put(out, i ? "," : ",\"generations\":[", i ? 1 : 16);
+            mpk_buf_str(out, i ? mpk_string(",")
+                               : mpk_string(",\"generations\":["));
             mpk_buf_int(out, (int64_t)
                         entry->generations[entry->items[i] - 1].generation);
         }
@@ -343,23 +344,17 @@ mpk_journal_members(const mpk_mem_t *mem, mpk_str_t json, mpk_value_t *object)
 mpk_str_t
 mpk_verdict_name(mpk_verdict_t verdict)
 {
-    switch (verdict) {
+    static const mpk_str_t  names[] = {
+        [MPK_INTACT] = mpk_literal("intact"),
+        [MPK_ALTERED] = mpk_literal("altered"),
+        [MPK_MISSING_ENTRY] = mpk_literal("missing"),
+        [MPK_EXPIRED_ENTRY] = mpk_literal("expired"),
+        [MPK_ERASED_ENTRIES] = mpk_literal("erased"),
+    };
 
-    case MPK_INTACT:
-        return mpk_string("intact");
+    mpk_assert_rows(names, MPK_VERDICT_MAX);
 
-    case MPK_ALTERED:
-        return mpk_string("altered");
-
-    case MPK_MISSING_ENTRY:
-        return mpk_string("missing");
-
-    case MPK_EXPIRED_ENTRY:
-        return mpk_string("expired");
-
-    default: /* MPK_ERASED_ENTRIES */
-        return mpk_string("erased");
-    }
+    return names[verdict];
 }
 
 

@@ -77,7 +77,8 @@ typedef enum {
     MPK_ALTERED,         /* an entry's bytes are not what the chain says */
     MPK_MISSING_ENTRY,   /* an entry is not there */
     MPK_EXPIRED_ENTRY,   /* it is older than entries are kept */
-    MPK_ERASED_ENTRIES   /* the order's data was erased, its entries with it */
+    MPK_ERASED_ENTRIES,  /* the order's data was erased, its entries with it */
+    MPK_VERDICT_MAX
 } mpk_verdict_t;
 
 mpk_str_t mpk_verdict_name(mpk_verdict_t verdict);

@@ -498,8 +498,8 @@ mpk_json_write(mpk_buf_t *buf, const mpk_value_t *value)
         return;
 
     case MPK_VALUE_BOOL:
-        mpk_buf_put(buf, value->u.boolean ? "true" : "false",
-                    value->u.boolean ? 4 : 5);
+        mpk_buf_str(buf, value->u.boolean ? mpk_string("true")
+                                          : mpk_string("false"));
         return;
 
     case MPK_VALUE_INT:
@@ -595,7 +595,7 @@ mpk_json_write_string(mpk_buf_t *buf, mpk_str_t string)
             continue;
         }
 
-        memcpy(escape, "\\u0000", 6);
+        memcpy(escape, "\\u0000", sizeof(escape));
         skip = 1;
 
         if (p[i] == '"' || p[i] == '\\') {
@@ -612,7 +612,8 @@ mpk_json_write_string(mpk_buf_t *buf, mpk_str_t string)
         {
             /* U+2028 and U+2029 end a line of JavaScript */
 
-            memcpy(escape + 2, p[i + 2] == 0xa8 ? "2028" : "2029", 4);
+            memcpy(escape, "\\u2028", sizeof(escape));
+            escape[5] = (uint8_t) ('8' + (p[i + 2] & 1));
             skip = 3;
 
         } else {
@@ -620,7 +621,7 @@ mpk_json_write_string(mpk_buf_t *buf, mpk_str_t string)
         }
 
         mpk_buf_put(buf, p + start, i - start);
-        mpk_buf_put(buf, escape, escape[1] == 'u' ? 6 : 2);
+        mpk_buf_put(buf, escape, escape[1] == 'u' ? sizeof(escape) : 2);
 
         i += skip - 1;
         start = i + 1;

@@ -70,7 +70,7 @@ static mpk_status_t mpk_jwk_header(const mpk_mem_t *mem, mpk_key_t *key);
 static bool mpk_jwk_is(mpk_str_t str, const char *word);
 
 
-static const mpk_use_rule_t  mpk_uses[MPK_USE_MAX] = {
+static const mpk_use_rule_t  mpk_uses[] = {
     [MPK_USE_TOKEN] =
         { "token", "oct", "HS256", MPK_SECRET_MIN, MPK_SECRET_MAX },
     [MPK_USE_LINK] =
@@ -85,7 +85,9 @@ static const mpk_use_rule_t  mpk_uses[MPK_USE_MAX] = {
         { "evidence", "OKP", "EdDSA", 32, 32 },
 };
 
-static const char  *mpk_jwk_names[MPK_JWK_MAX] = {
+mpk_assert_rows(mpk_uses, MPK_USE_MAX);
+
+static const char *const  mpk_jwk_names[] = {
     [MPK_JWK_KID] = "kid",
     [MPK_JWK_USE] = "use",
     [MPK_JWK_KTY] = "kty",
@@ -95,6 +97,8 @@ static const char  *mpk_jwk_names[MPK_JWK_MAX] = {
     [MPK_JWK_X] = "x",
     [MPK_JWK_D] = "d",
 };
+
+mpk_assert_rows(mpk_jwk_names, MPK_JWK_MAX);
 
 
 mpk_status_t

@@ -405,13 +405,15 @@ mpk_order_link(const mpk_order_t *order, const uint8_t id[MPK_ID_LEN])
 mpk_str_t
 mpk_order_state_name(mpk_order_state_t state)
 {
-    static const mpk_str_t  names[MPK_ORDER_STATE_MAX] = {
-        [MPK_ORDER_ABSENT] = { 6, (const uint8_t *) "absent" },
-        [MPK_ORDER_HELD] = { 4, (const uint8_t *) "held" },
-        [MPK_ORDER_READY] = { 5, (const uint8_t *) "ready" },
-        [MPK_ORDER_CANCELLED] = { 9, (const uint8_t *) "cancelled" },
-        [MPK_ORDER_ERASED] = { 6, (const uint8_t *) "erased" },
+    static const mpk_str_t  names[] = {
+        [MPK_ORDER_ABSENT] = mpk_literal("absent"),
+        [MPK_ORDER_HELD] = mpk_literal("held"),
+        [MPK_ORDER_READY] = mpk_literal("ready"),
+        [MPK_ORDER_CANCELLED] = mpk_literal("cancelled"),
+        [MPK_ORDER_ERASED] = mpk_literal("erased"),
     };
+
+    mpk_assert_rows(names, MPK_ORDER_STATE_MAX);
 
     return names[state];
 }
@@ -420,11 +422,13 @@ mpk_order_state_name(mpk_order_state_t state)
 mpk_str_t
 mpk_item_state_name(mpk_item_state_t state)
 {
-    static const mpk_str_t  names[MPK_ITEM_STATE_MAX] = {
-        [MPK_ITEM_NEW] = { 3, (const uint8_t *) "new" },
-        [MPK_ITEM_VIEWED] = { 6, (const uint8_t *) "viewed" },
-        [MPK_ITEM_REFUNDED] = { 8, (const uint8_t *) "refunded" },
+    static const mpk_str_t  names[] = {
+        [MPK_ITEM_NEW] = mpk_literal("new"),
+        [MPK_ITEM_VIEWED] = mpk_literal("viewed"),
+        [MPK_ITEM_REFUNDED] = mpk_literal("refunded"),
     };
+
+    mpk_assert_rows(names, MPK_ITEM_STATE_MAX);
 
     return names[state];
 }

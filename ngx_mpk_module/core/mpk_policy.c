@@ -25,7 +25,7 @@ static mpk_outcome_t mpk_policy_erase(const mpk_request_t *request,
 
 /* event: absent, held, ready, cancelled, erased */
 
-static const mpk_policy_t  mpk_policies[MPK_EVENT_MAX] = {
+static const mpk_policy_t  mpk_policies[] = {
 
     /* nothing is to happen: the order is only read */
 
@@ -86,6 +86,10 @@ static const mpk_policy_t  mpk_policies[MPK_EVENT_MAX] = {
         { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_SAME },
           mpk_policy_erase },
 };
+
+mpk_assert_rows(mpk_policies, MPK_EVENT_MAX);
+
+_Static_assert(MPK_ORDER_STATE_MAX == 5, "mpk_policies needs another column");
 
 
 mpk_status_t

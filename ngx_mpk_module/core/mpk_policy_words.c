@@ -4,11 +4,9 @@
 
 
 #define mpk_row(name, rule, detail)                                          \
-    { { sizeof(name) - 1, (const uint8_t *) name },                          \
-      { sizeof(rule) - 1, (const uint8_t *) rule },                          \
-      { sizeof(detail) - 1, (const uint8_t *) detail } }
+    { mpk_literal(name), mpk_literal(rule), mpk_literal(detail) }
 
-static const mpk_outcome_info_t  mpk_outcomes[MPK_OUTCOME_MAX] = {
+static const mpk_outcome_info_t  mpk_outcomes[] = {
 
     [MPK_DONE] = mpk_row("done", "", "Done."),
 
@@ -86,11 +84,13 @@ static const mpk_outcome_info_t  mpk_outcomes[MPK_OUTCOME_MAX] = {
         "The claim has been decided already, otherwise."),
 };
 
+mpk_assert_rows(mpk_outcomes, MPK_OUTCOME_MAX);
+
 
 mpk_str_t
 mpk_event_name(mpk_event_t event)
 {
-    static const mpk_str_t  names[MPK_EVENT_MAX] = {
+    static const mpk_str_t  names[] = {
         [MPK_EVENT_NONE] = { 0, NULL },
         [MPK_EVENT_FILED] = mpk_literal("filed"),
         [MPK_EVENT_RELEASED] = mpk_literal("released"),
@@ -107,6 +107,8 @@ mpk_event_name(mpk_event_t event)
         [MPK_EVENT_CLAIM_REJECTED] = mpk_literal("claim_rejected"),
         [MPK_EVENT_ERASED] = mpk_literal("erased"),
     };
+
+    mpk_assert_rows(names, MPK_EVENT_MAX);
 
     return names[event];
 }

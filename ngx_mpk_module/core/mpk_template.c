@@ -900,8 +900,8 @@ mpk_render_value(mpk_render_t *render, const mpk_value_t *value, bool escaped)
         break;
 
     case MPK_VALUE_BOOL:
-        mpk_buf_put(render->out, value->u.boolean ? "true" : "false",
-                    value->u.boolean ? 4 : 5);
+        mpk_buf_str(render->out, value->u.boolean ? mpk_string("true")
+                                                  : mpk_string("false"));
         break;
 
     default:

@@ -50,7 +50,9 @@ mpk_time_words_read(mpk_str_t format, mpk_str_t months,
             continue;
         }
 
-        if (++i == format.len || memchr("dBYHM", format.data[i], 5) == NULL) {
+        if (++i == format.len
+            || memchr("dBYHM", format.data[i], sizeof("dBYHM") - 1) == NULL)
+        {
             return MPK_MALFORMED;
         }
     }

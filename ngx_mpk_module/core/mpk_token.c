@@ -58,7 +58,7 @@ static mpk_status_t mpk_token_check(const mpk_token_t *token);
 static void mpk_token_payload_write(const mpk_token_t *token, mpk_buf_t *buf);
 
 
-static const mpk_jwt_rule_t  mpk_jwt_rules[MPK_JWT_MAX] = {
+static const mpk_jwt_rule_t  mpk_jwt_rules[] = {
     [MPK_JWT_ISS] = { mpk_literal("iss"), MPK_VALUE_STRING, true },
     [MPK_JWT_AUD] = { mpk_literal("aud"), MPK_VALUE_STRING, true },
     [MPK_JWT_SUB] = { mpk_literal("sub"), MPK_VALUE_STRING, true },
@@ -69,18 +69,24 @@ static const mpk_jwt_rule_t  mpk_jwt_rules[MPK_JWT_MAX] = {
     [MPK_JWT_ITEMS] = { mpk_literal("items"), MPK_VALUE_ARRAY, false },
 };
 
+mpk_assert_rows(mpk_jwt_rules, MPK_JWT_MAX);
+
 static const mpk_str_t  mpk_aud_names[] = {
     [MPK_AUD_REVEAL] = mpk_literal("reveal"),
     [MPK_AUD_CLAIM] = mpk_literal("claim"),
 };
 
-static const mpk_str_t  mpk_channel_names[MPK_CHANNEL_MAX] = {
+mpk_assert_rows(mpk_aud_names, MPK_AUD_MAX);
+
+static const mpk_str_t  mpk_channel_names[] = {
     [MPK_CHANNEL_NONE] = mpk_literal(""),
     [MPK_CHANNEL_EMAIL] = mpk_literal("email"),
     [MPK_CHANNEL_ONSCREEN] = mpk_literal("onscreen"),
     [MPK_CHANNEL_TRACK] = mpk_literal("track"),
     [MPK_CHANNEL_ACCOUNT] = mpk_literal("account"),
 };
+
+mpk_assert_rows(mpk_channel_names, MPK_CHANNEL_MAX);
 
 
 mpk_str_t
@@ -711,7 +717,7 @@ mpk_token_check(const mpk_token_t *token)
     size_t   i;
     uint8_t  jti[MPK_TOKEN_JTI_BYTES];
 
-    if (token->aud != MPK_AUD_REVEAL && token->aud != MPK_AUD_CLAIM) {
+    if ((unsigned) token->aud >= MPK_AUD_MAX) {
         return MPK_MALFORMED;
     }
 

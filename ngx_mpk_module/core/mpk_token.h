@@ -14,7 +14,8 @@
 
 typedef enum {
     MPK_AUD_REVEAL = 0,
-    MPK_AUD_CLAIM
+    MPK_AUD_CLAIM,
+    MPK_AUD_MAX
 } mpk_aud_t;
 
 typedef enum {
