@@ -147,7 +147,7 @@ is(sum(post(line('A-4'))), 'lines=1 created=0 unchanged=1 failed=0', 'R10: is un
 $r = post(line('A-1', email => 'eve@example.com'));
 is($r->{status}, 200, 'R10: other content');
 is_deeply($r->{lines}, [ { line => 1, order => 'A-1', status => 409, rule => 'R10',
-    detail => 'This was done before with other content.' } ], 'R10: is refused in its line, as PUT refuses it');
+    detail => 'This was already done with different content.' } ], 'R10: is refused in its line, as PUT refuses it');
 
 $r = post(line('A-5') . line('A-5'));
 is(sum($r), 'lines=2 created=1 unchanged=1 failed=0', 'the same order twice in a file: one is filed, one is unchanged');

@@ -1,4 +1,4 @@
-/* The ground of core/: strings, status, the caller's memory, a growing buffer. */
+/* Status texts, memory, the growing buffer, secrets. */
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,12 +17,12 @@ static const char *const  mpk_status_texts[] = {
     [MPK_CRYPTO] = "OpenSSL failed",
     [MPK_MALFORMED] = "malformed",
     [MPK_LIMIT] = "over a limit",
-    [MPK_DUPLICATE] = "stands twice",
+    [MPK_DUPLICATE] = "duplicate",
     [MPK_UNKNOWN] = "unknown",
     [MPK_MISSING] = "missing",
-    [MPK_FORGED] = "does not authenticate",
+    [MPK_FORGED] = "authentication failed",
     [MPK_EXPIRED] = "expired",
-    [MPK_PURPOSE] = "made for another use",
+    [MPK_PURPOSE] = "issued for another use",
 };
 
 mpk_assert_rows(mpk_status_texts, MPK_STATUS_MAX);
@@ -32,7 +32,7 @@ const char *
 mpk_status_text(mpk_status_t status)
 {
     if ((unsigned) status >= MPK_STATUS_MAX) {
-        return "no such status";
+        return "unknown status";
     }
 
     return mpk_status_texts[status];

@@ -1,5 +1,5 @@
 /*
- * The ground of core/: strings, status, the caller's memory, a growing buffer.
+ * What all of core/ is built on: strings, status codes, memory, a growing buffer.
  *
  * core/ is plain C11: no nginx header, no global state, no I/O.  Input comes
  * as (const uint8_t *, size_t) and needs no terminating NUL.
@@ -14,13 +14,13 @@
 #include <string.h>
 
 
-/* A slice of somebody else's bytes.  Not NUL-terminated. */
+/* A slice of memory that it does not own; not NUL-terminated. */
 typedef struct {
     size_t          len;
     const uint8_t  *data;
 } mpk_str_t;
 
-/* A literal as an initializer, and as a value. */
+/* A string literal, as an initializer and as an expression. */
 #define mpk_literal(literal)                                                 \
     { sizeof(literal) - 1, (const uint8_t *) (literal) }
 
@@ -28,7 +28,7 @@ typedef struct {
     ((mpk_str_t) { sizeof(literal) - 1, (const uint8_t *) (literal) })
 
 
-/* A table with a row for each value of an enum: true, at compile time, if none is new. */
+/* Fails to compile when an enum has got a value that the table has no row for. */
 #define mpk_assert_rows(table, max)                                          \
     _Static_assert(sizeof(table) / sizeof((table)[0]) == (max),              \
                    #table " needs a row for each value")
@@ -38,25 +38,25 @@ typedef enum {
     MPK_OK = 0,
     MPK_NOMEM,           /* the caller's memory is exhausted */
     MPK_CRYPTO,          /* OpenSSL failed: a bug or a broken installation */
-    MPK_MALFORMED,       /* does not follow its grammar */
-    MPK_LIMIT,           /* follows it, but is over a limit */
-    MPK_DUPLICATE,       /* a member, key or id stands twice */
-    MPK_UNKNOWN,         /* a member, key or name that is not known here */
-    MPK_MISSING,         /* something required is not there */
+    MPK_MALFORMED,       /* syntax error */
+    MPK_LIMIT,           /* well-formed, but over a limit */
+    MPK_DUPLICATE,       /* a member, key or id occurs twice */
+    MPK_UNKNOWN,         /* an unknown member, key or name */
+    MPK_MISSING,         /* something required is missing */
     MPK_FORGED,          /* a MAC, tag or signature does not match */
     MPK_EXPIRED,         /* authentic, but past its time */
-    MPK_PURPOSE,         /* authentic, but made for another use */
+    MPK_PURPOSE,         /* authentic, but issued for another use */
     MPK_STATUS_MAX
 } mpk_status_t;
 
-/* A status in words, for logs.  Never NULL. */
+/* The text of a status, for logs.  Never NULL. */
 const char *mpk_status_text(mpk_status_t status);
 
 
-/* What is wrong with an input that a person wrote, and where. */
+/* An error in a file or a request, for its author. */
 typedef struct {
-    size_t  line;        /* from 1; 0 where lines mean nothing */
-    char    text[224];   /* NUL-terminated: what is wrong and what to do */
+    size_t  line;        /* from 1; 0: unknown */
+    char    text[224];   /* NUL-terminated: what is wrong and how to fix it */
 } mpk_error_t;
 
 /* Fills error (which may be NULL) and returns status, for "return mpk_fail(...)". */
@@ -69,23 +69,23 @@ mpk_status_t mpk_fail(mpk_error_t *error, mpk_status_t status, size_t line,
 
 
 /*
- * The caller's memory: alloc returns memory aligned for any type, or NULL.
- * Nothing is freed piecewise; the caller drops it as a whole (an nginx pool).
+ * The caller's memory: alloc returns memory aligned for any type, or NULL.  Core
+ * frees nothing; the caller frees it all at once (an nginx pool).
  */
 typedef struct {
     void  *(*alloc)(void *ctx, size_t size);
     void   *ctx;
 } mpk_mem_t;
 
-void *mpk_alloc(const mpk_mem_t *mem, size_t size);      /* NULL: exhausted */
+void *mpk_alloc(const mpk_mem_t *mem, size_t size);      /* NULL: out of memory */
 void *mpk_calloc(const mpk_mem_t *mem, size_t size);     /* zeroed */
 mpk_status_t mpk_dup(const mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out);
 
 
 /*
- * A growing buffer in the caller's memory.  A failed allocation or a length
- * over max makes it fail for good: appends are no-ops from then on, and the
- * caller looks at "failed" once, at the end.
+ * A growing buffer in the caller's memory.  When an allocation fails, or the
+ * length would exceed max, "failed" is set and stays set: appends do nothing
+ * from then on, and the caller checks it once, at the end.
  */
 typedef struct {
     uint8_t          *data;
@@ -94,20 +94,20 @@ typedef struct {
     size_t            max;
     const mpk_mem_t  *mem;
     bool              failed;
-    bool              secret;            /* what it grows out of is cleansed */
+    bool              secret;            /* cleanse the old bytes when it grows */
 } mpk_buf_t;
 
 void mpk_buf_init(mpk_buf_t *buf, const mpk_mem_t *mem, size_t size);
 
-/* The same, but it begins in size bytes of the caller's. */
+/* The same, but starts with size bytes of the caller's and allocates only to grow. */
 void mpk_buf_over(mpk_buf_t *buf, const mpk_mem_t *mem, uint8_t *bytes, size_t size);
 
 void mpk_buf_int(mpk_buf_t *buf, int64_t n);             /* decimal */
 
-/* Reserves and counts len bytes behind the buffer's size; NULL: failed, or len is 0. */
+/* mpk_buf_room() for a buffer that is full. */
 uint8_t *mpk_buf_grow(mpk_buf_t *buf, size_t len);
 
-/* Reserves and counts len bytes; NULL: failed, or len is 0. */
+/* Appends len bytes for the caller to fill; NULL: failed, or len is 0. */
 static inline uint8_t *
 mpk_buf_room(mpk_buf_t *buf, size_t len)
 {
@@ -167,10 +167,10 @@ mpk_str_eq(mpk_str_t a, mpk_str_t b)
                               && memcmp(a.data, b.data, a.len) == 0));
 }
 
-/* Equal bytes, in a time that tells nothing but the lengths. */
+/* Compares in constant time: nothing but the lengths leaks. */
 bool mpk_secret_eq(mpk_str_t a, mpk_str_t b);
 
-/* Overwrites a secret; not optimised away. */
+/* Zeroes a secret; the compiler does not optimize it away. */
 void mpk_cleanse(void *data, size_t len);
 
 

@@ -1,4 +1,4 @@
-/* base64url without padding: encoding, and a decoder that takes one text per value. */
+/* base64url without padding; the decoder accepts exactly one encoding of each value. */
 
 #include "mpk_base64url.h"
 
@@ -92,7 +92,7 @@ mpk_base64url_decode(uint8_t *out, const uint8_t *data, size_t len)
         b = mpk_base64url_values[data[1]];
         c = mpk_base64url_values[data[2]];
 
-        /* unused bits that are set would make a second text for the same bytes */
+        /* unused bits must be 0, or several texts would decode to the same bytes */
         bad |= a | b | c | ((c & 3) ? MPK_BASE64URL_BAD : 0);
 
         *out++ = (uint8_t) ((a << 2) | (b >> 4));

@@ -15,7 +15,7 @@ void mpk_base64url_encode(uint8_t *out, const uint8_t *data, size_t len);
 /*
  * Writes mpk_base64url_decoded_len(len) bytes to out.  MPK_MALFORMED: a character
  * outside the alphabet, padding, a length of 4n + 1, or unused bits that are not
- * zero (two texts for the same bytes).
+ * zero (several texts would decode to the same bytes).
  */
 mpk_status_t mpk_base64url_decode(uint8_t *out, const uint8_t *data, size_t len);
 

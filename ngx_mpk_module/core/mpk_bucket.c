@@ -4,9 +4,8 @@
 
 
 /*
- * The shortest tags, first in alphabetical order, whose slots lie one in each
- * 256-slot range.  What is stored in Redis is found by them: the table can never
- * change.
+ * For each range of 256 slots the first of the shortest tags whose slot lies in it.
+ * They are part of the keys in Redis: the table must never change.
  */
 static const char  mpk_bucket_tags[MPK_BUCKETS][3] = {
     "bh", "bd", "by", "bq", "aa", "ai", "ap", "ax",
@@ -20,7 +19,7 @@ static const char  mpk_bucket_tags[MPK_BUCKETS][3] = {
 };
 
 
-/* CRC16 of a nibble: small enough to stay in the cache beside everything else. */
+/* CRC16 of a nibble: 32 bytes, to use little of the CPU cache. */
 static const uint16_t  mpk_crc16_nibbles[16] = {
     0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5, 0x60c6, 0x70e7,
     0x8108, 0x9129, 0xa14a, 0xb16b, 0xc18c, 0xd1ad, 0xe1ce, 0xf1ef

@@ -8,7 +8,7 @@
 #define MPK_BUCKETS  64
 
 
-/* CRC16 as Redis Cluster has it: CCITT, polynomial 0x1021, initial value 0 (XMODEM). */
+/* The CRC16 of Redis Cluster: CCITT, polynomial 0x1021, initial value 0 (XMODEM). */
 uint16_t mpk_crc16(const uint8_t *data, size_t len);
 
 /* The bucket of an order (or of an account hash, an address, ...): 0..63. */

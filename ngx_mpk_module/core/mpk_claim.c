@@ -1,4 +1,4 @@
-/* Claims as they lie in an order's field c, and the words for what they hold. */
+/* Claims as stored in an order's field c, and the names of their states and reasons. */
 
 #include "mpk_claim.h"
 

@@ -1,6 +1,6 @@
 /*
- * Claims: what customers reported of keys that fail, and what support decided.  They
- * lie in the order's field c; what is personal in them is sealed.
+ * Claims: customers' reports of keys that fail, and what support decided.  Stored in
+ * the order's field c, with their personal part sealed.
  */
 
 #ifndef MPK_CLAIM_H
@@ -8,14 +8,14 @@
 
 #include "mpk_pack.h"
 
-#define MPK_CLAIMS_MAX      64              /* of an order, decided ones included */
-#define MPK_CLAIM_ID_LEN    16              /* of the token that a claim came with */
+#define MPK_CLAIMS_MAX      64              /* per order, decided ones included */
+#define MPK_CLAIM_ID_LEN    16              /* of the token that the claim was opened with */
 #define MPK_CLAIM_TEXT_MAX  4000            /* bytes of a description or a note */
 
 
 typedef enum {
     MPK_CLAIM_OPEN = 0,
-    MPK_CLAIM_NEEDS_INFO,            /* support has asked the customer for more */
+    MPK_CLAIM_NEEDS_INFO,            /* support asked the customer for more */
     MPK_CLAIM_REPLACED,
     MPK_CLAIM_REFUNDED,
     MPK_CLAIM_REJECTED,
@@ -33,7 +33,7 @@ typedef enum {
     MPK_CATEGORY_MAX
 } mpk_category_t;
 
-/* Why support has rejected a claim (R7). */
+/* Why support rejected a claim (R7). */
 typedef enum {
     MPK_REASON_NONE = 0,
     MPK_REASON_WRONG_PRODUCT,
@@ -53,27 +53,27 @@ typedef struct {
     mpk_category_t      category;
     mpk_reason_t        reason;
     int64_t             opened_at;          /* seconds, as all times */
-    int64_t             decided_at;         /* of the newest decision; 0: none yet */
+    int64_t             decided_at;         /* by the latest decision; 0: none yet */
     uint8_t             token_id[MPK_CLAIM_ID_LEN];
-    mpk_str_t           digest;             /* of the newest decision's content (R10) */
+    mpk_str_t           digest;             /* of the latest decision's content (R10) */
     mpk_str_t           old_key;            /* REPLACED: the defective key, sealed */
     mpk_str_t           detail;             /* sealed: see mpk_detail_t */
 } mpk_claim_t;
 
-/* The personal part of a claim, opened. */
+/* The personal part of a claim, in clear. */
 typedef struct {
     mpk_str_t           name;
     mpk_str_t           description;
-    mpk_str_t           note;               /* support's words to the customer */
+    mpk_str_t           note;               /* from support to the customer */
 } mpk_detail_t;
 
 
-/* True while support has still to decide. */
+/* True until support has decided. */
 bool mpk_claim_undecided(const mpk_claim_t *claim);
 
 /*
- * Reads the value of c into mem; strings refer to it.  No such field (data == NULL):
- * no claims.  MPK_MALFORMED: not what mpk_claims_write() made.
+ * Reads the value of field c into mem; strings refer to the value.  data == NULL (no
+ * such field): no claims.  MPK_MALFORMED: not written by mpk_claims_write().
  */
 mpk_status_t mpk_claims_read(const mpk_mem_t *mem, mpk_str_t value,
     size_t items_max, mpk_claim_t **claims, size_t *count);
@@ -86,7 +86,7 @@ mpk_str_t mpk_claim_state_name(mpk_claim_state_t state);
 mpk_str_t mpk_category_name(mpk_category_t category);
 mpk_str_t mpk_reason_name(mpk_reason_t reason);           /* "" for NONE */
 
-/* The value with that name; false: there is none. */
+/* Find a value by its name; false: there is none. */
 bool mpk_category_find(mpk_str_t name, mpk_category_t *category);
 bool mpk_reason_find(mpk_str_t name, mpk_reason_t *reason);
 

@@ -1,4 +1,4 @@
-/* HMAC, SHA-256, AES-256-GCM, Ed25519 and random bytes from OpenSSL, with contexts kept ready. */
+/* HMAC, SHA-256, AES-256-GCM, Ed25519 and random bytes from OpenSSL, with reused contexts. */
 
 #include <limits.h>
 #include <stdlib.h>
@@ -13,12 +13,15 @@
 #include "mpk_crypto.h"
 
 
-#define MPK_NONCE_LEN   12
-#define MPK_TAG_LEN     16
-#define MPK_RANDOM_LEN  1024         /* a RAND_bytes() costs by the call, not by the byte */
+#define MPK_GCM_NONCE   12
+#define MPK_GCM_TAG     16
+#define MPK_RANDOM_LEN  1024         /* RAND_bytes() costs per call, not per byte */
+
+_Static_assert(MPK_SEAL_OVERHEAD == MPK_GCM_NONCE + MPK_GCM_TAG,
+               "MPK_SEAL_OVERHEAD is nonce and tag");
 
 
-/* What a key of the keyring needs for its use; the rest is NULL. */
+/* The OpenSSL objects of a key; NULL: its use does not need it. */
 typedef struct {
     EVP_MAC_CTX           *mac;
     EVP_CIPHER_CTX        *wrap;
@@ -34,16 +37,16 @@ struct mpk_crypto_s {
     EVP_MD_CTX            *hash;
     EVP_CIPHER_CTX        *data;
     mpk_crypto_key_t       keys[MPK_KEYS_MAX];
-    bool                   data_ready;       /* data has data_key */
+    bool                   data_ready;       /* data is keyed with data_key */
     uint8_t                data_key[MPK_DATA_KEY_LEN];
-    size_t                 random_left;      /* at the end of random */
+    size_t                 random_left;      /* unused bytes at the end of random */
     uint8_t                random[MPK_RANDOM_LEN];
 };
 
 
-static mpk_status_t mpk_crypto_prepare(mpk_crypto_t *crypto);
-static mpk_status_t mpk_crypto_prepare_key(mpk_crypto_t *crypto,
-    const mpk_key_t *key, mpk_crypto_key_t *ready);
+static mpk_status_t mpk_crypto_init(mpk_crypto_t *crypto);
+static mpk_status_t mpk_crypto_key_init(mpk_crypto_t *crypto,
+    const mpk_key_t *key, mpk_crypto_key_t *objects);
 static mpk_crypto_key_t *mpk_crypto_key(mpk_crypto_t *crypto,
     const mpk_key_t *key);
 static const uint8_t *mpk_crypto_data(mpk_crypto_t *crypto,
@@ -68,7 +71,7 @@ mpk_crypto_create(const mpk_keyring_t *keyring)
 
     crypto->keyring = keyring;
 
-    if (mpk_crypto_prepare(crypto) != MPK_OK) {
+    if (mpk_crypto_init(crypto) != MPK_OK) {
         mpk_crypto_free(crypto);
         return NULL;
     }
@@ -81,20 +84,20 @@ void
 mpk_crypto_free(mpk_crypto_t *crypto)
 {
     size_t             i;
-    mpk_crypto_key_t  *ready;
+    mpk_crypto_key_t  *objects;
 
     if (crypto == NULL) {
         return;
     }
 
-    /* OpenSSL overwrites the keys in what it frees here */
+    /* OpenSSL cleanses the keys in these */
 
     for (i = 0; i < MPK_KEYS_MAX; i++) {
-        ready = &crypto->keys[i];
+        objects = &crypto->keys[i];
 
-        EVP_MAC_CTX_free(ready->mac);
-        EVP_CIPHER_CTX_free(ready->wrap);
-        EVP_PKEY_free(ready->pkey);
+        EVP_MAC_CTX_free(objects->mac);
+        EVP_CIPHER_CTX_free(objects->wrap);
+        EVP_PKEY_free(objects->pkey);
     }
 
     EVP_CIPHER_CTX_free(crypto->data);
@@ -120,29 +123,29 @@ mpk_crypto_mac(mpk_crypto_t *crypto, const mpk_key_t *key,
     const mpk_str_t *parts, size_t count, uint8_t mac[MPK_MAC_LEN])
 {
     size_t             i, len;
-    mpk_crypto_key_t  *ready;
+    mpk_crypto_key_t  *objects;
 
-    ready = mpk_crypto_key(crypto, key);
+    objects = mpk_crypto_key(crypto, key);
 
-    if (ready == NULL || ready->mac == NULL) {
+    if (objects == NULL || objects->mac == NULL) {
         return MPK_PURPOSE;
     }
 
-    /* no key: the one that is set is taken again, from its start */
+    /* no key: restarts with the one that is set */
 
-    if (EVP_MAC_init(ready->mac, NULL, 0, NULL) != 1) {
+    if (EVP_MAC_init(objects->mac, NULL, 0, NULL) != 1) {
         return mpk_crypto_failed();
     }
 
     for (i = 0; i < count; i++) {
         if (parts[i].len
-            && EVP_MAC_update(ready->mac, parts[i].data, parts[i].len) != 1)
+            && EVP_MAC_update(objects->mac, parts[i].data, parts[i].len) != 1)
         {
             return mpk_crypto_failed();
         }
     }
 
-    if (EVP_MAC_final(ready->mac, mac, &len, MPK_MAC_LEN) != 1
+    if (EVP_MAC_final(objects->mac, mac, &len, MPK_MAC_LEN) != 1
         || len != MPK_MAC_LEN)
     {
         return mpk_crypto_failed();
@@ -158,7 +161,7 @@ mpk_crypto_hash(mpk_crypto_t *crypto, mpk_str_t data,
 {
     unsigned  len;
 
-    /* no digest: the one that is set */
+    /* no digest: restarts with the one that is set */
 
     if (EVP_DigestInit_ex2(crypto->hash, NULL, NULL) != 1
         || (data.len
@@ -256,15 +259,15 @@ mpk_status_t
 mpk_crypto_wrap(mpk_crypto_t *crypto, const mpk_key_t *key, mpk_str_t aad,
     mpk_str_t plain, uint8_t *out)
 {
-    mpk_crypto_key_t  *ready;
+    mpk_crypto_key_t  *objects;
 
-    ready = mpk_crypto_key(crypto, key);
+    objects = mpk_crypto_key(crypto, key);
 
-    if (ready == NULL || ready->wrap == NULL) {
+    if (objects == NULL || objects->wrap == NULL) {
         return MPK_PURPOSE;
     }
 
-    return mpk_crypto_encrypt(crypto, ready->wrap, NULL, aad, plain, out);
+    return mpk_crypto_encrypt(crypto, objects->wrap, NULL, aad, plain, out);
 }
 
 
@@ -272,15 +275,15 @@ mpk_status_t
 mpk_crypto_unwrap(mpk_crypto_t *crypto, const mpk_key_t *key, mpk_str_t aad,
     mpk_str_t wrapped, uint8_t *out)
 {
-    mpk_crypto_key_t  *ready;
+    mpk_crypto_key_t  *objects;
 
-    ready = mpk_crypto_key(crypto, key);
+    objects = mpk_crypto_key(crypto, key);
 
-    if (ready == NULL || ready->wrap == NULL) {
+    if (objects == NULL || objects->wrap == NULL) {
         return MPK_PURPOSE;
     }
 
-    return mpk_crypto_decrypt(ready->wrap, NULL, aad, wrapped, out);
+    return mpk_crypto_decrypt(objects->wrap, NULL, aad, wrapped, out);
 }
 
 
@@ -291,11 +294,11 @@ mpk_crypto_sign(mpk_crypto_t *crypto, const mpk_key_t *key, mpk_str_t data,
     int                good;
     size_t             len;
     EVP_MD_CTX        *ctx;
-    mpk_crypto_key_t  *ready;
+    mpk_crypto_key_t  *objects;
 
-    ready = mpk_crypto_key(crypto, key);
+    objects = mpk_crypto_key(crypto, key);
 
-    if (ready == NULL || ready->pkey == NULL) {
+    if (objects == NULL || objects->pkey == NULL) {
         return MPK_PURPOSE;
     }
 
@@ -303,7 +306,7 @@ mpk_crypto_sign(mpk_crypto_t *crypto, const mpk_key_t *key, mpk_str_t data,
     len = 64;
 
     good = (ctx
-            && EVP_DigestSignInit(ctx, NULL, NULL, NULL, ready->pkey) == 1
+            && EVP_DigestSignInit(ctx, NULL, NULL, NULL, objects->pkey) == 1
             && EVP_DigestSign(ctx, signature, &len,
                               data.len ? data.data : (const uint8_t *) "",
                               data.len) == 1
@@ -316,7 +319,7 @@ mpk_crypto_sign(mpk_crypto_t *crypto, const mpk_key_t *key, mpk_str_t data,
 
 
 static mpk_status_t
-mpk_crypto_prepare(mpk_crypto_t *crypto)
+mpk_crypto_init(mpk_crypto_t *crypto)
 {
     size_t        i;
     mpk_status_t  status;
@@ -336,7 +339,7 @@ mpk_crypto_prepare(mpk_crypto_t *crypto)
     }
 
     for (i = 0; i < crypto->keyring->count; i++) {
-        status = mpk_crypto_prepare_key(crypto, &crypto->keyring->keys[i],
+        status = mpk_crypto_key_init(crypto, &crypto->keyring->keys[i],
                                         &crypto->keys[i]);
         if (status != MPK_OK) {
             return status;
@@ -348,8 +351,8 @@ mpk_crypto_prepare(mpk_crypto_t *crypto)
 
 
 static mpk_status_t
-mpk_crypto_prepare_key(mpk_crypto_t *crypto, const mpk_key_t *key,
-    mpk_crypto_key_t *ready)
+mpk_crypto_key_init(mpk_crypto_t *crypto, const mpk_key_t *key,
+    mpk_crypto_key_t *objects)
 {
     char        digest[] = "SHA256";
     OSSL_PARAM  params[2];
@@ -357,10 +360,10 @@ mpk_crypto_prepare_key(mpk_crypto_t *crypto, const mpk_key_t *key,
     switch (key->use) {
 
     case MPK_USE_WRAP:
-        ready->wrap = EVP_CIPHER_CTX_new();
+        objects->wrap = EVP_CIPHER_CTX_new();
 
-        if (key->len != MPK_DATA_KEY_LEN || ready->wrap == NULL
-            || EVP_EncryptInit_ex2(ready->wrap, crypto->gcm, key->secret, NULL,
+        if (key->len != MPK_DATA_KEY_LEN || objects->wrap == NULL
+            || EVP_EncryptInit_ex2(objects->wrap, crypto->gcm, key->secret, NULL,
                                    NULL) != 1)
         {
             return mpk_crypto_failed();
@@ -369,20 +372,20 @@ mpk_crypto_prepare_key(mpk_crypto_t *crypto, const mpk_key_t *key,
         return MPK_OK;
 
     case MPK_USE_EVIDENCE:
-        ready->pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL,
+        objects->pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL,
                                                    key->secret, key->len);
 
-        return ready->pkey ? MPK_OK : mpk_crypto_failed();
+        return objects->pkey ? MPK_OK : mpk_crypto_failed();
 
     default:
         params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
                                                      digest, 0);
         params[1] = OSSL_PARAM_construct_end();
 
-        ready->mac = EVP_MAC_CTX_new(crypto->hmac);
+        objects->mac = EVP_MAC_CTX_new(crypto->hmac);
 
-        if (ready->mac == NULL
-            || EVP_MAC_init(ready->mac, key->secret, key->len, params) != 1)
+        if (objects->mac == NULL
+            || EVP_MAC_init(objects->mac, key->secret, key->len, params) != 1)
         {
             return mpk_crypto_failed();
         }
@@ -392,7 +395,7 @@ mpk_crypto_prepare_key(mpk_crypto_t *crypto, const mpk_key_t *key,
 }
 
 
-/* What was made ready for a key, which must be one of the context's own keyring. */
+/* The OpenSSL objects of a key; NULL: it is not of the context's keyring. */
 static mpk_crypto_key_t *
 mpk_crypto_key(mpk_crypto_t *crypto, const mpk_key_t *key)
 {
@@ -415,9 +418,9 @@ mpk_crypto_key(mpk_crypto_t *crypto, const mpk_key_t *key)
 
 
 /*
- * The key that the context for data is to be given, NULL if it has it.  A key schedule
- * costs as much as all else of a sealing, and what is opened and sealed in a row is
- * mostly one order's.
+ * The key to initialize crypto->data with; NULL: it is keyed with it already.  The key
+ * schedule costs as much as the rest of a seal, and consecutive calls are mostly about
+ * one order.
  */
 static const uint8_t *
 mpk_crypto_data(mpk_crypto_t *crypto, const uint8_t *key)
@@ -435,8 +438,8 @@ mpk_crypto_data(mpk_crypto_t *crypto, const uint8_t *key)
 
 
 /*
- * GCM has one key schedule for both ways: a context serves to seal and to open.  Without a
- * key it is the one that the context has.
+ * GCM has one key schedule for both directions, so one context seals and opens.  A NULL
+ * key keeps the one that is set.
  */
 static mpk_status_t
 mpk_crypto_encrypt(mpk_crypto_t *crypto, EVP_CIPHER_CTX *ctx,
@@ -450,12 +453,12 @@ mpk_crypto_encrypt(mpk_crypto_t *crypto, EVP_CIPHER_CTX *ctx,
         return MPK_LIMIT;
     }
 
-    status = mpk_crypto_random(crypto, out, MPK_NONCE_LEN);
+    status = mpk_crypto_random(crypto, out, MPK_GCM_NONCE);
     if (status != MPK_OK) {
         return status;
     }
 
-    cipher = out + MPK_NONCE_LEN;
+    cipher = out + MPK_GCM_NONCE;
 
     if (EVP_EncryptInit_ex2(ctx, NULL, key, out, NULL) != 1
         || (aad.len
@@ -464,7 +467,7 @@ mpk_crypto_encrypt(mpk_crypto_t *crypto, EVP_CIPHER_CTX *ctx,
             && EVP_EncryptUpdate(ctx, cipher, &len, plain.data,
                                  (int) plain.len) != 1)
         || EVP_EncryptFinal_ex(ctx, cipher + plain.len, &len) != 1
-        || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, MPK_TAG_LEN,
+        || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, MPK_GCM_TAG,
                                cipher + plain.len)
            != 1)
     {
@@ -481,7 +484,7 @@ mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx, const uint8_t *key, mpk_str_t aad,
 {
     int             len;
     size_t          n;
-    uint8_t         tag[MPK_TAG_LEN], none[MPK_TAG_LEN];
+    uint8_t         tag[MPK_GCM_TAG], none[MPK_GCM_TAG];
     const uint8_t  *cipher;
 
     if (sealed.len > INT_MAX || aad.len > INT_MAX) {
@@ -493,12 +496,12 @@ mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx, const uint8_t *key, mpk_str_t aad,
     }
 
     n = sealed.len - MPK_SEAL_OVERHEAD;
-    cipher = sealed.data + MPK_NONCE_LEN;
+    cipher = sealed.data + MPK_GCM_NONCE;
 
-    memcpy(tag, cipher + n, MPK_TAG_LEN);
+    memcpy(tag, cipher + n, MPK_GCM_TAG);
 
     if (EVP_DecryptInit_ex2(ctx, NULL, key, sealed.data, NULL) != 1
-        || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, MPK_TAG_LEN, tag)
+        || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, MPK_GCM_TAG, tag)
            != 1
         || (aad.len
             && EVP_DecryptUpdate(ctx, NULL, &len, aad.data, (int) aad.len) != 1)
@@ -518,7 +521,7 @@ mpk_crypto_decrypt(EVP_CIPHER_CTX *ctx, const uint8_t *key, mpk_str_t aad,
 }
 
 
-/* nginx takes what is left in OpenSSL's error queue for an error of a TLS connection. */
+/* nginx would blame errors left in OpenSSL's queue on a TLS connection. */
 static mpk_status_t
 mpk_crypto_failed(void)
 {

@@ -2,8 +2,8 @@
  * OpenSSL for the rest of core: contexts made once per worker from a keyring and
  * reused for every request (a one-shot HMAC() costs 1.5 us, a reused context 0.2 us).
  *
- * A context is for one thread of one process: it holds random bytes ahead of use, so
- * it must be made after fork() and not be taken into a child.
+ * A context belongs to one thread of one process.  It buffers random bytes: create it
+ * after fork(), and never use it in a child.
  */
 
 #ifndef MPK_CRYPTO_H
@@ -21,17 +21,17 @@ typedef struct mpk_crypto_s  mpk_crypto_t;
 /* keyring must outlive the result.  NULL: OpenSSL or malloc failed. */
 mpk_crypto_t *mpk_crypto_create(const mpk_keyring_t *keyring);
 
-/* Cleanses and frees all of it, but not the keyring.  NULL is fine. */
+/* Cleanses and frees it, but not the keyring.  NULL is allowed. */
 void mpk_crypto_free(mpk_crypto_t *crypto);
 
 const mpk_keyring_t *mpk_crypto_keyring(const mpk_crypto_t *crypto);
 
 /*
- * Functions that take a key return MPK_PURPOSE for one that is not of the context's
- * keyring or not made for it, MPK_LIMIT for data of more than INT_MAX bytes.
+ * Functions that take a key return MPK_PURPOSE if it is of another keyring or for
+ * another use, and MPK_LIMIT for data of more than INT_MAX bytes.
  */
 
-/* HMAC-SHA256 (RFC 2104) over the parts, one after the other, with an HS256 key. */
+/* HMAC-SHA256 (RFC 2104) of the concatenated parts, with an HS256 key. */
 mpk_status_t mpk_crypto_mac(mpk_crypto_t *crypto, const mpk_key_t *key,
     const mpk_str_t *parts, size_t count, uint8_t mac[MPK_MAC_LEN]);
 
@@ -43,26 +43,26 @@ mpk_status_t mpk_crypto_random(mpk_crypto_t *crypto, uint8_t *out, size_t len);
 
 /*
  * AES-256-GCM (SP 800-38D) under an order's data key: out gets nonce | ciphertext |
- * tag, plain.len + MPK_SEAL_OVERHEAD bytes; the nonce is random.  aad says what and
- * where the sealed value is, so that it cannot be moved.
+ * tag, plain.len + MPK_SEAL_OVERHEAD bytes; the nonce is random.  aad binds the
+ * value to its place, so that it can't be moved.
  */
 mpk_status_t mpk_crypto_seal(mpk_crypto_t *crypto, const uint8_t key[MPK_DATA_KEY_LEN],
     mpk_str_t aad, mpk_str_t plain, uint8_t *out);
 
 /*
  * The inverse: out gets sealed.len - MPK_SEAL_OVERHEAD bytes.  MPK_FORGED: not sealed
- * so, and out holds nothing of it.
+ * with this key and aad; out is zeroed.
  */
 mpk_status_t mpk_crypto_open(mpk_crypto_t *crypto, const uint8_t key[MPK_DATA_KEY_LEN],
     mpk_str_t aad, mpk_str_t sealed, uint8_t *out);
 
-/* The same with a wrap key of the keyring, whose key schedule is kept ready. */
+/* The same with a wrap key of the keyring, whose key schedule is kept. */
 mpk_status_t mpk_crypto_wrap(mpk_crypto_t *crypto, const mpk_key_t *key,
     mpk_str_t aad, mpk_str_t plain, uint8_t *out);
 mpk_status_t mpk_crypto_unwrap(mpk_crypto_t *crypto, const mpk_key_t *key,
     mpk_str_t aad, mpk_str_t wrapped, uint8_t *out);
 
-/* Forgets the data key of before: what has been erased leaves nothing. */
+/* Cleanses the cached data key, as when its order is erased. */
 void mpk_crypto_forget(mpk_crypto_t *crypto);
 
 /* Ed25519 (RFC 8032) with an evidence key. */

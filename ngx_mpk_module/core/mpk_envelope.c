@@ -4,7 +4,7 @@
 #include "mpk_pack.h"
 
 
-/* Additional data: where a sealed value lies.  An order's always fits. */
+/* A place as additional authenticated data; it fits into bytes for every order id. */
 typedef struct {
     mpk_str_t  str;
     uint8_t    bytes[128];

@@ -1,7 +1,7 @@
 /*
  * Envelope encryption: each order has a random data key, wrapped by the keyring's
- * "wrap" key; what is personal or secret in the order is sealed with the data key
- * and bound to its place, so that it cannot be moved and an old key not put back.
+ * "wrap" key.  Personal and secret values of the order are sealed with the data key
+ * and bound to their place: they can't be moved, and a replaced key can't be put back.
  */
 
 #ifndef MPK_ENVELOPE_H
@@ -25,11 +25,11 @@ typedef struct {
 } mpk_data_key_t;
 
 
-/* Makes a data key and appends it, wrapped by the current wrap key, to wrapped. */
+/* Creates a data key and appends it, wrapped with the current wrap key, to wrapped. */
 mpk_status_t mpk_envelope_create(mpk_crypto_t *crypto, const mpk_mem_t *mem,
     mpk_str_t order, mpk_data_key_t *key, mpk_buf_t *wrapped);
 
-/* MPK_UNKNOWN: the wrap key is not in the keyring; MPK_FORGED: not this order's. */
+/* MPK_UNKNOWN: the wrap key is not in the keyring; MPK_FORGED: altered, or of another order. */
 mpk_status_t mpk_envelope_unwrap(mpk_crypto_t *crypto, const mpk_mem_t *mem,
     mpk_str_t order, mpk_str_t wrapped, mpk_data_key_t *key);
 

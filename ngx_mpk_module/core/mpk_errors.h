@@ -5,7 +5,7 @@
 
 #include "mpk_value.h"
 
-#define MPK_ERRORS_MAX  20       /* enough to see what is wrong, whatever the body's length */
+#define MPK_ERRORS_MAX  20       /* in one answer, however long the body is */
 
 
 /*

@@ -1,9 +1,9 @@
-/* Text made safe for HTML, and UTF-8 checked. */
+/* Escaping for HTML, and validation of UTF-8. */
 
 #include "mpk_escape.h"
 
 
-/* A parser of HTML would make CR LF into LF, and a key into another. */
+/* CR is escaped since HTML parsers turn CR LF into LF, which would change a key. */
 static const char *const  mpk_escape_entities[256] = {
     ['&'] = "&amp;",
     ['<'] = "&lt;",

@@ -1,4 +1,4 @@
-/* Text made safe for where it is put, and UTF-8 checked where it comes in. */
+/* Escaping for HTML, and validation of UTF-8. */
 
 #ifndef MPK_ESCAPE_H
 #define MPK_ESCAPE_H

@@ -1,31 +1,31 @@
-/* What a dispute is answered with: terms, Stripe's fields, the activity. */
+/* Evidence for a dispute: the terms, Stripe's fields, the activity. */
 
 #include "mpk_evidence.h"
 #include "mpk_time.h"
 
-#define MPK_EVIDENCE_CUT_MAX  256    /* entries between a view and its cut */
+#define MPK_EVIDENCE_CUT_MAX  256    /* entries between a view and its "cut_off" */
 
 
-/* What the proved entries show. */
+/* What the verified entries show. */
 typedef struct {
     const mpk_value_t  **entries;
     size_t               count;      /* of all entries */
     size_t               verified;
-    bool                *cut;        /* of each entry: a view that did not arrive */
+    bool                *cut;        /* by entry: a view whose response was cut off */
 
-    const mpk_value_t   *delivered;  /* the first link that was handed out, or view */
-    const mpk_value_t   *viewed;     /* the first view that arrived */
-    const mpk_value_t   *opened;     /* the page before it */
+    const mpk_value_t   *delivered;  /* the first link handed out, or the first view */
+    const mpk_value_t   *viewed;     /* the first view that was not cut off */
+    const mpk_value_t   *opened;     /* the confirm page opened before it */
     const mpk_value_t   *consent;
     size_t               views;
     size_t               shown_count;
     bool                 shown[MPK_ITEMS_MAX + 1];
-    bool                 cancelled;  /* these two also where it is not proved */
+    bool                 cancelled;  /* these two also by unverified entries */
     bool                 refunded;
 } mpk_evidence_found_t;
 
 
-static mpk_status_t mpk_evidence_look(const mpk_mem_t *mem,
+static mpk_status_t mpk_evidence_scan(const mpk_mem_t *mem,
     const mpk_evidence_t *evidence, mpk_evidence_found_t *found);
 static void mpk_evidence_cut(mpk_evidence_found_t *found, size_t i);
 static void mpk_evidence_shown(mpk_evidence_found_t *found,
@@ -63,7 +63,7 @@ mpk_evidence_add(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
         return MPK_NOMEM;
     }
 
-    status = mpk_evidence_look(mem, evidence, found);
+    status = mpk_evidence_scan(mem, evidence, found);
     if (status != MPK_OK) {
         return status;
     }
@@ -81,7 +81,7 @@ mpk_evidence_add(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
 
 
 static mpk_status_t
-mpk_evidence_look(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
+mpk_evidence_scan(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
     mpk_evidence_found_t *found)
 {
     bool                 view;
@@ -162,7 +162,7 @@ mpk_evidence_look(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
 }
 
 
-/* The answer of which view was cut off: the one with the same request id. */
+/* Finds the view that was cut off: it has the same request id. */
 
 static void
 mpk_evidence_cut(mpk_evidence_found_t *found, size_t i)
@@ -184,7 +184,7 @@ mpk_evidence_cut(mpk_evidence_found_t *found, size_t i)
 }
 
 
-/* A key that replaces another has not been shown. */
+/* Marks the items of an entry as shown, or, after a replacement, as not. */
 
 static void
 mpk_evidence_shown(mpk_evidence_found_t *found, const mpk_value_t *entry,
@@ -212,7 +212,7 @@ mpk_evidence_shown(mpk_evidence_found_t *found, const mpk_value_t *entry,
 }
 
 
-/* Each version once, in the order in which they came. */
+/* Each version once, in order of appearance. */
 
 static void
 mpk_evidence_policies(const mpk_mem_t *mem, const mpk_evidence_found_t *found,
@@ -426,7 +426,7 @@ mpk_evidence_date(mpk_buf_t *out, const mpk_value_t *entry)
 }
 
 
-/* Nothing, unless the terms that the customer saw were recorded. */
+/* Empty, unless the terms that the customer saw were recorded. */
 
 static void
 mpk_evidence_disclosure(const mpk_evidence_found_t *found, mpk_str_t rule,

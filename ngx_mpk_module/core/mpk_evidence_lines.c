@@ -1,15 +1,15 @@
-/* An order's entries as lines of text. */
+/* Journal entries as lines of text. */
 
 #include "mpk_evidence.h"
 #include "mpk_time.h"
 
-#define MPK_EVIDENCE_NOTE_MAX  96    /* bytes of the line that tells what was left out */
+#define MPK_EVIDENCE_NOTE_MAX  96    /* bytes of the line that counts those left out */
 
 
 typedef struct {
     mpk_str_t    name;
     mpk_str_t    words;
-    unsigned     rank;               /* 0 stays longest */
+    unsigned     rank;               /* 0 is kept first */
 } mpk_evidence_word_t;
 
 typedef struct {
@@ -149,7 +149,7 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
                       mpk_string("token_id"));
     mpk_evidence_part(out, entry, mpk_string("by "), mpk_string("actor"));
 
-    /* last, since it is of the customer's own making and may look like anything */
+    /* last: the customer chooses this text, which may imitate other parts */
 
     mpk_evidence_part(out, entry, mpk_string("browser: "),
                       mpk_string("user_agent"));
@@ -291,8 +291,8 @@ mpk_evidence_text(mpk_buf_t *out, mpk_str_t text)
 
 
 /*
- * The length of a character that breaks a line, hides, or turns the direction of what
- * follows; 0: it is none of these.
+ * The length of a control, invisible or bidirectional formatting character; 0: it is
+ * none.
  */
 
 static size_t
@@ -368,7 +368,7 @@ mpk_evidence_lines(const mpk_mem_t *mem, const mpk_value_t *const *entries,
 }
 
 
-/* Chooses what fits into max bytes; gives how many lines do not. */
+/* Chooses the lines that fit into max bytes; returns how many do not. */
 
 static size_t
 mpk_evidence_choose(mpk_evidence_line_t *lines, size_t count, size_t max)

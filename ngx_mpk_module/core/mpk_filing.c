@@ -1,4 +1,4 @@
-/* An order as the shop files it: checked, hashed and sealed. */
+/* Filing an order: validation, hashes, sealing. */
 
 #include "mpk_errors.h"
 #include "mpk_filing.h"
@@ -19,7 +19,7 @@ typedef struct {
     size_t                  offset;          /* of its mpk_str_t */
 } mpk_filing_member_t;
 
-/* The order's members, before they are more than text. */
+/* The string members of an order, as received. */
 typedef struct {
     mpk_str_t               id;
     mpk_person_t            person;
@@ -31,7 +31,7 @@ typedef struct {
 typedef struct {
     const mpk_mem_t        *mem;
     mpk_value_t           **errors;
-    bool                    wrong;           /* though no memory was left to say how */
+    bool                    wrong;           /* also if there was no memory for errors */
 } mpk_filing_reader_t;
 
 
@@ -54,7 +54,7 @@ static mpk_status_t mpk_filing_seal_one(mpk_crypto_t *crypto,
 #define mpk_filing_member(name, max, required, type, field)                  \
     { mpk_literal(name), max, required, offsetof(type, field) }
 
-/* The first one is of an order that names itself. */
+/* The first one is skipped when the id is known already. */
 
 static const mpk_filing_member_t  mpk_filing_order[] = {
     mpk_filing_member("order", MPK_FILING_TEXT_MAX, true,
@@ -148,7 +148,7 @@ mpk_filing_read(const mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
                                     "a-z, 0-9, \".\", \"_\" and \"-\""));
     }
 
-    /* one reason is enough for what would be refused anyway */
+    /* these need members that are valid */
 
     if (!reader.wrong && expired && filing->purchased_at <= expired) {
         mpk_filing_wrong(&reader, mpk_string("/purchased_at"),
@@ -221,7 +221,7 @@ mpk_filing_items(mpk_filing_reader_t *reader, const mpk_value_t *body,
 }
 
 
-/* Takes the string members of an object: of an item of array, or of the order (no array). */
+/* Reads the string members of an item of array, or, without array, of the order. */
 
 static void
 mpk_filing_members(mpk_filing_reader_t *reader, const mpk_value_t *object,
@@ -398,7 +398,7 @@ mpk_filing_hash(mpk_crypto_t *crypto, const mpk_mem_t *mem,
 
     order->email_hash = (mpk_str_t) { MPK_MAC_LEN, email };
 
-    /* without an account: the customer may have one that goes by the email */
+    /* without an account: it is listed under the account named as the email */
 
     status = mpk_lookup_account(crypto, person->account.len ? person->account
                                                             : person->email,
@@ -430,7 +430,7 @@ mpk_filing_hash(mpk_crypto_t *crypto, const mpk_mem_t *mem,
 }
 
 
-/* All that was filed, without ambiguity: what R10 compares. */
+/* All that was filed, in an unambiguous encoding: the digest is over it (R10). */
 
 static void
 mpk_filing_content(const mpk_filing_t *filing, mpk_buf_t *out)

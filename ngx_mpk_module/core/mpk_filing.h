@@ -1,6 +1,6 @@
 /*
- * An order as the shop files it (PUT /orders/{id}, or a line of a bulk upload): its
- * members checked, and sealed into what Redis will hold.
+ * An order as the shop files it (PUT /orders/{id}, or a line of a file of orders):
+ * validated, then sealed as it will be stored.
  */
 
 #ifndef MPK_FILING_H

@@ -67,12 +67,12 @@ mpk_form_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
 
         if (mpk_value_get(form, name)) {
             return mpk_fail(error, MPK_DUPLICATE, 0,
-                            "a field of the form stands twice");
+                            "the form has a field twice");
         }
 
         if (form->u.list.count == limits->fields) {
             return mpk_fail(error, MPK_LIMIT, 0,
-                            "the form has over %zu fields", limits->fields);
+                            "the form has more than %zu fields", limits->fields);
         }
 
         if (mpk_value_string(mem, form, name, value) == NULL) {
@@ -132,7 +132,7 @@ mpk_form_decode(const mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out,
         || !mpk_utf8_valid(start, out->len))
     {
         return mpk_fail(error, MPK_MALFORMED, 0,
-                        "the form is not in UTF-8, or has a NUL");
+                        "the form is not UTF-8, or has a NUL");
     }
 
     return MPK_OK;

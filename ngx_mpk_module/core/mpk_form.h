@@ -13,12 +13,12 @@ typedef struct {
 
 
 /*
- * Reads a form into an object of strings, so that an endpoint takes a field from
- * a form and from JSON alike.  "+" is a space, %XX a byte; an empty field name
+ * Reads a form into an object of strings, so that an endpoint reads forms and JSON
+ * alike.  "+" is a space, %XX a byte; an empty field name
  * is skipped.
  *
- * Refused: a "%" without two hex digits, a decoded byte sequence that is no
- * UTF-8, a NUL (MPK_MALFORMED), a field that stands twice (MPK_DUPLICATE),
+ * Refused: a "%" without two hex digits, invalid UTF-8 after decoding, a NUL
+ * (MPK_MALFORMED), a field that occurs twice (MPK_DUPLICATE),
  * anything over limits (MPK_LIMIT).
  */
 mpk_status_t mpk_form_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,

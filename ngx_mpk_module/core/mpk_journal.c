@@ -1,4 +1,4 @@
-/* The journal: entries written, read, and their chain verified. */
+/* Journal entries: written, read, and their chain verified. */
 
 #include "mpk_base64url.h"
 #include "mpk_escape.h"
@@ -138,7 +138,7 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
         mpk_buf_byte(out, ']');
     }
 
-    /* all are of the first generation where there is no such member */
+    /* absent: all are of the first generation */
 
     if (replaced) {
         for (i = 0; i < entry->items_count; i++) {
@@ -171,7 +171,7 @@ static void
 mpk_journal_write_personal(const mpk_mem_t *mem, const mpk_entry_t *entry,
     mpk_buf_t *out)
 {
-    /* "ip" comes first and always: the members after it begin with a comma */
+    /* "ip" is always there: the members after it begin with a comma */
 
     mpk_buf_lit(out, "{\"ip\":");
     mpk_json_write_string(out, entry->ip);
@@ -212,7 +212,7 @@ mpk_journal_member(mpk_buf_t *out, mpk_str_t name, mpk_str_t value)
 }
 
 
-/* Header fields are bytes of any kind; what is no UTF-8 is kept as "?". */
+/* Header fields may be any bytes: invalid UTF-8 is kept as "?". */
 
 static mpk_str_t
 mpk_journal_text(const mpk_mem_t *mem, mpk_str_t text, size_t max)
@@ -426,7 +426,7 @@ mpk_chain_next(mpk_chain_t *chain, mpk_crypto_t *crypto,
         return MPK_OK;
     }
 
-    /* after a missing entry the MAC before is not known; the chain goes on from here */
+    /* after a missing entry its MAC is unknown: restart the chain from this one */
 
     if (!chain->broken) {
         status = mpk_journal_mac(crypto, mem, key, chain->mac, chain->order,
@@ -499,7 +499,7 @@ mpk_chain_anchor(mpk_chain_t *chain, mpk_str_t anchor_mac,
 }
 
 
-/* The fault at the lowest entry is the verdict, but what has expired hides nothing. */
+/* The verdict is the fault at the lowest entry; any other fault outranks "expired". */
 
 static void
 mpk_chain_fault(mpk_chain_t *chain, mpk_verdict_t verdict, uint64_t number)

@@ -18,9 +18,9 @@ typedef struct {
     mpk_value_t              *stack[MPK_JSON_DEPTH_MAX];
     size_t                    depth;
     size_t                    values;
-    mpk_str_t                 name;        /* of the member that comes next */
+    mpk_str_t                 name;        /* of the next member */
     mpk_status_t              status;
-    const char               *text;        /* what a callback found wrong */
+    const char               *text;        /* why a callback stopped */
     jmp_buf                   exhausted;
 } mpk_json_reader_t;
 
@@ -97,10 +97,10 @@ mpk_json_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
                         "the JSON begins with a byte order mark");
     }
 
-    /* yajl's own check lets overlong forms and surrogates pass */
+    /* yajl's own check accepts overlong forms and surrogates */
 
     if (!mpk_utf8_valid(data, len)) {
-        return mpk_fail(error, MPK_MALFORMED, 0, "the JSON is not in UTF-8");
+        return mpk_fail(error, MPK_MALFORMED, 0, "the JSON is not UTF-8");
     }
 
     reader.status = mpk_json_escapes(reader.in, &reader.text);
@@ -109,7 +109,7 @@ mpk_json_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
         return mpk_fail(error, reader.status, 0, "%s", reader.text);
     }
 
-    /* yajl does not look whether it got memory, and owns none that could leak */
+    /* yajl does not check for NULL; jumping out leaks nothing, since mem owns it all */
 
     if (setjmp(reader.exhausted)) {
         return mpk_fail(error, MPK_NOMEM, 0, "out of memory");
@@ -144,14 +144,14 @@ mpk_json_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
     }
 
     return mpk_fail(error, MPK_MALFORMED, line,
-                    at >= len ? "the JSON ends too early"
+                    at >= len ? "the JSON is incomplete"
                               : "this is not JSON");
 }
 
 
 /*
- * A backslash stands in strings only.  yajl writes "?" for half a surrogate pair:
- * another string than the one that was sent.
+ * Outside of strings a backslash is an error anyway.  yajl replaces an unpaired surrogate
+ * with "?", which would change the string.
  */
 
 static mpk_status_t
@@ -191,7 +191,7 @@ mpk_json_escapes(mpk_str_t in, const char **text)
             || in.data[i + 6] != 'u'
             || (mpk_json_hex4(in, i + 7) & 0xfc00) != 0xdc00)
         {
-            *text = "a string has half a surrogate pair";
+            *text = "a string has an unpaired surrogate";
             return MPK_MALFORMED;
         }
 
@@ -202,7 +202,7 @@ mpk_json_escapes(mpk_str_t in, const char **text)
 }
 
 
-/* Four hex digits; -1: something else, which yajl refuses. */
+/* Reads four hex digits; -1: there are none, which yajl refuses. */
 
 static int
 mpk_json_hex4(mpk_str_t in, size_t at)
@@ -325,7 +325,7 @@ mpk_json_on_number(void *ctx, const char *data, size_t len)
             || n > (max - (uint64_t) (data[i] - '0')) / 10)
         {
             return mpk_json_stop(ctx, MPK_MALFORMED,
-                                 "a number is no 64-bit integer");
+                                 "a number is not a 64-bit integer");
         }
 
         n = n * 10 + (uint64_t) (data[i] - '0');
@@ -348,7 +348,7 @@ mpk_json_on_string(void *ctx, const unsigned char *data, size_t len)
 }
 
 
-/* A string without escapes lies in the input; another one in yajl's buffer. */
+/* A string without escapes stays in the input; others are copied from yajl's buffer. */
 
 static int
 mpk_json_keep(mpk_json_reader_t *reader, const unsigned char *data, size_t len,
@@ -435,14 +435,14 @@ mpk_json_on_name(void *ctx, const unsigned char *data, size_t len)
     }
 
     if (mpk_value_get(object, reader->name)) {
-        return mpk_json_stop(reader, MPK_DUPLICATE, "a member stands twice");
+        return mpk_json_stop(reader, MPK_DUPLICATE, "an object has a member twice");
     }
 
     return 1;
 }
 
 
-/* yajl frees nothing of ours; what it would grow is copied. */
+/* yajl allocates from mem: nothing is freed, and growing copies. */
 
 static void *
 mpk_json_malloc(void *ctx, size_t size)
@@ -542,7 +542,7 @@ mpk_json_write(mpk_buf_t *buf, const mpk_value_t *value)
 }
 
 
-/* Bytes that a string can't hold as they are; 0xe2 may begin U+2028. */
+/* Bytes that need an escape; 0xe2 may begin U+2028 or U+2029. */
 
 static const uint8_t  mpk_json_special[256] = {
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
@@ -610,7 +610,7 @@ mpk_json_write_string(mpk_buf_t *buf, mpk_str_t string)
         } else if (p[i] == 0xe2 && string.len - i > 2 && p[i + 1] == 0x80
                    && (p[i + 2] & 0xfe) == 0xa8)
         {
-            /* U+2028 and U+2029 end a line of JavaScript */
+            /* line terminators in JavaScript */
 
             memcpy(escape, "\\u2028", sizeof(escape));
             escape[5] = (uint8_t) ('8' + (p[i + 2] & 1));

@@ -17,10 +17,10 @@ typedef struct {
  * Reads exactly one JSON value from the whole input.  Strings without escapes
  * may refer into data, which must outlive the tree.
  *
- * Refused: anything that RFC 8259 refuses, invalid UTF-8, a member that stands
- * twice in one object (MPK_DUPLICATE), a number that is no int64 (MPK_MALFORMED;
- * nothing here has use for fractions), anything over limits (MPK_LIMIT), bytes
- * after the value.  error gets the line and, in words, what is wrong.
+ * Refused: invalid JSON or UTF-8, bytes after the value, a number that is not an
+ * int64 (MPK_MALFORMED; fractions are not needed), a member that occurs twice in one
+ * object (MPK_DUPLICATE), anything over limits (MPK_LIMIT).  error gets the line and
+ * the reason.
  */
 mpk_status_t mpk_json_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
     const mpk_json_limits_t *limits, mpk_value_t **out, mpk_error_t *error);

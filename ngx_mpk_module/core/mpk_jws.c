@@ -1,4 +1,4 @@
-/* Signatures for others to verify. */
+/* JWS in compact form. */
 
 #include "mpk_base64url.h"
 #include "mpk_jws.h"
@@ -55,7 +55,7 @@ mpk_jws_evidence(mpk_crypto_t *crypto, const mpk_mem_t *mem,
         return MPK_UNKNOWN;
     }
 
-    /* no character of a kid needs an escape */
+    /* a kid needs no escapes */
 
     mpk_buf_init(&header, mem, 128);
     mpk_buf_lit(&header, "{\"alg\":\"EdDSA\",\"typ\":\"" MPK_JWS_EVIDENCE_TYP

@@ -1,6 +1,6 @@
 /*
- * The keyring: reads a JWK Set strictly, each key's members as its use demands them,
- * and answers which key is for what.
+ * The keyring: a JWK Set read strictly, with the members that each key's use requires, and
+ * lookups of keys by use and kid.
  */
 
 #include <stdio.h>
@@ -17,11 +17,11 @@
 #define MPK_KEYRING_DEPTH   3        /* the set, its array, a key */
 #define MPK_KEYRING_VALUES  4096     /* well above MPK_KEYS_MAX keys */
 
-#define MPK_JWK_LABEL  (MPK_KID_MAX + 24)    /* characters of a label, NUL included */
-#define MPK_JWK_WORD   20                    /* of a quoted word: no secret is so short */
+#define MPK_JWK_LABEL  (MPK_KID_MAX + 24)    /* size of a label, NUL included */
+#define MPK_JWK_WORD   20                    /* size of a quoted word; secrets are longer */
 
 
-/* In this order: what every key has, what an oct key has, what an OKP key has. */
+/* In this order: members of every key, of an oct key, of an OKP key. */
 typedef enum {
     MPK_JWK_KID = 0,
     MPK_JWK_USE,
@@ -117,16 +117,16 @@ mpk_keyring_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
     limits.depth = MPK_KEYRING_DEPTH;
     limits.values = MPK_KEYRING_VALUES;
 
-    /* strings without escapes stay where they are; unescaping would copy secrets to mem */
+    /* unescaping would copy secrets to mem; other strings stay in data */
 
     if (len && memchr(data, '\\', len)) {
         return mpk_fail(error, MPK_MALFORMED, 0,
-                        "a backslash: nothing in a keyring needs an escape");
+                        "a backslash: a keyring needs no escapes");
     }
 
     status = mpk_json_read(mem, data, len, &limits, &set, &json);
 
-    /* the reader's own words are not passed on: they may quote the file */
+    /* the reader's error is not passed on: it may quote the file */
 
     switch (status) {
 
@@ -138,12 +138,12 @@ mpk_keyring_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
 
     case MPK_DUPLICATE:
         return mpk_fail(error, status, json.line,
-                        "a member stands twice in one object: keep one");
+                        "a member occurs twice in one object: keep one");
 
     case MPK_LIMIT:
         return mpk_fail(error, status, json.line,
-                        "too large or too deep for a keyring: at most %d bytes,"
-                        " %d keys, no member of a key an array or object",
+                        "too large or too deep for a keyring: at most %d bytes"
+                        " and %d keys, whose members are no arrays or objects",
                         MPK_KEYRING_MAX, MPK_KEYS_MAX);
 
     default:
@@ -261,7 +261,7 @@ mpk_keyring_read_set(const mpk_mem_t *mem, const mpk_value_t *set,
 }
 
 
-/* What must hold between the keys of a keyring. */
+/* Checks across the keys of a keyring. */
 static mpk_status_t
 mpk_keyring_check(const mpk_keyring_t *keyring, mpk_error_t *error)
 {
@@ -283,7 +283,7 @@ mpk_keyring_check(const mpk_keyring_t *keyring, mpk_error_t *error)
                                 (int) a->kid.len, (const char *) a->kid.data);
             }
 
-            /* padding included: HMAC takes a key and the same with zeros after it for one */
+            /* with the padding: to HMAC, trailing zeros of a key make no difference */
 
             if (mpk_secret_eq((mpk_str_t) { MPK_SECRET_MAX, a->secret },
                               (mpk_str_t) { MPK_SECRET_MAX, b->secret }))
@@ -291,14 +291,14 @@ mpk_keyring_check(const mpk_keyring_t *keyring, mpk_error_t *error)
                 mpk_jwk_label(other, j + 1, b->kid);
                 return mpk_fail(error, MPK_DUPLICATE, 0,
                                 "%s has the same secret as %s: a secret is for"
-                                " one purpose, make a new one", label, other);
+                                " one use, make a new one", label, other);
             }
 
             if (a->use == b->use && a->use == MPK_USE_LOOKUP) {
                 return mpk_fail(error, MPK_DUPLICATE, 0,
                                 "%s: a second key with use \"%s\": keep exactly"
-                                " one, what it has hashed cannot be found with"
-                                " another", label, mpk_use_name(a->use));
+                                " one, hashes made with one key can't be found"
+                                " with another", label, mpk_use_name(a->use));
             }
         }
     }
@@ -320,9 +320,8 @@ mpk_keyring_check(const mpk_keyring_t *keyring, mpk_error_t *error)
 
 
 /*
- * Reads the key that stands number-th in the file (from 1).  Everything about it
- * alone is checked; what must hold between keys is not.  The secret's bytes are in
- * key only; on failure, key holds what was read so far.
+ * Reads the number-th key of the file (from 1) and checks all that concerns it alone.
+ * The secret is written to key only; on failure, key may hold parts of it.
  */
 static mpk_status_t
 mpk_jwk_read(const mpk_mem_t *mem, const mpk_value_t *value,
@@ -379,7 +378,7 @@ mpk_jwk_read(const mpk_mem_t *mem, const mpk_value_t *value,
 }
 
 
-/* Writes key "kid" to label, or its number as long as kid is empty. */
+/* How errors name a key: by its kid, or by its number if kid is empty. */
 static void
 mpk_jwk_label(char label[MPK_JWK_LABEL], size_t number, mpk_str_t kid)
 {
@@ -393,7 +392,7 @@ mpk_jwk_label(char label[MPK_JWK_LABEL], size_t number, mpk_str_t kid)
 }
 
 
-/* Writes a space and the name in quotes; nothing if it is no short plain word. */
+/* A space and the name in quotes; empty unless it is a short plain word. */
 static void
 mpk_jwk_word(char word[MPK_JWK_WORD], mpk_str_t name)
 {
@@ -506,8 +505,8 @@ mpk_jwk_created(const mpk_value_t *iat, const char *label, mpk_key_t *key,
         || iat->u.integer > MPK_TIME_MAX)
     {
         return mpk_fail(error, MPK_MALFORMED, 0,
-                        "%s: \"iat\" must be the seconds from 1970 to the"
-                        " key's making", label);
+                        "%s: \"iat\" must be the Unix time when the key was"
+                        " created", label);
     }
 
     key->created = iat->u.integer;
@@ -516,12 +515,12 @@ mpk_jwk_created(const mpk_value_t *iat, const char *label, mpk_key_t *key,
 }
 
 
-/* Which members and algorithm a key must have follows from its use. */
+/* A key's use determines its members and algorithm. */
 static mpk_status_t
 mpk_jwk_use(const mpk_str_t *members, const char *label,
     mpk_use_t *use, mpk_error_t *error)
 {
-    bool                   okp, due;
+    bool                   okp, required;
     char                   word[MPK_JWK_WORD];
     size_t                 i;
     const char            *name;
@@ -565,17 +564,17 @@ mpk_jwk_use(const mpk_str_t *members, const char *label,
 
     for (i = 0; i < MPK_JWK_MAX; i++) {
         name = mpk_jwk_names[i];
-        due = i < MPK_JWK_K || (i == MPK_JWK_K) != okp;
+        required = i < MPK_JWK_K || (i == MPK_JWK_K) != okp;
 
-        if (due && members[i].data == NULL) {
+        if (required && members[i].data == NULL) {
             return mpk_fail(error, MPK_MISSING, 0,
                             "%s has no \"%s\", which a key with use \"%s\" needs",
                             label, name, rule->name);
         }
 
-        if (!due && members[i].data) {
+        if (!required && members[i].data) {
             return mpk_fail(error, MPK_UNKNOWN, 0,
-                            "%s: \"%s\" has no place in a key with use \"%s\":"
+                            "%s: \"%s\" is not for a key with use \"%s\":"
                             " remove it", label, name, rule->name);
         }
     }
@@ -676,20 +675,20 @@ mpk_jwk_public(mpk_str_t x, const char *label, mpk_key_t *key,
     if (!good) {
         ERR_clear_error();
         return mpk_fail(error, MPK_CRYPTO, 0,
-                        "%s: OpenSSL makes no Ed25519 key of it", label);
+                        "%s: OpenSSL does not accept the Ed25519 key", label);
     }
 
     if (memcmp(given, key->public, sizeof(given)) != 0) {
         return mpk_fail(error, MPK_FORGED, 0,
-                        "%s: \"x\" does not belong to \"d\": the halves of two"
-                        " keys were mixed", label);
+                        "%s: \"x\" does not match \"d\": they are of two"
+                        " different keys", label);
     }
 
     return MPK_OK;
 }
 
 
-/* What the token signer writes and its verifier compares with, made once. */
+/* The JWS header that tokens signed with the key have, encoded once. */
 static mpk_status_t
 mpk_jwk_header(const mpk_mem_t *mem, mpk_key_t *key)
 {

@@ -1,4 +1,4 @@
-/* The keyring: a JWK Set (RFC 7517) with one purpose per key, in generations. */
+/* The keyring: a JWK Set (RFC 7517); each key has one use, in generations. */
 
 #ifndef MPK_KEYRING_H
 #define MPK_KEYRING_H
@@ -17,7 +17,7 @@ typedef enum {
     MPK_USE_LINK,        /* links that the shop signs itself; optional */
     MPK_USE_WRAP,        /* wraps each order's data key, A256GCM */
     MPK_USE_LOOKUP,      /* keyed hashes; exactly one */
-    MPK_USE_JOURNAL,     /* the journal's chain */
+    MPK_USE_JOURNAL,     /* chains journal entries */
     MPK_USE_EVIDENCE,    /* signs evidence, Ed25519 */
     MPK_USE_MAX
 } mpk_use_t;
@@ -29,8 +29,8 @@ typedef struct {
     size_t      len;                         /* of secret; Ed25519: 32 */
     uint8_t     secret[MPK_SECRET_MAX];      /* zeroed beyond len */
     uint8_t     public[32];                  /* Ed25519 only */
-    int64_t     created;                     /* Unix time, UTC; 0: the file does not say */
-    mpk_str_t   header;                      /* token, link: the JWS header they sign with, base64url */
+    int64_t     created;                     /* Unix time; 0: unknown */
+    mpk_str_t   header;                      /* token, link: of their JWS, base64url */
 } mpk_key_t;
 
 
@@ -42,29 +42,29 @@ typedef struct {
 
 /*
  * Reads a keyring file's content.  Every key has kid, kty, use, alg and k (oct) or
- * crv, x, d (OKP), and may have iat, the time of its making (a NumericDate of whole
- * seconds, RFC 7519, section 2); nothing else.  One kid names one key in the whole file.
+ * crv, x, d (OKP), and may have iat, when it was created (a NumericDate of whole
+ * seconds, RFC 7519, section 2); nothing else.  A kid is unique in the file.
  * Required: token, wrap, lookup, journal, evidence.
  *
- * error says what is wrong and what to do: not JSON (with its line), an escape, an
+ * error says what is wrong and how to fix it: not JSON (with its line), an escape, an
  * unknown or repeated member, a wrong alg or kty for its use, a short, long or
  * uniform key, a repeated kid, the same secret twice, a second lookup key, a missing
- * use, an Ed25519 "x" that does not belong to "d".  No secret is ever part of error.
+ * use, an Ed25519 "x" that does not match "d".  No secret is ever part of error.
  *
- * No secret goes to mem: data and keyring are all that the caller has to cleanse.  A
- * keyring that is refused comes back zeroed.
+ * No secret is copied to mem: the caller cleanses data and keyring only.  A keyring that
+ * is refused is zeroed.
  */
 mpk_status_t mpk_keyring_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
     mpk_keyring_t *keyring, mpk_error_t *error);
 
-/* The current key of a use: the first in the file.  NULL where there is none. */
+/* The current key for a use: the first in the file; NULL: there is none. */
 const mpk_key_t *mpk_keyring_current(const mpk_keyring_t *keyring, mpk_use_t use);
 
-/* The key that kid names, if it is for this use; otherwise NULL. */
+/* The key with this use and kid; NULL: there is none. */
 const mpk_key_t *mpk_keyring_find(const mpk_keyring_t *keyring, mpk_use_t use,
     mpk_str_t kid);
 
-/* The word for a use as it stands in the file. */
+/* The name of a use, as in the file. */
 const char *mpk_use_name(mpk_use_t use);
 
 

@@ -1,8 +1,8 @@
-/* Lines out of pieces: only a line that comes in several of them is copied. */
+/* Splits pieces into lines; only a line that spans pieces is copied. */
 
 #include "mpk_lines.h"
 
-#define MPK_LINES_SIZE  4096     /* bytes that are kept at first */
+#define MPK_LINES_SIZE  4096     /* initial size of the copy */
 
 
 static mpk_status_t mpk_lines_keep(mpk_lines_t *lines, mpk_str_t piece);
@@ -95,7 +95,7 @@ mpk_lines_keep(mpk_lines_t *lines, mpk_str_t piece)
         return MPK_OK;
     }
 
-    /* one byte more, for a "\r" that is no part of the line */
+    /* one byte more, for a "\r" before the end */
 
     if (piece.len > lines->max + 1 - lines->len) {
         mpk_lines_forget(lines);

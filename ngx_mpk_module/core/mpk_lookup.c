@@ -1,4 +1,4 @@
-/* Keyed hashes (use "lookup"): Redis can compare and find, but not read. */
+/* Keyed hashes for lookups in Redis. */
 
 #include "mpk_lookup.h"
 
@@ -58,7 +58,7 @@ mpk_lookup_account(mpk_crypto_t *crypto, mpk_str_t account,
 }
 
 
-/* An email address without white space around it and in lower case; false: it is none. */
+/* Trims and lower-cases an email address; false: it is not one. */
 
 static bool
 mpk_lookup_lower(mpk_str_t *email, uint8_t lower[MPK_EMAIL_MAX])

@@ -1,27 +1,27 @@
-/* Keyed hashes (use "lookup"): Redis can compare and find, but not read. */
+/* Keyed hashes (use "lookup"): what Redis finds orders by, without seeing the values. */
 
 #ifndef MPK_LOOKUP_H
 #define MPK_LOOKUP_H
 
 #include "mpk_crypto.h"
 
-#define MPK_EMAIL_MAX  254      /* RFC 5321, 4.5.3.1.3, less the angle brackets */
+#define MPK_EMAIL_MAX  254      /* RFC 5321, 4.5.3.1.3, without the angle brackets */
 
 
-/* True for an email address as far as it matters here: "@" inside, 3 to MPK_EMAIL_MAX bytes. */
+/* True for 3 to MPK_EMAIL_MAX bytes with an "@" inside, white space around it aside. */
 bool mpk_email_valid(mpk_str_t email);
 
 /*
- * An email address is compared after trimming white space and lower-casing ASCII,
- * and no other normalisation: dots and plus tags are the mail provider's business.
+ * Email addresses are trimmed and their ASCII letters lower-cased.  Nothing else is
+ * normalized: dots and plus tags are up to the mail provider.
  * MPK_MALFORMED: not mpk_email_valid().
  */
 mpk_status_t mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t email,
     uint8_t hash[MPK_MAC_LEN]);
 
 /*
- * An account's identity as the shop writes it: byte for byte, but compared as an
- * email address where it is one.
+ * The shop's name for an account: compared byte for byte, or as an email address if it
+ * is one.
  */
 mpk_status_t mpk_lookup_account(mpk_crypto_t *crypto, mpk_str_t account,
     uint8_t hash[MPK_MAC_LEN]);
@@ -30,7 +30,7 @@ mpk_status_t mpk_lookup_account(mpk_crypto_t *crypto, mpk_str_t account,
 mpk_status_t mpk_lookup_address(mpk_crypto_t *crypto, mpk_str_t address,
     uint8_t hash[MPK_MAC_LEN]);
 
-/* The digest of the content that was filed (R10). */
+/* The digest of the content of a request (R10). */
 mpk_status_t mpk_lookup_digest(mpk_crypto_t *crypto, mpk_str_t content,
     uint8_t hash[MPK_MAC_LEN]);
 

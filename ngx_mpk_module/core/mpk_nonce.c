@@ -1,4 +1,4 @@
-/* Nonces of the confirm page: made, and told from what we did not make. */
+/* Nonces of the confirm page: created and verified. */
 
 #include "mpk_base64url.h"
 #include "mpk_nonce.h"
@@ -105,7 +105,7 @@ mpk_nonce_mac(mpk_crypto_t *crypto, const mpk_key_t *key, mpk_str_t token_id,
 {
     mpk_str_t  parts[3];
 
-    /* the first part tells a nonce from whatever else the key signs */
+    /* the prefix separates nonces from tokens, which the key signs, too */
 
     parts[0] = mpk_string("nonce:");
     parts[1] = token_id;

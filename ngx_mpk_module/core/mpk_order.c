@@ -1,4 +1,4 @@
-/* An order as it lies in Redis: read into memory, and written from it. */
+/* The encoding of an order in Redis. */
 
 #include "mpk_order.h"
 
@@ -434,7 +434,7 @@ mpk_item_state_name(mpk_item_state_t state)
 }
 
 
-/* Decimal, with a blank behind it; 0: not so. */
+/* Reads a decimal number followed by a blank; 0: malformed. */
 
 static uint64_t
 mpk_order_revision(mpk_unpack_t *in)

@@ -1,15 +1,16 @@
 /*
- * An order as the rules see it, and as it lies in Redis: a hash of four fields.
+ * An order in memory, and its encoding in Redis: a hash of four fields.
  *
- *   h  the head: all that an event may change.  It begins with the revision (how many
- *      entries its journal has) and a blank, by which the script knows that nobody
- *      wrote in between, and ends with the ids of its journal entries in the bucket's
- *      stream, a blank behind each, where the script adds the next one.
- *   f  what filing fixed: times, keyed hashes, the wrapped data key, the person
+ *   h  the head: all that an event may change.  It begins with the revision (the number
+ *      of its journal entries) and a blank: the script compares it, to detect that another
+ *      event was committed.  It ends with the ids of its entries in the bucket's stream,
+ *      each followed by a blank, where the script appends the next one.
+ *   f  what was fixed when it was filed: time of purchase, keyed hashes, the wrapped data
+ *      key, the person
  *   i  the items: SKU, product, sealed key
  *   c  its claims, if there are any
  *
- * Of an order that was erased there is h alone.
+ * An erased order has only h.
  */
 
 #ifndef MPK_ORDER_H
@@ -20,8 +21,8 @@
 
 #define MPK_ITEMS_MAX       500
 #define MPK_KEY_MAX         4096            /* bytes of one product key */
-#define MPK_KEYS_BYTES_MAX  (256 * 1024)    /* of an order's product keys */
-#define MPK_LINKS_MAX       256             /* tokens that one order remembers */
+#define MPK_KEYS_BYTES_MAX  (256 * 1024)    /* of all product keys of an order */
+#define MPK_LINKS_MAX       256             /* links stored per order */
 #define MPK_ID_LEN          16              /* a token id or nonce, as stored */
 #define MPK_ORDER_FIELDS    4               /* h, f, i, c */
 
@@ -46,8 +47,8 @@ typedef enum {
 typedef struct {
     /* field h */
     mpk_item_state_t    state;
-    uint64_t            generation;         /* 1: as filed; a replacement has the next */
-    uint64_t            since;              /* the revision that brought this generation */
+    uint64_t            generation;         /* 1: as filed; plus 1 with each replacement */
+    uint64_t            since;              /* the revision since which it has this key */
     int64_t             viewed_at;
 
     /* field i */
@@ -57,12 +58,12 @@ typedef struct {
 } mpk_item_t;
 
 
-/* A token that the order remembers: handed out, opened or used. */
+/* A token of the order that was handed out, opened or used. */
 typedef struct {
     uint8_t             id[MPK_ID_LEN];
     int64_t             iat;
     int64_t             exp;
-    bool                delivered;          /* minted or registered for an email */
+    bool                delivered;          /* minted or registered, to be sent by email */
     uint64_t            opened;             /* journaled GETs */
     int64_t             used_at;            /* 0: not used */
     uint64_t            used_revision;
@@ -78,7 +79,7 @@ typedef struct {
     mpk_order_state_t   state;
 
     int64_t             filed_at;
-    int64_t             released_at;        /* 0: not yet, as with all times */
+    int64_t             released_at;        /* seconds; 0: not yet, as for all times */
     int64_t             cancelled_at;
     mpk_str_t           cancel_reason;
     int64_t             delivered_at;
@@ -86,17 +87,17 @@ typedef struct {
     int64_t             first_viewed_at;
     uint64_t            views;
     uint8_t             mac[MPK_MAC_LEN];   /* of the newest journal entry */
-    mpk_str_t           entries;            /* ids in the stream, a blank behind each */
+    mpk_str_t           entries;            /* ids in the stream, each followed by a blank */
 
     int64_t             erased_at;
-    uint64_t            gone;               /* entries that were erased, from the first on */
+    uint64_t            gone;               /* how many first entries were erased */
     uint8_t             gone_mac[MPK_MAC_LEN]; /* of the last of them */
 
     int64_t             purchased_at;
     mpk_str_t           locale;
     mpk_str_t           email_hash;         /* MPK_MAC_LEN bytes each */
     mpk_str_t           account_hash;       /* empty: filed without an account */
-    mpk_str_t           digest;             /* of the content filed (R10) */
+    mpk_str_t           digest;             /* of what was filed (R10) */
     mpk_str_t           data_key;           /* wrapped */
     mpk_str_t           person;             /* sealed: see mpk_person_t */
 
@@ -109,7 +110,7 @@ typedef struct {
 } mpk_order_t;
 
 
-/* Personal data of an order, opened. */
+/* Personal data of an order, in clear. */
 typedef struct {
     mpk_str_t           email;
     mpk_str_t           account;
@@ -121,19 +122,19 @@ typedef struct {
 
 /*
  * Reads an order from the values of h, f, i and c (data == NULL: no such field)
- * into mem; strings refer to the values.  h absent: MPK_OK with state ABSENT and
- * revision 0.  MPK_MALFORMED: not what mpk_order_write_* made.
+ * into mem; strings refer to the values.  Without h: MPK_OK, with state ABSENT and
+ * revision 0.  MPK_MALFORMED: not written by mpk_order_write_*().
  */
 mpk_status_t mpk_order_read(const mpk_mem_t *mem, mpk_str_t id,
     const mpk_str_t fields[MPK_ORDER_FIELDS], mpk_order_t *order);
 
 /*
- * The keyed hash of the billing email alone, from the value of f.  MPK_MALFORMED: no
- * such field, or not what mpk_order_write_filed() made.
+ * Reads only the keyed hash of the billing email, from the value of f.  MPK_MALFORMED: no
+ * such field, or not written by mpk_order_write_filed().
  */
 mpk_status_t mpk_order_read_owner(mpk_str_t filed, mpk_str_t *email_hash);
 
-/* Append the fields' values. */
+/* Append the values of h, f and i. */
 void mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out);
 void mpk_order_write_filed(const mpk_order_t *order, mpk_buf_t *out);
 void mpk_order_write_items(const mpk_order_t *order, mpk_buf_t *out);

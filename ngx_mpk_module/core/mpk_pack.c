@@ -1,4 +1,4 @@
-/* The one binary encoding of core: LEB128 integers, strings with their length. */
+/* The binary encoding of core: LEB128 integers, strings with their length. */
 
 #include "mpk_pack.h"
 

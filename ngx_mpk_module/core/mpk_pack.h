@@ -1,7 +1,7 @@
 /*
- * The one binary encoding of core: integers as LEB128 (7 bits a byte, low first),
- * strings as length and bytes.  Compact, without ambiguity: what is stored in an
- * order, what a MAC covers, what additional data binds, is written with it.
+ * The binary encoding of core: integers as LEB128 (7 bits per byte, low bits first),
+ * strings as length and bytes.  It is canonical, so it is used for what is stored, for
+ * what MACs cover and for additional authenticated data.
  */
 
 #ifndef MPK_PACK_H
@@ -26,7 +26,7 @@ mpk_pack_int(mpk_buf_t *buf, uint64_t n)
 }
 
 
-/* A failed read makes the reader fail for good; it gives 0 and "" from then on. */
+/* A failed read sets "failed" for good: reads return 0 and "" from then on. */
 typedef struct {
     const uint8_t  *p;
     const uint8_t  *end;
@@ -37,7 +37,7 @@ void mpk_unpack_init(mpk_unpack_t *unpack, mpk_str_t in);
 uint64_t mpk_unpack_long(mpk_unpack_t *unpack);
 uint64_t mpk_unpack_upto(mpk_unpack_t *unpack, uint64_t max);   /* fails above max */
 mpk_str_t mpk_unpack_str(mpk_unpack_t *unpack);                 /* refers to the input */
-mpk_str_t mpk_unpack_bytes(mpk_unpack_t *unpack, size_t len);   /* without a length before it */
+mpk_str_t mpk_unpack_bytes(mpk_unpack_t *unpack, size_t len);   /* no length precedes them */
 
 static inline uint64_t
 mpk_unpack_int(mpk_unpack_t *unpack)
@@ -49,7 +49,7 @@ mpk_unpack_int(mpk_unpack_t *unpack)
     return mpk_unpack_long(unpack);
 }
 
-/* True if all of the input has been read and nothing failed. */
+/* True if all of the input was read and nothing failed. */
 bool mpk_unpack_done(const mpk_unpack_t *unpack);
 
 

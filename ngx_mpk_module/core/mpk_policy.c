@@ -1,9 +1,9 @@
-/* The shop's rules, in one table, and the decision over it. */
+/* The table of the shop's rules, and the decision by it. */
 
 #include "mpk_policy_int.h"
 
 
-/* Refines what the table allows: writes decision->order, or refuses. */
+/* For events that the table allows: changes decision->order, or refuses. */
 typedef mpk_outcome_t (*mpk_policy_pt)(const mpk_request_t *request,
     mpk_decision_t *decision);
 
@@ -27,7 +27,7 @@ static mpk_outcome_t mpk_policy_erase(const mpk_request_t *request,
 
 static const mpk_policy_t  mpk_policies[] = {
 
-    /* nothing is to happen: the order is only read */
+    /* no event: the order is only read */
 
     [MPK_EVENT_NONE] =
         { { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME }, NULL },
@@ -64,7 +64,7 @@ static const mpk_policy_t  mpk_policies[] = {
         { { MPK_ABSENT, MPK_UNDELIVERED, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
           mpk_policy_claim },
 
-    /* only what was ready once has claims */
+    /* only orders that were ready have claims */
 
     [MPK_EVENT_CLAIM_NEEDS_INFO] =
         { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
@@ -114,7 +114,7 @@ mpk_policy_decide(const mpk_mem_t *mem, const mpk_order_t *order,
         return MPK_OK;
     }
 
-    /* the writes go to a copy, with room for one more link */
+    /* changes go to a copy, with room for one more link */
 
     n = order->items_count;
 
@@ -260,7 +260,7 @@ mpk_policy_cancel(const mpk_request_t *request, mpk_decision_t *decision)
 }
 
 
-/* What is left of an order says that it was there, and when what happened to it. */
+/* The tombstone keeps the state and the times of events. */
 
 static mpk_outcome_t
 mpk_policy_erase(const mpk_request_t *request, mpk_decision_t *decision)
@@ -285,7 +285,7 @@ mpk_policy_erase(const mpk_request_t *request, mpk_decision_t *decision)
     tombstone.gone = order->revision;
     memcpy(tombstone.gone_mac, order->mac, MPK_MAC_LEN);
 
-    /* in Redis it was told by a field that has gone; the expiry needs it once more */
+    /* field f is deleted, but this commit still sets the expiry by it */
 
     tombstone.purchased_at = order->purchased_at;
 

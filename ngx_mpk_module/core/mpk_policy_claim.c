@@ -1,9 +1,9 @@
-/* Claims: what a customer may report (R6), and how support decides it once (R7). */
+/* Claims: what a customer may report (R6), and support's one decision (R7). */
 
 #include "mpk_policy_int.h"
 
 
-static void mpk_policy_claim_about(mpk_decision_t *decision, size_t number);
+static void mpk_policy_claim_set(mpk_decision_t *decision, size_t number);
 
 
 /* R6 */
@@ -29,7 +29,7 @@ mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_NOT_BUYER;
     }
 
-    /* the form was sent again */
+    /* the same form, sent again */
 
     for (i = 0; i < order->claims_count; i++) {
         claim = &order->claims[i];
@@ -38,7 +38,7 @@ mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
             && memcmp(claim->token_id, request->token_id, MPK_CLAIM_ID_LEN)
                == 0)
         {
-            mpk_policy_claim_about(decision, i + 1);
+            mpk_policy_claim_set(decision, i + 1);
             return MPK_SAME;
         }
     }
@@ -65,7 +65,7 @@ mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
         claim = &order->claims[i];
 
         if (claim->item == request->claim_item && mpk_claim_undecided(claim)) {
-            mpk_policy_claim_about(decision, i + 1);
+            mpk_policy_claim_set(decision, i + 1);
             return MPK_CLAIMED;
         }
     }
@@ -86,7 +86,7 @@ mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
     claim->opened_at = request->now;
     claim->detail = request->claim_detail;
 
-    mpk_policy_claim_about(decision, order->claims_count);
+    mpk_policy_claim_set(decision, order->claims_count);
 
     return MPK_DONE;
 }
@@ -120,7 +120,7 @@ mpk_policy_claim_decide(const mpk_request_t *request,
     item = &order->items[claim->item - 1];
     state = states[request->event];
 
-    mpk_policy_claim_about(decision, request->claim);
+    mpk_policy_claim_set(decision, request->claim);
 
     if (claim->state == state
         && mpk_secret_eq(claim->digest, request->claim_digest))
@@ -142,7 +142,7 @@ mpk_policy_claim_decide(const mpk_request_t *request,
 
     case MPK_CLAIM_REPLACED:
 
-        /* the old key stays viewed (R8), in the claim, and is defective */
+        /* the claim keeps the old key, which stays viewed (R8) */
 
         claim->old_key = item->key;
 
@@ -166,7 +166,7 @@ mpk_policy_claim_decide(const mpk_request_t *request,
 
 
 static void
-mpk_policy_claim_about(mpk_decision_t *decision, size_t number)
+mpk_policy_claim_set(mpk_decision_t *decision, size_t number)
 {
     decision->claim = number;
     decision->items[0] = decision->order.claims[number - 1].item;

@@ -1,4 +1,4 @@
-/* What the parts of the policy share: the rules that refine what the table allows. */
+/* The rules behind the table of mpk_policy.c, by subject. */
 
 #ifndef MPK_POLICY_INT_H
 #define MPK_POLICY_INT_H
@@ -6,7 +6,7 @@
 #include "mpk_policy.h"
 
 
-/* Each writes decision->order, a copy with room for one more of each, or refuses. */
+/* Each changes decision->order, a copy with room for one more link or claim, or refuses. */
 
 mpk_outcome_t mpk_policy_mint(const mpk_request_t *request,
     mpk_decision_t *decision);

@@ -1,4 +1,4 @@
-/* Links and views: what a token is good for (R1, R3, R4, R8). */
+/* Links and views: what a token permits (R1, R3, R4, R8). */
 
 #include "mpk_policy_int.h"
 
@@ -134,7 +134,7 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
             return outcome;
         }
 
-        /* what has been replaced since is not part of the repeat */
+        /* items replaced since are not part of the repeat */
 
         for (i = 0, n = 0; i < decision->items_count; i++) {
             item = &order->items[decision->items[i] - 1];
@@ -225,7 +225,7 @@ mpk_policy_challenge(const mpk_request_t *request, const mpk_order_t *order)
 }
 
 
-/* The items a token stands for; whether consent is needed before they are shown. */
+/* The token's items, and whether they need consent; false: the order has no such item. */
 
 static bool
 mpk_policy_items(const mpk_request_t *request, mpk_decision_t *decision)
@@ -263,7 +263,7 @@ mpk_policy_items(const mpk_request_t *request, mpk_decision_t *decision)
 }
 
 
-/* R7: what was refunded is not among them any more; false: nothing is left. */
+/* Drops refunded items (R7); false: none is left. */
 
 static bool
 mpk_policy_shown(mpk_decision_t *decision)
@@ -285,8 +285,8 @@ mpk_policy_shown(mpk_decision_t *decision)
 
 
 /*
- * The token's link, made if the order does not know it yet.  Links that have
- * expired are dropped once no repeat can need them.
+ * Finds or adds the token's link; NULL: there are too many.  Expired links are dropped
+ * once no repeat can need them.
  */
 
 static mpk_link_t *

@@ -1,4 +1,4 @@
-/* The words for events and outcomes. */
+/* The names of events, and the names, rules and texts of outcomes. */
 
 #include "mpk_policy.h"
 
@@ -21,7 +21,7 @@ static const mpk_outcome_info_t  mpk_outcomes[] = {
         "The order was cancelled before delivery."),
 
     [MPK_USED] = mpk_row("used", "R3",
-        "This link has shown its keys already."),
+        "This link was used already."),
 
     [MPK_TOKEN_EXPIRED] = mpk_row("expired", "R3", "This link has expired."),
 
@@ -48,25 +48,24 @@ static const mpk_outcome_info_t  mpk_outcomes[] = {
         "\"not_sent\": true if none was sent for this order."),
 
     [MPK_DIFFERS] = mpk_row("differs", "R10",
-        "This was done before with other content."),
+        "This was already done with different content."),
 
     [MPK_NO_ITEM] = mpk_row("no_item", "",
         "The order has no such item."),
 
     [MPK_CROWDED] = mpk_row("crowded", "",
-        "The order has too many links that have not expired, or too many "
-        "claims."),
+        "The order has too many unexpired links or too many claims."),
 
     [MPK_ERASED] = mpk_row("erased", "", "The order's data was erased."),
 
     [MPK_REFUNDED] = mpk_row("refunded", "R7",
-        "The key was refunded; it is not shown any more."),
+        "The key was refunded and is no longer shown."),
 
     [MPK_UNDELIVERED] = mpk_row("undelivered", "R6",
-        "A key can be reported only once it was delivered."),
+        "A key can be reported only after delivery."),
 
     [MPK_LATE] = mpk_row("late", "R6",
-        "The time in which a key can be reported is over."),
+        "The time for reporting a key is over."),
 
     [MPK_NOT_BUYER] = mpk_row("not_buyer", "R6",
         "The email address is not the one of the order."),
@@ -75,13 +74,13 @@ static const mpk_outcome_info_t  mpk_outcomes[] = {
         "The product key is not one of this order, or has been replaced."),
 
     [MPK_CLAIMED] = mpk_row("claimed", "R6",
-        "This key has been reported already; the claim is open."),
+        "This key was reported already; the claim is open."),
 
     [MPK_NO_CLAIM] = mpk_row("no_claim", "R7",
         "The order has no such claim."),
 
     [MPK_DECIDED] = mpk_row("decided", "R7",
-        "The claim has been decided already, otherwise."),
+        "The claim was already decided with a different result."),
 };
 
 mpk_assert_rows(mpk_outcomes, MPK_OUTCOME_MAX);

@@ -1,13 +1,13 @@
 /*
- * Mustache: a template becomes a flat list of operations over one text, in which a
- * section knows where it ends; rendering runs over the list with the facts.
+ * Mustache: a template is compiled to a flat list of operations, in which a section has
+ * the index of its end.
  */
 
 #include "mpk_escape.h"
 #include "mpk_template.h"
 
 #define MPK_TEMPLATE_DEPTH  16     /* of sections, and of partials */
-#define MPK_TEMPLATE_PARTS  7      /* of a dotted name, behind its first */
+#define MPK_TEMPLATE_PARTS  7      /* of a dotted name, after the first */
 #define MPK_TEMPLATE_OPS    4096
 
 
@@ -24,9 +24,9 @@ typedef struct {
     mpk_op_type_t     type;
     uint32_t          start;       /* LITERAL: in the text */
     uint32_t          len;
-    uint32_t          end;         /* a section's: the operation behind it */
-    mpk_str_t         name;        /* its first part; empty: "." */
-    const mpk_str_t  *parts;       /* the others */
+    uint32_t          end;         /* a section's: the operation after it */
+    mpk_str_t         name;        /* the first part; empty: "." */
+    const mpk_str_t  *parts;       /* the other parts */
     size_t            count;
 } mpk_op_t;
 
@@ -60,7 +60,7 @@ typedef struct {
 } mpk_compiler_t;
 
 
-/* One source while it is read: a template or a partial. */
+/* A template or partial while it is parsed. */
 typedef struct {
     mpk_str_t         name;
     mpk_str_t         in;
@@ -71,9 +71,9 @@ typedef struct {
 
 
 typedef struct {
-    uint8_t           type;        /* the sigil; 0: a variable */
+    uint8_t           type;        /* "#", "^", ...; 0: a variable */
     mpk_str_t         name;
-    size_t            start;       /* the tag's place in the source */
+    size_t            start;       /* of the tag in the source */
     size_t            end;
     size_t            line;
 } mpk_tag_t;
@@ -212,7 +212,7 @@ mpk_compile(mpk_compiler_t *compiler, mpk_str_t name, mpk_str_t in)
 
         if (tag.type == '/' && compiler->depth == base) {
             return mpk_compile_fail(compiler, &source, MPK_MALFORMED, tag.line,
-                                    "this section ends but never began");
+                                    "this section was not opened");
         }
 
         status = mpk_compile_tag(compiler, &source, &tag);
@@ -279,7 +279,7 @@ mpk_compile_op(mpk_compiler_t *compiler, mpk_source_t *source, mpk_tag_t *tag,
     op = mpk_compile_push(compiler);
     if (op == NULL) {
         return mpk_compile_fail(compiler, source, MPK_LIMIT, tag->line,
-                                "the template is too big");
+                                "the template has too many tags");
     }
 
     op->type = type;
@@ -297,7 +297,7 @@ mpk_compile_op(mpk_compiler_t *compiler, mpk_source_t *source, mpk_tag_t *tag,
 
     if (compiler->depth == MPK_TEMPLATE_DEPTH) {
         return mpk_compile_fail(compiler, source, MPK_LIMIT, tag->line,
-                                "sections nest too deep");
+                                "sections are nested too deep");
     }
 
     section = &compiler->sections[compiler->depth++];
@@ -327,7 +327,7 @@ mpk_compile_name(mpk_compiler_t *compiler, mpk_source_t *source,
 
         if (i == start || op->count == MPK_TEMPLATE_PARTS) {
             return mpk_compile_fail(compiler, source, MPK_MALFORMED,
-                                    tag->line, "this tag's name is bad");
+                                    tag->line, "the name of this tag is invalid");
         }
 
         part = (mpk_str_t) { i - start, tag->name.data + start };
@@ -368,8 +368,8 @@ mpk_compile_close(mpk_compiler_t *compiler, mpk_source_t *source,
 
     if (!mpk_str_eq(section->name, tag->name)) {
         return mpk_compile_fail(compiler, source, MPK_MALFORMED, tag->line,
-                                "this ends another section than the one that "
-                                "is open");
+                                "this closes another section than the one "
+                                "that is open");
     }
 
     compiler->ops[section->op].end = (uint32_t) compiler->count;
@@ -388,7 +388,7 @@ mpk_compile_partial(mpk_compiler_t *compiler, mpk_source_t *source,
 
     if (compiler->partials == MPK_TEMPLATE_DEPTH) {
         return mpk_compile_fail(compiler, source, MPK_LIMIT, tag->line,
-                                "partials nest too deep, or without end");
+                                "partials are nested too deep, or recursive");
     }
 
     if (compiler->partial == NULL) {
@@ -447,7 +447,7 @@ mpk_compile_delimiters(mpk_compiler_t *compiler, mpk_source_t *source,
         || memchr(close.data, '=', close.len))
     {
         return mpk_compile_fail(compiler, source, MPK_MALFORMED, tag->line,
-                                "these delimiters are bad");
+                                "these delimiters are invalid");
     }
 
     source->open = open;
@@ -469,7 +469,7 @@ mpk_compile_literal(mpk_compiler_t *compiler, mpk_str_t text)
 
     op = compiler->count ? &compiler->ops[compiler->count - 1] : NULL;
 
-    /* grows the literal before, unless a section ended between */
+    /* extends the literal before it, unless a section ends between them */
 
     if (op && op->type == MPK_OP_LITERAL) {
 
@@ -489,7 +489,7 @@ mpk_compile_literal(mpk_compiler_t *compiler, mpk_str_t text)
 
         if (op == NULL) {
             return mpk_fail(compiler->error, MPK_LIMIT, 0,
-                            "the template is too big");
+                            "the template has too many tags");
         }
 
         op->type = MPK_OP_LITERAL;
@@ -547,7 +547,7 @@ mpk_compile_fail(mpk_compiler_t *compiler, mpk_source_t *source,
 }
 
 
-/* The next tag; false: there is none, or *wrong says what is wrong with it. */
+/* Finds the next tag; false: there is none, or *wrong says what is wrong with it. */
 
 static bool
 mpk_source_tag(mpk_source_t *source, mpk_tag_t *tag, const char **wrong)
@@ -580,7 +580,7 @@ mpk_source_tag(mpk_source_t *source, mpk_tag_t *tag, const char **wrong)
             close = mpk_string("}}}");
 
             if (!mpk_str_eq(source->close, mpk_string("}}"))) {
-                *wrong = "\"{\" goes with the delimiters {{ and }} only";
+                *wrong = "\"{{{\" needs the delimiters {{ and }}";
                 return false;
             }
 
@@ -591,7 +591,7 @@ mpk_source_tag(mpk_source_t *source, mpk_tag_t *tag, const char **wrong)
             if (source->in.len - end < 1 + close.len
                 || memcmp(in + end + 1, close.data, close.len) != 0)
             {
-                *wrong = "these delimiters are bad";
+                *wrong = "these delimiters are invalid";
                 return false;
             }
 
@@ -622,7 +622,7 @@ mpk_source_tag(mpk_source_t *source, mpk_tag_t *tag, const char **wrong)
     }
 
     if (i < tag->name.len || tag->name.len == 0) {
-        *wrong = "this tag's name is bad";
+        *wrong = "the name of this tag is invalid";
         return false;
     }
 
@@ -660,8 +660,8 @@ mpk_source_find(mpk_source_t *source, size_t from, mpk_str_t what)
 
 
 /*
- * Where the text before the tag ends and the text behind it begins.  A tag that is
- * no variable and stands alone on its line takes the line with it.
+ * Where the text before the tag ends and the text after it starts.  A standalone tag (the
+ * only one on its line, and not a variable) removes its whole line.
  */
 
 static void
@@ -849,7 +849,7 @@ mpk_render_with(mpk_render_t *render, const mpk_value_t *value, size_t first,
 }
 
 
-/* The first part is looked for in every context, the others in what it names. */
+/* Looks up the first part in every context, innermost first, and the rest in its value. */
 
 static const mpk_value_t *
 mpk_render_find(mpk_render_t *render, const mpk_op_t *op)
@@ -910,7 +910,7 @@ mpk_render_value(mpk_render_t *render, const mpk_value_t *value, bool escaped)
 }
 
 
-/* True in the sense of a section. */
+/* True if a section renders for it. */
 
 static bool
 mpk_render_is(const mpk_value_t *value)

@@ -1,4 +1,4 @@
-/* Times as the API writes and reads them: RFC 3339, seconds since 1970 inside. */
+/* Times: RFC 3339 and words, from and to seconds since 1970. */
 
 #include "mpk_time.h"
 
@@ -132,7 +132,7 @@ mpk_date(int64_t seconds, mpk_date_t *date)
         year++;
     }
 
-    /* the first that it may be, as the year above */
+    /* a lower bound, as for the year above */
 
     month = 1 + (days - mpk_days(year, 1, 1)) / 31;
     while (month < 12 && mpk_days(year, month + 1, 1) <= days) {
@@ -158,7 +158,7 @@ mpk_days(int64_t year, int64_t month, int64_t day)
 
     int64_t  leaps, last;
 
-    /* a leap day counts once its February is over */
+    /* a leap day counts from March on */
 
     last = month > 2 ? year : year - 1;
     leaps = last / 4 - last / 100 + last / 400 - 477;

@@ -1,4 +1,4 @@
-/* Times as the API writes and reads them: RFC 3339, seconds since 1970 inside. */
+/* Times: seconds since 1970, RFC 3339 in the API, words on pages. */
 
 #ifndef MPK_TIME_H
 #define MPK_TIME_H
@@ -18,20 +18,20 @@ void mpk_time_format(int64_t seconds, uint8_t out[MPK_TIME_LEN]);
  */
 mpk_status_t mpk_time_read(mpk_str_t text, int64_t *seconds);
 
-/* How a language writes a time: strftime's %d (without a zero before it), %B, %Y, %H, %M. */
+/* How a language writes a time: %d (no leading zero), %B, %Y, %H and %M of strftime(3). */
 typedef struct {
     mpk_str_t     format;
     mpk_str_t     months[12];
 } mpk_time_words_t;
 
 /*
- * Reads a format and the months' names, with one space between two.  MPK_MALFORMED:
- * another conversion than these, or not twelve names.
+ * Reads a format, and the names of the months separated by single spaces.  MPK_MALFORMED:
+ * another conversion, or not twelve names.
  */
 mpk_status_t mpk_time_words_read(mpk_str_t format, mpk_str_t months,
     mpk_time_words_t *words);
 
-/* Appends a time, UTC, as the words have it. */
+/* Appends a time, UTC, in words. */
 void mpk_time_words(int64_t seconds, const mpk_time_words_t *words, mpk_buf_t *out);
 
 

@@ -1,6 +1,6 @@
 /*
- * Reveal and claim tokens: signed in one form, verified before anything of them is
- * believed; the claims of the payload read, written, and held to their limits.
+ * Reveal and claim tokens: the signed form, and the claims in the payload.  Nothing of a
+ * token but its header is parsed before its MAC is verified.
  */
 
 #include "mpk_base64url.h"
@@ -12,7 +12,7 @@
 #define MPK_TOKEN_ISS            "mpk"
 #define MPK_TOKEN_JTI_BYTES      16      /* of a token id, before base64url */
 #define MPK_TOKEN_MAC_CHARS      43      /* of MPK_MAC_LEN bytes in base64url */
-#define MPK_TOKEN_HEADER_MAX     256     /* bytes of JSON; ours have at most 71 */
+#define MPK_TOKEN_HEADER_MAX     256     /* bytes of JSON; ours have up to 71 */
 
 
 /* The claims (RFC 7519, 4.1) in the order in which they are written. */
@@ -44,7 +44,7 @@ static mpk_status_t mpk_token_decode(const mpk_mem_t *mem, mpk_str_t in,
     mpk_str_t *out);
 static mpk_status_t mpk_token_payload_read(const mpk_mem_t *mem,
     mpk_str_t json, mpk_token_t *token);
-static bool mpk_token_own(mpk_str_t json, mpk_token_t *token);
+static bool mpk_token_read_own(mpk_str_t json, mpk_token_t *token);
 static bool mpk_token_skip(mpk_str_t *rest, mpk_str_t literal);
 static bool mpk_token_text(mpk_str_t *rest, mpk_str_t *text);
 static bool mpk_token_seconds(mpk_str_t *rest, int64_t *seconds);
@@ -163,7 +163,7 @@ mpk_token_verify(mpk_crypto_t *crypto, const mpk_mem_t *mem,
     input.data = data;
     input.len = (size_t) (p++ - data);
 
-    /* a third dot would not decode */
+    /* a third dot fails to decode */
 
     if (end - p != MPK_TOKEN_MAC_CHARS
         || mpk_base64url_decode(given, p, MPK_TOKEN_MAC_CHARS) != MPK_OK)
@@ -187,7 +187,7 @@ mpk_token_verify(mpk_crypto_t *crypto, const mpk_mem_t *mem,
         return MPK_FORGED;
     }
 
-    /* authentic: somebody with a key has written what follows */
+    /* authentic: the payload is from a holder of the key */
 
     status = mpk_token_decode(mem, payload, &json);
     if (status != MPK_OK) {
@@ -302,7 +302,7 @@ mpk_token_id(mpk_crypto_t *crypto, mpk_str_t jti,
 }
 
 
-/* The key that the header names; NULL and *status if there is none to verify with. */
+/* Finds the key that the header names; NULL: *status says why there is none. */
 static const mpk_key_t *
 mpk_token_key(mpk_crypto_t *crypto, const mpk_mem_t *mem, mpk_str_t header,
     mpk_status_t *status)
@@ -314,7 +314,7 @@ mpk_token_key(mpk_crypto_t *crypto, const mpk_mem_t *mem, mpk_str_t header,
 
     keyring = mpk_crypto_keyring(crypto);
 
-    /* nearly always it is one that we have written ourselves */
+    /* fast path: a header that we wrote ourselves */
 
     for (i = 0; i < keyring->count; i++) {
         key = &keyring->keys[i];
@@ -339,7 +339,7 @@ mpk_token_key(mpk_crypto_t *crypto, const mpk_mem_t *mem, mpk_str_t header,
 }
 
 
-/* A header in another library's spelling: alg, typ and kid, nothing else. */
+/* A header that another library wrote: exactly alg, typ and kid. */
 static mpk_status_t
 mpk_token_header(const mpk_mem_t *mem, mpk_str_t header, mpk_str_t *kid)
 {
@@ -419,9 +419,9 @@ mpk_token_decode(const mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out)
 
 
 /*
- * Reads a payload, in whatever spelling of JSON; strings refer to it or to mem.  The
- * first reason found: MPK_MALFORMED, MPK_UNKNOWN, MPK_MISSING, MPK_PURPOSE, MPK_NOMEM,
- * or what mpk_json_read() and mpk_token_check() give.
+ * Reads a payload, however its JSON is formatted; strings refer to it or to mem.  Returns
+ * the first error: MPK_MALFORMED, MPK_UNKNOWN, MPK_MISSING, MPK_PURPOSE, MPK_NOMEM, or
+ * one of mpk_json_read() and mpk_token_check().
  */
 static mpk_status_t
 mpk_token_payload_read(const mpk_mem_t *mem, mpk_str_t json,
@@ -430,7 +430,7 @@ mpk_token_payload_read(const mpk_mem_t *mem, mpk_str_t json,
     mpk_status_t        status;
     const mpk_value_t  *claims[MPK_JWT_MAX];
 
-    if (mpk_token_own(json, token)) {
+    if (mpk_token_read_own(json, token)) {
         return MPK_OK;
     }
 
@@ -446,12 +446,12 @@ mpk_token_payload_read(const mpk_mem_t *mem, mpk_str_t json,
 
 
 /*
- * Nearly every payload is in the one spelling that mpk_token_payload_write() has, and is
- * for all items: it is taken apart without a JSON parser.  What a checked token holds
- * needs no escaping, so a text with an escape in it is left to the parser.
+ * Fast path without the JSON parser, for payloads as mpk_token_payload_write() writes
+ * them without "items", which is nearly all.  A valid token needs no escapes, so one with
+ * an escape fails mpk_token_check() here and is left to the parser.
  */
 static bool
-mpk_token_own(mpk_str_t json, mpk_token_t *token)
+mpk_token_read_own(mpk_str_t json, mpk_token_t *token)
 {
     size_t     i;
     mpk_str_t  rest, aud, ch;
@@ -507,7 +507,7 @@ mpk_token_skip(mpk_str_t *rest, mpk_str_t literal)
 }
 
 
-/* Up to the closing quote, which is skipped. */
+/* Reads up to the closing quote, and skips that. */
 static bool
 mpk_token_text(mpk_str_t *rest, mpk_str_t *text)
 {
@@ -528,7 +528,7 @@ mpk_token_text(mpk_str_t *rest, mpk_str_t *text)
 }
 
 
-/* Decimal, as JSON has it: without a zero before other digits. */
+/* Decimal, as in JSON: no leading zeros. */
 static bool
 mpk_token_seconds(mpk_str_t *rest, int64_t *seconds)
 {
@@ -558,7 +558,7 @@ mpk_token_seconds(mpk_str_t *rest, int64_t *seconds)
 }
 
 
-/* Finds each claim's value by its place in mpk_jwt_rules; NULL: it is not there. */
+/* Finds the value of each claim, by mpk_jwt_claim_t; NULL: absent. */
 static mpk_status_t
 mpk_token_claims(const mpk_mem_t *mem, mpk_str_t json,
     const mpk_value_t **claims)
@@ -680,7 +680,7 @@ mpk_token_read_items(const mpk_mem_t *mem, const mpk_value_t *items,
     uint16_t           *out;
     const mpk_value_t  *item;
 
-    /* an empty list would read as "all of them" */
+    /* an empty list would mean all items */
 
     if (items->u.list.count == 0) {
         return MPK_MALFORMED;
@@ -710,7 +710,7 @@ mpk_token_read_items(const mpk_mem_t *mem, const mpk_value_t *items,
 }
 
 
-/* What makes a token whole by itself, whoever signs or reads it. */
+/* Checks for tokens to be signed as for those that are read. */
 static mpk_status_t
 mpk_token_check(const mpk_token_t *token)
 {
@@ -758,7 +758,7 @@ mpk_token_check(const mpk_token_t *token)
 }
 
 
-/* Nothing in a checked token needs escaping. */
+/* A token that was checked needs no escapes. */
 static void
 mpk_token_payload_write(const mpk_token_t *token, mpk_buf_t *buf)
 {

@@ -9,7 +9,7 @@
 #define MPK_TOKEN_ITEMS_MAX  500
 #define MPK_JTI_LEN          22      /* 16 bytes in base64url */
 #define MPK_TOKEN_ID_LEN     22      /* the first 16 bytes of SHA-256(jti), in base64url */
-#define MPK_TOKEN_SKEW       60      /* seconds that iat may lie ahead of our clock */
+#define MPK_TOKEN_SKEW       60      /* seconds that iat may be ahead of our clock */
 
 
 typedef enum {
@@ -50,16 +50,16 @@ bool mpk_order_id_valid(mpk_str_t id);
  * Verifies a token of the given audience: signature first, then every claim, without
  * any I/O.  A key with use "token" may sign anything, one with use "link" only aud
  * reveal with ch email.  MPK_OK and MPK_EXPIRED (authentic, exp <= now) fill *token,
- * whose strings live in mem.  Every other status means "no token of ours", and leaves
- * *token alone:
+ * whose strings live in mem.  With any other status the token is rejected and
+ * *token unchanged:
  *
  * MPK_FORGED      the MAC does not match, or alg is not HS256
  * MPK_UNKNOWN     no key with use token or link has this kid; an unknown member
- * MPK_PURPOSE     authentic, but another iss or aud, or more than a link key may sign
- * MPK_MALFORMED   not three parts of canonical base64url, no JSON, a claim's grammar,
- *                 exp <= iat, a ch in a claim token
- * MPK_MISSING     a required member is not there
- * MPK_DUPLICATE   a member stands twice
+ * MPK_PURPOSE     authentic, but for another iss or aud, or not for a link key to sign
+ * MPK_MALFORMED   not three parts of canonical base64url, not JSON, an invalid claim,
+ *                 exp <= iat, a ch with aud claim
+ * MPK_MISSING     a required member is missing
+ * MPK_DUPLICATE   a member occurs twice
  * MPK_LIMIT       over MPK_TOKEN_MAX, iat too far ahead, exp past the year 9999
  */
 mpk_status_t mpk_token_verify(mpk_crypto_t *crypto, const mpk_mem_t *mem,
@@ -67,14 +67,14 @@ mpk_status_t mpk_token_verify(mpk_crypto_t *crypto, const mpk_mem_t *mem,
 
 /*
  * Appends the compact form, signed by the current "token" key.  The same token and
- * key always give the same bytes.  MPK_LIMIT: over MPK_TOKEN_MAX (all of 500 items
- * do not fit: leave them out, which means all).  MPK_MALFORMED: not a token that
- * mpk_token_verify() would take.
+ * key always give the same bytes.  MPK_LIMIT: over MPK_TOKEN_MAX (500 items do not
+ * fit: leave them out, which means all).  MPK_MALFORMED: mpk_token_verify() would reject
+ * it.
  */
 mpk_status_t mpk_token_sign(mpk_crypto_t *crypto, const mpk_mem_t *mem,
     const mpk_token_t *token, mpk_buf_t *out);
 
-/* The token id that logs, the journal and the API show: a hash of jti. */
+/* The id of a token in logs, the journal and the API: a hash of jti. */
 mpk_status_t mpk_token_id(mpk_crypto_t *crypto, mpk_str_t jti,
     uint8_t id[MPK_TOKEN_ID_LEN]);
 
