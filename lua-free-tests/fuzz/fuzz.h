@@ -1,4 +1,4 @@
-/* What a fuzzer needs: memory that is freed at once, and must(). */
+/* What fuzzers need: memory that is freed after each input, and must(). */
 
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -23,7 +23,7 @@ struct fuzz_block_s {
 static fuzz_block_t  *fuzz_blocks;
 
 
-/* Each allocation is a block of its own, so that AddressSanitizer sees its bounds. */
+/* Each allocation is a block of its own, so that AddressSanitizer checks its bounds. */
 static void *
 fuzz_alloc(void *ctx, size_t size)
 {

@@ -1,6 +1,6 @@
 /*
- * Accept and Accept-Language: any field has a weight in range, and is answered as an
- * element of it alone would be.
+ * Accept and Accept-Language: weights are in range, and the language chosen is one that
+ * some element of the field, taken alone, chooses.
  */
 
 #include "fuzz.h"
@@ -34,7 +34,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(mpk_language_find(data, size, tags, COUNT) <= COUNT);
     must(mpk_accept_language(data, size, tags, 0) == 0);
 
-    /* what is accepted is what one of the elements accepts; none, where none does */
+    /* the language accepted is one that some element accepts alone */
 
     accepted = (found == COUNT);
     last = size ? data + size : data;

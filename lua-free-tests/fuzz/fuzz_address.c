@@ -1,6 +1,6 @@
 /*
  * Tokens in addresses: a request line or a Referer, a newline, and the decoded URI.
- * What is hidden once has nothing left to hide, and nothing else is changed.
+ * Hiding twice changes nothing more, and nothing but the token is changed.
  */
 
 #include "fuzz.h"
@@ -35,7 +35,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     } else {
 
-        /* the same before and behind */
+        /* the same before and after the token */
 
         for (before = 0; before < len && before < out.len; before++) {
             if (data[before] != out.data[before]) {
@@ -58,7 +58,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
          == MPK_OK);
     must(mpk_str_eq(out, again));
 
-    /* a token in the address as it is written does not stay */
+    /* a token that the text shows plainly is hidden */
 
     for (i = 0; i < 3; i++) {
 

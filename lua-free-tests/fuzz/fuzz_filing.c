@@ -1,6 +1,6 @@
 /*
- * Orders that are filed: a byte that says whether the order names itself, then JSON.
- * What is accepted keeps every limit; what is refused says why.
+ * Filings: a byte that says whether the member "order" gives the id, then JSON.  A filing
+ * that is accepted is within all limits; one that is refused has errors.
  */
 
 #include "fuzz.h"

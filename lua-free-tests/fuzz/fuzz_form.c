@@ -1,4 +1,4 @@
-/* Forms: what is read, encoded and read again is the same; limits hold. */
+/* Forms: fields that are read, encoded and read again are the same; limits hold. */
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-/* JSON: what is read, written and read again is the same; limits hold. */
+/* JSON: values that are read, written and read again are the same; limits hold. */
 
 #include "fuzz.h"
 #include "mpk_escape.h"

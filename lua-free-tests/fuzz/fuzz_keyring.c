@@ -1,7 +1,7 @@
 /*
- * Keyrings.  No secret of the input stands in an error; what is refused leaves
- * nothing in the keyring; what is accepted keeps every promise of the header,
- * works, and reads the same when it is written out again.
+ * Keyrings.  No error contains a secret of the input; a keyring that is refused is zeroed;
+ * one that is accepted is as the header says, works, and reads the same when it is
+ * written out again.
  */
 
 #include <stdint.h>
@@ -71,7 +71,7 @@ fuzz_occurrences(const uint8_t *data, size_t size, const uint8_t *what, size_t l
 }
 
 
-/* Twenty characters of a "k" or "d" that the input has nowhere else are a secret. */
+/* A secret: 20 characters of a "k" or "d" that occur nowhere else in the input. */
 static void
 fuzz_error(const mpk_error_t *error, const uint8_t *data, size_t size)
 {

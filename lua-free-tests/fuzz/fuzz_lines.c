@@ -1,4 +1,4 @@
-/* Lines: the same ones come out, whatever the pieces; none is empty or over max. */
+/* Lines: the same ones for any pieces; none is empty or over max. */
 
 #include "fuzz.h"
 #include "mpk_lines.h"
@@ -6,7 +6,7 @@
 #define MAX  24
 
 
-/* Splits text in pieces of the sizes that "sizes" gives, in turn. */
+/* Splits text into pieces whose sizes are those in "sizes", in turn. */
 static void
 split(mpk_str_t text, mpk_str_t sizes, mpk_buf_t *out)
 {

@@ -1,4 +1,4 @@
-/* What lies in Redis, claims included: whatever it is, reading ends, and what is read is written so. */
+/* An order's fields in Redis, claims included: any input is read or refused, and what is read is written back as the same bytes. */
 
 #include "fuzz.h"
 #include "mpk_order.h"

@@ -1,9 +1,8 @@
 /*
- * Redis' replies: the same input gives the same replies whatever the portions,
- * nothing over the caps is made, and replies written again are the very bytes that
- * were read.
+ * Redis' replies: the same input gives the same replies for any pieces, nothing over the
+ * limits is allocated, and replies that are written again are the bytes that were read.
  *
- * The first byte chooses the portions, the rest comes from the socket.
+ * The first byte selects the sizes of the pieces, the rest comes from the socket.
  */
 
 #include <stdlib.h>
@@ -70,7 +69,7 @@ block_free_all(void)
 }
 
 
-/* Writes a reply as Redis would, adding up what the caps are about. */
+/* Writes a reply as Redis would, and adds up what is limited. */
 static void
 write_reply(mpk_buf_t *buf, const ngx_mpk_redis_reply_t *reply, size_t depth,
     size_t *elements, size_t *bytes)

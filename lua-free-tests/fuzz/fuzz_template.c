@@ -1,4 +1,4 @@
-/* Templates: any source compiles or is refused; what compiles renders the same twice. */
+/* Templates: any source compiles or is refused; rendering twice gives the same. */
 
 #include "fuzz.h"
 #include "mpk_json.h"

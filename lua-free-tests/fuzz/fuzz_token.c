@@ -1,13 +1,13 @@
 /*
- * Tokens.  The first byte of the input says what the rest is:
+ * Tokens.  The first byte of the input gives the type of the rest:
  *
- *   r  a token as it comes from the network
- *   p  a payload, which is then signed properly: what is behind the MAC is reached
+ *   r  a token from the network
+ *   p  a payload, signed properly, to reach the code behind the MAC
  *   h  a header, a newline, a payload, both signed properly
  *   m  a list of (offset, xor) pairs that alter a good token
  *
- * What is accepted must be signed again to a token that reads the same and, from
- * then on, stays the same bytes.  What nobody signed must never be accepted.
+ * A token that is accepted, signed again and read must be the same, and signed once more
+ * give the same bytes.  A token that no key signed must never be accepted.
  */
 
 #include <stdint.h>
@@ -134,7 +134,7 @@ fuzz_sign(const mpk_key_t *key, const uint8_t *header, size_t header_len,
 }
 
 
-/* An independent look: some token or link key made this MAC. */
+/* Verified independently: the MAC is by some token or link key. */
 static void
 fuzz_check_mac(mpk_str_t text)
 {
@@ -166,7 +166,7 @@ fuzz_check_mac(mpk_str_t text)
 }
 
 
-/* True if verify takes the token for aud; then everything that must follow is checked. */
+/* Verifies a token for aud; if it is accepted, checks all that must then hold. */
 static bool
 fuzz_verify(mpk_str_t text, mpk_aud_t aud)
 {
@@ -199,7 +199,7 @@ fuzz_verify(mpk_str_t text, mpk_aud_t aud)
     mpk_buf_init(&buf, &mem, 0);
     status = mpk_token_sign(crypto, &mem, &token, &buf);
 
-    /* a token of a shorter kid than ours can be just too long when it is ours */
+    /* signed with our kid, a token with a shorter one may become too long */
 
     if (status == MPK_LIMIT) {
         check(text.len > MPK_TOKEN_MAX - 64);
@@ -278,7 +278,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(mpk_keyring_read(&mem, (const uint8_t *) keys, sizeof(keys) - 1, &keyring,
                                &error) == MPK_OK);
         for (i = 0; i < keyring.count; i++) {
-            /* outlives what a run frees */
+            /* not freed after each input */
             text = keyring.keys[i].kid;
             keyring.keys[i].kid.data = memcpy(malloc(text.len), text.data, text.len);
 

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# Runs each fuzzer for FUZZ_SECONDS, two at a time, from its corpus.
+# Runs each fuzzer on its corpus for FUZZ_SECONDS, two at a time.
 
 use warnings;
 use strict;
@@ -41,8 +41,8 @@ reap() while keys %running;
 for my $name (@fuzzers) {
     my $log = do { local (@ARGV, $/) = "objs/fuzz/$name.log"; <> } // '';
     my ($runs) = $log =~ /number_of_executed_units:\s*(\d+)/;
-    is($status{$name}, 0, "the $name fuzzer finds nothing" . ($runs ? " in $runs inputs" : '')) or diag(substr $log, -3000);
-    cmp_ok($runs // 0, '>', 1000, "and has looked at more than 1000");
+    is($status{$name}, 0, "the $name fuzzer found nothing" . ($runs ? " in $runs inputs" : '')) or diag(substr $log, -3000);
+    cmp_ok($runs // 0, '>', 1000, "and ran more than 1000");
 }
 
 done_testing();

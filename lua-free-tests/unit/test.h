@@ -1,4 +1,4 @@
-/* A unit test's few words: ok(condition, name), memory that is freed at exit, a plan at the end. */
+/* What unit tests need: ok(condition, name), memory that is freed at exit, the plan. */
 
 #ifndef TEST_H
 #define TEST_H
@@ -19,7 +19,7 @@ static test_block_t  *test_blocks;
 static unsigned       test_count, test_failed;
 
 
-/* Each allocation is a block of its own, so that AddressSanitizer sees its bounds. */
+/* Each allocation is a block of its own, so that AddressSanitizer checks its bounds. */
 static void *
 test_alloc(void *ctx, size_t size)
 {

@@ -1,4 +1,4 @@
-/* Accept and Accept-Language: the weights, and who wins. */
+/* Accept and Accept-Language: weights and preferences. */
 
 #include "mpk_accept.h"
 #include "test.h"
@@ -11,7 +11,7 @@ static const mpk_str_t  tags[] = {
 #define COUNT  (sizeof(tags) / sizeof(tags[0]))
 
 
-/* The bytes of a text, exactly: AddressSanitizer sees what is read behind them. */
+/* A copy of exactly the text's bytes, so that AddressSanitizer detects reads past them. */
 
 static const uint8_t *
 bytes(const char *text)
@@ -46,7 +46,7 @@ main(void)
         { "application/json;q=", 0, "a weight without digits is 0" },
         { "application/json;q", 1000, "a \"q\" without \"=\" is no weight" },
         { "application/json;q=0.", 0, "a point without digits adds nothing" },
-        { "application/json;q=x", 0, "what is no digit is 0" },
+        { "application/json;q=x", 0, "without digits it is 0" },
         { "application/json;charset=utf-8;q=0.2", 200, "the weight may follow other parameters" },
         { "application/json ; Q=0.2", 200, "in any case, with blanks" },
         { "text/html, application/json;q=0.9, */*", 900, "any element may name the type" },
@@ -72,12 +72,12 @@ main(void)
         { "de_AT", 1, "also as a locale has it" },
         { "fr;q=0.5, de;q=0.8, en;q=0.1", 1, "the highest weight wins" },
         { "fr, de", 2, "the first of equals wins" },
-        { "es, de;q=0.1", 1, "what there is no page in is skipped" },
+        { "es, de;q=0.1", 1, "languages without pages are skipped" },
         { "de;q=0, fr;q=0.001", 2, "a weight of 0 is never taken" },
         { "de;q=0", COUNT, "also when nothing else is there" },
         { "es, it", COUNT, "none may be accepted" },
         { "*", COUNT, "a wildcard names none" },
-        { "d", COUNT, "a part of a tag is none" },
+        { "d", COUNT, "a part of a tag does not match" },
         { "-", COUNT, "nor is a hyphen" },
         { "", COUNT, "an empty field accepts none" },
         { " ,de", 1, "empty elements are skipped" },

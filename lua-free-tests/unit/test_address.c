@@ -1,4 +1,4 @@
-/* Tokens in addresses: read, and hidden however they are written. */
+/* Tokens in addresses: read, and hidden in any encoding. */
 
 #include "mpk_address.h"
 #include "test.h"
@@ -54,7 +54,7 @@ main(void)
     uri = str("/r/abc");
     ok(mpk_address_token(uri.data, uri.len, paths[0], &token) && mpk_str_eq(token, str("abc")),
        "a token follows its path");
-    ok(!mpk_address_token(uri.data, 3, paths[0], &token), "nothing behind the path is no token");
+    ok(!mpk_address_token(uri.data, 3, paths[0], &token), "an empty token is refused");
     ok(!mpk_address_token(uri.data, 2, paths[0], &token), "nor is less than the path");
     ok(!mpk_address_token(uri.data, uri.len, paths[2], &token), "another path has none");
     ok(!mpk_address_token(uri.data, uri.len, paths[1], &token), "nor has an empty one");
@@ -69,14 +69,14 @@ main(void)
     ok(hides("/r/abc", "/r/abc", "/r/[hidden]"), "a path alone");
     ok(hides("/claim/abc", "/claim/abc/more", "/claim/[hidden]"), "all segments behind another path");
     ok(hides("", "https://x/r/abc", "https://x/r/[hidden]"), "a Referer");
-    ok(hides("", "https://x/claim/r/abc", "https://x/claim/[hidden]"), "from behind the first path that is there");
+    ok(hides("", "https://x/claim/r/abc", "https://x/claim/[hidden]"), "from behind the first path found");
     ok(hides("", "https://x/r/claim/abc", "https://x/r/[hidden]"), "whichever it is");
     ok(hides("/r/", "GET /r/ HTTP/1.1", "GET /r/ HTTP/1.1"), "nothing, where nothing follows");
     ok(hides("/other", "GET /other HTTP/1.1", "GET /other HTTP/1.1"), "nothing of another address");
     ok(hides("", "", ""), "nothing of nothing");
     ok(hides("/", "/r", "/r"), "nothing of less than a path");
 
-    ok(hides("/r/abc", "GET /r%2fabc HTTP/1.1", "GET [hidden] HTTP/1.1"), "an address that is written otherwise");
+    ok(hides("/r/abc", "GET /r%2fabc HTTP/1.1", "GET [hidden] HTTP/1.1"), "an address that is encoded differently");
     ok(hides("/r/abc", "GET //x/..%2fr%2fabc?a HTTP/1.1", "GET [hidden]?a HTTP/1.1"), "up to its query");
     ok(hides("/r/abc", "GET x HTTP/1.1", "GET x HTTP[hidden]"), "from the first slash, wherever it is");
     ok(hides("/r/abc", "x", "x"), "nothing without a slash");
@@ -84,9 +84,9 @@ main(void)
     ok(hides("/r/", "GET /r%2f HTTP/1.1", "GET /r%2f HTTP/1.1"), "not where the request has no token");
 
     uri = str("/r/abc");
-    ok(mpk_address_hide(&none, uri.data, uri.len, uri, paths, 3, &out) == MPK_NOMEM, "no memory is told");
+    ok(mpk_address_hide(&none, uri.data, uri.len, uri, paths, 3, &out) == MPK_NOMEM, "running out of memory is MPK_NOMEM");
     ok(mpk_address_hide(&none, uri.data, 3, uri, paths, 3, &out) == MPK_OK && out.data == uri.data,
-       "and none is used where nothing is hidden");
+       "and nothing is allocated where nothing is hidden");
 
     return done_testing();
 }

@@ -1,4 +1,4 @@
-/* base64url: RFC 4648's vectors without padding, and one text per value. */
+/* base64url: RFC 4648's vectors without padding, and one encoding per value. */
 
 #include "test.h"
 #include "mpk_base64url.h"
@@ -101,7 +101,7 @@ main(void)
     }
 
     test_decodes((const uint8_t *) "A\0AA", 4, &status);
-    ok(status == MPK_MALFORMED, "a NUL is no character");
+    ok(status == MPK_MALFORMED, "a NUL is refused");
 
     good = true;
 
@@ -118,7 +118,7 @@ main(void)
 
     ok(good, "each of the 64 characters and no other is taken at each place");
 
-    /* of all texts of two and of three characters, as many decode as there are values */
+    /* exactly as many texts of two and three characters decode as there are values */
 
     for (len = 2; len <= 3; len++) {
         good = true;
@@ -142,7 +142,7 @@ main(void)
             }
         }
 
-        ok(good, "what decodes is exactly what encoding gives");
+        ok(good, "only the encoder's output decodes");
         ok(accepted == (len == 2 ? 256U : 65536U), "each value has one text");
     }
 

@@ -437,9 +437,9 @@ test_vectors_gcm(void)
             clean &= test_zero(out, plain.len);
         }
 
-        ok(good, "no flipped bit of what is sealed opens");
-        ok(clean, "what does not open leaves nothing in the output");
-        ok(ERR_peek_error() == 0, "what does not open leaves nothing in OpenSSL's queue");
+        ok(good, "a sealed value with a flipped bit does not open");
+        ok(clean, "a failed open leaves nothing in the output");
+        ok(ERR_peek_error() == 0, "a failed open leaves nothing in OpenSSL's queue");
 
         ok(mpk_crypto_open(crypto, key.data, aad, sealed, out) == MPK_OK
            && test_is(out, plain)
@@ -493,7 +493,7 @@ test_seal(void)
                                 out) == MPK_OK;
         good &= memcmp(out, plain, len) == 0;
 
-        /* right behind what was good, whose key the context has */
+        /* right after a success, while the context is keyed */
 
         good &= mpk_crypto_open(crypto, key[1 - len % 2], aad,
                                 (mpk_str_t) { len + MPK_SEAL_OVERHEAD, sealed },
@@ -506,8 +506,8 @@ test_seal(void)
         last = sealed;
     }
 
-    ok(good, "what is sealed opens with its key and aad only, at every length");
-    ok(fresh, "each seal has a nonce of its own");
+    ok(good, "a sealed value opens with its key and aad only, at every length");
+    ok(fresh, "each seal has its own nonce");
 
     ok(mpk_crypto_wrap(crypto, wrap[0], aad, (mpk_str_t) { MPK_DATA_KEY_LEN, key[0] },
                        wrapped) == MPK_OK
@@ -530,7 +530,7 @@ test_seal(void)
         }
     }
 
-    ok(len == MPK_SEAL_OVERHEAD, "what is shorter than nonce and tag is forged");
+    ok(len == MPK_SEAL_OVERHEAD, "a value shorter than nonce and tag is forged");
 
     ok(mpk_crypto_open(crypto, key[0], aad, (mpk_str_t) { (size_t) 1 << 32, plain }, NULL)
        == MPK_LIMIT
@@ -543,7 +543,7 @@ test_seal(void)
 }
 
 
-/* The context's own memory; OpenSSL's is overwritten by the same call. */
+/* The context's own memory; OpenSSL's is cleansed by the same call. */
 static bool
 test_holds(mpk_crypto_t *crypto, const uint8_t *key)
 {
@@ -573,7 +573,7 @@ test_forget(void)
     held = test_holds(crypto, key);
     mpk_crypto_forget(crypto);
 
-    ok(held && !test_holds(crypto, key), "a data key that is forgotten is gone");
+    ok(held && !test_holds(crypto, key), "a forgotten data key is gone");
 
     ok(mpk_crypto_open(crypto, key, aad, (mpk_str_t) { sizeof(sealed), sealed }, out)
        == MPK_OK && memcmp(out, "text", 4) == 0
@@ -680,7 +680,7 @@ test_purposes(void)
        && mpk_crypto_wrap(crypto, token, text, mpk_string("x"), out) == MPK_PURPOSE
        && mpk_crypto_unwrap(crypto, evidence, text, sealed, out) == MPK_PURPOSE
        && mpk_crypto_sign(crypto, token, text, out) == MPK_PURPOSE,
-       "a key does only what its use says");
+       "a key is usable for its use only");
 
     ok(mpk_crypto_mac(crypto, &stranger, &text, 1, out) == MPK_PURPOSE
        && mpk_crypto_mac(crypto, NULL, &text, 1, out) == MPK_PURPOSE
@@ -694,7 +694,7 @@ test_purposes(void)
 
     keyring.count = 0;
     test_key(MPK_USE_WRAP, mpk_string("0123456789abcdef"));
-    ok(mpk_crypto_create(&keyring) == NULL, "a wrap key of 16 bytes is no AES-256 key");
+    ok(mpk_crypto_create(&keyring) == NULL, "a wrap key of 16 bytes is refused");
 }
 
 

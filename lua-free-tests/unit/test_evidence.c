@@ -1,4 +1,4 @@
-/* Evidence: the signature, the lines, and that Stripe's fields say nothing unproved. */
+/* Evidence: the signature, the lines, and that Stripe's fields use verified entries only. */
 
 #include "mpk_base64url.h"
 #include "mpk_evidence.h"
@@ -18,7 +18,7 @@ static const char  ring[] =
     "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"}]}";
 
 
-/* An order's history as the journal gives it, in JSON. */
+/* An order's history as mpk_journal_read() returns it, in JSON. */
 
 #define FILED      "{\"n\":1,\"event\":\"filed\",\"at\":\"2026-11-23T08:00:00Z\",\"items\":[1,2],\"actor\":\"shop\",\"ip\":\"198.51.100.1\"}"
 #define MINTED     "{\"n\":2,\"event\":\"link_minted\",\"at\":\"2026-11-23T08:01:00Z\",\"channel\":\"email\",\"items\":[1,2],\"token_id\":\"T1\",\"actor\":\"shop\",\"request_id\":\"r2\"}"
@@ -64,7 +64,7 @@ parse(const char *json)
 static mpk_item_t  items[2];
 
 
-/* The document that the first "verified" of the entries in a JSON array make. */
+/* The document made from a JSON array of entries, the first "verified" of them verified. */
 
 static const mpk_value_t *
 document(const char *entries, size_t verified)
@@ -209,7 +209,7 @@ test_line(void)
 }
 
 
-/* So many entries of each kind; the text within max, and what is left of it. */
+/* The text in max bytes, of so many entries of each kind. */
 
 static mpk_str_t
 lines(size_t opened, size_t viewed, size_t max)
@@ -266,7 +266,7 @@ test_lines(void)
     mpk_str_t  text;
 
     text = lines(3, 2, MPK_EVIDENCE_TEXT_MAX);
-    ok(count(text, "\n") == 7 && !has(text, "Left out"), "what fits is there, all of it");
+    ok(count(text, "\n") == 7 && !has(text, "Left out"), "all lines are there if they fit");
 
     all = text.len;
     ok(lines(3, 2, all).len == all && has(lines(3, 2, all - 1), "Left out"), "to the last byte");
@@ -310,12 +310,12 @@ test_stripe(void)
     ok(has(field(made, "refund_policy_disclosure"), "opened on 2026-11-23 08:02:00 UTC from IP address 203.0.113.6, and confirmed by its button "
                                                     "on 2026-11-23 08:03:04 UTC")
        && has(field(made, "refund_policy_disclosure"), "\"2026-1\"")
-       && !has(field(made, "refund_policy_disclosure"), "ticked"), "the policy is told as it was recorded");
+       && !has(field(made, "refund_policy_disclosure"), "ticked"), "the policy is given as recorded");
     ok(has(field(made, "cancellation_policy_disclosure"), "cancelled only before it is delivered"), "the other policy, too");
     ok(mpk_str_eq(field(made, "customer_purchase_ip"), str("203.0.113.9"))
        && mpk_str_eq(field(made, "customer_email_address"), str("ann@example.com"))
        && field(made, "customer_name").data == NULL, "of the person there is what is known");
-    ok(has(field(made, "product_description"), "\n1. Office 2024 (SKU OFF-24)\n2. Windows?11"), "products are told by name and SKU");
+    ok(has(field(made, "product_description"), "\n1. Office 2024 (SKU OFF-24)\n2. Windows?11"), "products have name and SKU");
     ok(has(field(made, "access_activity_log"), "| KEY SHOWN |"), "the log has the view");
 
     made = document("[" FILED "," MINTED "," OPENED "," AGREED "]", 4);
@@ -372,18 +372,18 @@ test_proof(void)
     made = document("[" FILED "," MINTED "," OPENED "," VIEWED "]", 3);
 
     ok(field(made, "refund_refusal_explanation").data == NULL && !has(field(made, "access_activity_log"), "KEY SHOWN")
-       && mpk_value_get(made, str("policy"))->u.list.count == 0, "what is not proved is no evidence");
-    ok(has(field(made, "cancellation_rebuttal"), "before that; by rule R5"), "and nothing is said of what came since");
+       && mpk_value_get(made, str("policy"))->u.list.count == 0, "unverified entries are not evidence");
+    ok(has(field(made, "cancellation_rebuttal"), "before that; by rule R5"), "and nothing is claimed about the time since");
 
     activity = mpk_value_get_string(made, str("activity"));
     ok(count(activity, "\n") == 5 && has(activity, "(What follows is not proved: the journal does not verify from here on.)\n2026-11-23 08:03:04"),
        "the activity has it, and says so");
 
     made = document("[" FILED "," MINTED "," OPENED "," VIEWED "]", 0);
-    ok(mpk_value_get(made, str("stripe"))->u.list.count == 3, "without any proof no field tells of the journal");
+    ok(mpk_value_get(made, str("stripe"))->u.list.count == 3, "without verified entries no field refers to the journal");
 
     made = document("[" FILED "," MINTED "," CANCELLED "]", 2);
-    ok(field(made, "cancellation_rebuttal").data == NULL, "a cancellation counts though it is not proved");
+    ok(field(made, "cancellation_rebuttal").data == NULL, "a cancellation counts though it is not verified");
 
     made = document("[" FILED "," MINTED "," OPENED "," VIEWED "," REFUNDED "]", 4);
     ok(field(made, "refund_refusal_explanation").data == NULL, "so does a refund");

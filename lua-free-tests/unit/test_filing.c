@@ -1,4 +1,4 @@
-/* Orders as the shop files them: what is refused, and what becomes of the rest. */
+/* Filing an order: what is refused, and how the rest is sealed. */
 
 #include "mpk_errors.h"
 #include "mpk_filing.h"
@@ -54,7 +54,7 @@ reads(const char *id, const char *json)
 }
 
 
-/* Exactly one error, as given. */
+/* True if there is exactly this one error. */
 
 static int
 wrong(const char *id, const char *json, const char *pointer, const char *detail)
@@ -124,12 +124,12 @@ test_read(void)
         { "[]", "", "must be an object" },
     };
 
-    ok(reads("A-1", "{" GOOD "," ITEMS "}"), "an order with what is required is read");
+    ok(reads("A-1", "{" GOOD "," ITEMS "}"), "an order with the required members is read");
     ok(mpk_str_eq(filing.id, str("A-1")) && mpk_str_eq(filing.person.email, str("ann@example.com"))
        && filing.purchased_at == 1795421730 && filing.state == MPK_ORDER_HELD && filing.items_count == 1
        && mpk_str_eq(filing.items[0].sku, str("S")) && mpk_str_eq(filing.items[0].product, str("P"))
        && mpk_str_eq(filing.items[0].key, str("K")), "as it was written; it is held");
-    ok(filing.person.account.len == 0 && filing.locale.len == 0, "what was left out is empty");
+    ok(filing.person.account.len == 0 && filing.locale.len == 0, "members left out are empty");
 
     ok(reads("A-1", "{" GOOD ",\"account\":\"ann\",\"customer_name\":\"Ann\",\"purchase_ip\":\"::1\",\"device_id\":\"d\","
                     "\"locale\":\"de-AT\",\"state\":\"ready\"," ITEMS "}"), "an order with all members is read");
@@ -177,11 +177,11 @@ test_read(void)
 
     json = repeat("{" GOOD ",\"items\":[1", ",1", 30, "]}");
     (void) mpk_filing_read(&test_mem, parse(json), str("A-1"), 0, &filing, &errors);
-    ok(errors && errors->u.list.count == MPK_ERRORS_MAX, "not more than 20 errors are told");
+    ok(errors && errors->u.list.count == MPK_ERRORS_MAX, "at most 20 errors are listed");
 }
 
 
-/* Fails once, after so many allocations. */
+/* Fails one allocation, after so many that succeed. */
 
 static void *
 scarce_alloc(void *ctx, size_t size)
@@ -256,7 +256,7 @@ test_seal(void)
     ok(mpk_str_eq(order.id, str("A-1")) && order.state == MPK_ORDER_HELD && order.purchased_at == 1795421730
        && mpk_str_eq(order.locale, str("de")) && order.items_count == 1
        && mpk_str_eq(order.items[0].sku, str("S")) && mpk_str_eq(order.items[0].product, str("P")),
-       "what is not secret is in clear");
+       "what is not secret is not sealed");
 
     ok(mpk_lookup_email(crypto, str("ANN@example.com"), hash) == MPK_OK
        && mpk_str_eq(order.email_hash, (mpk_str_t) { MPK_MAC_LEN, hash }), "it is found by its email");
@@ -274,7 +274,7 @@ test_seal(void)
     place = (mpk_place_t) { str("A-1"), mpk_string("person"), 0, 0 };
     ok(mpk_envelope_open(crypto, &test_mem, &key, &place, order.person, &plain) == MPK_OK
        && mpk_person_read(plain, &person) == MPK_OK && mpk_str_eq(person.email, str("ann@example.com")),
-       "so does what is personal");
+       "so does the personal part");
 
     (void) reads("A-1", same);
     ok(mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &again, &key, other) == MPK_OK

@@ -41,16 +41,16 @@ main(void)
         { "abc", true, "ASCII is UTF-8" },
         { "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", true, "so are 2, 3 and 4 bytes" },
         { "\xf4\x8f\xbf\xbf", true, "so is the last code point" },
-        { "\xf4\x90\x80\x80", false, "what is over it is not" },
+        { "\xf4\x90\x80\x80", false, "a higher one is not" },
         { "\xc0\xaf", false, "an overlong form of 2 bytes is not" },
         { "\xe0\x80\xaf", false, "an overlong form of 3 bytes is not" },
         { "\xf0\x80\x80\xaf", false, "an overlong form of 4 bytes is not" },
         { "\xed\xa0\x80", false, "a surrogate is not" },
-        { "\xc3", false, "a cut form is not" },
-        { "\xe2\x82", false, "a cut form of 3 bytes is not" },
-        { "\xf0\x9f\x98", false, "a cut form of 4 bytes is not" },
-        { "\x80", false, "a byte that continues nothing is not" },
-        { "\xe2\x28\xa1", false, "a byte that does not continue is not" },
+        { "\xc3", false, "a truncated form is not" },
+        { "\xe2\x82", false, "a truncated form of 3 bytes is not" },
+        { "\xf0\x9f\x98", false, "a truncated form of 4 bytes is not" },
+        { "\x80", false, "a stray continuation byte is not" },
+        { "\xe2\x28\xa1", false, "a byte that is not a continuation is not" },
         { "\xff", false, "0xff is not" },
     };
 
@@ -63,7 +63,7 @@ main(void)
     mpk_escape_html(&out, mpk_string("<a href=\"x\">'&\r\n"));
     ok(mpk_str_eq(mpk_buf_done(&out),
                   mpk_string("&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#13;\n")),
-       "what has a meaning in HTML is escaped");
+       "HTML metacharacters are escaped");
 
     ok(get("a=1&b=x+y&c=%C3%A9%2B") == MPK_OK && has("a", "1")
        && has("b", "x y") && has("c", "\xc3\xa9+"), "fields are decoded");
@@ -76,9 +76,9 @@ main(void)
     ok(get("a=%4") == MPK_MALFORMED, "a % with one digit is refused");
     ok(get("a=%zz") == MPK_MALFORMED, "a % with no digits is refused");
     ok(get("a=%00") == MPK_MALFORMED, "a NUL is refused");
-    ok(get("a=%ff") == MPK_MALFORMED, "what is no UTF-8 is refused");
+    ok(get("a=%ff") == MPK_MALFORMED, "invalid UTF-8 is refused");
     ok(get("%ff=a") == MPK_MALFORMED, "also in a name");
-    ok(get("a=1&a=2") == MPK_DUPLICATE, "a field that stands twice is refused");
+    ok(get("a=1&a=2") == MPK_DUPLICATE, "a duplicate field is refused");
     ok(get("a=1&%61=2") == MPK_DUPLICATE, "also when one is encoded");
     ok(get("a=1&b=1&c=1&d=1") == MPK_LIMIT, "fields over the limit are refused");
     ok(get("a=1234567890123456789012345678901234567890123456789012345678901234")

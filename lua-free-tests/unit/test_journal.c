@@ -288,7 +288,7 @@ test_hashes(mpk_crypto_t *crypto)
        "an address's hash is not an account's");
     ok(mpk_lookup_email(crypto, str(""), b) == MPK_MALFORMED && mpk_lookup_email(crypto, str("ann"), b) == MPK_MALFORMED
        && mpk_lookup_email(crypto, str("@x"), b) == MPK_MALFORMED && mpk_lookup_email(crypto, str("x@"), b) == MPK_MALFORMED,
-       "what is no email is refused");
+       "what is not an email address is refused");
 
     memset(long_email, 'a', sizeof(long_email));
     long_email[5] = '@';
@@ -312,7 +312,7 @@ test_hashes(mpk_crypto_t *crypto)
     }
 
     ok(good, "one with any other character is not");
-    ok(!mpk_nonce_fresh(crypto, id, 100000, (mpk_str_t) { MPK_NONCE_LEN - 1, nonce }), "one that is cut is not");
+    ok(!mpk_nonce_fresh(crypto, id, 100000, (mpk_str_t) { MPK_NONCE_LEN - 1, nonce }), "a truncated one is not");
     ok(mpk_nonce_create(crypto, id, 100000, copy) == MPK_OK && memcmp(copy, nonce, MPK_NONCE_LEN) != 0, "two nonces differ");
 }
 

@@ -1,4 +1,4 @@
-/* JSON (RFC 8259): what is read, what is refused, what is written. */
+/* JSON (RFC 8259): reading, errors, writing. */
 
 #include "mpk_json.h"
 #include "test.h"
@@ -93,7 +93,7 @@ main(void)
         { "\"\xc0\x80\"", MPK_MALFORMED, "overlong UTF-8 is refused" },
         { "\"\xed\xa0\x80\"", MPK_MALFORMED, "a surrogate in UTF-8 is refused" },
         { "\xef\xbb\xbf{}", MPK_MALFORMED, "a byte order mark is refused" },
-        { "{\"a\":1,\"a\":2}", MPK_DUPLICATE, "a member that stands twice is refused" },
+        { "{\"a\":1,\"a\":2}", MPK_DUPLICATE, "a duplicate member is refused" },
         { "{\"a\":1,\"\\u0061\":2}", MPK_DUPLICATE, "also when one is escaped" },
         { "[[[[[1]]]]]", MPK_LIMIT, "nesting over the limit is refused" },
         { "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", MPK_LIMIT, "values over the limit are refused" },
@@ -128,7 +128,7 @@ main(void)
                                        mpk_string("b")), mpk_string("c")),
        "a member is found by its name");
     ok(mpk_value_get_string(value, mpk_string("n")).data == NULL,
-       "a number is no string");
+       "a number is not a string");
     ok(mpk_value_get(mpk_value_get(value, mpk_string("n")), mpk_string("x"))
        == NULL, "a number has no members");
 
@@ -140,7 +140,7 @@ main(void)
     mpk_buf_init(&out, &test_mem, 0);
     mpk_json_write(&out, value);
     ok(mpk_str_eq(mpk_buf_done(&out), mpk_string("{\"n\":1}")),
-       "what is for pages only is not written");
+       "values for pages only are not written");
 
     for (i = 0; i < 1000; i++) {
         left = i;
@@ -153,7 +153,7 @@ main(void)
         }
     }
 
-    ok(i > 3 && status == MPK_OK, "memory that runs out anywhere is an error");
+    ok(i > 3 && status == MPK_OK, "running out of memory anywhere is an error");
 
     return done_testing();
 }

@@ -1,4 +1,4 @@
-/* The keyring: what is refused and with which words, which key answers, and that mpk-keyring's files are taken. */
+/* The keyring: errors and their texts, lookups, and the files that mpk-keyring writes. */
 
 #define _XOPEN_SOURCE 700
 
@@ -78,7 +78,7 @@ static const test_case_t  cases[] = {
       FIRST("{\"kty\":\"oct\",\"use\":\"token\",\"alg\":\"HS256\",\"kid\":\"t1\","
             "\"k\":\"" K1 "\",\"note\":\"\"}"),
       MPK_UNKNOWN, "key \"t1\": unknown member \"note\"" },
-    { "an iat that is no number",
+    { "an iat that is not a number",
       FIRST("{\"kid\":\"t1\",\"iat\":\"1700000000\"}"), MPK_MALFORMED,
       "key \"t1\": \"iat\" must be the Unix time" },
     { "an iat before 1970", FIRST("{\"kid\":\"t1\",\"iat\":-1}"), MPK_MALFORMED,
@@ -145,7 +145,7 @@ static const test_case_t  cases[] = {
       "\"d\" must be exactly 32 bytes" },
     { "a short x", SET(TOKEN "," OKP("Ed25519", "AAAA", D1)), MPK_MALFORMED,
       "\"x\" must be exactly 32 bytes" },
-    { "an x that is not of d", SET(TOKEN "," OKP("Ed25519", K1, D1)), MPK_FORGED,
+    { "an x that does not match d", SET(TOKEN "," OKP("Ed25519", K1, D1)), MPK_FORGED,
       "does not match" },
     { "an evidence key with a k",
       SET("{\"kty\":\"OKP\",\"use\":\"evidence\",\"alg\":\"EdDSA\",\"crv\":\"Ed25519\","
@@ -183,7 +183,7 @@ test_read(const char *text, mpk_error_t *error)
     mpk_str_t     exact;
     mpk_status_t  status;
 
-    /* an exact copy, which is gone as soon as the keyring is read */
+    /* an exact copy, freed as soon as the keyring is read */
 
     exact.len = strlen(text);
     exact.data = memcpy(malloc(exact.len + 1), text, exact.len);
@@ -247,7 +247,7 @@ test_refusals(void)
     }
 
     (void) test_read("{\"keys\":[\n\n{]}", &error);
-    ok(error.line == 3, "what is not JSON is told with its line");
+    ok(error.line == 3, "a syntax error is reported with its line");
 }
 
 
@@ -461,7 +461,7 @@ test_memory(void)
         good &= status == MPK_NOMEM && test_zero(&keyring, sizeof(keyring));
     }
 
-    ok(n > 5 && n < 10000 && good, "memory that runs out anywhere is told as such");
+    ok(n > 5 && n < 10000 && good, "running out of memory anywhere is MPK_NOMEM");
 }
 
 
@@ -545,7 +545,7 @@ test_script(const char *vectors)
     ok(!test_run(script, "new keys") && test_file("keys", text, sizeof(text))
        && strcmp(text, before) == 0, "mpk-keyring new never overwrites");
 
-    ok(!test_run(script, "rotate keys link"), "no generation before there is a key");
+    ok(!test_run(script, "rotate keys link"), "no generations without keys");
     ok(test_run(script, "add keys link") && test_file("keys", text, sizeof(text))
        && test_read(text, &error) == MPK_OK
        && mpk_keyring_current(&keyring, MPK_USE_LINK), "mpk-keyring add FILE link");

@@ -1,4 +1,4 @@
-/* Lines out of pieces. */
+/* Pieces split into lines. */
 
 #include "mpk_lines.h"
 #include "test.h"
@@ -29,7 +29,7 @@ split(const char *text, size_t piece, size_t max)
         in.len = len < piece ? len : piece;
         last = (in.len == len);
 
-        /* a block of its own that is gone when the next one comes */
+        /* a block of its own, freed before the next piece */
 
         copy = malloc(in.len + 1);
         if (copy == NULL) {
@@ -62,7 +62,7 @@ split(const char *text, size_t piece, size_t max)
 }
 
 
-/* No memory after so many allocations. */
+/* Fails after so many allocations. */
 
 static int  left;
 
@@ -130,17 +130,17 @@ main(void)
     in = mpk_string("");
     ok(mpk_lines_next(&lines, &in, false, &line) == MPK_MISSING
        && lines.data[0] == 0 && lines.data[9999] == 0,
-       "what was given is overwritten");
+       "the line returned before is cleansed");
 
     in = mpk_string("secret");
     (void) mpk_lines_next(&lines, &in, false, &line);
     mpk_lines_forget(&lines);
-    ok(lines.data[0] == 0 && lines.data[5] == 0, "so is what is forgotten");
+    ok(lines.data[0] == 0 && lines.data[5] == 0, "so are forgotten bytes");
 
     mpk_lines_init(&lines, &short_mem, 10000);
     in = mpk_string("a\nb");
     ok(mpk_lines_next(&lines, &in, false, &line) == MPK_OK,
-       "a line in one piece takes no memory");
+       "a line in one piece allocates nothing");
     ok(mpk_lines_next(&lines, &in, false, &line) == MPK_NOMEM,
        "one that must be kept fails without");
 

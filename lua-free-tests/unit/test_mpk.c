@@ -1,4 +1,4 @@
-/* Buffers: what is written stays, wherever it began and however it grew. */
+/* Buffers: content is kept wherever they start and however they grow. */
 
 #include "test.h"
 
@@ -47,7 +47,7 @@ test_bounds(void)
     buf.max = 10;
 
     ok(mpk_buf_grow(&buf, 10) && buf.size == 10,
-       "a buffer takes what it may at most");
+       "a buffer grows up to its max");
 
     mpk_buf_byte(&buf, 'x');
     ok(buf.failed && buf.len == 10, "and fails at one byte more");
@@ -55,7 +55,7 @@ test_bounds(void)
     mpk_buf_over(&buf, &test_mem, bytes, sizeof(bytes));
     ok(mpk_buf_grow(&buf, buf.max + 1) == NULL && buf.failed
        && mpk_buf_grow(&buf, 1) == NULL,
-       "what failed fails for good");
+       "a failed buffer stays failed");
 }
 
 

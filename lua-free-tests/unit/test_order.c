@@ -1,4 +1,4 @@
-/* Orders as they lie in Redis, and the encoding below: written and read back. */
+/* The encoding of orders and of the values in them: written and read back. */
 
 #include "mpk_bucket.h"
 #include "mpk_order.h"
@@ -31,8 +31,8 @@ test_pack(void)
         size_t       len;
         const char  *name;
     } bad[] = {
-        { "", 0, "nothing is no integer" },
-        { "\x80", 1, "an integer that is cut is refused" },
+        { "", 0, "an empty input is refused" },
+        { "\x80", 1, "a truncated integer is refused" },
         { "\x80\x00", 2, "a longer form of an integer is refused" },
         { "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10, "an integer over 64 bits is refused" },
         { "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 11, "an integer of 11 bytes is refused" },
@@ -53,7 +53,7 @@ test_pack(void)
 
     mpk_unpack_init(&in, str("\x05" "abc"));
     s = mpk_unpack_str(&in);
-    ok(in.failed && s.len == 0, "a string that is cut is refused");
+    ok(in.failed && s.len == 0, "a truncated string is refused");
     ok(mpk_unpack_int(&in) == 0 && in.failed, "and so is what follows");
 }
 
@@ -195,14 +195,14 @@ test_order(size_t items, size_t links, const char *name)
     ok(mpk_order_read_owner(f[1], &owner) == MPK_OK && mpk_str_eq(owner, order.email_hash)
        && mpk_order_read_owner((mpk_str_t) { f[1].len - 1, f[1].data }, &owner) == MPK_MALFORMED
        && mpk_order_read_owner((mpk_str_t) { 0, NULL }, &owner) == MPK_MALFORMED,
-       "the owner is read alone, or not at all");
+       "the owner can be read without the rest");
 
     ok(same(f, g) && again.revision == 7 && mpk_str_eq(again.entries, order.entries) && again.views == 3 && again.delivered_by == MPK_CHANNEL_TRACK
        && again.links_count == links && again.items_count == items, name);
 }
 
 
-/* Whatever stands in Redis, reading ends; what is read, written again, reads the same. */
+/* Any bytes in Redis are read or refused; what is read is written back as the same bytes. */
 
 static void
 test_damage(void)
@@ -234,7 +234,7 @@ test_damage(void)
             fine &= mpk_order_read(&test_mem, order.id, g, &again) == MPK_MALFORMED;
         }
 
-        ok(fine, "a field that is cut anywhere is refused");
+        ok(fine, "a field truncated anywhere is refused");
 
         for (i = 0; i < f[n].len * 4; i++) {
             memcpy(g, f, sizeof(g));
@@ -252,7 +252,7 @@ test_damage(void)
             }
         }
 
-        ok(fine, "a field with a changed bit is refused, or read as it stands");
+        ok(fine, "a field with a flipped bit is refused, or written back as read");
     }
 
     memcpy(g, f, sizeof(g));
@@ -265,7 +265,7 @@ test_damage(void)
         memcpy(p, revisions[i], strlen(revisions[i]));
         memcpy(p + strlen(revisions[i]), f[0].data + 1, f[0].len - 1);
         g[0] = (mpk_str_t) { strlen(revisions[i]) + f[0].len - 1, p };
-        ok(mpk_order_read(&test_mem, order.id, g, &again) == MPK_MALFORMED, "a revision that is no number is refused");
+        ok(mpk_order_read(&test_mem, order.id, g, &again) == MPK_MALFORMED, "a revision that is not a number is refused");
     }
 
     g[0] = (mpk_str_t) { 0, NULL };
@@ -370,7 +370,7 @@ test_time(void)
     }
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        ok(mpk_time_read(str(bad[i]), &t) == MPK_MALFORMED, "what is no time is refused");
+        ok(mpk_time_read(str(bad[i]), &t) == MPK_MALFORMED, "what is not a time is refused");
     }
 
     ok(mpk_time_read(str("2026-11-23t10:15:30.123456+02:00"), &t) == MPK_OK && t == 1795421730, "an offset and a fraction are read");

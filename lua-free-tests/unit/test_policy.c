@@ -244,7 +244,7 @@ test_rules(void)
     ok(d.outcome == MPK_DONE && d.event == MPK_EVENT_REPEATED && d.items_count == 3,
        "R3: the same nonce within the grace is a repeat of the same items");
     ok(d.order.views == viewed.views && d.order.first_viewed_at == viewed.first_viewed_at,
-       "R3: a repeat is no second view");
+       "R3: a repeat is not a second view");
 
     r.now = NOW + GRACE;
     r.exp = NOW + 1;
@@ -298,7 +298,7 @@ test_rules(void)
 
     r = request(MPK_EVENT_VIEWED);
     r.nonce_fresh = false;
-    ok(decide(&order, r).outcome == MPK_STALE, "R4: a nonce that is not fresh is refused");
+    ok(decide(&order, r).outcome == MPK_STALE, "R4: a stale nonce is refused");
 
     r = request(MPK_EVENT_VIEWED);
     r.exp = NOW;
@@ -447,7 +447,7 @@ test_claims(void)
     d = decide(&claimed, r);
     ok(d.outcome == MPK_SAME && d.claim == 1, "R6: the same form sent again is the same claim");
     r.now = NOW + 2 * WEEK;
-    ok(decide(&claimed, r).outcome == MPK_SAME, "R6: whenever that is");
+    ok(decide(&claimed, r).outcome == MPK_SAME, "R6: at any time");
     r = request(MPK_EVENT_CLAIM_OPENED);
     r.claim_item = 2;
     d = decide(&claimed, r);
@@ -501,7 +501,7 @@ test_claims(void)
     r = request(MPK_EVENT_VIEWED);
     r.items = (const uint16_t[]) { 1 };
     r.items_count = 1;
-    ok(decide(&order, r).outcome == MPK_REFUNDED, "R7: alone it is not shown at all");
+    ok(decide(&order, r).outcome == MPK_REFUNDED, "R7: if it is the only item, nothing is shown");
     memset(r.token_id, 5, MPK_ID_LEN);
     ok(decide(&order, r).outcome == MPK_REFUNDED, "R7: nor as a repeat");
     r.event = MPK_EVENT_OPENED;
@@ -513,7 +513,7 @@ test_claims(void)
     r.claim = 0;
     ok(decide(&claimed, r).outcome == MPK_NO_CLAIM, "R7: claims count from 1");
     r.claim = 2;
-    ok(decide(&claimed, r).outcome == MPK_NO_CLAIM, "R7: a claim that is not there can't be decided");
+    ok(decide(&claimed, r).outcome == MPK_NO_CLAIM, "R7: a claim that does not exist can't be decided");
 
     /* erasing */
 
@@ -653,7 +653,7 @@ test_random(void)
 }
 
 
-/* A hole in a table of words: the compiler sees only that the last row is there. */
+/* Finds holes in the tables: the compiler only checks that the last row is there. */
 
 #define words(first, max, word, what)                                        \
     do {                                                                     \
@@ -735,7 +735,7 @@ main(void)
         }
     }
 
-    ok(i > 0 && d.outcome == MPK_DONE, "memory that runs out anywhere is an error");
+    ok(i > 0 && d.outcome == MPK_DONE, "running out of memory anywhere is an error");
 
     return done_testing();
 }

@@ -1,4 +1,4 @@
-/* Redis' protocol: replies under caps in any portions, commands as bytes, errors by name. */
+/* Redis' protocol: replies in pieces of any size and within limits, commands, error names. */
 
 #include <hiredis/hiredis.h>
 
@@ -78,7 +78,7 @@ show(mpk_buf_t *buf, const ngx_mpk_redis_reply_t *reply)
 }
 
 
-/* Parses all replies of an input given in portions; the last status is returned. */
+/* Parses all replies of an input, fed in pieces; returns the last status. */
 static mpk_status_t
 parse(const mpk_mem_t *mem, const void *data, size_t len, size_t portion,
     mpk_buf_t *shown)
@@ -97,7 +97,7 @@ parse(const mpk_mem_t *mem, const void *data, size_t len, size_t portion,
     for (used = 0; used < len && status == MPK_OK; used += n) {
         n = len - used < portion ? len - used : portion;
 
-        /* a copy of exact size, so that a read past it is seen */
+        /* a copy of exact size, so that AddressSanitizer detects reads past it */
 
         copy = malloc(n);
         memcpy(copy, (const uint8_t *) data + used, n);
@@ -198,7 +198,7 @@ test_refused(void)
         { "=5\r\ntxt:a\r\n", MPK_MALFORMED, "RESP3's verbatim string" },
         { ":1x\r\n", MPK_MALFORMED, "an integer with a letter" },
         { ":9223372036854775808\r\n", MPK_MALFORMED, "an integer over 64 bits" },
-        { "$x\r\n", MPK_MALFORMED, "a length that is no number" },
+        { "$x\r\n", MPK_MALFORMED, "a length that is not a number" },
         { "$-2\r\n", MPK_MALFORMED, "a negative length" },
         { "*-2\r\n", MPK_MALFORMED, "a negative count" },
         { "$2\r\nabcd", MPK_MALFORMED, "a string without its line end" },
@@ -220,7 +220,7 @@ test_refused(void)
         for (portion = 1; portion <= MANY; portion++) {
             allocated = 0;
 
-            /* arrays are made whole: 40001 elements and nothing more */
+            /* an array is allocated as a whole: 40001 elements and nothing more */
 
             good = good
                    && parse(&counting_mem, cases[i].input,
@@ -241,7 +241,7 @@ test_refused(void)
 }
 
 
-/* A cap is for one reply: the next one starts at zero. */
+/* Limits are per reply. */
 static void
 test_caps_per_reply(void)
 {
@@ -329,7 +329,7 @@ test_memory(void)
                && parse(&mem, input, sizeof(input) - 1, 3, &shown) == MPK_NOMEM;
     }
 
-    ok(good, "memory that runs out at each step is told");
+    ok(good, "running out of memory at any step is MPK_NOMEM");
 
     left = 4;
     ok(parse(&mem, input, sizeof(input) - 1, 3, &shown) == MPK_OK,
@@ -366,7 +366,7 @@ test_dropped(void)
 
     ok(ngx_mpk_redis_parser_next(parser, &reply) == MPK_OK && reply == NULL
        && ngx_mpk_redis_parser_rest(parser) > 0,
-       "bytes that belong to no reply yet are told");
+       "bytes of an incomplete reply are reported");
 
     (void) ngx_mpk_redis_parser_feed(parser, (const uint8_t *) "\r\n", 2);
 
@@ -382,7 +382,7 @@ test_dropped(void)
                                      (const uint8_t *) "*100000000\r\n", 12);
 
     ok(ngx_mpk_redis_parser_next(parser, &reply) == MPK_LIMIT && reply == NULL,
-       "caps hold for a reply that is dropped");
+       "limits hold for a reply that is dropped");
 
     ngx_mpk_redis_parser_free(parser);
 }
@@ -485,7 +485,7 @@ test_errors(void)
        && ngx_mpk_redis_error_find(mpk_string("ERR unknown")) == NGX_MPK_REDIS_ERR_OTHER
        && ngx_mpk_redis_error_find(mpk_string(" OOM")) == NGX_MPK_REDIS_ERR_OTHER
        && ngx_mpk_redis_error_find(mpk_string("oom")) == NGX_MPK_REDIS_ERR_OTHER,
-       "what is not in the table is OTHER");
+       "an unknown error is OTHER");
 
     good = true;
 

@@ -42,7 +42,7 @@ test_keys(void)
 }
 
 
-/* DESIGN of the keys: buckets spread evenly, whatever even cut of the slots */
+/* Buckets are spread evenly over any number of nodes with equal shares of the slots */
 
 static void
 test_tags(void)
@@ -59,7 +59,7 @@ test_tags(void)
         own += mpk_crc16(tag.data, tag.len) % NGX_MPK_REDIS_SLOTS / 256 == i;
     }
 
-    ok(own == MPK_BUCKETS, "each of the 64 tags is in 256 slots of its own");
+    ok(own == MPK_BUCKETS, "each of the 64 tags has 256 slots of its own");
 
     for (k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
         masters = sizes[k];
@@ -186,7 +186,7 @@ test_ranges(void)
        == MPK_OK && mpk_str_eq(range.host, mpk_string("1.2.3.4")), "no name where one is preferred: its address");
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        ok(range_of(bad[i], &range) == MPK_MALFORMED, "a range that is none");
+        ok(range_of(bad[i], &range) == MPK_MALFORMED, "an invalid range");
     }
 }
 

@@ -1,7 +1,7 @@
 /*
  * Templates against the official Mustache spec: vectors/mustache.json holds its
- * cases (MIT licence) but for lambdas, recursion and the indentation of partials,
- * which a page does not need.
+ * cases (MIT licence), except lambdas, recursion and the indentation of partials,
+ * which pages do not need.
  */
 
 #include "mpk_json.h"

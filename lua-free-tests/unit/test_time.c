@@ -49,7 +49,7 @@ test_read(void)
     for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
         len = strlen(times[i].text);
 
-        /* exactly as long, for AddressSanitizer's sake */
+        /* a copy of exact size, for AddressSanitizer */
 
         copy = malloc(len + !len);
         memcpy(copy, times[i].text, len);
@@ -78,7 +78,7 @@ test_read(void)
         }
     }
 
-    ok(seconds >= 253402300799, "what is written reads as it was, over all years");
+    ok(seconds >= 253402300799, "formatted times read back, in all years");
 }
 
 

@@ -1,4 +1,4 @@
-/* Tokens: what is signed verifies, and nothing else does: the known attacks on JWTs, one by one. */
+/* Tokens: only what was signed verifies; the known attacks on JWTs, one by one. */
 
 #include "test.h"
 #include "mpk_base64url.h"
@@ -50,7 +50,7 @@ static const char  keys[] =
     "]}";
 
 
-/* Authentic tokens, signed with the key that the kid names, or t1 where it names none. */
+/* Authentic tokens, signed with the key that the kid names, or with t1. */
 typedef struct {
     const char    *name;
     const char    *header;
@@ -267,7 +267,7 @@ test_segment(mpk_buf_t *buf, mpk_str_t data)
 }
 
 
-/* Signs anything, as somebody with the key could. */
+/* Signs anything with a key, as its holder could. */
 static mpk_str_t
 test_forge(const mpk_key_t *key, const char *header, const char *payload)
 {
@@ -367,7 +367,7 @@ test_cases(void)
 
         if (status != MPK_OK && status != MPK_EXPIRED) {
             ok(memcmp(&token, &untouched, sizeof(token)) == 0,
-               "what is refused gives no token");
+               "*token is unchanged when it is refused");
             continue;
         }
 
@@ -407,7 +407,7 @@ test_fields(void)
 
     ok(test_sign(&token, &text) == MPK_OK
        && test_verify(text, MPK_AUD_CLAIM, &read) == MPK_EXPIRED
-       && test_same(&token, &read), "an expired token is told, and what it was");
+       && test_same(&token, &read), "an expired token is returned as expired");
 }
 
 
@@ -478,7 +478,7 @@ test_unsignable(void)
 }
 
 
-/* Everything here starts from one good token, and must not verify. */
+/* Changes to one valid token; none of them may verify. */
 static void
 test_mutations(void)
 {
@@ -555,7 +555,7 @@ test_mutations(void)
     memcpy(copy + text.len - 43, text.data + text.len - 43, 43);
     ok(other.len == text.len
        && test_verify((mpk_str_t) { text.len, copy }, MPK_AUD_REVEAL, &token) == MPK_FORGED,
-       "a signature is good for its own claims only");
+       "a signature is valid for its own claims only");
 
     other = test_forge(test_key("t0"), HEAD, REVEAL(EMAIL));
     ok(test_verify(other, MPK_AUD_REVEAL, &token) == MPK_FORGED,
@@ -586,7 +586,7 @@ test_mutations(void)
 }
 
 
-/* The claims are read only when the MAC has been found right. */
+/* Claims are parsed only after the MAC was verified. */
 static void
 test_order(void)
 {
@@ -605,7 +605,7 @@ test_order(void)
 
     ok(test_verify(text, MPK_AUD_REVEAL, &token) == MPK_MALFORMED
        && test_verify((mpk_str_t) { text.len, copy }, MPK_AUD_REVEAL, &token) == MPK_FORGED,
-       "what is not authentic is not even read");
+       "what is not authentic is not parsed");
 }
 
 
@@ -690,7 +690,7 @@ test_memory(void)
         good &= n > 2 && n < 1000;
     }
 
-    ok(good, "verifying: memory that runs out anywhere is told as such");
+    ok(good, "verifying: running out of memory anywhere is MPK_NOMEM");
 
     for (n = 0; n < 1000; n++) {
         scarce.left = n;
@@ -703,7 +703,7 @@ test_memory(void)
         good &= status == MPK_NOMEM && buf.len == 0;
     }
 
-    ok(good && n > 0 && n < 1000, "signing: memory that runs out is told as such");
+    ok(good && n > 0 && n < 1000, "signing: running out of memory is MPK_NOMEM");
 }
 
 
