@@ -2,23 +2,24 @@
 """Mails each order's link as soon as the order is ready: an example of a consumer.
 
 It reads the journal's streams as one consumer of a group (see ../integration.md), asks
-the API for the link at the moment of sending, hands the mail to sendmail, and only then
-acknowledges the entry.  What was not acknowledged comes again: after a kill at any
-moment, a failure of sendmail, the API or Redis, and from a consumer that died.  So a mail
-goes out at least once; one that goes out twice has the same link and the same Message-ID.
+the API for the link when it sends the mail, passes the mail to sendmail, and acknowledges
+the entry only after that.  An entry that was not acknowledged is delivered again: after
+a kill at any moment, after a failure of sendmail, the API or Redis, and if another
+consumer died.  So each mail is sent at least once; a mail that is sent twice has the
+same link and the same Message-ID.
 
-Start as many as are needed, each with a name of its own; stop them by any signal.
+Run as many as needed, each with its own MPK_CONSUMER; stop them by any signal.
 
     MPK_REDIS                unix:/path, redis://host:port or rediss://host:port
     MPK_REDIS_USER           with MPK_REDIS_PASSWORD_FILE: the ACL user
     MPK_API                  https://shop.example/mpk/v1
     MPK_API_TOKEN_FILE       a token with the role "shop"
     MPK_FROM                 keys@shop.example
-    MPK_SENDMAIL             "/usr/sbin/sendmail -t -i": takes a mail, exits with 0
+    MPK_SENDMAIL             "/usr/sbin/sendmail -t -i": reads a mail from stdin, exits with 0
     MPK_GROUP                "mailer"
-    MPK_START                where a new group begins: "0", all there is, or "$", now
-    MPK_CONSUMER             the host's name
-    MPK_IDLE                 60: seconds after which an entry is taken to be left behind
+    MPK_START                where a new group starts: "0", all entries, or "$", new ones only
+    MPK_CONSUMER             the consumer's name; the host's name by default
+    MPK_IDLE                 60: seconds after which a pending entry is taken over
 """
 
 import json, os, random, shlex, socket, ssl, subprocess, sys, tempfile, time
@@ -47,11 +48,11 @@ STREAMS = ["mpk:{%s}:journal" % tag for tag in TAGS]
 
 
 class Later(Exception):
-    """It can't be done now; the text holds nothing secret."""
+    """Try again later; the text contains no secret."""
 
 
 class Backoff:
-    """Pauses that grow with each failure since the last success, up to half a minute."""
+    """Pauses that grow with each consecutive failure, up to 30 seconds."""
     failures = 0
 
     def fail(self, why):
@@ -87,7 +88,7 @@ class Redis:
         return self.calls([command])[0]
 
     def calls(self, commands):
-        """Sends all, then reads all; an error reply is raised once all are read."""
+        """Sends all commands, then reads all replies, then raises the first error reply."""
         out = []
         for command in commands:
             words = [str(word).encode() for word in command]
@@ -115,11 +116,11 @@ class Redis:
         data = self.answers.read(int(rest) + 2)
         if len(data) != int(rest) + 2:
             raise ConnectionError("closed")
-        return data[:-2].decode(errors="replace")    # "x" holds bytes of any kind
+        return data[:-2].decode(errors="replace")    # "x" is binary
 
 
 def api(method, path, **headers):
-    """A call of the API; None: there is no such order."""
+    """Calls the API; returns None if there is no such order."""
     headers["Authorization"] = "Bearer " + secret(os.environ["MPK_API_TOKEN_FILE"])
     request = urllib.request.Request(f"{API}/{path}", b"" if method == "POST" else None,
                                      {name.replace("_", "-"): value for name, value in headers.items()}, method=method)
@@ -136,13 +137,13 @@ def api(method, path, **headers):
 
 
 def made_ready(entry):
-    """The order, if it was this entry that made it ready, and it still is; else None."""
+    """Returns the order if this entry made it ready and it still is ready; else None."""
     if entry["event"] not in ("filed", "released"):
         return None
     order = api("GET", f"orders/{entry['order']}")
     if order is None or order["state"] != "ready":
         return None
-    # an order can be filed ready; where it was released later, that is the entry
+    # an order can be filed ready; if it was released later, the mail belongs to that entry
     if entry["event"] == "filed":
         journal = api("GET", f"orders/{entry['order']}/journal")
         if journal is None or any(e["event"] == "released" for e in journal["entries"]):
@@ -154,7 +155,7 @@ def mail(stream, entry_id, entry):
     order = made_ready(entry)
     if order is None:
         return
-    # the same entry asks for the same link, however often it comes
+    # however often the entry is delivered, it gets the same link
     link = api("POST", f"orders/{order['order']}/links", Idempotency_Key=f"{GROUP}-{entry_id}")
     if link is None:
         return
@@ -170,7 +171,7 @@ def mail(stream, entry_id, entry):
     message.set_content(f"Thank you for your order {order['order']}:\n\n{products}\n"
                         f"See your product keys here, until {link['expires_at']}:\n\n{link['url']}\n")
 
-    # from a file, so that sendmail gets all of it even if this process dies now
+    # from a file, so that sendmail reads the whole mail even if this process dies now
     with tempfile.TemporaryFile() as file:
         file.write(message.as_bytes())
         file.seek(0)
@@ -183,12 +184,12 @@ def work(redis, batch, backoff):
     start = time.monotonic()
     for stream, entry_id, fields in batch:
         if time.monotonic() - start > IDLE / 2:
-            return          # others may have the rest soon: leave it, it comes again
+            return          # others may take over the rest soon: it is delivered again
         try:
-            if fields:      # it was trimmed otherwise
+            if fields:      # else the entry was trimmed
                 mail(stream, entry_id, json.loads(dict(zip(fields[::2], fields[1::2]))["e"]))
         except Exception as e:
-            # what others say can hold an address or a link
+            # other exceptions' texts can contain an address or a link
             backoff.fail(f"{stream} {entry_id}: {e if isinstance(e, Later) else type(e).__name__}")
         else:
             redis.call("XACK", stream, GROUP, entry_id)
@@ -205,8 +206,8 @@ def follow(redis, backoff):
 
     cursors = dict.fromkeys(STREAMS, "0-0")
     while True:
-        # first what anybody got and did not acknowledge in time, then what is new; one of
-        # each stream, so that what is read is done before others take it over
+        # first entries that any consumer did not acknowledge in time, then new ones; one per
+        # stream, so that they are done before others take them over
         claims = redis.calls([("XAUTOCLAIM", stream, GROUP, CONSUMER, int(IDLE * 1000), cursors[stream], "COUNT", 1)
                               for stream in STREAMS])
         left = []
