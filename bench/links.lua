@@ -1,6 +1,6 @@
--- wrk: files orders, each with the link that an email would bring.  BENCH_LINKS names a
--- file that gets a path a line, BENCH_BODY one with an order; the arguments are the first
--- order's number and how many.
+-- wrk: files orders and mints a link for each.  BENCH_LINKS is the output file, one path
+-- per line; BENCH_BODY is a file with an order; the arguments are the number of the first
+-- order and the number of orders.
 
 function init(args)
     local token = os.getenv("BENCH_TOKEN")
@@ -20,7 +20,7 @@ function init(args)
     filed = {}
 end
 
--- an order that is filed has its link minted next
+-- mints the link of an order that was filed, else files the next order
 
 function request()
     local id = table.remove(filed)

@@ -1,6 +1,6 @@
--- wrk: each POST confirms another link, each GET opens the same one again and again.
--- BENCH_LINKS names a file with a path a line; each thread takes its share.  Requests
--- are made beforehand: what is measured is nginx, not Lua.
+-- wrk: each POST confirms another link, each GET opens the same link.  BENCH_LINKS is a
+-- file with one path per line; each thread takes its share.  Requests are built in init(),
+-- so that nginx is measured, not Lua.
 
 local threads = 0
 
