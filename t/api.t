@@ -223,7 +223,7 @@ like($t->read('error.log'), qr/\[crit\].*the key of item 1 of order "K-1" can't 
 
 $redis->cmd('HSET', $k2, 'h', 'garbage');
 is($t->api('GET', 'orders/K-2')->{status}, 500, 'a broken order is an error');
-like($t->read('error.log'), qr/\[crit\].*order "K-2" can't be read/, 'that ops learn of');
+like($t->read('error.log'), qr/\[crit\].*order "K-2" as stored in Redis can't be parsed/, 'that ops learn of');
 
 
 # R9, over HTTP/2, and by many at once

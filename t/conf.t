@@ -175,7 +175,7 @@ sub pages {
     unlink "$dir/pages/$file";
 }
 
-refused('a directory that is not there', qr/no directory/, http => "mpk_pages $dir/none;");
+refused('a directory that is not there', qr/is not a directory/, http => "mpk_pages $dir/none;");
 pages('a broken template', qr/line 2: confirm\.mustache: this section is never closed/, 'confirm.mustache', "x\n{{#a}}\n");
 pages('a message that is not there', qr/line 1: .*no\.such/, 'keys.mustache', '{{>no.such}}');
 pages('a partial that is not there', qr/_none/, 'keys.mustache', '{{>_none}}');
