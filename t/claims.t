@@ -9,8 +9,7 @@ use strict;
 use lib 't/lib';
 use Digest::SHA qw(sha256_hex);
 use JSON::PP;
-use Mpk;
-use POSIX qw(strftime);
+use Mpk qw(ago);
 use Test::More;
 
 my $t = Mpk->new;
@@ -55,9 +54,7 @@ my %ann = (name => 'Ann Example', email => 'ann@example.com', key => $key, categ
 # look(order): the order's page, as JSON; what its customer sees
 sub look {
     my ($order) = @_;
-    my $r = $t->request('POST', '/track', headers => { Accept => 'application/json', 'Content-Type' => $form },
-        body => Mpk::Http::form(order => $order, email => 'ann@example.com'));
-    return $json->decode($r->{body});
+    return $t->track($order)->{json};
 }
 
 sub path { my ($url) = @_; return $url =~ m{^http://127\.0\.0\.1:\d+(/.*)} ? $1 : undef }
@@ -66,10 +63,7 @@ sub path { my ($url) = @_; return $url =~ m{^http://127\.0\.0\.1:\d+(/.*)} ? $1 
 sub claim {
     my ($path, %fields) = @_;
     my $headers = delete $fields{headers} // {};
-    my $r = $t->request('POST', $path, headers => { Accept => 'application/json', 'Content-Type' => $form, %$headers },
-        body => Mpk::Http::form(%fields));
-    $r->{json} = eval { $json->decode($r->{body}) };
-    return $r;
+    return $t->post($path, \%fields, headers => { Accept => 'application/json', %$headers });
 }
 
 # viewed(id, %over): files an order and has its keys shown; the path of its claim form
@@ -86,7 +80,6 @@ sub decide {
 
 sub order { return $t->api('GET', "orders/$_[0]")->{json} }
 
-sub ago { my ($s) = @_; return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time - $s)) }
 
 
 # R6: what it takes

@@ -8,17 +8,15 @@ use strict;
 
 use lib 't/lib';
 use JSON::PP;
-use Mpk;
+use Mpk qw(child);
 use Mpk::Cluster;
 use Mpk::Load;
 use Mpk::Tls;
-use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $slow = $ENV{MPK_VALGRIND} ? 10 : $ENV{MPK_SANITIZED} ? 3 : 1;
 my $key = qr/XK7QX/;
-my $form = 'application/x-www-form-urlencoded';
 my $t = Mpk->new;
 my $dir = $t->dir;
 my $cluster;
@@ -52,7 +50,7 @@ sub steady {
     }, 'commits are taken', 20);
 }
 
-sub log_has { my ($what, $name) = @_; ok(wait_for(sub { $t->read('error.log') =~ $what }, "the log: $what"), $name) }
+sub log_has { my ($what, $name) = @_; ok($t->logged($what), $name) }
 
 
 # the tags
@@ -144,12 +142,10 @@ my @workers = $t->workers;
 # claims of all buckets
 
 for my $order (@each) {
-    my $r = $t->request('POST', '/track', headers => { Accept => 'application/json', 'Content-Type' => $form },
-        body => Mpk::Http::form(order => $order, email => 'ann@example.com'));
+    my $r = $t->track($order);
     my ($path) = decode_json($r->{body})->{claim_url} =~ m{^http://127\.0\.0\.1:\d+(/.*)};
-    $r = $t->request('POST', $path, headers => { Accept => 'application/json', 'Content-Type' => $form },
-        body => Mpk::Http::form(name => 'Ann', email => 'ann@example.com', order => $order, category => 'not_accepted',
-            key => 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE', description => 'It says no.'));
+    $r = $t->post($path, { name => 'Ann', email => 'ann@example.com', order => $order, category => 'not_accepted',
+        key => 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE', description => 'It says no.' }, headers => { Accept => 'application/json' });
     is($r->{status}, 201, "a claim of $order");
 }
 
@@ -169,9 +165,7 @@ sub watched {
     my $end = "$dir/watched.end";
     unlink $end, "$dir/watched";
     my $parent = $$;
-    my $pid = fork // die "fork: $!";
-
-    if ($pid == 0) {
+    my $pid = child(sub {
         open my $out, '>', "$dir/watched";
         $out->autoflush(1);
         my $n = 0;
@@ -181,8 +175,7 @@ sub watched {
             $r = eval { $t->api('PUT', 'orders/' . $more[$n++ % @more], $t->order) } // { status => 0 };
             print $out 'PUT-', $r->{status} == 201 ? 200 : $r->{status}, "\n";
         }
-        POSIX::_exit(0);
-    }
+    });
 
     my $many = sub { wait_for(sub { -e "$dir/watched" && 10 < (() = $t->read('watched') =~ /\n/g) }, 'what the client was told') };
     my $good = eval { $many->(); $do->(); 1 };
@@ -238,7 +231,7 @@ my $tag = Mpk::Cluster::tag($order);
 sub errors { my ($node, $name) = @_; return ($node->info('errorstats')->{"errorstat_$name"} // '') =~ /count=(\d+)/ ? $1 : 0 }
 sub tryagains { return errors($_[0], 'TRYAGAIN') }
 sub redirects { my $n = 0; $n += errors($_, 'ASK') + errors($_, 'MOVED') for @masters; return $n }
-sub followed { my ($n) = $t->get('/metrics')->{body} =~ /^mpk_redis_redirects_total (\d+)$/m; return $n }
+sub followed { return $t->metric('redis_redirects_total') }
 
 for my $first ('the journal stays', 'the journal moves first') {
     my @moved = $first =~ /stays/ ? map { "mpk:{$tag}:o:$_" } @half[0, 2, 3] : ("mpk:{$tag}:journal");
@@ -583,9 +576,9 @@ served('good certificates');
     is(status($moved), 200, 'and for a slot that moves');
 
     $there->cmd('ACL', 'SETUSER', 'mpk', '-asking');
-    my $mark = length $t->read('error.log');
+    my $mark = $t->mark;
     is(status($moved), 503, 'without +asking: 503');
-    ok(wait_for(sub { substr($t->read('error.log'), $mark) =~ /refused with NOPERM/ }, 'the log'), 'and the log tells of a right that lacks');
+    ok(wait_for(sub { $t->log_since($mark) =~ /refused with NOPERM/ }, 'the log'), 'and the log tells of a right that lacks');
     $there->cmd('ACL', 'SETUSER', 'mpk', '+asking');
     is(status($moved), 200, 'with it, it is found again');
     $safe->settle($slot, $here, $there);

@@ -9,7 +9,7 @@ use strict;
 use lib 't/lib';
 use IO::Select;
 use JSON::PP;
-use Mpk;
+use Mpk qw(quick);
 use Mpk::FakeRedis;
 use Mpk::Load;
 use Test::More;
@@ -33,13 +33,6 @@ sub point {
     rename "$dir/new.sock", "$dir/current.sock" or die "rename: $!";
 }
 
-sub followed {
-    my ($master) = @_;
-    wait_for(sub {
-        my $info = $master->info('replication');
-        2 == grep { /^slave\d/ && $info->{$_} =~ /state=online/ } keys %$info;
-    }, 'both replicas follow', 30);
-}
 
 # the master is killed; the replica that has most takes over, the others follow it
 
@@ -58,12 +51,9 @@ sub failover {
     return ($best, @rest, $master);
 }
 
-sub served { wait_for(sub { $t->api('PUT', 'orders/S-0', $t->order)->{status} =~ /^20/ }, 'commits are taken', 15) }
-sub quick { my $start = time; $_[0]->(); return time - $start }
-sub entries { my $n = 0; $n += $_[0]->cmd('XLEN', $_) for @{$_[0]->cmd('KEYS', 'mpk:*:journal')}; return $n }
 
 point($redis[0]);
-followed($redis[0]);
+$redis[0]->followed(2);
 my $current = "unix:$dir/current.sock connect_timeout=5s";
 $t->conf(redis => "$current timeout=4s durability=replicas=1",
     location => 'location /track { mpk_track on; }')->start;
@@ -107,18 +97,17 @@ my $fresh = $t->link('B-2');
 my $late = $t->link('B-3');
 my $late_nonce = $t->nonce($late);
 my $filed = $t->order(state => 'held');
-my $entries = entries($master);
+my $entries = $master->entries;
 my $r;
 
 $_->pause for @replicas;
 my $s = $t->confirming($link, $nonce);
-ok(wait_for(sub { entries($master) == $entries + 1 }, 'the view'), 'no replica follows: the view is written');
+ok(wait_for(sub { $master->entries == $entries + 1 }, 'the view'), 'no replica follows: the view is written');
 my $reads = quick(sub {
     is($t->api('GET', 'orders/B-1')->{status}, 200, 'an order is read meanwhile');
     is($t->get($fresh)->{status}, 200, 'a confirm page is shown');
     is($t->get('/track')->{status}, 200, 'and the tracking page');
-    is($t->request('POST', '/track', headers => { 'Content-Type' => 'application/x-www-form-urlencoded' },
-        body => Mpk::Http::form(order => 'B-1', email => 'ann@example.com'))->{status}, 200, 'with an order');
+    is($t->track('B-1', html => 1)->{status}, 200, 'with an order');
 });
 is(scalar(my @now = IO::Select->new($s)->can_read(0)), 0, 'I1: while the reveal is not answered');
 my $took = quick(sub { $r = Mpk::Http::response($s) });
@@ -128,19 +117,19 @@ ok($r->{headers}{'retry-after'}, 'with Retry-After');
 unlike($r->{body}, $key, 'I1: without the key');
 cmp_ok($reads + $took, '<', 0.5 + 0.5 * $slow, sprintf 'within a bound: %.0f ms, of timeout=1s', ($reads + $took) * 1000);
 
-$entries = entries($master);
+$entries = $master->entries;
 $took = quick(sub { $r = $t->confirm($late, nonce => $late_nonce) });
 is($r->{status}, 503, 'the breaker is open: the next commit is 503');
 cmp_ok($took, '<', 0.2 * $slow, sprintf 'at once: %.0f ms', $took * 1000);
 unlike($r->{body}, $key, 'without a key');
 is($t->api('PUT', 'orders/B-4', $filed)->{status}, 503, 'filing likewise');
-is(entries($master), $entries, 'and nothing is written');
+is($master->entries, $entries, 'and nothing is written');
 is($t->confirm($link, nonce => $nonce)->{status}, 503, 'I1: nor is the lost view repeated');
 is($t->confirm($link, nonce => $other)->{status}, 410, 'I2: another nonce gets nothing');
 is($t->get('/')->{body}, "shop\n", 'I6: the rest of the site is served');
 
 $_->resume for @replicas;
-ok(served(), 'the replicas are back: commits are taken again, by itself');
+ok($t->serves, 'the replicas are back: commits are taken again, by itself');
 $r = $t->confirm($link, nonce => $nonce);
 is($r->{status}, 200, 'R3: the same nonce shows the key');
 is($r->{json}{repeat}, JSON::PP::true, 'R3: as a repeat, not a second view');
@@ -159,7 +148,7 @@ is($t->api('POST', 'orders/C-1/release')->{status}, 503, 'it is released, no rep
 is($t->api('GET', 'orders/C-1')->{json}{state}, 'ready', 'reads see it');
 isnt($t->api('POST', 'orders/C-1/release')->{status}, 200, 'I7: sent again it is not acknowledged, though it is there');
 $_->resume for @replicas;
-ok(served(), 'the replicas are back');
+ok($t->serves, 'the replicas are back');
 my $written = $master->calls('hset');
 is($t->api('POST', 'orders/C-1/release')->{status}, 200, 'R10: and it is acknowledged');
 is($master->calls('hset'), $written + 1, 'after a write of its own, since a WAIT is for the last one of its connection');
@@ -174,7 +163,7 @@ ok($t->quit, 'quit');
 $t->conf(redis => "$current timeout=600ms durability=replicas=2")->start;
 is($t->api('PUT', 'orders/D-2', $t->order)->{status}, 503, 'replicas=2: one is not');
 $replicas[0]->resume;
-ok(served(), 'both are');
+ok($t->serves, 'both are');
 
 
 # a worker that starts while no replica follows writes nothing
@@ -183,16 +172,15 @@ ok($t->quit, 'quit');
 $_->stop for @replicas;
 wait_for(sub { $master->info('replication')->{connected_slaves} == 0 }, 'the replicas go');
 $t->conf(redis => "$current timeout=600ms durability=replicas=1")->start;
-$entries = entries($master);
+$entries = $master->entries;
 is($t->api('PUT', 'orders/D-3', $t->order)->{status}, 503, 'no replica at all: filing is 503');
-is(entries($master), $entries, 'and nothing is written');
+is($master->entries, $entries, 'and nothing is written');
 ok($t->reload, 'a reload meanwhile leaves no worker behind');
 $_->start for @replicas;
-followed($master);
-ok(served(), 'replicas that come are enough');
+$master->followed(2);
+ok($t->serves, 'replicas that come are enough');
 ok($t->reload, 'a reload');
-my @connected = grep { /name=ngx_mpk/ } split /\n/, $master->cmd('CLIENT', 'LIST');
-is(scalar @connected, 2, 'a worker has one connection more, and reloads leave none behind');
+is($master->clients, 2, 'a worker has one connection more, and reloads leave none behind');
 
 
 # the master is killed right after the answer
@@ -209,8 +197,8 @@ for my $round (1 .. $rounds) {
     last if $r->{status} != 200;
     wait_for(sub { $t->api('GET', "orders/$order")->{status} == 200 }, 'the new master', 10);
     last if $t->events($order) !~ /^filed link_minted (opened )?viewed$/ || $t->journal($order)->{verdict} ne 'intact';
-    followed($redis[0]);
-    served() or last;
+    $redis[0]->followed(2);
+    $t->serves or last;
     $survived++;
 }
 
@@ -232,7 +220,7 @@ while (time < $until - 2) {
     sleep 0.05 + rand 0.1;
     @redis = failover(@redis);
     $failovers++;
-    followed($redis[0]);
+    $redis[0]->followed(2);
 }
 
 note("$failovers failovers under load");
@@ -246,9 +234,9 @@ $redis[0]->cmd('ACL', 'SETUSER', 'mpk', 'reset');
 my $least = $t->least($redis[0]);
 $redis[0]->cmd('ACL', 'SETUSER', 'mpk', '+wait');
 ok($t->quit, 'quit');
-followed($redis[0]);
+$redis[0]->followed(2);
 $t->conf(redis => "$least durability=replicas=1")->start;
-ok(served(), 'the least rights that docs/operations.md gives suffice');
+ok($t->serves, 'the least rights that docs/operations.md gives suffice');
 is($t->confirm($t->link('K-1'))->{status}, 200, 'for a view');
 is($t->api('PUT', 'orders/K-2', $t->order)->{status}, 201, 'for an order');
 is($t->api('PUT', 'orders/K-2', $t->order)->{status}, 200, 'and for the same again');
@@ -304,7 +292,7 @@ sub misbehaves {
         is($t->api('GET', "orders/$order")->{status}, 200, 'reads go on');
 
         $fake->mode('');
-        ok(served(), 'well again');
+        ok($t->serves, 'well again');
         my $again = $t->confirm($link, nonce => $nonce);
         is($again->{json}{repeat}, JSON::PP::true, 'R3: the same nonce is a repeat');
         is($t->events($order), 'filed link_minted opened viewed repeated', 'I3: the view is there once');
@@ -323,7 +311,7 @@ for my $error ('READONLY You can\'t write', 'NOPERM this user', 'LOADING Redis i
     $fake->mode("EVALSHA say -$error\\r\\n");
     is($t->confirm($link, nonce => $nonce)->{status}, 503, "-$name on a commit: 503");
     $fake->mode('');
-    ok(served(), 'well again');
+    ok($t->serves, 'well again');
     is($t->confirm($link, nonce => $nonce)->{json}{repeat}, JSON::PP::false, 'nothing was used up');
 }
 
@@ -346,9 +334,9 @@ SKIP: {
     skip 'this Redis knows WAITAOF', 4 if $real->knows('waitaof');
 
     $t->conf(redis => "unix:$real->{socket} timeout=1s durability=aof")->start;
-    $entries = entries($real);
+    $entries = $real->entries;
     is($t->api('PUT', 'orders/J-1', $t->order)->{status}, 503, 'aof on an old Redis: filing is 503');
-    is(entries($real), $entries, 'and nothing is written');
+    is($real->entries, $entries, 'and nothing is written');
     is($t->api('GET', 'orders/I-0')->{status}, 200, 'reads go on');
     like($t->read('error.log'), qr/\[error\].*durability=aof needs Redis >= 7\.2/, 'the log has the remedy');
     ok($t->quit, 'quit');

@@ -9,7 +9,7 @@ use strict;
 use lib 't/lib';
 use IO::Select;
 use JSON::PP;
-use Mpk;
+use Mpk qw(quick);
 use Mpk::Cluster;
 use Mpk::Disk;
 use Mpk::Load;
@@ -36,12 +36,7 @@ sub serve {
 }
 
 sub set { $redis->cmd('CONFIG', 'SET', @_) }
-sub served { wait_for(sub { $t->api('PUT', 'orders/S-0', $t->order)->{status} =~ /^20/ }, 'commits are taken', 15) }
-sub quick { my $start = time; $_[0]->(); return time - $start }
-sub entries { my $n = 0; $n += $redis->cmd('XLEN', $_) for @{$redis->cmd('KEYS', 'mpk:*:journal')}; return $n }
 sub blocked { return $redis->info('clients')->{blocked_clients} }
-sub mark { return length $t->read('error.log') }
-sub log_since { my ($mark) = @_; return substr $t->read('error.log'), $mark }
 
 # answer(socket): what comes, and no more will
 sub answer { my $r = Mpk::Http::response($_[0]); close $_[0]; return $r }
@@ -59,8 +54,7 @@ sub looks {
     my $took = quick(sub {
         is($t->api('GET', "orders/$order")->{status}, 200, 'an order is read meanwhile');
         is($t->get($link)->{status}, 200, 'a confirm page is shown');
-        is($t->request('POST', '/track', headers => { 'Content-Type' => 'application/x-www-form-urlencoded' },
-            body => Mpk::Http::form(order => $order, email => 'ann@example.com'))->{status}, 200, 'an order is tracked');
+        is($t->track($order, html => 1)->{status}, 200, 'an order is tracked');
     });
     cmp_ok($took, '<', 0.25 * $slow, sprintf 'they do not wait: three in %.0f ms', $took * 1000);
 }
@@ -68,7 +62,7 @@ sub looks {
 # back(link, nonce, other): what was written, and not answered, is found
 sub back {
     my ($order, $link, $nonce, $other) = @_;
-    ok(served(), 'commits are taken again, without a reload');
+    ok($t->serves, 'commits are taken again, without a reload');
     my $r = $t->confirm($link, nonce => $nonce);
     is($r->{status}, 200, 'R3: the same nonce shows the key');
     is($r->{json}{repeat}, JSON::PP::true, 'R3: as a repeat, not a second view');
@@ -131,9 +125,9 @@ for my $way (sort keys %ways) {
 
     $busy->();
     my %before = map { $_ => $redis->calls($_) } qw(waitaof evalsha hmget);
-    $entries = entries();
+    $entries = $redis->entries;
     my @sockets = ($t->confirming(@$first[1, 2]));
-    ok(wait_for(sub { entries() == $entries + 1 }, 'the view'), "$way: a view is written");
+    ok(wait_for(sub { $redis->entries == $entries + 1 }, 'the view'), "$way: a view is written");
     push @sockets, map { $t->confirming(@$_[1, 2]) } @more;
     ok(wait_for(sub { $redis->calls('hmget') > $before{hmget} + $count }, 'the reads'), 'reads go on while its WAITAOF is out');
     is($redis->calls('evalsha'), $before{evalsha} + 1, 'further commits gather');
@@ -155,7 +149,7 @@ my ($link, $nonce, $other) = opened('C-1');
 my ($late, $late_nonce) = opened('C-2');
 $t->file('C-3', state => 'held');
 my $filed = $t->order(state => 'held');
-my $mark = mark();
+my $mark = $t->mark;
 
 set('appendfsync', 'no');
 $took = quick(sub { $r = $t->confirm($link, nonce => $nonce) });
@@ -164,26 +158,26 @@ ok($r->{headers}{'retry-after'}, 'with Retry-After');
 unlike($r->{body}, $key, 'I1: without the key');
 cmp_ok($took, '<', 0.5 + 0.5 * $slow, sprintf 'within half of timeout=1s: %.0f ms', $took * 1000);
 
-$entries = entries();
+$entries = $redis->entries;
 $took = quick(sub { $r = $t->confirm($late, nonce => $late_nonce) });
 is($r->{status}, 503, 'the breaker is open: the next commit is 503');
 cmp_ok($took, '<', 0.2 * $slow, sprintf 'at once: %.0f ms', $took * 1000);
 is($t->api('PUT', 'orders/C-4', $filed)->{status}, 503, 'filing likewise');
 is($t->api('POST', 'orders/C-3/release')->{status}, 503, 'and a release');
 is($t->api('POST', 'orders/C-3/links')->{status}, 409, 'what is refused anyway is told, though');
-is(entries(), $entries, 'nothing is written');
+is($redis->entries, $entries, 'nothing is written');
 is($t->confirm($link, nonce => $nonce)->{status}, 503, 'I1: nor is the view repeated that is not on disk');
 is($t->confirm($link, nonce => $other)->{status}, 410, 'I2: another nonce gets nothing');
 looks('C-1', $late);
 is($t->get('/')->{body}, "shop\n", 'I6: the rest of the site is served');
-like(log_since($mark), qr/\[error\].*WAITAOF was acknowledged by 0 of 1 within 500ms.*"appendfsync always"/, 'the log says what aof needs');
+like($t->log_since($mark), qr/\[error\].*WAITAOF was acknowledged by 0 of 1 within 500ms.*"appendfsync always"/, 'the log says what aof needs');
 
 set('appendfsync', 'always');
 back('C-1', $link, $nonce, $other);
 is($t->confirm($late, nonce => $late_nonce)->{json}{repeat}, JSON::PP::false, 'what was refused was not used up');
 is($t->api('PUT', 'orders/C-4', $filed)->{status}, 201, 'nor filed');
 is($t->api('POST', 'orders/C-3/release')->{status}, 200, 'nor released');
-like(log_since($mark), qr/durability restored/, 'the log says that it is over');
+like($t->log_since($mark), qr/durability restored/, 'the log says that it is over');
 
 
 # what was done, and is not on disk, is not "done already"
@@ -194,7 +188,7 @@ is($t->api('POST', 'orders/C-5/release')->{status}, 503, 'an order is released, 
 is($t->api('GET', 'orders/C-5')->{json}{state}, 'ready', 'reads see it');
 is($t->api('POST', 'orders/C-5/release')->{status}, 503, 'I7: sent again it is not acknowledged, though it is there');
 set('appendfsync', 'always');
-ok(served(), 'commits are taken again');
+ok($t->serves, 'commits are taken again');
 is($t->api('POST', 'orders/C-5/release')->{status}, 200, 'R10: and it is acknowledged');
 is($t->events('C-5'), 'filed released', 'I3: once');
 
@@ -205,7 +199,7 @@ is($t->events('C-5'), 'filed released', 'I3: once');
 for my $when ('before', 'after') {
     ($link, $nonce, $other) = opened("D-$when");
     $filed = $t->order(state => 'held');
-    $mark = mark();
+    $mark = $t->mark;
     my $s;
 
     if ($when eq 'before') {
@@ -213,20 +207,20 @@ for my $when ('before', 'after') {
         $s = $t->confirming($link, $nonce);
 
     } else {
-        $entries = entries();
+        $entries = $redis->entries;
         set('appendfsync', 'no');
         $s = $t->confirming($link, $nonce);
-        ok(wait_for(sub { entries() == $entries + 1 && blocked() }, 'the view'), 'a WAITAOF is out');
+        ok(wait_for(sub { $redis->entries == $entries + 1 && blocked() }, 'the view'), 'a WAITAOF is out');
         set('appendonly', 'no');
     }
 
     $r = answer($s);
     is($r->{status}, 503, "appendonly no, $when a commit: 503");
     unlike($r->{body}, $key, 'I1: without the key');
-    $entries = entries();
+    $entries = $redis->entries;
     is($t->api('PUT', "orders/D-$when-2", $filed)->{status}, 503, 'filing likewise');
-    is(entries(), $entries, 'and nothing is written');
-    like(log_since($mark), qr/\[error\].*WAITAOF was refused with "ERR WAITAOF.*appendonly is disabled.*needs "appendonly yes"/,
+    is($redis->entries, $entries, 'and nothing is written');
+    like($t->log_since($mark), qr/\[error\].*WAITAOF was refused with "ERR WAITAOF.*appendonly is disabled.*needs "appendonly yes"/,
         'the log says what aof needs');
     set('appendfsync', 'always', 'appendonly', 'yes');
     back("D-$when", $link, $nonce, $other);
@@ -244,7 +238,7 @@ for my $what ('Redis', 'its disk') {
     cmp_ok($took, '<', 1 + 1.5 * $slow, sprintf 'soon: %.0f ms', $took * 1000);
     is($t->get('/')->{body}, "shop\n", 'I6: the rest of the site is served');
     $what eq 'Redis' ? $redis->resume : $disk->free;
-    ok(served(), 'commits are taken again, without a reload');
+    ok($t->serves, 'commits are taken again, without a reload');
     is($t->confirm($link, nonce => $nonce)->{status}, 200, 'the same nonce shows the key');
     is($t->confirm($link, nonce => $other)->{status}, 410, 'I2: another nonce gets nothing');
     like($t->events("E-$what" =~ tr/ /_/r) =~ s/opened //gr, qr/^filed link_minted viewed( repeated)?$/, 'I3: the view is there once');
@@ -255,16 +249,16 @@ for my $what ('Redis', 'its disk') {
 
 my $dead = $t->port('dead');
 ($link, $nonce, $other) = opened('F-1');
-$mark = mark();
-$entries = entries();
+$mark = $t->mark;
+$entries = $redis->entries;
 set('appendfsync', 'no');
 my $s = $t->confirming($link, $nonce);
-ok(wait_for(sub { entries() == $entries + 1 && blocked() }, 'the view'), 'a WAITAOF is out');
+ok(wait_for(sub { $redis->entries == $entries + 1 && blocked() }, 'the view'), 'a WAITAOF is out');
 $redis->cmd('REPLICAOF', '127.0.0.1', $dead);
 $r = answer($s);
 is($r->{status}, 503, 'Redis becomes a replica: 503');
 unlike($r->{body}, $key, 'I1: without the key');
-ok(wait_for(sub { log_since($mark) =~ /its role is "slave"/ }, 'the log'), 'its role is asked again');
+ok(wait_for(sub { $t->log_since($mark) =~ /its role is "slave"/ }, 'the log'), 'its role is asked again');
 set('appendfsync', 'always');
 $redis->cmd('REPLICAOF', 'NO', 'ONE');
 back('F-1', $link, $nonce, $other);
@@ -288,17 +282,17 @@ SKIP: {
     skip 'with everysec WAITAOF of this version does not wait: fixed in Redis 7.4.3 and 8.0', 6 if !$honest;
 
     ($link, $nonce, $other) = opened('G-2');
-    $entries = entries();
+    $entries = $redis->entries;
     $disk->hold;
     $s = $t->confirming($link, $nonce);
-    ok(wait_for(sub { entries() == $entries + 1 }, 'the view'), 'aof: a view is written, and not yet on disk');
+    ok(wait_for(sub { $redis->entries == $entries + 1 }, 'the view'), 'aof: a view is written, and not yet on disk');
     $redis->lose_power;
     $r = answer($s);
     is($r->{status}, 503, 'R2: with the power gone it is 503');
     unlike($r->{body}, $key, 'I1: without the key');
     $redis->start;
     set('appendfsync', 'everysec');
-    ok(served(), 'the power is back');
+    ok($t->serves, 'the power is back');
     like($t->events('G-2'), qr/^filed link_minted( opened)*$/, 'I7: what was acknowledged is there, the view is not');
     is($t->confirm($link, nonce => $other)->{json}{repeat}, JSON::PP::false, 'and the link is not used up');
 }
@@ -338,7 +332,7 @@ my $least = $t->least($redis);
 $redis->cmd('ACL', 'SETUSER', 'mpk', '+waitaof');
 ok($t->quit, 'quit');
 $t->conf(redis => "$least durability=aof")->start;
-ok(served(), 'the least rights that docs/operations.md gives suffice');
+ok($t->serves, 'the least rights that docs/operations.md gives suffice');
 is($t->confirm($t->link('H-1'))->{status}, 200, 'for a view');
 is($t->api('PUT', 'orders/H-2', $t->order)->{status}, 201, 'for an order');
 is($t->api('PUT', 'orders/H-2', $t->order)->{status}, 200, 'and for the same again');
@@ -346,7 +340,7 @@ $redis->cmd('ACL', 'SETUSER', 'mpk', '-waitaof');
 is($t->api('PUT', 'orders/H-3', $t->order)->{status}, 503, 'without +waitaof: 503');
 like($t->read('error.log'), qr/WAITAOF was refused with "NOPERM.*have \+waitaof/, 'the log names the right that lacks');
 $redis->cmd('ACL', 'SETUSER', 'mpk', '+waitaof');
-ok(served(), 'with it, commits are taken again');
+ok($t->serves, 'with it, commits are taken again');
 ok($t->quit, 'quit');
 
 

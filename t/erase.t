@@ -10,8 +10,7 @@ use lib 't/lib';
 use Digest::SHA qw(sha256_hex);
 use IO::Socket::INET;
 use JSON::PP;
-use Mpk;
-use POSIX qw(strftime);
+use Mpk qw(ago);
 use Test::More;
 
 my $t = Mpk->new;
@@ -25,7 +24,6 @@ my @plain = ('--rdbcompression', 'no', '--repl-diskless-sync-delay', 0);
 my $redis = $t->redis(args => [ '--port', $port, '--bind', '127.0.0.1', @plain ]);
 my $replica = $t->redis(name => 'replica', args => [ '--replicaof', '127.0.0.1', $port, @plain ]);
 my $json = JSON::PP->new->utf8;
-my $form = 'application/x-www-form-urlencoded';
 
 $t->write('api-tokens', $t->read('api-tokens') . 'till:' . sha256_hex('till-token') . ":shop\n");
 
@@ -38,18 +36,10 @@ CONF
 $conf{redis} = $t->least($redis);
 $t->conf(%conf)->start;
 
-sub ago { my ($s) = @_; return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time - $s)) }
-
 sub account {
     my ($as) = @_;
     my $r = $t->get("/account/?as=$as", headers => { Accept => 'application/json' });
     return join ' ', map { $_->{order} } @{$json->decode($r->{body})->{orders}};
-}
-
-sub track {
-    my ($order) = @_;
-    return $t->request('POST', '/track', headers => { Accept => 'application/json', 'Content-Type' => $form },
-        body => Mpk::Http::form(order => $order, email => 'ann@example.com'));
 }
 
 # key(order): its hash in Redis; stored(order): each value that is stored for it
@@ -76,10 +66,9 @@ ok(wait_for(sub { $replica->cmd('INFO', 'replication') =~ /master_link_status:up
 
 my $link = $t->link('E-1', account => 'ann-7', customer_name => 'Ann Example', purchase_ip => '192.0.2.7', device_id => 'phone-9');
 $t->confirm($link);
-my ($claim) = $json->decode(track('E-1')->{body})->{claim_url} =~ m{//[^/]+(/.*)};
-is($t->request('POST', $claim, headers => { 'Content-Type' => $form, Accept => 'application/json' },
-    body => Mpk::Http::form(name => 'Ann Example', order => 'E-1', email => 'ann@example.com',
-    key => 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE', category => 'other', description => 'It fails.'))->{status}, 201, 'an order with all that there can be');
+my ($claim) = $t->track('E-1')->{json}{claim_url} =~ m{//[^/]+(/.*)};
+is($t->post($claim, { name => 'Ann Example', order => 'E-1', email => 'ann@example.com', key => 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE',
+    category => 'other', description => 'It fails.' }, headers => { Accept => 'application/json' })->{status}, 201, 'an order with all that there can be');
 $t->file('E-2');
 $t->file('E-3', account => 'ann-7');
 my $neighbour = $t->journal('E-2');
@@ -123,7 +112,7 @@ is($j->{verdict}, 'erased', 'the journal\'s verdict is erased');
 is(join(' ', map { "$_->{n} $_->{event} $_->{actor}" } @{$j->{entries}}), (@entries + 1) . ' erased till', 'what is left of it says who did it');
 unlike($t->api('GET', 'orders/E-1/journal')->{body}, qr/127\.0\.0\.1|ann@/, 'but of nobody else anything');
 
-is(track('E-1')->{status}, 404, 'tracking does not know it');
+is($t->track('E-1')->{status}, 404, 'tracking does not know it');
 is($t->get($link)->{status}, 404, 'nor do its links');
 is($t->confirm($link, nonce => 'x')->{status}, 404, 'nor shows anything a key');
 is($t->get($claim)->{status}, 404, 'nor is there anything to report');

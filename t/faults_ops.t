@@ -46,7 +46,7 @@ sub kill_clients {
     eval { $redis->cmd('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes') };
 }
 
-sub logged { my ($what) = @_; ok(wait_for(sub { $t->read('error.log') =~ $what }, "the log: $what"), 'the log says why') }
+sub logged { my ($what) = @_; ok($t->logged($what), 'the log says why') }
 
 
 for (1 .. 3) {

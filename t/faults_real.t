@@ -7,7 +7,7 @@ use warnings;
 use strict;
 
 use lib 't/lib';
-use Mpk;
+use Mpk qw(quick);
 use JSON::PP;
 use Mpk::Http2;
 use POSIX qw(WNOHANG);
@@ -28,7 +28,6 @@ my $key = qr/XK7QX/;
 my $slow = $ENV{MPK_VALGRIND} ? 10 : 1;
 
 sub served { wait_for(sub { $t->api('GET', 'orders/nobody')->{status} == 404 }, 'service is back', 10) }
-sub quick { my $start = time; $_[0]->(); return time - $start }
 
 
 # Redis goes
@@ -220,8 +219,6 @@ $t->conf(location => 'location = /metrics { mpk_status prometheus; }')->start;
 
 # system calls that fail
 
-sub metric { my ($name) = @_; return $t->get('/metrics')->{body} =~ /^mpk_\Q$name\E (\d+)$/m ? $1 : 0 }
-
 # fail_calls(worker, system calls, how they fail): from now on; the pid of who sees to it, 0 where
 # nobody can
 sub fail_calls {
@@ -257,7 +254,7 @@ sub read_at_once {
 
     $redis->pause;
     my @client = map { $t->confirming(@$_) } @links;
-    ok(wait_for(sub { metric('redis_queue_depth{worker="0"}') == @links }, 'the reads'), 'reads are under way');
+    ok(wait_for(sub { $t->metric('redis_queue_depth{worker="0"}') == @links }, 'the reads'), 'reads are under way');
     kill 'STOP', $worker;
     $redis->resume;
     ok(wait_for(sub { $redis->calls('hmget') == $calls + @links }, 'the answers'), 'and answered');
@@ -272,7 +269,7 @@ SKIP: {
     my @order = map { "G-$_" } 1 .. 80;
     my %link = map { $_ => $t->link($_) } @order;
     my %nonce = map { $_ => $t->nonce($link{$_}) } @order;
-    my %before = map { $_ => metric($_) } qw(redis_lost_total redis_unsent_total store_seconds_count);
+    my %before = map { $_ => $t->metric($_) } qw(redis_lost_total redis_unsent_total store_seconds_count);
 
     my ($worker, @client) = read_at_once(map { [ $link{$_}, $nonce{$_} ] } @order);
     my $tracer = fail_calls($worker, 'writev', 'writev:error=EPIPE:when=2');
@@ -282,9 +279,9 @@ SKIP: {
 
     calls_work($tracer);
     is(scalar @refused, @order, 'a write that breaks off between two parts: all are refused');
-    is(metric('redis_lost_total') - $before{redis_lost_total}, 64, 'the first part may be executed');
-    is(metric('redis_unsent_total') - $before{redis_unsent_total}, @order - 64, 'the second was not sent');
-    is(metric('store_seconds_count') - $before{store_seconds_count}, @order, 'all have waited for Redis');
+    is($t->metric('redis_lost_total') - $before{redis_lost_total}, 64, 'the first part may be executed');
+    is($t->metric('redis_unsent_total') - $before{redis_unsent_total}, @order - 64, 'the second was not sent');
+    is($t->metric('store_seconds_count') - $before{store_seconds_count}, @order, 'all have waited for Redis');
     ok(served(), 'the connection is back');
 
     my %told = map { $_ => $t->events($_) } @order;
@@ -354,8 +351,7 @@ ok($t->reload(10), 'a reload while Redis hangs leaves no worker behind');
 $redis->resume;
 ok(served(), 'and the new worker serves');
 ok($t->reload(10), 'an idle reload') for 1 .. 3;
-my @connected = grep { /name=ngx_mpk/ } split /\n/, $redis->cmd('CLIENT', 'LIST');
-is(scalar @connected, 1, 'reloads leave no connection behind');
+is($redis->clients, 1, 'reloads leave no connection behind');
 
 $link = $t->link('F-2');
 $nonce = $t->nonce($link);

@@ -9,7 +9,7 @@ use strict;
 use lib 't/lib';
 use Digest::SHA qw(sha256_hex);
 use IO::Socket::INET;
-use Mpk;
+use Mpk qw(child);
 use Mpk::Http2;
 use Test::More;
 use Time::HiRes qw(time);
@@ -18,9 +18,8 @@ use Time::HiRes qw(time);
 
 my $listen = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', Proto => 'tcp') or die "listen: $!";
 my $sink = $listen->sockport;
-my $pid = fork // die "fork: $!";
 
-if ($pid == 0) {
+my $pid = child(sub {
     while (my $c = $listen->accept) {
         my $raw = '';
         while ($raw !~ /\r\n\r\n/) { sysread($c, $raw, 65536, length $raw) or last }
@@ -33,8 +32,7 @@ if ($pid == 0) {
         print $c "HTTP/1.1 200 OK\r\nContent-Length: " . length($text) . "\r\nConnection: close\r\n\r\n$text";
         close $c;
     }
-    POSIX::_exit(0);
-}
+});
 
 close $listen;
 END { kill 'TERM', $pid if $pid }
@@ -116,10 +114,9 @@ sub loop {
 # others go on asking for orders all the while
 sub asking {
     my ($work) = @_;
-    my $asker = fork // die "fork: $!";
-    if ($asker == 0) {
+    my $asker = child(sub {
         while (1) { eval { $t->request('POST', '/track', headers => { %form }, body => $form, timeout => 2) }; select undef, undef, undef, 0.005 }
-    }
+    });
     my @result = $work->();
     kill 'KILL', $asker;
     waitpid $asker, 0;

@@ -80,9 +80,7 @@ my %dates = (en => '1 March 2026, 04:05 UTC', de => '1. März 2026, 04:05 Uhr (U
 
 for my $language (@languages) {
     my $id = $t->file("D-$language", locale => $language, purchased_at => '2026-03-01T04:05:06Z');
-    my $r = $t->request('POST', '/track', headers => { 'Content-Type' => 'application/x-www-form-urlencoded' },
-        body => "order=$id&email=ann%40example.com");
-    my $body = $r->{body};
+    my $body = $t->track($id, html => 1)->{body};
     utf8::decode($body);
     like($body, qr/<html lang="$language" dir="ltr">/, "$language: the order's page");
     like($body, qr/\Q$dates{$language}\E/, "$language: times are written as there");
@@ -90,8 +88,7 @@ for my $language (@languages) {
     like($body, qr/\Q$paid\E/, "$language: with its words");
 
     my $link = $t->mint($id);
-    my $keys = $t->request('POST', $link, headers => { 'Content-Type' => 'application/x-www-form-urlencoded' },
-        body => Mpk::Http::form(email => 'ann@example.com', nonce => $t->nonce($link)))->{body};
+    my $keys = $t->post($link, { email => 'ann@example.com', nonce => $t->nonce($link) })->{body};
     utf8::decode($keys);
     my $copy = $messages{$language}{'copy.button'};
     like($keys, qr/>\Q$copy\E</, "$language: the key's page");
@@ -131,8 +128,7 @@ own('ar.json', { dir => 'rtl', 'track.title' => 'ابحث عن طلبك' });
 $t->conf(http => "mpk_pages $dir/pages;", location => 'location = /track { mpk_track on; }')->reload or die 'no reload';
 $t->mint($t->file('B-1', purchased_at => '2099-01-01T00:00:00Z'));
 
-my $found = $t->request('POST', '/track', headers => { 'Content-Type' => 'application/x-www-form-urlencoded' },
-    body => 'order=B-1&email=ann%40example.com')->{body};
+my $found = $t->track('B-1', html => 1)->{body};
 like($found, qr{Report it by 8 January 2099.*<a href="#support">Report a problem</a>.*<footer id="support">.*mailto:help\@shop\.example}s,
     'a problem is reported where the shop says, while the window is open');
 
@@ -155,7 +151,7 @@ like(titled('de'), qr/\Q$messages{de}{'track.email'}\E/, 'whose other messages s
 like(titled('de'), qr/alt="Microprokey"/, 'and what is the shop\'s own comes from en.json');
 like(titled('ar'), qr{<html lang="ar" dir="rtl">.*ابحث عن طلبك}s, 'a language can be added, from right to left');
 like(titled('ar'), qr/Order number/, 'what it lacks is English');
-is($t->request('POST', '/track', headers => { 'Content-Type' => 'application/x-www-form-urlencoded' }, body => 'order=D-de&email=ann%40example.com')->{body},
+is($t->track('D-de', html => 1)->{body},
     qq(<html lang="de">D-de of our own</html>\n), 'a template is replaced');
 
 # what is broken dies at nginx -t

@@ -8,7 +8,7 @@ use strict;
 use lib 't/lib';
 use IO::Select;
 use JSON::PP;
-use Mpk;
+use Mpk qw(memory child);
 use Mpk::Http2;
 use Socket qw(SO_RCVBUF SO_SNDBUF);
 use Test::More;
@@ -111,13 +111,6 @@ sub until_line {
         sysread $s, $$seen, 65536, length $$seen or return 0;
     }
     return 1;
-}
-
-sub rss {
-    my ($pid, $what) = @_;
-    open my $f, '<', "/proc/$pid/status" or return 0;
-    local $/;
-    return <$f> =~ /^$what:\s+(\d+) kB/m ? $1 : 0;
 }
 
 sub logged { my ($re) = @_; return wait_for(sub { $t->read('access.log') =~ $re }, "the log has $re") }
@@ -380,7 +373,7 @@ my $fewer = $ENV{MPK_SANITIZED} || $ENV{MPK_VALGRIND} ? 1 : 0;
     my $sent = 0;
     $s->blocking(0);
     $s->sockopt($_, 16384) for SO_SNDBUF, SO_RCVBUF;
-    my $before = rss($worker, 'VmRSS');
+    my $before = memory($worker, 'VmRSS');
 
     # until neither side can go on
 
@@ -388,7 +381,7 @@ my $fewer = $ENV{MPK_SANITIZED} || $ENV{MPK_VALGRIND} ? 1 : 0;
         $sent += syswrite($s, $text, 65536, $sent) // 0;
     }
 
-    my $grown = rss($worker, 'VmRSS') - $before;
+    my $grown = memory($worker, 'VmRSS') - $before;
     cmp_ok($sent, '<', length $text, 'results=all: a client that reads nothing is not read any further') unless $fewer;
     cmp_ok($grown, '<', ($fewer ? 64 : 8) * 1024, "results=all: and costs no memory ($grown KB)");
     my $seen = '';
@@ -589,24 +582,21 @@ for my $how ('while it sends', 'with lines under way', 'at once') {
 
 {
     my $lines = $fewer ? 5_000 : 100_000;
-    my $before = rss($worker, 'VmHWM');
+    my $before = memory($worker, 'VmHWM');
     my $s = begin();
     my $since = time;
 
-    my $pid = fork // die "fork: $!";
-
-    if ($pid == 0) {
+    my $pid = child(sub {
         for (my $i = 1; $i <= $lines; $i += 500) {
             print $s chunk(file('N', $i, $i + 499));
         }
         print $s "0\r\n\r\n";
-        POSIX::_exit(0);
-    }
+    });
 
     $r = decoded(Mpk::Http::response($s, 300));
     waitpid $pid, 0;
     my $took = time - $since;
-    my $after = rss($worker, 'VmHWM');
+    my $after = memory($worker, 'VmHWM');
     is(sum($r), "lines=$lines created=$lines unchanged=0 failed=0", "$lines orders in one request");
     note(sprintf '%d orders in %.1f s; the worker had %d KB at most before, %d KB after', $lines, $took, $before, $after);
     cmp_ok($after - $before, '<', 32 * 1024, 'in bounded memory') unless $fewer;

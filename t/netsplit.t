@@ -8,7 +8,7 @@ use warnings;
 use strict;
 
 use lib 't/lib';
-use Mpk;
+use Mpk qw(child);
 use Mpk::Cluster;
 use Mpk::Load;
 use Mpk::Network;
@@ -112,9 +112,7 @@ sub beside {
     my @each = map { my $account = customer($_); [ map { [ $_, $account ] } $cluster->orders($name, 400, $_) ] } @$masters;
     my $end = "$dir/$name.end";
     my $parent = $$;
-    my $pid = fork // die "fork: $!";
-
-    if ($pid == 0) {
+    my $pid = child(sub {
         open my $out, '>', "$dir/$name";
         $out->autoflush(1);
         my $n = 0;
@@ -125,8 +123,7 @@ sub beside {
             printf $out "%.3f %s\n", time - $start, $told =~ s/\s+/ /gr;
         }
         close $out;
-        POSIX::_exit(0);
-    }
+    });
 
     my $many = sub { my $before = () = $t->read($name) =~ /\n/g; wait_for(sub { 50 < (() = $t->read($name) =~ /\n/g) - $before }, 'many others', 30) };
     my $good = eval { $do->($many); 1 };
@@ -176,7 +173,7 @@ SKIP: {
         ok(wait_for(sub { put(shift @more, $whose) == 503 }, '503'), 'the disk of a master is full: no commit to its orders is acknowledged');
         is(join(' ', map { put(shift @more, $whose) } 1 .. 8), join(' ', (503) x 8), 'by any worker');
         is(status($mine), 200, 'and they are still read');
-        ok(wait_for(sub { $t->read('error.log') =~ /\[error\].*mpk_redis.*MISCONF.*disk/ }, 'the log'), 'the log says why');
+        ok($t->logged(qr/\[error\].*mpk_redis.*MISCONF.*disk/), 'the log says why');
         $many->();
         is($master->info('replication')->{role}, 'master', 'nobody takes over');
         is(put(shift @more, $whose), 503, 'all the time');

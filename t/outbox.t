@@ -11,7 +11,7 @@ use lib 't/lib';
 use JSON::PP;
 use MIME::Base64 qw(decode_base64);
 use MIME::QuotedPrint qw(decode_qp);
-use Mpk;
+use Mpk qw(child);
 use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -105,8 +105,7 @@ sub file_orders {
     my ($from, $to) = @_;
     my @pids = map {
         my $half = $_;
-        my $pid = fork // die "fork: $!";
-        if (!$pid) {
+        child(sub {
             for my $n (grep { $_ % 2 == $half } $from .. $to) {
                 my @items = map { { sku => "S-$_", product => "Büro $_", key => "XK7QX-$n-$_" } } 1, 2;
                 wait_for(sub { $t->api(@$_)->{status} =~ /^20[01]$/ }, "@$_") or POSIX::_exit(1)
@@ -114,9 +113,7 @@ sub file_orders {
                         [ 'PUT', "orders/F-$n", $t->order(items => \@items) ],
                         [ 'POST', "orders/R-$n/release" ];
             }
-            POSIX::_exit(0);
-        }
-        $pid;
+        });
     } 0, 1;
     waitpid $_, 0 for @pids;
 }
@@ -158,8 +155,7 @@ consume('two');
 ok(wait_for(sub { ended('two') }, 'two is killed'), 'another, killed with the mail on its way');
 $t->write('fail', '');
 
-my $more = fork // die "fork: $!";
-if (!$more) { file_orders($third + 1, 2 * $third - 10); POSIX::_exit(0) }
+my $more = child(sub { file_orders($third + 1, 2 * $third - 10) });
 
 for my $name (qw(three four five)) {
     my $enough = count() + 1 + int rand 30;
@@ -193,7 +189,7 @@ $t->start;
 # two at once
 
 consume('seven');
-ok(wait_for(sub { 2 == grep { /user=mailer/ && /cmd=xreadgroup/ } split /\n/, $redis->cmd('CLIENT', 'LIST') }, 'both wait for news'), 'another joins');
+ok(wait_for(sub { $redis->clients(qr/cmd=xreadgroup.*user=mailer/) == 2 }, 'both wait for news'), 'another joins');
 $seen = count();
 file_orders($orders + 1, $orders + 30);
 $orders += 30;

@@ -9,7 +9,7 @@ use strict;
 use lib 't/lib';
 use IO::Select;
 use IO::Socket::INET;
-use Mpk;
+use Mpk qw(quick memory);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -25,11 +25,6 @@ $t->conf(redis => "unix:$dir/redis.sock timeout=60s", location => 'location = /m
 my %token = (Authorization => "Bearer $t->{token}");
 
 sub worker { my ($pid) = $t->workers; return $pid }
-sub resident {
-    open my $f, '<', "/proc/@{[worker()]}/status" or die "status: $!";
-    my ($kb) = map { /^VmRSS:\s+(\d+)/ ? $1 : () } <$f>;
-    return $kb;
-}
 sub files { my @f = glob "/proc/@{[worker()]}/fd/*"; return scalar @f }
 
 # so many listings at once, none of which is answered yet
@@ -45,7 +40,6 @@ sub ask {
 }
 
 sub readable { my @r = IO::Select->new(@_)->can_read(0); return scalar @r }
-sub quick { my $start = time; $_[0]->(); return time - $start }
 
 is(Mpk::Http::response((ask(1))[0])->{status}, 200, 'a listing of the claims');
 
@@ -74,7 +68,7 @@ for my $round (1 .. 4) {
     is($t->confirm($t->link("R-$round"))->{status}, 200, 'service is as before');
     undef @waiting;
 
-    push @resident, resident();
+    push @resident, memory(worker(), 'VmRSS');
     push @files, files();
 }
 

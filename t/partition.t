@@ -23,9 +23,8 @@ my $proxy = Mpk::Proxy->new($t, $master->{port});
 my $between = Mpk::Proxy->new($t, $master->{port});
 my $replica = $t->redis(name => 'replica', tcp => 1, of => { port => $between->{port} }, args => [ '--repl-timeout', 2 ]);
 
-sub followed { wait_for(sub { ($master->info('replication')->{slave0} // '') =~ /state=online/ }, 'the replica follows', 30) }
 
-followed();
+$master->followed(1);
 $master->cmd('CONFIG', 'SET', 'repl-timeout', 2);
 $t->conf(workers => 2, listen => 'reuseport', redis => "redis://127.0.0.1:$proxy->{port} timeout=600ms durability=replicas=1",
     location => 'location = /track { mpk_track on; mpk_track_limit address=100000 order=100000; }')->start;
@@ -86,7 +85,7 @@ $load->check(10);
 # from here on the network keeps back what the test says, and nothing is a matter of time
 
 ok($t->quit, 'quit');
-followed();
+$master->followed(1);
 $t->conf(redis => "redis://127.0.0.1:$proxy->{port} connect_timeout=10s timeout=10s durability=replicas=1")->start;
 
 # asked(method, path, body, %headers): sends it while answers are held, waits until the order

@@ -7,7 +7,7 @@ use strict;
 
 use lib 't/lib';
 use IO::Socket::INET;
-use Mpk;
+use Mpk qw(child);
 use Test::More;
 
 # a name server that says where "localhost" is: the file beside it has the address
@@ -16,9 +16,8 @@ my $t = Mpk->new;
 my $answer = $t->write('address', '127.0.0.1');
 my $dns = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'udp') or die "udp: $!";
 my $dns_port = $dns->sockport;
-my $pid = fork // die "fork: $!";
 
-if ($pid == 0) {
+my $pid = child(sub {
     while (defined $dns->recv(my $query, 512)) {
         my ($id, $name) = (substr($query, 0, 2), substr $query, 12);
         my ($question) = $name =~ /^(.*?\0....)/s or next;
@@ -28,8 +27,7 @@ if ($pid == 0) {
             . ($found ? pack('nnnNn', 0xc00c, 1, 1, 1, 4) . pack('C4', split /\./, $address) : '');
         $dns->send($reply);
     }
-    POSIX::_exit(0);
-}
+});
 
 END { kill 'TERM', $pid if $pid }
 
@@ -55,7 +53,7 @@ like($second->cmd('KEYS', 'mpk:*:o:*')->[0], qr/:o:D-2$/, 'as it should');
 
 $t->write('address', 'none');
 $second->stop;
-ok(wait_for(sub { $t->read('error.log') =~ /\[warn\].*"localhost" is not resolved .*the addresses known stay in use/ }, 'a warning', 15),
+ok($t->logged(qr/\[warn\].*"localhost" is not resolved .*the addresses known stay in use/),
     'a name that is not found is a warning');
 $second->start;
 ok(wait_for(sub { $t->api('GET', 'orders/D-2')->{status} == 200 }, 'back', 20),

@@ -27,10 +27,6 @@ my $options = 'password_file=' . $t->write('password', "sesame\n", 0600)
     . ' sentinel_password_file=' . $t->write('guard', "guard\n", 0600) . ' timeout=500ms';
 my $dead = $t->port('dead');
 
-sub connected { my ($server) = @_; return scalar grep { /name=ngx_mpk/ } split /\n/, $server->cmd('CLIENT', 'LIST') }
-sub served { wait_for(sub { $t->api('PUT', 'orders/S-0', $t->order)->{status} =~ /^20/ }, 'commits are taken', 15) }
-sub log_since { my ($mark) = @_; return substr $t->read('error.log'), $mark }
-sub mark { return length $t->read('error.log') }
 
 
 # a quiet failover: nothing fails
@@ -40,7 +36,7 @@ is($t->confirm($t->link('A-1'))->{status}, 200, 'a reveal goes all the way, thou
 
 my ($n, $gap, $last, %answers) = (0, 0, time);
 my $old = $s->master;
-my $mark = mark();
+my $mark = $t->mark;
 my $pid = fork // die "fork: $!";
 if ($pid == 0) { eval { $s->failover }; $_->{pid} = 0 for @{$s->{servers}}, @{$s->{sentinels}}; POSIX::_exit($@ ? 1 : 0) }
 
@@ -58,8 +54,8 @@ note(sprintf "%d orders filed meanwhile: %s; longest pause %.0f ms", $n, join(',
 cmp_ok($answers{503} // 0, '<=', 4, 'workers move at once, no more than what was under way is refused');
 cmp_ok($gap, '<', 1 * $slow, 'nobody waits for it');
 ok($s->well, 'the Sentinels are well');
-is(connected($old), 0, 'the old master has no connection of ours');
-is(connected($s->master), 2, 'the new one has one of each worker');
+is($old->clients, 0, 'the old master has no connection of ours');
+is($s->master->clients, 2, 'the new one has one of each worker');
 
 
 # failovers under load
@@ -102,7 +98,7 @@ for my $round (1 .. 3) {
     $load->back('a master killed, and another promoted', 8 * $slow, $at);
     $s->start($killed);
     $s->well or die 'not well';
-    is(connected($killed), 0, 'one that comes back as a replica has no connection of ours');
+    is($killed->clients, 0, 'one that comes back as a replica has no connection of ours');
 
     my $paused = $s->master;
     $at = time;
@@ -112,7 +108,7 @@ for my $round (1 .. 3) {
     $s->resume($paused);
     $s->well or die 'not well';
     $load->back('the deposed master is back', 2 * $slow);
-    is(connected($paused), 0, 'it has no connection of ours');
+    is($paused->clients, 0, 'it has no connection of ours');
 
     $promotions = $s->promotions - $promotions;
 
@@ -130,18 +126,18 @@ for my $round (1 .. 3) {
 # a master that becomes a replica behind the Sentinels' back
 
 my ($master, $other) = ($s->master, $s->replicas);
-$mark = mark();
+$mark = $t->mark;
 $master->cmd('REPLICAOF', '127.0.0.1', $other->{port});
 is($t->api('PUT', 'orders/D-1', $t->order)->{status}, 503, 'a deposed master writes nothing');
-ok(wait_for(sub { log_since($mark) =~ /READONLY|its role is "slave", Sentinel is asked again/ }, 'the log'), 'READONLY: it is left, and Sentinel asked');
+ok(wait_for(sub { $t->log_since($mark) =~ /READONLY|its role is "slave", Sentinel is asked again/ }, 'the log'), 'READONLY: it is left, and Sentinel asked');
 ok($s->well(30), 'the Sentinels repair it');
-ok(served(), 'and service is back');
+ok($t->serves, 'and service is back');
 
 
 # Sentinels go, one by one
 
 my @sentinels = @{$s->{sentinels}};
-$mark = mark();
+$mark = $t->mark;
 
 for my $gone (0 .. 2) {
     $s->kill($sentinels[$gone]);
@@ -150,12 +146,12 @@ for my $gone (0 .. 2) {
 
 $master = $s->{servers}[(grep { $s->{servers}[$_]->info('replication')->{role} eq 'master' } 0 .. 2)[0]];
 $master->cmd('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-ok(served(), 'nor when connections to the master that was known last are made anew');
-ok(wait_for(sub { log_since($mark) =~ /\[error\].*mpk_redis Sentinel of redis\+sentinel:.*connect\(\) to/ }, 'the log'), 'though the log says so');
+ok($t->serves, 'nor when connections to the master that was known last are made anew');
+ok(wait_for(sub { $t->log_since($mark) =~ /\[error\].*mpk_redis Sentinel of redis\+sentinel:.*connect\(\) to/ }, 'the log'), 'though the log says so');
 $s->start($_) for @sentinels;
 ok($s->well(30), 'the Sentinels are back');
 $s->failover;
-ok(served(), 'and are followed again');
+ok($t->serves, 'and are followed again');
 ok($s->well(30), 'they agree on the master');
 ok($t->quit, 'quit');
 
@@ -164,10 +160,10 @@ ok($t->quit, 'quit');
 
 sub says {
     my ($name, $redis, $what) = @_;
-    my $mark = mark();
+    my $mark = $t->mark;
     $t->conf(redis => $redis)->start;
     is($t->api('GET', 'orders/A-1')->{status}, 503, "$name: 503");
-    ok(wait_for(sub { log_since($mark) =~ $what }, 'the log', 5), "$name: the log has the remedy") or diag(log_since($mark));
+    ok(wait_for(sub { $t->log_since($mark) =~ $what }, 'the log', 5), "$name: the log has the remedy") or diag($t->log_since($mark));
     is($t->get('/')->{body}, "shop\n", 'I6: the rest of the site is served');
     ok($t->quit, 'quit');
 }
@@ -191,21 +187,21 @@ sub may { my (@rights) = @_; $_->cmd('ACL', 'SETUSER', 'watch', 'reset', 'on', '
 
 may(split ' ', $rights);
 $t->conf(redis => $s->url . " $watch")->start;
-ok(served(), 'the least rights that docs/operations.md gives suffice');
+ok($t->serves, 'the least rights that docs/operations.md gives suffice');
 $s->failover;
-ok($s->well && served(), 'a failover');
-is(connected($s->master), 1, 'is followed');
+ok($s->well && $t->serves, 'a failover');
+is($s->master->clients, 1, 'is followed');
 ok($t->quit, 'quit');
 
 # who may not listen asks when the master has gone; the order was filed since the last failover
 
 for my $right (grep { !/^-/ } split ' ', $rights) {
     may(grep { $_ ne $right } split ' ', $rights);
-    my $mark = mark();
+    my $mark = $t->mark;
     $t->conf(redis => $s->url . " $watch")->start;
     is(wait_for(sub { $t->api('GET', 'orders/S-0')->{status} == 200 }, undef, 1), $right =~ /sentinel/ ? 0 : 1,
         "without $right: " . ($right =~ /sentinel/ ? '503' : 'orders are told'));
-    ok(wait_for(sub { log_since($mark) =~ /let the ACL of Sentinel's user have/ }, 'the log', 5), 'and the log has the remedy');
+    ok(wait_for(sub { $t->log_since($mark) =~ /let the ACL of Sentinel's user have/ }, 'the log', 5), 'and the log has the remedy');
     ok($t->quit, 'quit');
 }
 
@@ -254,7 +250,7 @@ for my $push ('+what\r\n', '*1\r\n:1\r\n', $to->('mymaster'), $to->("mymaster a 
     $to->('mymaster 127.0.0.1 1 127.0.0.1 99999')) {
     $fake->mode("push $push");
     $t->conf(redis => "redis+sentinel://127.0.0.1:$fake->{port}/mymaster $password timeout=500ms")->start;
-    ok(served(), "news that is none changes nothing: $push");
+    ok($t->serves, "news that is none changes nothing: $push");
     ok($t->quit, 'quit');
 }
 
@@ -263,7 +259,7 @@ for my $push ('+what\r\n', '*1\r\n:1\r\n', $to->('mymaster'), $to->("mymaster a 
 my $other_master = $t->redis(name => 'elsewhere', tcp => 1, args => [ '--requirepass', 'sesame' ], password => 'sesame');
 $fake->mode('push ' . $to->("mymaster 127.0.0.1 $where 127.0.0.1 $other_master->{port}"));
 $t->conf(redis => "redis+sentinel://127.0.0.1:$fake->{port}/mymaster $password timeout=500ms")->start;
-ok(wait_for(sub { connected($other_master) == 1 }, 'the new master'), '+switch-master alone makes a worker move');
+ok(wait_for(sub { $other_master->clients == 1 }, 'the new master'), '+switch-master alone makes a worker move');
 is($t->api('PUT', 'orders/N-1', $t->order)->{status}, 201, 'and file there');
 is($other_master->cmd('EXISTS', grep { /:o:N-1$/ } @{$other_master->cmd('KEYS', '*')}), 1, 'not with the old one');
 ok($t->quit, 'quit');
@@ -386,7 +382,7 @@ told('connect_timeout=20s timeout=20s');
 syswrite $asked, $elsewhere . $subscribed;
 is($t->api('GET', 'orders/N-1')->{status}, 200, 'a master');
 $other_master->cmd('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-ok(wait_for(sub { connected($other_master) == 1 }, 'the connection'), 'was lost');
+ok(wait_for(sub { $other_master->clients == 1 }, 'the connection'), 'was lost');
 is(status(get('N-1'), $elsewhere), 200, 'and is back');
 $other_master->pause;
 $client = get('nobody');
@@ -422,10 +418,10 @@ is(status(get('N-1')), 404, 'a master is asked whom a Sentinel has named');
 
 for ([ $right, 404, 'one that is named again is asked again' ], [ $elsewhere, 200, 'one that is not named again is not' ]) {
     my ($answer, $status, $name) = @$_;
-    ok(wait_for(sub { connected($here) == 1 }, 'the connection'), 'connected');
+    ok(wait_for(sub { $here->clients == 1 }, 'the connection'), 'connected');
     $here->cmd('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     asked();
-    ok(wait_for(sub { connected($here) == 1 }, 'the connection'), 'it is connected to at once');
+    ok(wait_for(sub { $here->clients == 1 }, 'the connection'), 'it is connected to at once');
     $client = get('N-1');
     silent($client, 'but nothing is asked until a Sentinel has answered');
     syswrite $asked, $answer . $subscribed;
@@ -441,7 +437,7 @@ $here->cmd('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
 asked();
 
 for (1 .. 2) {
-    ok(wait_for(sub { connected($here) == 1 }, 'the connection'), 'is lost, and back');
+    ok(wait_for(sub { $here->clients == 1 }, 'the connection'), 'is lost, and back');
     $here->cmd('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes') if $_ == 1;
 }
 
@@ -452,7 +448,7 @@ ok($t->quit, 'quit');
 
 told('connections=2 connect_timeout=20s timeout=1s');
 syswrite $asked, $elsewhere . $subscribed;
-ok(wait_for(sub { connected($other_master) == 2 }, 'the connections'), 'two connections');
+ok(wait_for(sub { $other_master->clients == 2 }, 'the connections'), 'two connections');
 $other_master->pause;
 is(status(get('N-1')), 503, 'the master hangs');
 asked();
@@ -468,13 +464,13 @@ ok($t->quit, 'quit');
 told('connect_timeout=20s timeout=20s');
 syswrite $asked, $elsewhere . $subscribed;
 is(status(get('N-1')), 200, 'a master');
-ok(wait_for(sub { connected($other_master) == 1 }, 'the connection'), 'connected');
-$mark = mark();
+ok(wait_for(sub { $other_master->clients == 1 }, 'the connection'), 'connected');
+$mark = $t->mark;
 close $listen;
 close $asked;
 $other_master->cmd('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
 ok(wait_for(sub { status(get('N-1')) == 200 }, 'the master', 10), 'no Sentinel is left: the master is taken for one');
-ok(wait_for(sub { log_since($mark) =~ /\[warn\].*nobody says whether 127\.0\.0\.1:\d+, which was lost and is back, still is the master/ }, 'the log'),
+ok(wait_for(sub { $t->log_since($mark) =~ /\[warn\].*nobody says whether 127\.0\.0\.1:\d+, which was lost and is back, still is the master/ }, 'the log'),
     'and the log says so');
 ok($t->quit, 'quit');
 
@@ -485,15 +481,15 @@ for my $signal ('HUP', 'QUIT') {
     syswrite $asked, $elsewhere . $subscribed;
     is(status(get('N-1')), 200, 'a master');
     $other_master->cmd('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    ok(wait_for(sub { connected($other_master) == 1 }, 'the connection'), 'was lost');
+    ok(wait_for(sub { $other_master->clients == 1 }, 'the connection'), 'was lost');
     is(status(get('N-1'), $elsewhere), 200, 'and is back');
     my $put = text("X-$signal", 'PUT', $t->order);
     $client = Mpk::Http::connection($t->port('edge'));
     syswrite $client, substr $put, 0, -10;
     Mpk::Http::taken($client);
-    $mark = mark();
+    $mark = $t->mark;
     kill $signal, $t->{nginx};
-    ok(wait_for(sub { log_since($mark) =~ /gracefully shutting down/ && connected($other_master) == 0 }, 'the old worker', 30), "$signal closes what is idle");
+    ok(wait_for(sub { $t->log_since($mark) =~ /gracefully shutting down/ && $other_master->clients == 0 }, 'the old worker', 30), "$signal closes what is idle");
     syswrite $client, substr $put, -10;
     is(status($client), 201, 'what is under way is committed, on a connection that is made anew');
     ok($t->quit, 'quit');
@@ -508,7 +504,7 @@ my $tls = Mpk::Sentinels->new($t, name => 'tls', tls => $certs);
 $t->conf(redis => $tls->url . " tls_ca=$dir/ca.pem connect_timeout=5s")->start;
 is($t->confirm($t->link('T-1'))->{status}, 200, 'TLS to Sentinels and to the master, by their addresses');
 $tls->failover;
-ok(served(), 'and to the next one');
+ok($t->serves, 'and to the next one');
 ok($t->quit, 'quit');
 $t->conf(redis => $tls->url . " tls_ca=$dir/ca.pem tls_name=redis.example connect_timeout=5s")->start;
 is($t->confirm($t->link('T-2'))->{status}, 200, 'or by tls_name');

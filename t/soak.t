@@ -8,7 +8,7 @@ use warnings;
 use strict;
 
 use lib 't/lib';
-use Mpk;
+use Mpk qw(memory);
 use Mpk::Load;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -22,8 +22,7 @@ my $redis = $t->redis(tcp => 1);
 my $replica = $t->redis(name => 'replica', tcp => 1, of => $redis);
 
 sub followed {
-    wait_for(sub { ($redis->info('replication')->{slave0} // '') =~ /state=online/ }, 'the replica follows', 20)
-        or die 'the replica does not follow';
+    $redis->followed(1, 20) or die 'the replica does not follow';
 }
 
 followed();
@@ -64,8 +63,7 @@ sub gone {
 sub sample {
     my ($memory, $files) = (0, 0);
     for my $pid (@workers) {
-        open my $f, '<', "/proc/$pid/status" or next;
-        $memory += $_ for map { /^VmRSS:\s+(\d+)/ ? $1 : () } <$f>;
+        $memory += memory($pid, 'VmRSS');
         my @files = glob "/proc/$pid/fd/*";
         $files += @files;
     }

@@ -9,7 +9,7 @@ use strict;
 use lib 't/lib';
 use File::Spec::Functions qw(rel2abs);
 use JSON::PP;
-use Mpk;
+use Mpk qw(child);
 use Mpk::FakeRedis;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -20,7 +20,6 @@ my $shop = $t->port('shop');
 my $redis = $t->redis;
 my $key = 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE';
 my @json = (Accept => 'application/json');
-my @form = (@json, 'Content-Type' => 'application/x-www-form-urlencoded');
 my $status = 'location = /metrics { mpk_status prometheus; } location = /status { mpk_status json; }';
 
 my $locations = <<'CONF';
@@ -102,7 +101,7 @@ sub moved {
 }
 
 sub confirm { my ($link, %o) = @_; return $t->confirm($link, %o) }
-sub track { my ($order, $email) = @_; return $t->request('POST', '/track', headers => { @form }, body => Mpk::Http::form(order => $order, email => $email)) }
+sub track { my ($order, $email) = @_; return $t->track($order, email => $email) }
 
 # both workers have their connections and have loaded the scripts before anything is counted
 
@@ -236,13 +235,11 @@ sub reloads {
     my ($name, $reloads) = @_;
     my %codes;
     unlink "$dir/enough";
-    my $poller = fork // die "fork: $!";
-    if ($poller == 0) {
+    my $poller = child(sub {
         my $until = time + 60;
         $codes{$t->get('/status')->{status}}++ while time < $until && !-e "$dir/enough";
         $t->write('polled', encode_json(\%codes));
-        POSIX::_exit(0);
-    }
+    });
     ok($t->reload, 'reload') for 1 .. $reloads;
     $t->write('enough', '');
     waitpid $poller, 0;

@@ -6,7 +6,6 @@ use warnings;
 use strict;
 
 use lib 't/lib';
-use JSON::PP;
 use Mpk;
 use Mpk::Http2;
 use Test::More;
@@ -29,13 +28,8 @@ my $address = 0;
 # track(order, email, %options): a lookup from an address of its own
 sub track {
     my ($order, $email, %o) = @_;
-    my $r = $t->request('POST', $o{path} // '/track', headers => {
-        $o{html} ? () : (Accept => 'application/json'),
-        'Content-Type' => 'application/x-www-form-urlencoded',
-        'X-Real' => $o{address} // '10.0.' . int(++$address / 250) . '.' . $address % 250, %{$o{headers} // {}} },
-        body => Mpk::Http::form(order => $order, email => $email));
-    $r->{json} = eval { JSON::PP->new->utf8->decode($r->{body}) };
-    return $r;
+    return $t->track($order, %o, email => $email, headers => {
+        'X-Real' => $o{address} // '10.0.' . int(++$address / 250) . '.' . $address % 250, %{$o{headers} // {}} });
 }
 
 
@@ -67,10 +61,7 @@ sub show {
     my ($url) = @_;
     my ($path) = $url =~ m{(/r/.*)};
     my $nonce = $t->nonce($path);
-    my $r = $t->request('POST', $path, headers => { Accept => 'application/json',
-        'Content-Type' => 'application/x-www-form-urlencoded', Origin => 'null' }, body => "nonce=$nonce");
-    $r->{json} = eval { JSON::PP->new->utf8->decode($r->{body}) };
-    return $r;
+    return $t->post($path, "nonce=$nonce", headers => { Accept => 'application/json', Origin => 'null' });
 }
 
 my $one = $r->{json}{items}[1]{reveal_url};

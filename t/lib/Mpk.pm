@@ -23,11 +23,11 @@ use Time::HiRes qw(sleep time);
 use Mpk::Http;
 use Mpk::Redis;
 
-our @EXPORT_OK = qw(wait_for);
+our @EXPORT_OK = qw(wait_for ago quick memory child);
 
 # when an order of the tests was bought: within every claim window, the same all along
 
-our $purchased = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time - 4 * 3600));
+our $purchased = ago(4 * 3600);
 
 my $json = JSON::PP->new->canonical;
 
@@ -393,6 +393,41 @@ sub wait_for {
     return 0;
 }
 
+# ago(seconds): a time so long ago, as the API writes times
+sub ago { my ($seconds) = @_; return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time - $seconds)) }
+
+# quick(code): the seconds that it takes
+sub quick { my ($code) = @_; my $start = time; $code->(); return time - $start }
+
+# memory(pid, what): of a process, in kB; what: VmRSS, VmHWM ...
+sub memory {
+    my ($pid, $what) = @_;
+    open my $f, '<', "/proc/$pid/status" or return 0;
+    my ($kb) = map { /^$what:\s+(\d+) kB/ ? $1 : () } <$f>;
+    return $kb // 0;
+}
+
+# child(code): a process that runs it and ends; its pid
+sub child {
+    my ($code) = @_;
+    my $pid = fork // die "fork: $!";
+    return $pid if $pid;
+
+    # none of the test's objects is the child's to end
+
+    POSIX::_exit(eval { $code->(); 1 } ? 0 : do { warn $@; 1 });
+}
+
+# mark(), log_since(mark): the error log from a moment on
+sub mark { my ($self) = @_; return length $self->read('error.log') }
+sub log_since { my ($self, $mark) = @_; return substr $self->read('error.log'), $mark }
+
+# logged(what, seconds): waits until the error log has a match
+sub logged {
+    my ($self, $what, $seconds) = @_;
+    return wait_for(sub { $self->read('error.log') =~ $what }, "the log: $what", $seconds);
+}
+
 
 # request(method, path, %options): one HTTP/1.1 request to the edge, see Mpk::Http
 sub request {
@@ -422,6 +457,18 @@ sub keep {
 }
 
 sub get { my $self = shift; $self->request('GET', @_) }
+
+# post(path, form, %options): a form, {name => value} or its bytes; {json} is the answer decoded
+sub post {
+    my ($self, $path, $form, %options) = @_;
+    my $r = $self->request('POST', $path, %options, body => ref $form ? Mpk::Http::form(%$form) : $form,
+        headers => { 'Content-Type' => 'application/x-www-form-urlencoded', %{$options{headers} // {}} });
+    $r->{json} = eval { JSON::PP->new->utf8->decode($r->{body}) };
+    return $r;
+}
+
+# metric(name): its value on a location /metrics
+sub metric { my ($self, $name) = @_; return $self->get('/metrics')->{body} =~ /^mpk_\Q$name\E (\d+)$/m ? $1 : 0 }
 
 
 # api(method, path, body, %options): a call of the API; body is encoded
@@ -485,11 +532,21 @@ sub confirm {
     my %form = (email => 'ann@example.com', %fields);
     $form{nonce} //= $self->nonce($link);
     delete $form{$_} for grep { !length $form{$_} } keys %form;
-    my $r = $self->request('POST', $link, headers => { Accept => 'application/json',
-        'Content-Type' => 'application/x-www-form-urlencoded', %$headers },
-        body => Mpk::Http::form(%form));
-    $r->{json} = eval { JSON::PP->new->utf8->decode($r->{body}) };
-    return $r;
+    return $self->post($link, \%form, headers => { Accept => 'application/json', %$headers });
+}
+
+# track(order, %how): finds it by its number and email; JSON, or a page if how has html; also
+# email, path, headers
+sub track {
+    my ($self, $order, %how) = @_;
+    return $self->post($how{path} // '/track', { order => $order, email => $how{email} // 'ann@example.com' },
+        headers => { $how{html} ? () : (Accept => 'application/json'), %{$how{headers} // {}} });
+}
+
+# serves(): waits until commits are taken
+sub serves {
+    my ($self) = @_;
+    return wait_for(sub { $self->api('PUT', 'orders/S-0', $self->order)->{status} =~ /^20/ }, 'commits are taken');
 }
 
 # confirming(link, nonce, receive): sends such a confirmation, and does not wait; the socket
@@ -584,9 +641,15 @@ sub DESTROY {
     $self->clear;
 }
 
+# import(names): wait_for(), and those that are named
 sub import {
+    my ($class, @names) = @_;
     no strict 'refs';
-    *{caller() . '::wait_for'} = \&wait_for;
+
+    for my $name ('wait_for', @names) {
+        grep { $_ eq $name } @EXPORT_OK or die "Mpk has no $name";
+        *{caller() . "::$name"} = \&$name;
+    }
 }
 
 1;

@@ -362,7 +362,7 @@ sub remove {
 # connections(): of nginx, by the node's name
 sub connections {
     my ($self) = @_;
-    return { map { my $n = $_; $n->{name} => scalar grep { /name=ngx_mpk/ } split /\n/, $n->cmd('CLIENT', 'LIST') }
+    return { map { my $n = $_; $n->{name} => $n->clients }
         $self->living };
 }
 

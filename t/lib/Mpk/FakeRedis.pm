@@ -10,9 +10,10 @@ use strict;
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
-use POSIX qw(:sys_wait_h);
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(sleep time);
+
+use parent 'Mpk::Child';
 
 
 # new(test, script, real): script gets (words, number) of each command and returns
@@ -31,27 +32,7 @@ sub new {
     my $listen = IO::Socket::INET->new(Listen => 16, LocalAddr => '127.0.0.1',
         ReuseAddr => 1) or die "fake Redis: $!";
     $self->{port} = $listen->sockport;
-    $self->{owner} = $$;
-    $self->{test}{redis}{"fake $listen"} = $self;
-
-    $self->{pid} = fork // die "fork: $!";
-
-    if ($self->{pid} == 0) {
-        $SIG{PIPE} = 'IGNORE';
-        $SIG{TERM} = sub { POSIX::_exit(0) };
-        $self->serve($listen);
-        POSIX::_exit(0);
-    }
-
-    return $self;
-}
-
-sub stop {
-    my ($self) = @_;
-    return unless $self->{owner} == $$;
-    my $pid = delete $self->{pid} or return;
-    kill 'KILL', $pid;
-    waitpid $pid, 0;
+    return $self->run("fake $listen", sub { $self->serve($listen) });
 }
 
 # mode(name): what the script shall do from now on; without a name, what was set

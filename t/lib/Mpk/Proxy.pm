@@ -8,41 +8,28 @@ use strict;
 
 use IO::Select;
 use IO::Socket::INET;
-use POSIX ();
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(time);
+
+use parent 'Mpk::Child';
 
 
 # new(test, to): to that port, in the mode "pass"
 sub new {
     my ($class, $test, $to) = @_;
     my $listen = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die "proxy: $!";
-    my $self = bless { test => $test, to => $to, port => $listen->sockport, owner => $$ }, $class;
+    my $self = bless { test => $test, to => $to, port => $listen->sockport }, $class;
 
     $self->{name} = "proxy-$self->{port}";
-    $test->{redis}{$self->{name}} = $self;
     $self->mode('pass');
 
-    $self->{pid} = fork // die "fork: $!";
-
-    if ($self->{pid} == 0) {
-        $SIG{PIPE} = 'IGNORE';
-        $SIG{TERM} = 'DEFAULT';
+    $self->run($self->{name}, sub {
         close $_ for values %{$test->{reserved}};
         $self->serve($listen);
-        POSIX::_exit(0);
-    }
+    });
 
     close $listen;
     return $self;
-}
-
-sub stop {
-    my ($self) = @_;
-    return unless $self->{owner} == $$;
-    my $pid = delete $self->{pid} or return;
-    kill 'KILL', $pid;
-    waitpid $pid, 0;
 }
 
 # mode(name, how): what it is from now on, one of

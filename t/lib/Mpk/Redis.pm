@@ -104,6 +104,21 @@ sub calls {
     return ($self->info('commandstats')->{"cmdstat_$command"} // '') =~ /calls=(\d+)/ ? $1 : 0;
 }
 
+# clients(pattern): how many of CLIENT LIST match; without, those of the module
+sub clients {
+    my ($self, $pattern) = @_;
+    $pattern //= qr/name=ngx_mpk/;
+    return scalar grep { $_ =~ $pattern } split /\n/, $self->cmd('CLIENT', 'LIST');
+}
+
+# entries(): how many the journals have
+sub entries {
+    my ($self) = @_;
+    my $n = 0;
+    $n += $self->cmd('XLEN', $_) for @{$self->cmd('KEYS', 'mpk:*:journal')};
+    return $n;
+}
+
 # knows(command): whether this version has it
 sub knows {
     my ($self, $command) = @_;
@@ -115,6 +130,15 @@ sub follow {
     my ($self, $of) = @_;
     $self->{of} = $of;
     $self->cmd('REPLICAOF', $of ? ('127.0.0.1', $of->{port}) : ('NO', 'ONE'));
+}
+
+# followed(replicas, seconds): waits until so many follow
+sub followed {
+    my ($self, $replicas, $seconds) = @_;
+    return Mpk::wait_for(sub {
+        my $info = $self->info('replication');
+        $replicas == grep { /^slave\d/ && $info->{$_} =~ /state=online/ } keys %$info;
+    }, "$replicas replicas follow", $seconds // 30);
 }
 
 # pause(), resume(): SIGSTOP and SIGCONT
