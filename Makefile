@@ -17,7 +17,7 @@
 
 SHELL      = /bin/bash
 SECONDS   ?= 60
-FUZZ_TEST  = 60
+FUZZ_TEST  = 20
 SOAK       = $(if $(filter command environment,$(firstword $(origin SECONDS))),$(SECONDS),600)
 PORT      ?= 8080
 
