@@ -13,6 +13,7 @@
 #   make test-valgrind  the main files of t/ under valgrind
 #   make soak         SECONDS= of random faults under AddressSanitizer and UBSan
 #   make bench        what a reveal costs
+#   make tags         for editors; make compile_commands.json for clangd
 #   make clean
 
 SHELL      = /bin/bash
@@ -51,7 +52,7 @@ UNIT_LIBS  = -lcrypto -lyajl -lhiredis
 
 DEPS_BUILD = nginx nginx-dev gcc make libhiredis-dev libyajl-dev libssl-dev \
              redis-server openssl curl jq
-DEPS_TEST  = $(DEPS_BUILD) clang libclang-rt-14-dev llvm valgrind dpkg-dev \
+DEPS_TEST  = $(DEPS_BUILD) clang libclang-rt-dev llvm valgrind dpkg-dev \
              perl libio-socket-ssl-perl libpcre2-dev zlib1g-dev iproute2 \
              procps strace python3 chromium nodejs prometheus $(if $(shell command -v npm),,npm)
 DEPS_BENCH = $(DEPS_BUILD) wrk perl
@@ -189,5 +190,16 @@ bench: deps-bench
 	@$(MAKE) --no-print-directory build
 	@MPK_MODULE=$(CURDIR)/$(MODULE) bench/run
 
+# for editors
+
+tags: FORCE
+	@misc/deps universal-ctags
+	ctags -R --languages=C,Perl --langmap=Perl:+.t ngx_mpk_module lua-free-tests t \
+	    $(NGINX_SRC)/src/core $(NGINX_SRC)/src/event $(NGINX_SRC)/src/http $(NGINX_SRC)/src/os
+
+compile_commands.json: objs/nginx/objs/Makefile FORCE
+	@{ $(MAKE) -nwB $(UNITS) $(FUZZERS); $(MAKE) -nwB -C objs/nginx -f objs/Makefile modules; } \
+	    2>/dev/null | misc/compile-commands > $@.new && mv $@.new $@
+
 clean:
-	rm -rf objs
+	rm -rf objs tags compile_commands.json
