@@ -3,8 +3,8 @@
 
 It reads the journal's streams as one consumer of a group (see ../integration.md), asks
 the API for the link when it sends the mail, passes the mail to sendmail, and acknowledges
-the entry only after that.  An entry that was not acknowledged is delivered again: after
-a kill at any moment, after a failure of sendmail, the API or Redis, and if another
+the entry only after that.  An entry that was not acknowledged is redelivered: after a
+kill at any moment, after a failure of sendmail, the API or Redis, and if another
 consumer died.  So each mail is sent at least once; a mail that is sent twice has the
 same link and the same Message-ID.
 
@@ -155,7 +155,7 @@ def mail(stream, entry_id, entry):
     order = made_ready(entry)
     if order is None:
         return
-    # however often the entry is delivered, it gets the same link
+    # however often the entry is redelivered, it gets the same link
     link = api("POST", f"orders/{order['order']}/links", Idempotency_Key=f"{GROUP}-{entry_id}")
     if link is None:
         return
@@ -184,7 +184,7 @@ def work(redis, batch, backoff):
     start = time.monotonic()
     for stream, entry_id, fields in batch:
         if time.monotonic() - start > IDLE / 2:
-            return          # others may take over the rest soon: it is delivered again
+            return          # others may take over the rest soon: it is redelivered
         try:
             if fields:      # else the entry was trimmed
                 mail(stream, entry_id, json.loads(dict(zip(fields[::2], fields[1::2]))["e"]))
