@@ -43,7 +43,8 @@ fuzz_alloc(void *ctx, size_t size)
 }
 
 
-static const mpk_mem_t  fuzz_mem = { fuzz_alloc, NULL };
+__attribute__((unused))
+static mpk_mem_t  fuzz_mem = { fuzz_alloc, NULL, false };
 
 
 static inline void

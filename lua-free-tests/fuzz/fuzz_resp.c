@@ -51,7 +51,7 @@ block_alloc(void *ctx, size_t size)
 }
 
 
-static const mpk_mem_t  mem = { block_alloc, NULL };
+static mpk_mem_t  mem = { block_alloc, NULL, false };
 
 
 static void

@@ -74,7 +74,7 @@ fuzz_alloc(void *ctx, size_t size)
     return block->data;
 }
 
-static const mpk_mem_t  mem = { fuzz_alloc, NULL };
+static mpk_mem_t  mem = { fuzz_alloc, NULL, false };
 
 
 static void

@@ -39,7 +39,8 @@ test_alloc(void *ctx, size_t size)
 }
 
 
-static const mpk_mem_t  test_mem = { test_alloc, NULL };
+__attribute__((unused))
+static mpk_mem_t  test_mem = { test_alloc, NULL, false };
 
 
 static void

@@ -49,7 +49,7 @@ main(void)
 {
     mpk_str_t  token, uri, out;
 
-    static const mpk_mem_t  none = { no_memory, NULL };
+    static mpk_mem_t  none = { no_memory, NULL, false };
 
     uri = str("/r/abc");
     ok(mpk_address_token(uri.data, uri.len, paths[0], &token) && mpk_str_eq(token, str("abc")),

@@ -88,7 +88,7 @@ document(const char *entries, size_t verified)
     evidence.items = items;
     evidence.items_count = 2;
 
-    made = mpk_value_object(&test_mem, NULL, str(""));
+    made = mpk_value_new(&test_mem, MPK_VALUE_OBJECT);
 
     if (mpk_evidence_add(&test_mem, &evidence, made) != MPK_OK) {
         exit(1);
@@ -422,7 +422,7 @@ test_products(void)
     evidence.items = many;
     evidence.items_count = 500;
 
-    made = mpk_value_object(&test_mem, NULL, str(""));
+    made = mpk_value_new(&test_mem, MPK_VALUE_OBJECT);
     (void) mpk_evidence_add(&test_mem, &evidence, made);
     text = field(made, "product_description");
 

@@ -200,7 +200,7 @@ test_nomem(void)
     mpk_value_t  *body;
     mpk_status_t  status;
 
-    scarce = (mpk_mem_t) { scarce_alloc, &left };
+    scarce = (mpk_mem_t) { scarce_alloc, &left, false };
     body = parse("{" GOOD ",\"state\":\"gone\"," ITEMS "}");
     accepted = 0;
     refused = 0;

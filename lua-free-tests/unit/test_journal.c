@@ -188,7 +188,7 @@ test_entries(mpk_crypto_t *crypto)
     uint8_t       mac[MPK_MAC_LEN];
     mpk_record_t  record;
 
-    array = mpk_value_array(&test_mem, NULL, mpk_string(""));
+    array = mpk_value_new(&test_mem, MPK_VALUE_ARRAY);
 
     ok(mpk_journal_read(crypto, &test_mem, &data_key, str("A-1"), 1, &records[0], array) == MPK_OK,
        "an entry is read");
@@ -210,7 +210,7 @@ test_entries(mpk_crypto_t *crypto)
     memcpy(agent + MPK_AGENT_MAX - 1, "\xc3\xa9", 2);
     e = entry(1);
     e.user_agent = (mpk_str_t) { sizeof(agent), (uint8_t *) agent };
-    array = mpk_value_array(&test_mem, NULL, mpk_string(""));
+    array = mpk_value_new(&test_mem, MPK_VALUE_ARRAY);
     ok(mpk_journal_write(crypto, &test_mem, &data_key, &e, macs[0], &record, mac) == MPK_OK
        && mpk_journal_read(crypto, &test_mem, &data_key, str("A-1"), 1, &record, array) == MPK_OK
        && mpk_value_get_string(array->u.list.first, mpk_string("user_agent")).len == MPK_AGENT_MAX - 1,

@@ -57,7 +57,7 @@ main(void)
     mpk_buf_t     out;
     mpk_status_t  status;
 
-    static const mpk_mem_t  little = { scarce, NULL };
+    static mpk_mem_t  little = { scarce, NULL, false };
 
     static const struct {
         const char    *text;
@@ -132,15 +132,32 @@ main(void)
     ok(mpk_value_get(mpk_value_get(value, mpk_string("n")), mpk_string("x"))
        == NULL, "a number has no members");
 
-    value = mpk_value_object(&test_mem, NULL, mpk_string(""));
-    v = mpk_value_string(&test_mem, value, mpk_string("hidden"),
-                         mpk_string("x"));
-    v->page_only = true;
-    (void) mpk_value_int(&test_mem, value, mpk_string("n"), 1);
+    value = mpk_value_new(&test_mem, MPK_VALUE_OBJECT);
+    v = mpk_value_array(value, mpk_string("a"));
+    mpk_value_null(v, mpk_string(""));
+    mpk_value_bool(v, mpk_string(""), true);
+    mpk_value_put(value, mpk_string("b"), mpk_value_new(&test_mem, MPK_VALUE_ARRAY));
+    mpk_value_int(value, mpk_string("n"), 1);
     mpk_buf_init(&out, &test_mem, 0);
     mpk_json_write(&out, value);
-    ok(mpk_str_eq(mpk_buf_done(&out), mpk_string("{\"n\":1}")),
-       "values for pages only are not written");
+    ok(mpk_str_eq(mpk_buf_done(&out), mpk_string("{\"a\":[null,true],\"b\":[],\"n\":1}")),
+       "values are written in the order in which they were added");
+
+    for (i = 0; i < 4; i++) {
+        left = i;
+        little.failed = false;
+
+        value = mpk_value_new(&little, MPK_VALUE_OBJECT);
+        v = mpk_value_array(value, mpk_string("a"));
+        mpk_value_string(v, mpk_string(""), mpk_string("s"));
+        mpk_value_put(value, mpk_string("b"), v ? NULL : v);
+
+        mpk_buf_init(&out, &test_mem, 0);
+        mpk_json_write(&out, value);
+
+        ok(little.failed == (i < 3) && out.failed == (i == 0),
+           "the memory tells that a value is missing");
+    }
 
     for (i = 0; i < 1000; i++) {
         left = i;

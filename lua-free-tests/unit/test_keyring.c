@@ -395,7 +395,7 @@ test_copies(void)
     static test_arena_t  arena;
 
     text = WITH(LINK);
-    mem = (mpk_mem_t) { test_arena_alloc, &arena };
+    mem = (mpk_mem_t) { test_arena_alloc, &arena, false };
 
     good = mpk_keyring_read(&mem, (const uint8_t *) text, strlen(text), &keyring,
                             &error) == MPK_OK
@@ -447,7 +447,7 @@ test_memory(void)
     test_scarce_t  scarce;
 
     text = FIRST(TOKEN);
-    mem = (mpk_mem_t) { test_scarce_alloc, &scarce };
+    mem = (mpk_mem_t) { test_scarce_alloc, &scarce, false };
     good = true;
 
     for (n = 0; n < 10000; n++) {

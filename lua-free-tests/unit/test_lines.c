@@ -72,7 +72,7 @@ short_alloc(void *ctx, size_t size)
     return left-- > 0 ? test_alloc(ctx, size) : NULL;
 }
 
-static const mpk_mem_t  short_mem = { short_alloc, NULL };
+static mpk_mem_t  short_mem = { short_alloc, NULL, false };
 
 
 int

@@ -710,7 +710,7 @@ main(void)
     mpk_request_t   r;
     mpk_decision_t  d;
 
-    static const mpk_mem_t  little = { scarce, NULL };
+    static mpk_mem_t  little = { scarce, NULL, false };
 
     filing.state = MPK_ORDER_HELD;
     filing.items_count = 3;

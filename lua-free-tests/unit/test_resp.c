@@ -38,7 +38,7 @@ failing_alloc(void *ctx, size_t size)
 }
 
 
-static const mpk_mem_t  counting_mem = { counting_alloc, NULL };
+static mpk_mem_t  counting_mem = { counting_alloc, NULL, false };
 
 
 /* A reply as text, to compare with one line. */
@@ -80,7 +80,7 @@ show(mpk_buf_t *buf, const ngx_mpk_redis_reply_t *reply)
 
 /* Parses all replies of an input, fed in pieces; returns the last status. */
 static mpk_status_t
-parse(const mpk_mem_t *mem, const void *data, size_t len, size_t portion,
+parse(mpk_mem_t *mem, const void *data, size_t len, size_t portion,
     mpk_buf_t *shown)
 {
     size_t                   n, used;
@@ -314,8 +314,8 @@ test_memory(void)
 {
     size_t     n, left;
     bool       good;
-    mpk_mem_t  mem;
     mpk_buf_t  shown;
+    mpk_mem_t  mem;
 
     static const char  input[] = "*2\r\n$1\r\na\r\n+b\r\n";
 

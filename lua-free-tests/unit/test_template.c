@@ -151,9 +151,8 @@ main(int argc, char **argv)
                "{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}", &template, &error)
        == MPK_LIMIT, "sections that nest deeper than the stack are refused");
 
-    facts = mpk_value_object(&test_mem, NULL, mpk_string(""));
-    (void) mpk_value_string(&test_mem, facts, mpk_string("a"),
-                            mpk_string("<&>\"'\r"));
+    facts = mpk_value_new(&test_mem, MPK_VALUE_OBJECT);
+    mpk_value_string(facts, mpk_string("a"), mpk_string("<&>\"'\r"));
 
     mpk_buf_init(&out, &test_mem, 0);
     (void) compile("{{a}}", &template, &error);

@@ -670,7 +670,7 @@ test_memory(void)
     test_scarce_t  scarce;
     const char    *headers[] = { HEAD, " " HEAD };
 
-    mem = (mpk_mem_t) { test_scarce_alloc, &scarce };
+    mem = (mpk_mem_t) { test_scarce_alloc, &scarce, false };
     good = true;
 
     for (i = 0; i < 2; i++) {

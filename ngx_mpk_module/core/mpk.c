@@ -58,18 +58,25 @@ mpk_fail(mpk_error_t *error, mpk_status_t status, size_t line,
 
 
 void *
-mpk_alloc(const mpk_mem_t *mem, size_t size)
-{
-    return mem->alloc(mem->ctx, size);
-}
-
-
-void *
-mpk_calloc(const mpk_mem_t *mem, size_t size)
+mpk_alloc(mpk_mem_t *mem, size_t size)
 {
     void  *p;
 
     p = mem->alloc(mem->ctx, size);
+    if (p == NULL) {
+        mem->failed = true;
+    }
+
+    return p;
+}
+
+
+void *
+mpk_calloc(mpk_mem_t *mem, size_t size)
+{
+    void  *p;
+
+    p = mpk_alloc(mem, size);
     if (p) {
         memset(p, 0, size);
     }
@@ -79,7 +86,7 @@ mpk_calloc(const mpk_mem_t *mem, size_t size)
 
 
 mpk_status_t
-mpk_dup(const mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out)
+mpk_dup(mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out)
 {
     uint8_t  *p;
 
@@ -100,7 +107,7 @@ mpk_dup(const mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out)
 
 
 void
-mpk_buf_init(mpk_buf_t *buf, const mpk_mem_t *mem, size_t size)
+mpk_buf_init(mpk_buf_t *buf, mpk_mem_t *mem, size_t size)
 {
     buf->data = NULL;
     buf->len = 0;
@@ -124,7 +131,7 @@ mpk_buf_init(mpk_buf_t *buf, const mpk_mem_t *mem, size_t size)
 
 
 void
-mpk_buf_over(mpk_buf_t *buf, const mpk_mem_t *mem, uint8_t *bytes, size_t size)
+mpk_buf_over(mpk_buf_t *buf, mpk_mem_t *mem, uint8_t *bytes, size_t size)
 {
     mpk_buf_init(buf, mem, 0);
 

@@ -75,11 +75,12 @@ mpk_status_t mpk_fail(mpk_error_t *error, mpk_status_t status, size_t line,
 typedef struct {
     void  *(*alloc)(void *ctx, size_t size);
     void   *ctx;
+    bool    failed;              /* an allocation failed; never reset here */
 } mpk_mem_t;
 
-void *mpk_alloc(const mpk_mem_t *mem, size_t size);      /* NULL: out of memory */
-void *mpk_calloc(const mpk_mem_t *mem, size_t size);     /* zeroed */
-mpk_status_t mpk_dup(const mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out);
+void *mpk_alloc(mpk_mem_t *mem, size_t size);      /* NULL: failed */
+void *mpk_calloc(mpk_mem_t *mem, size_t size);     /* zeroed */
+mpk_status_t mpk_dup(mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out);
 
 
 /*
@@ -92,15 +93,15 @@ typedef struct {
     size_t            len;
     size_t            size;
     size_t            max;
-    const mpk_mem_t  *mem;
+    mpk_mem_t        *mem;
     bool              failed;
     bool              secret;            /* cleanse the old bytes when it grows */
 } mpk_buf_t;
 
-void mpk_buf_init(mpk_buf_t *buf, const mpk_mem_t *mem, size_t size);
+void mpk_buf_init(mpk_buf_t *buf, mpk_mem_t *mem, size_t size);
 
 /* The same, but starts with size bytes of the caller's and allocates only to grow. */
-void mpk_buf_over(mpk_buf_t *buf, const mpk_mem_t *mem, uint8_t *bytes, size_t size);
+void mpk_buf_over(mpk_buf_t *buf, mpk_mem_t *mem, uint8_t *bytes, size_t size);
 
 void mpk_buf_int(mpk_buf_t *buf, int64_t n);             /* decimal */
 

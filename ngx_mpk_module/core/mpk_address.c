@@ -24,7 +24,7 @@ mpk_address_token(const uint8_t *uri, size_t len, mpk_str_t path,
 
 
 mpk_status_t
-mpk_address_hide(const mpk_mem_t *mem, const uint8_t *text, size_t len,
+mpk_address_hide(mpk_mem_t *mem, const uint8_t *text, size_t len,
     mpk_str_t uri, const mpk_str_t *paths, size_t count, mpk_str_t *out)
 {
     bool            secret;

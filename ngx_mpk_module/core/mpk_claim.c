@@ -48,7 +48,7 @@ mpk_claim_undecided(const mpk_claim_t *claim)
 
 
 mpk_status_t
-mpk_claims_read(const mpk_mem_t *mem, mpk_str_t value, size_t items_max,
+mpk_claims_read(mpk_mem_t *mem, mpk_str_t value, size_t items_max,
     mpk_claim_t **claims, size_t *count)
 {
     size_t         i;

@@ -75,7 +75,7 @@ bool mpk_claim_undecided(const mpk_claim_t *claim);
  * Reads the value of field c into mem; strings refer to the value.  data == NULL (no
  * such field): no claims.  MPK_MALFORMED: not written by mpk_claims_write().
  */
-mpk_status_t mpk_claims_read(const mpk_mem_t *mem, mpk_str_t value,
+mpk_status_t mpk_claims_read(mpk_mem_t *mem, mpk_str_t value,
     size_t items_max, mpk_claim_t **claims, size_t *count);
 void mpk_claims_write(const mpk_claim_t *claims, size_t count, mpk_buf_t *out);
 

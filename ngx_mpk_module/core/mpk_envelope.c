@@ -11,12 +11,12 @@ typedef struct {
 } mpk_aad_t;
 
 
-static mpk_status_t mpk_envelope_aad(const mpk_mem_t *mem,
+static mpk_status_t mpk_envelope_aad(mpk_mem_t *mem,
     const mpk_place_t *place, mpk_aad_t *aad);
 
 
 mpk_status_t
-mpk_envelope_create(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_envelope_create(mpk_crypto_t *crypto, mpk_mem_t *mem,
     mpk_str_t order, mpk_data_key_t *key, mpk_buf_t *wrapped)
 {
     uint8_t           *p;
@@ -55,7 +55,7 @@ mpk_envelope_create(mpk_crypto_t *crypto, const mpk_mem_t *mem,
 
 
 mpk_status_t
-mpk_envelope_unwrap(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_envelope_unwrap(mpk_crypto_t *crypto, mpk_mem_t *mem,
     mpk_str_t order, mpk_str_t wrapped, mpk_data_key_t *key)
 {
     mpk_aad_t         aad;
@@ -91,7 +91,7 @@ mpk_envelope_unwrap(mpk_crypto_t *crypto, const mpk_mem_t *mem,
 
 
 mpk_status_t
-mpk_envelope_seal(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_envelope_seal(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *key, const mpk_place_t *place, mpk_str_t plain,
     mpk_buf_t *sealed)
 {
@@ -114,7 +114,7 @@ mpk_envelope_seal(mpk_crypto_t *crypto, const mpk_mem_t *mem,
 
 
 mpk_status_t
-mpk_envelope_open(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_envelope_open(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *key, const mpk_place_t *place, mpk_str_t sealed,
     mpk_str_t *plain)
 {
@@ -149,7 +149,7 @@ mpk_envelope_open(mpk_crypto_t *crypto, const mpk_mem_t *mem,
 
 
 static mpk_status_t
-mpk_envelope_aad(const mpk_mem_t *mem, const mpk_place_t *place,
+mpk_envelope_aad(mpk_mem_t *mem, const mpk_place_t *place,
     mpk_aad_t *aad)
 {
     mpk_buf_t  buf;

@@ -26,20 +26,20 @@ typedef struct {
 
 
 /* Creates a data key and appends it, wrapped with the current wrap key, to wrapped. */
-mpk_status_t mpk_envelope_create(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_status_t mpk_envelope_create(mpk_crypto_t *crypto, mpk_mem_t *mem,
     mpk_str_t order, mpk_data_key_t *key, mpk_buf_t *wrapped);
 
 /* MPK_UNKNOWN: the wrap key is not in the keyring; MPK_FORGED: altered, or of another order. */
-mpk_status_t mpk_envelope_unwrap(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_status_t mpk_envelope_unwrap(mpk_crypto_t *crypto, mpk_mem_t *mem,
     mpk_str_t order, mpk_str_t wrapped, mpk_data_key_t *key);
 
 /* Appends plain, sealed for its place: plain.len + MPK_SEAL_OVERHEAD bytes. */
-mpk_status_t mpk_envelope_seal(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_status_t mpk_envelope_seal(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *key, const mpk_place_t *place, mpk_str_t plain,
     mpk_buf_t *sealed);
 
 /* Opens into mem.  MPK_FORGED: altered, or sealed for another place. */
-mpk_status_t mpk_envelope_open(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_status_t mpk_envelope_open(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *key, const mpk_place_t *place, mpk_str_t sealed,
     mpk_str_t *plain);
 

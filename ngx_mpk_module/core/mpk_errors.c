@@ -4,28 +4,28 @@
 
 
 void
-mpk_errors_add(const mpk_mem_t *mem, mpk_value_t **errors, mpk_str_t pointer,
+mpk_errors_add(mpk_mem_t *mem, mpk_value_t **errors, mpk_str_t pointer,
     mpk_str_t detail)
 {
     mpk_value_t  *error;
 
     if (*errors == NULL) {
-        *errors = mpk_value_array(mem, NULL, mpk_string("errors"));
+        *errors = mpk_value_new(mem, MPK_VALUE_ARRAY);
     }
 
     if (*errors == NULL || (*errors)->u.list.count == MPK_ERRORS_MAX) {
         return;
     }
 
-    error = mpk_value_object(mem, *errors, mpk_string(""));
+    error = mpk_value_object(*errors, mpk_string(""));
 
-    (void) mpk_value_string(mem, error, mpk_string("pointer"), pointer);
-    (void) mpk_value_string(mem, error, mpk_string("detail"), detail);
+    mpk_value_string(error, mpk_string("pointer"), pointer);
+    mpk_value_string(error, mpk_string("detail"), detail);
 }
 
 
 mpk_str_t
-mpk_errors_pointer(const mpk_mem_t *mem, mpk_str_t array, size_t index,
+mpk_errors_pointer(mpk_mem_t *mem, mpk_str_t array, size_t index,
     mpk_str_t member)
 {
     mpk_buf_t  buf;

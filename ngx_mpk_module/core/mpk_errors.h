@@ -12,14 +12,14 @@
  * Adds an error to *errors, which is made when it is NULL; those over MPK_ERRORS_MAX are
  * dropped.  pointer and detail are referred to, not copied.
  */
-void mpk_errors_add(const mpk_mem_t *mem, mpk_value_t **errors, mpk_str_t pointer,
+void mpk_errors_add(mpk_mem_t *mem, mpk_value_t **errors, mpk_str_t pointer,
     mpk_str_t detail);
 
 /*
  * A JSON pointer to a member: "/items/0/key"; without an array, "/key"; without a
  * member, "/items/0".
  */
-mpk_str_t mpk_errors_pointer(const mpk_mem_t *mem, mpk_str_t array, size_t index,
+mpk_str_t mpk_errors_pointer(mpk_mem_t *mem, mpk_str_t array, size_t index,
     mpk_str_t member);
 
 

@@ -25,16 +25,16 @@ typedef struct {
 } mpk_evidence_found_t;
 
 
-static mpk_status_t mpk_evidence_scan(const mpk_mem_t *mem,
+static mpk_status_t mpk_evidence_scan(mpk_mem_t *mem,
     const mpk_evidence_t *evidence, mpk_evidence_found_t *found);
 static void mpk_evidence_cut(mpk_evidence_found_t *found, size_t i);
 static void mpk_evidence_shown(mpk_evidence_found_t *found,
     const mpk_value_t *entry, bool shown);
-static void mpk_evidence_policies(const mpk_mem_t *mem,
-    const mpk_evidence_found_t *found, mpk_value_t *document);
-static void mpk_evidence_consents(const mpk_mem_t *mem,
-    const mpk_evidence_found_t *found, mpk_value_t *document);
-static mpk_status_t mpk_evidence_stripe(const mpk_mem_t *mem,
+static void mpk_evidence_policies(const mpk_evidence_found_t *found,
+    mpk_value_t *document);
+static void mpk_evidence_consents(const mpk_evidence_found_t *found,
+    mpk_value_t *document);
+static mpk_status_t mpk_evidence_stripe(mpk_mem_t *mem,
     const mpk_evidence_t *evidence, const mpk_evidence_found_t *found,
     mpk_value_t *document);
 static void mpk_evidence_products(const mpk_evidence_t *evidence,
@@ -47,12 +47,12 @@ static void mpk_evidence_refusal(const mpk_evidence_t *evidence,
 static void mpk_evidence_rebuttal(const mpk_evidence_found_t *found,
     mpk_buf_t *out);
 static void mpk_evidence_where(mpk_buf_t *out, const mpk_value_t *entry);
-static mpk_status_t mpk_evidence_activity(const mpk_mem_t *mem,
+static mpk_status_t mpk_evidence_activity(mpk_mem_t *mem,
     const mpk_evidence_found_t *found, mpk_value_t *document);
 
 
 mpk_status_t
-mpk_evidence_add(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
+mpk_evidence_add(mpk_mem_t *mem, const mpk_evidence_t *evidence,
     mpk_value_t *document)
 {
     mpk_status_t           status;
@@ -68,8 +68,8 @@ mpk_evidence_add(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
         return status;
     }
 
-    mpk_evidence_policies(mem, found, document);
-    mpk_evidence_consents(mem, found, document);
+    mpk_evidence_policies(found, document);
+    mpk_evidence_consents(found, document);
 
     status = mpk_evidence_stripe(mem, evidence, found, document);
     if (status != MPK_OK) {
@@ -81,7 +81,7 @@ mpk_evidence_add(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
 
 
 static mpk_status_t
-mpk_evidence_scan(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
+mpk_evidence_scan(mpk_mem_t *mem, const mpk_evidence_t *evidence,
     mpk_evidence_found_t *found)
 {
     bool                 view;
@@ -215,7 +215,7 @@ mpk_evidence_shown(mpk_evidence_found_t *found, const mpk_value_t *entry,
 /* Each version once, in order of appearance. */
 
 static void
-mpk_evidence_policies(const mpk_mem_t *mem, const mpk_evidence_found_t *found,
+mpk_evidence_policies(const mpk_evidence_found_t *found,
     mpk_value_t *document)
 {
     size_t              i;
@@ -223,7 +223,7 @@ mpk_evidence_policies(const mpk_mem_t *mem, const mpk_evidence_found_t *found,
     mpk_value_t        *list;
     const mpk_value_t  *v;
 
-    list = mpk_value_array(mem, document, mpk_string("policy"));
+    list = mpk_value_array(document, mpk_string("policy"));
 
     for (i = 0; list && i < found->verified; i++) {
 
@@ -240,14 +240,14 @@ mpk_evidence_policies(const mpk_mem_t *mem, const mpk_evidence_found_t *found,
         }
 
         if (v == NULL) {
-            (void) mpk_value_string(mem, list, mpk_string(""), version);
+            mpk_value_string(list, mpk_string(""), version);
         }
     }
 }
 
 
 static void
-mpk_evidence_consents(const mpk_mem_t *mem, const mpk_evidence_found_t *found,
+mpk_evidence_consents(const mpk_evidence_found_t *found,
     mpk_value_t *document)
 {
     size_t              i, k;
@@ -264,7 +264,7 @@ mpk_evidence_consents(const mpk_mem_t *mem, const mpk_evidence_found_t *found,
         { mpk_string("language"), true },
     };
 
-    list = mpk_value_array(mem, document, mpk_string("consent"));
+    list = mpk_value_array(document, mpk_string("consent"));
 
     for (i = 0; i < found->verified; i++) {
         entry = found->entries[i];
@@ -274,24 +274,24 @@ mpk_evidence_consents(const mpk_mem_t *mem, const mpk_evidence_found_t *found,
             continue;
         }
 
-        agreed = mpk_value_object(mem, list, mpk_string(""));
+        agreed = mpk_value_object(list, mpk_string(""));
         n = mpk_value_get(entry, mpk_string("n"));
 
         if (n && n->type == MPK_VALUE_INT) {
-            (void) mpk_value_int(mem, agreed, mpk_string("n"), n->u.integer);
+            mpk_value_int(agreed, mpk_string("n"), n->u.integer);
         }
 
         for (k = 0; k < sizeof(members) / sizeof(members[0]); k++) {
-            (void) mpk_value_string(mem, agreed, members[k].name,
-                       mpk_value_get_string(members[k].inner ? consent : entry,
-                                            members[k].name));
+            mpk_value_string(agreed, members[k].name,
+                mpk_value_get_string(members[k].inner ? consent : entry,
+                                     members[k].name));
         }
     }
 }
 
 
 static mpk_status_t
-mpk_evidence_stripe(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
+mpk_evidence_stripe(mpk_mem_t *mem, const mpk_evidence_t *evidence,
     const mpk_evidence_found_t *found, mpk_value_t *document)
 {
     size_t         i;
@@ -348,7 +348,7 @@ mpk_evidence_stripe(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
     mpk_evidence_refusal(evidence, found, &fields[REFUSAL].text);
     mpk_evidence_rebuttal(found, &fields[REBUTTAL].text);
 
-    stripe = mpk_value_object(mem, document, mpk_string("stripe"));
+    stripe = mpk_value_object(document, mpk_string("stripe"));
 
     for (i = 0; i < MAX; i++) {
 
@@ -357,12 +357,12 @@ mpk_evidence_stripe(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
         }
 
         if (fields[i].text.len) {
-            (void) mpk_value_string(mem, stripe, fields[i].name,
-                                    mpk_buf_done(&fields[i].text));
+            mpk_value_string(stripe, fields[i].name,
+                             mpk_buf_done(&fields[i].text));
         }
     }
 
-    return stripe ? MPK_OK : MPK_NOMEM;
+    return MPK_OK;
 }
 
 
@@ -577,7 +577,7 @@ mpk_evidence_where(mpk_buf_t *out, const mpk_value_t *entry)
 
 
 static mpk_status_t
-mpk_evidence_activity(const mpk_mem_t *mem, const mpk_evidence_found_t *found,
+mpk_evidence_activity(mpk_mem_t *mem, const mpk_evidence_found_t *found,
     mpk_value_t *document)
 {
     size_t     i;
@@ -596,11 +596,7 @@ mpk_evidence_activity(const mpk_mem_t *mem, const mpk_evidence_found_t *found,
         mpk_buf_byte(&out, '\n');
     }
 
-    if (out.failed) {
-        return MPK_NOMEM;
-    }
+    mpk_value_string(document, mpk_string("activity"), mpk_buf_done(&out));
 
-    return mpk_value_string(mem, document, mpk_string("activity"),
-                            mpk_buf_done(&out))
-           ? MPK_OK : MPK_NOMEM;
+    return out.failed || mem->failed ? MPK_NOMEM : MPK_OK;
 }

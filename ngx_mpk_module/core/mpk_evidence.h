@@ -27,7 +27,7 @@ typedef struct {
  * language}; "stripe"; "activity".  Only verified entries are used, except in "activity",
  * which says from where on they are not.
  */
-mpk_status_t mpk_evidence_add(const mpk_mem_t *mem, const mpk_evidence_t *evidence,
+mpk_status_t mpk_evidence_add(mpk_mem_t *mem, const mpk_evidence_t *evidence,
     mpk_value_t *document);
 
 
@@ -41,7 +41,7 @@ void mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry);
  * fit, views and deliveries are kept first, and a last line says how many lines were
  * left out.
  */
-mpk_status_t mpk_evidence_lines(const mpk_mem_t *mem, const mpk_value_t *const *entries,
+mpk_status_t mpk_evidence_lines(mpk_mem_t *mem, const mpk_value_t *const *entries,
     size_t count, size_t max, mpk_buf_t *out);
 
 /*

@@ -319,7 +319,7 @@ mpk_evidence_unsafe(const uint8_t *p, size_t len)
 
 
 mpk_status_t
-mpk_evidence_lines(const mpk_mem_t *mem, const mpk_value_t *const *entries,
+mpk_evidence_lines(mpk_mem_t *mem, const mpk_value_t *const *entries,
     size_t count, size_t max, mpk_buf_t *out)
 {
     size_t                      i, left;

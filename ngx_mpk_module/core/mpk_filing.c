@@ -29,9 +29,9 @@ typedef struct {
 } mpk_filing_text_t;
 
 typedef struct {
-    const mpk_mem_t        *mem;
-    mpk_value_t           **errors;
-    bool                    wrong;           /* also if there was no memory for errors */
+    mpk_mem_t     *mem;
+    mpk_value_t  **errors;
+    bool           wrong;           /* also if there was no memory for errors */
 } mpk_filing_reader_t;
 
 
@@ -42,12 +42,12 @@ static void mpk_filing_members(mpk_filing_reader_t *reader,
     size_t count, mpk_str_t array, size_t index, void *into);
 static void mpk_filing_wrong(mpk_filing_reader_t *reader, mpk_str_t pointer,
     mpk_str_t detail);
-static mpk_status_t mpk_filing_hash(mpk_crypto_t *crypto, const mpk_mem_t *mem,
-    const mpk_mem_t *scratch, const mpk_filing_t *filing, mpk_order_t *order,
+static mpk_status_t mpk_filing_hash(mpk_crypto_t *crypto, mpk_mem_t *mem,
+    mpk_mem_t *scratch, const mpk_filing_t *filing, mpk_order_t *order,
     uint8_t index[MPK_MAC_LEN]);
 static void mpk_filing_content(const mpk_filing_t *filing, mpk_buf_t *out);
 static mpk_status_t mpk_filing_seal_one(mpk_crypto_t *crypto,
-    const mpk_mem_t *mem, const mpk_data_key_t *key, const mpk_place_t *place,
+    mpk_mem_t *mem, const mpk_data_key_t *key, const mpk_place_t *place,
     mpk_str_t plain, mpk_str_t *sealed);
 
 
@@ -89,7 +89,7 @@ static const mpk_filing_member_t  mpk_filing_item[] = {
 
 
 mpk_status_t
-mpk_filing_read(const mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
+mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
     int64_t expired, mpk_filing_t *filing, mpk_value_t **errors)
 {
     size_t               skip;
@@ -294,8 +294,8 @@ mpk_filing_wrong(mpk_filing_reader_t *reader, mpk_str_t pointer,
 
 
 mpk_status_t
-mpk_filing_seal(mpk_crypto_t *crypto, const mpk_mem_t *mem,
-    const mpk_mem_t *scratch, const mpk_filing_t *filing, mpk_order_t *order,
+mpk_filing_seal(mpk_crypto_t *crypto, mpk_mem_t *mem,
+    mpk_mem_t *scratch, const mpk_filing_t *filing, mpk_order_t *order,
     mpk_data_key_t *key, uint8_t index[MPK_MAC_LEN])
 {
     size_t                    i;
@@ -372,8 +372,8 @@ mpk_filing_seal(mpk_crypto_t *crypto, const mpk_mem_t *mem,
 
 
 static mpk_status_t
-mpk_filing_hash(mpk_crypto_t *crypto, const mpk_mem_t *mem,
-    const mpk_mem_t *scratch, const mpk_filing_t *filing, mpk_order_t *order,
+mpk_filing_hash(mpk_crypto_t *crypto, mpk_mem_t *mem,
+    mpk_mem_t *scratch, const mpk_filing_t *filing, mpk_order_t *order,
     uint8_t index[MPK_MAC_LEN])
 {
     uint8_t             *email, *account, *digest;
@@ -455,7 +455,7 @@ mpk_filing_content(const mpk_filing_t *filing, mpk_buf_t *out)
 
 
 static mpk_status_t
-mpk_filing_seal_one(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_filing_seal_one(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *key, const mpk_place_t *place, mpk_str_t plain,
     mpk_str_t *sealed)
 {

@@ -38,7 +38,7 @@ typedef struct {
  * MPK_OK: filing is complete and *errors is NULL, or *errors says what is wrong (see
  * mpk_errors.h) and filing must not be used.  The only other result is MPK_NOMEM.
  */
-mpk_status_t mpk_filing_read(const mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
+mpk_status_t mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
     int64_t expired, mpk_filing_t *filing, mpk_value_t **errors);
 
 /*
@@ -51,8 +51,8 @@ mpk_status_t mpk_filing_read(const mpk_mem_t *mem, const mpk_value_t *body, mpk_
  *
  * Errors: MPK_NOMEM, MPK_CRYPTO, MPK_UNKNOWN (no lookup or wrap key).
  */
-mpk_status_t mpk_filing_seal(mpk_crypto_t *crypto, const mpk_mem_t *mem,
-    const mpk_mem_t *scratch, const mpk_filing_t *filing, mpk_order_t *order,
+mpk_status_t mpk_filing_seal(mpk_crypto_t *crypto, mpk_mem_t *mem,
+    mpk_mem_t *scratch, const mpk_filing_t *filing, mpk_order_t *order,
     mpk_data_key_t *key, uint8_t index[MPK_MAC_LEN]);
 
 

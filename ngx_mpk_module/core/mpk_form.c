@@ -4,13 +4,13 @@
 #include "mpk_form.h"
 
 
-static mpk_status_t mpk_form_decode(const mpk_mem_t *mem, mpk_str_t in,
+static mpk_status_t mpk_form_decode(mpk_mem_t *mem, mpk_str_t in,
     mpk_str_t *out, mpk_error_t *error);
 static int mpk_form_hex(uint8_t ch);
 
 
 mpk_status_t
-mpk_form_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
+mpk_form_read(mpk_mem_t *mem, const uint8_t *data, size_t len,
     const mpk_form_limits_t *limits, mpk_value_t **out, mpk_error_t *error)
 {
     mpk_str_t       field, name, value;
@@ -23,7 +23,7 @@ mpk_form_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
                         "the form is over %zu bytes", limits->size);
     }
 
-    form = mpk_value_object(mem, NULL, mpk_string(""));
+    form = mpk_value_new(mem, MPK_VALUE_OBJECT);
     if (form == NULL) {
         return MPK_NOMEM;
     }
@@ -75,9 +75,11 @@ mpk_form_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
                             "the form has more than %zu fields", limits->fields);
         }
 
-        if (mpk_value_string(mem, form, name, value) == NULL) {
-            return MPK_NOMEM;
-        }
+        mpk_value_string(form, name, value);
+    }
+
+    if (mem->failed) {
+        return MPK_NOMEM;
     }
 
     *out = form;
@@ -87,7 +89,7 @@ mpk_form_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
 
 
 static mpk_status_t
-mpk_form_decode(const mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out,
+mpk_form_decode(mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out,
     mpk_error_t *error)
 {
     int       high, low;

@@ -21,7 +21,7 @@ typedef struct {
  * (MPK_MALFORMED), a field that occurs twice (MPK_DUPLICATE),
  * anything over limits (MPK_LIMIT).
  */
-mpk_status_t mpk_form_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
+mpk_status_t mpk_form_read(mpk_mem_t *mem, const uint8_t *data, size_t len,
     const mpk_form_limits_t *limits, mpk_value_t **out, mpk_error_t *error);
 
 

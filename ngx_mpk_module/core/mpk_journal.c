@@ -10,17 +10,17 @@
 
 
 static void mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out);
-static void mpk_journal_write_personal(const mpk_mem_t *mem,
+static void mpk_journal_write_personal(mpk_mem_t *mem,
     const mpk_entry_t *entry, mpk_buf_t *out);
 static void mpk_journal_member(mpk_buf_t *out, mpk_str_t name,
     mpk_str_t value);
-static mpk_str_t mpk_journal_text(const mpk_mem_t *mem, mpk_str_t text,
+static mpk_str_t mpk_journal_text(mpk_mem_t *mem, mpk_str_t text,
     size_t max);
 static mpk_status_t mpk_journal_mac(mpk_crypto_t *crypto,
-    const mpk_mem_t *mem, const mpk_key_t *key,
+    mpk_mem_t *mem, const mpk_key_t *key,
     const uint8_t before[MPK_MAC_LEN], mpk_str_t order, uint64_t number,
     const mpk_record_t *record, uint8_t mac[MPK_MAC_LEN]);
-static mpk_status_t mpk_journal_members(const mpk_mem_t *mem, mpk_str_t json,
+static mpk_status_t mpk_journal_members(mpk_mem_t *mem, mpk_str_t json,
     mpk_value_t *object);
 static void mpk_chain_fault(mpk_chain_t *chain, mpk_verdict_t verdict,
     uint64_t number);
@@ -32,7 +32,7 @@ static const mpk_json_limits_t  mpk_journal_limits = {
 
 
 mpk_status_t
-mpk_journal_write(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_journal_write(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *data_key, const mpk_entry_t *entry,
     const uint8_t before[MPK_MAC_LEN], mpk_record_t *record,
     uint8_t mac[MPK_MAC_LEN])
@@ -168,7 +168,7 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
 
 
 static void
-mpk_journal_write_personal(const mpk_mem_t *mem, const mpk_entry_t *entry,
+mpk_journal_write_personal(mpk_mem_t *mem, const mpk_entry_t *entry,
     mpk_buf_t *out)
 {
     /* "ip" is always there: the members after it begin with a comma */
@@ -215,7 +215,7 @@ mpk_journal_member(mpk_buf_t *out, mpk_str_t name, mpk_str_t value)
 /* Header fields may be any bytes: invalid UTF-8 is kept as "?". */
 
 static mpk_str_t
-mpk_journal_text(const mpk_mem_t *mem, mpk_str_t text, size_t max)
+mpk_journal_text(mpk_mem_t *mem, mpk_str_t text, size_t max)
 {
     size_t    i;
     uint8_t  *p;
@@ -246,7 +246,7 @@ mpk_journal_text(const mpk_mem_t *mem, mpk_str_t text, size_t max)
 
 
 static mpk_status_t
-mpk_journal_mac(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_journal_mac(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_key_t *key, const uint8_t before[MPK_MAC_LEN], mpk_str_t order,
     uint64_t number, const mpk_record_t *record, uint8_t mac[MPK_MAC_LEN])
 {
@@ -274,7 +274,7 @@ mpk_journal_mac(mpk_crypto_t *crypto, const mpk_mem_t *mem,
 
 
 mpk_status_t
-mpk_journal_read(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_journal_read(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *data_key, mpk_str_t order, uint64_t number,
     const mpk_record_t *record, mpk_value_t *array)
 {
@@ -283,7 +283,7 @@ mpk_journal_read(mpk_crypto_t *crypto, const mpk_mem_t *mem,
     mpk_value_t   *object;
     mpk_status_t   status;
 
-    object = mpk_value_object(mem, array, mpk_string(""));
+    object = mpk_value_object(array, mpk_string(""));
     if (object == NULL) {
         return MPK_NOMEM;
     }
@@ -308,7 +308,7 @@ mpk_journal_read(mpk_crypto_t *crypto, const mpk_mem_t *mem,
 /* Moves the members of an object in JSON to another object. */
 
 static mpk_status_t
-mpk_journal_members(const mpk_mem_t *mem, mpk_str_t json, mpk_value_t *object)
+mpk_journal_members(mpk_mem_t *mem, mpk_str_t json, mpk_value_t *object)
 {
     mpk_value_t   *value;
     mpk_status_t   status;
@@ -380,7 +380,7 @@ mpk_chain_erased(mpk_chain_t *chain, uint64_t gone,
 
 mpk_status_t
 mpk_chain_next(mpk_chain_t *chain, mpk_crypto_t *crypto,
-    const mpk_mem_t *mem, const mpk_record_t *record)
+    mpk_mem_t *mem, const mpk_record_t *record)
 {
     uint8_t           mac[MPK_MAC_LEN], stored[MPK_MAC_LEN];
     mpk_str_t         kid, text;

@@ -58,7 +58,7 @@ typedef struct {
 
 
 /* Writes the entry that follows the one with MAC "before" (zeros: none); mac gets its own. */
-mpk_status_t mpk_journal_write(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_status_t mpk_journal_write(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *key, const mpk_entry_t *entry,
     const uint8_t before[MPK_MAC_LEN], mpk_record_t *record,
     uint8_t mac[MPK_MAC_LEN]);
@@ -67,7 +67,7 @@ mpk_status_t mpk_journal_write(mpk_crypto_t *crypto, const mpk_mem_t *mem,
  * Appends the entry's clear and personal members to array, as one object.  key may
  * be NULL: the personal part is left out.  MPK_FORGED: it can't be opened.
  */
-mpk_status_t mpk_journal_read(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_status_t mpk_journal_read(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *key, mpk_str_t order, uint64_t number,
     const mpk_record_t *record, mpk_value_t *array);
 
@@ -102,7 +102,7 @@ void mpk_chain_erased(mpk_chain_t *chain, uint64_t gone,
     const uint8_t mac[MPK_MAC_LEN]);
 
 mpk_status_t mpk_chain_next(mpk_chain_t *chain, mpk_crypto_t *crypto,
-    const mpk_mem_t *mem, const mpk_record_t *record);
+    mpk_mem_t *mem, const mpk_record_t *record);
 
 /* Compares with the order: its number of entries, and the MAC of the last one. */
 void mpk_chain_end(mpk_chain_t *chain, uint64_t revision,

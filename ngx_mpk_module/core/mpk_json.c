@@ -11,7 +11,7 @@
 
 
 typedef struct {
-    const mpk_mem_t          *mem;
+    mpk_mem_t                *mem;
     mpk_str_t                 in;
     const mpk_json_limits_t  *limits;
     mpk_value_t              *root;
@@ -66,7 +66,7 @@ static yajl_callbacks  mpk_json_callbacks = {
 
 
 mpk_status_t
-mpk_json_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
+mpk_json_read(mpk_mem_t *mem, const uint8_t *data, size_t len,
     const mpk_json_limits_t *limits, mpk_value_t **out, mpk_error_t *error)
 {
     size_t             i, at, line;
@@ -261,14 +261,13 @@ mpk_json_value(mpk_json_reader_t *reader, mpk_value_type_t type)
 
     parent = reader->depth ? reader->stack[reader->depth - 1] : NULL;
 
-    value = mpk_value_null(reader->mem, parent, reader->name);
-
+    value = parent ? mpk_value_add(parent, reader->name, type)
+                   : mpk_value_new(reader->mem, type);
     if (value == NULL) {
         (void) mpk_json_stop(reader, MPK_NOMEM, "out of memory");
         return NULL;
     }
 
-    value->type = type;
     reader->name = (mpk_str_t) { 0, NULL };
 
     if (parent == NULL) {
@@ -488,8 +487,12 @@ mpk_json_free(void *ctx, void *p)
 void
 mpk_json_write(mpk_buf_t *buf, const mpk_value_t *value)
 {
-    bool                first;
     const mpk_value_t  *v;
+
+    if (value == NULL) {
+        buf->failed = true;
+        return;
+    }
 
     switch (value->type) {
 
@@ -516,19 +519,11 @@ mpk_json_write(mpk_buf_t *buf, const mpk_value_t *value)
 
     mpk_buf_byte(buf, value->type == MPK_VALUE_OBJECT ? '{' : '[');
 
-    first = true;
-
     for (v = value->u.list.first; v; v = v->next) {
 
-        if (v->page_only) {
-            continue;
-        }
-
-        if (!first) {
+        if (v != value->u.list.first) {
             mpk_buf_byte(buf, ',');
         }
-
-        first = false;
 
         if (value->type == MPK_VALUE_OBJECT) {
             mpk_json_write_string(buf, v->name);

@@ -22,10 +22,10 @@ typedef struct {
  * object (MPK_DUPLICATE), anything over limits (MPK_LIMIT).  error gets the line and
  * the reason.
  */
-mpk_status_t mpk_json_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
+mpk_status_t mpk_json_read(mpk_mem_t *mem, const uint8_t *data, size_t len,
     const mpk_json_limits_t *limits, mpk_value_t **out, mpk_error_t *error);
 
-/* Appends value as JSON, members in order, page_only ones left out. */
+/* Appends value as JSON, members in order.  A NULL value makes buf fail. */
 void mpk_json_write(mpk_buf_t *buf, const mpk_value_t *value);
 
 /* Appends string as a JSON string, quotes included; also safe inside <script>. */

@@ -13,7 +13,7 @@ mpk_status_t mpk_jws_sign(mpk_crypto_t *crypto, const mpk_key_t *key,
     mpk_str_t header, mpk_str_t payload, mpk_buf_t *out);
 
 /* The same with the current evidence key and a header that names its kid. */
-mpk_status_t mpk_jws_evidence(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_status_t mpk_jws_evidence(mpk_crypto_t *crypto, mpk_mem_t *mem,
     mpk_str_t payload, mpk_buf_t *out);
 
 

@@ -44,11 +44,11 @@ typedef struct {
 } mpk_use_rule_t;
 
 
-static mpk_status_t mpk_keyring_read_set(const mpk_mem_t *mem,
+static mpk_status_t mpk_keyring_read_set(mpk_mem_t *mem,
     const mpk_value_t *set, mpk_keyring_t *keyring, mpk_error_t *error);
 static mpk_status_t mpk_keyring_check(const mpk_keyring_t *keyring,
     mpk_error_t *error);
-static mpk_status_t mpk_jwk_read(const mpk_mem_t *mem, const mpk_value_t *value,
+static mpk_status_t mpk_jwk_read(mpk_mem_t *mem, const mpk_value_t *value,
     size_t number, mpk_key_t *key, mpk_error_t *error);
 static void mpk_jwk_label(char label[MPK_JWK_LABEL], size_t number,
     mpk_str_t kid);
@@ -58,7 +58,7 @@ static mpk_status_t mpk_jwk_members(const mpk_value_t *value,
     mpk_error_t *error);
 static mpk_status_t mpk_jwk_created(const mpk_value_t *iat, const char *label,
     mpk_key_t *key, mpk_error_t *error);
-static mpk_status_t mpk_jwk_kid(const mpk_mem_t *mem, mpk_str_t kid,
+static mpk_status_t mpk_jwk_kid(mpk_mem_t *mem, mpk_str_t kid,
     const char *label, mpk_key_t *key, mpk_error_t *error);
 static mpk_status_t mpk_jwk_use(const mpk_str_t *members, const char *label,
     mpk_use_t *use, mpk_error_t *error);
@@ -66,7 +66,7 @@ static mpk_status_t mpk_jwk_secret(const mpk_str_t *members,
     const char *label, mpk_key_t *key, mpk_error_t *error);
 static mpk_status_t mpk_jwk_public(mpk_str_t x, const char *label,
     mpk_key_t *key, mpk_error_t *error);
-static mpk_status_t mpk_jwk_header(const mpk_mem_t *mem, mpk_key_t *key);
+static mpk_status_t mpk_jwk_header(mpk_mem_t *mem, mpk_key_t *key);
 static bool mpk_jwk_is(mpk_str_t str, const char *word);
 
 
@@ -102,7 +102,7 @@ mpk_assert_rows(mpk_jwk_names, MPK_JWK_MAX);
 
 
 mpk_status_t
-mpk_keyring_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
+mpk_keyring_read(mpk_mem_t *mem, const uint8_t *data, size_t len,
     mpk_keyring_t *keyring, mpk_error_t *error)
 {
     mpk_error_t        json;
@@ -207,7 +207,7 @@ mpk_use_name(mpk_use_t use)
 
 
 static mpk_status_t
-mpk_keyring_read_set(const mpk_mem_t *mem, const mpk_value_t *set,
+mpk_keyring_read_set(mpk_mem_t *mem, const mpk_value_t *set,
     mpk_keyring_t *keyring, mpk_error_t *error)
 {
     char                word[MPK_JWK_WORD];
@@ -324,7 +324,7 @@ mpk_keyring_check(const mpk_keyring_t *keyring, mpk_error_t *error)
  * The secret is written to key only; on failure, key may hold parts of it.
  */
 static mpk_status_t
-mpk_jwk_read(const mpk_mem_t *mem, const mpk_value_t *value,
+mpk_jwk_read(mpk_mem_t *mem, const mpk_value_t *value,
     size_t number, mpk_key_t *key, mpk_error_t *error)
 {
     char          label[MPK_JWK_LABEL];
@@ -416,7 +416,7 @@ mpk_jwk_word(char word[MPK_JWK_WORD], mpk_str_t name)
 
 
 static mpk_status_t
-mpk_jwk_kid(const mpk_mem_t *mem, mpk_str_t kid, const char *label,
+mpk_jwk_kid(mpk_mem_t *mem, mpk_str_t kid, const char *label,
     mpk_key_t *key, mpk_error_t *error)
 {
     size_t   i;
@@ -690,7 +690,7 @@ mpk_jwk_public(mpk_str_t x, const char *label, mpk_key_t *key,
 
 /* The JWS header that tokens signed with the key have, encoded once. */
 static mpk_status_t
-mpk_jwk_header(const mpk_mem_t *mem, mpk_key_t *key)
+mpk_jwk_header(mpk_mem_t *mem, mpk_key_t *key)
 {
     uint8_t    *p;
     mpk_buf_t   json;

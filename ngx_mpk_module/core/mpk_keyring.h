@@ -54,7 +54,7 @@ typedef struct {
  * No secret is copied to mem: the caller cleanses data and keyring only.  A keyring that
  * is refused is zeroed.
  */
-mpk_status_t mpk_keyring_read(const mpk_mem_t *mem, const uint8_t *data, size_t len,
+mpk_status_t mpk_keyring_read(mpk_mem_t *mem, const uint8_t *data, size_t len,
     mpk_keyring_t *keyring, mpk_error_t *error);
 
 /* The current key for a use: the first in the file; NULL: there is none. */

@@ -9,7 +9,7 @@ static mpk_status_t mpk_lines_keep(mpk_lines_t *lines, mpk_str_t piece);
 
 
 void
-mpk_lines_init(mpk_lines_t *lines, const mpk_mem_t *mem, size_t max)
+mpk_lines_init(mpk_lines_t *lines, mpk_mem_t *mem, size_t max)
 {
     memset(lines, 0, sizeof(mpk_lines_t));
 

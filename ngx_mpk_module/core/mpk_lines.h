@@ -10,7 +10,7 @@ typedef struct {
     uint64_t          number;    /* of the line returned last, from 1; empty ones count */
 
     /* internal */
-    const mpk_mem_t  *mem;
+    mpk_mem_t        *mem;
     size_t            max;
     uint8_t          *data;      /* the start of an incomplete line */
     size_t            len;
@@ -21,7 +21,7 @@ typedef struct {
 
 
 /* max: bytes of a line without its end.  At most twice as much is allocated. */
-void mpk_lines_init(mpk_lines_t *lines, const mpk_mem_t *mem, size_t max);
+void mpk_lines_init(mpk_lines_t *lines, mpk_mem_t *mem, size_t max);
 
 /*
  * Consumes from the front of in up to the end of the next line that is not empty, and

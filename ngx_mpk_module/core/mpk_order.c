@@ -6,9 +6,9 @@
 #define MPK_ORDER_REVISION_MAX  1000000000000000
 
 
-static mpk_status_t mpk_order_read_head(const mpk_mem_t *mem, mpk_str_t in,
+static mpk_status_t mpk_order_read_head(mpk_mem_t *mem, mpk_str_t in,
     mpk_order_t *order);
-static mpk_status_t mpk_order_read_links(const mpk_mem_t *mem,
+static mpk_status_t mpk_order_read_links(mpk_mem_t *mem,
     mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_filed(mpk_str_t in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_items(mpk_str_t in, mpk_order_t *order);
@@ -17,7 +17,7 @@ static int64_t mpk_order_time(mpk_unpack_t *in);
 
 
 mpk_status_t
-mpk_order_read(const mpk_mem_t *mem, mpk_str_t id,
+mpk_order_read(mpk_mem_t *mem, mpk_str_t id,
     const mpk_str_t fields[MPK_ORDER_FIELDS], mpk_order_t *order)
 {
     mpk_status_t  status;
@@ -55,7 +55,7 @@ mpk_order_read(const mpk_mem_t *mem, mpk_str_t id,
 
 
 static mpk_status_t
-mpk_order_read_head(const mpk_mem_t *mem, mpk_str_t value, mpk_order_t *order)
+mpk_order_read_head(mpk_mem_t *mem, mpk_str_t value, mpk_order_t *order)
 {
     size_t        i;
     mpk_str_t     mac, gone;
@@ -128,7 +128,7 @@ mpk_order_read_head(const mpk_mem_t *mem, mpk_str_t value, mpk_order_t *order)
 
 
 static mpk_status_t
-mpk_order_read_links(const mpk_mem_t *mem, mpk_unpack_t *in,
+mpk_order_read_links(mpk_mem_t *mem, mpk_unpack_t *in,
     mpk_order_t *order)
 {
     size_t       i, n;

@@ -125,7 +125,7 @@ typedef struct {
  * into mem; strings refer to the values.  Without h: MPK_OK, with state ABSENT and
  * revision 0.  MPK_MALFORMED: not written by mpk_order_write_*().
  */
-mpk_status_t mpk_order_read(const mpk_mem_t *mem, mpk_str_t id,
+mpk_status_t mpk_order_read(mpk_mem_t *mem, mpk_str_t id,
     const mpk_str_t fields[MPK_ORDER_FIELDS], mpk_order_t *order);
 
 /*

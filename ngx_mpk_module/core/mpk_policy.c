@@ -93,7 +93,7 @@ _Static_assert(MPK_ORDER_STATE_MAX == 5, "mpk_policies needs another column");
 
 
 mpk_status_t
-mpk_policy_decide(const mpk_mem_t *mem, const mpk_order_t *order,
+mpk_policy_decide(mpk_mem_t *mem, const mpk_order_t *order,
     const mpk_request_t *request, mpk_decision_t *decision)
 {
     size_t               n;
@@ -296,7 +296,7 @@ mpk_policy_erase(const mpk_request_t *request, mpk_decision_t *decision)
 
 
 mpk_status_t
-mpk_policy_ask(const mpk_mem_t *mem, const mpk_order_t *order,
+mpk_policy_ask(mpk_mem_t *mem, const mpk_order_t *order,
     const mpk_request_t *request, mpk_outcome_t *outcome)
 {
     size_t          i, n;

@@ -138,7 +138,7 @@ typedef struct {
  * Decides a request.  The decision is in mem and refers to order and request.  The only
  * error is MPK_NOMEM; a refusal is an outcome.
  */
-mpk_status_t mpk_policy_decide(const mpk_mem_t *mem, const mpk_order_t *order,
+mpk_status_t mpk_policy_decide(mpk_mem_t *mem, const mpk_order_t *order,
     const mpk_request_t *request, mpk_decision_t *decision);
 
 /*
@@ -146,7 +146,7 @@ mpk_status_t mpk_policy_decide(const mpk_mem_t *mem, const mpk_order_t *order,
  * now: CANCELLED with not_sent set, CLAIM_OPENED for any item, a decision for any claim.
  * Only event, now and claim_window of request are used.
  */
-mpk_status_t mpk_policy_ask(const mpk_mem_t *mem, const mpk_order_t *order,
+mpk_status_t mpk_policy_ask(mpk_mem_t *mem, const mpk_order_t *order,
     const mpk_request_t *request, mpk_outcome_t *outcome);
 
 

@@ -46,7 +46,7 @@ typedef struct {
 
 
 typedef struct {
-    const mpk_mem_t          *mem;
+    mpk_mem_t                *mem;
     mpk_template_partial_pt   partial;
     void                     *ctx;
     mpk_error_t              *error;
@@ -129,7 +129,7 @@ static bool mpk_render_is(const mpk_value_t *value);
 
 
 mpk_status_t
-mpk_template_compile(const mpk_mem_t *mem, mpk_str_t name, mpk_str_t source,
+mpk_template_compile(mpk_mem_t *mem, mpk_str_t name, mpk_str_t source,
     mpk_template_partial_pt partial, void *ctx, mpk_template_t **out,
     mpk_error_t *error)
 {

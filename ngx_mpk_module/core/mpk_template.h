@@ -36,7 +36,7 @@ typedef mpk_status_t (*mpk_template_partial_pt)(void *ctx, mpk_str_t name,
  * Errors: MPK_MALFORMED (unclosed tag or section, end without a section, invalid
  * delimiters or name), MPK_LIMIT, MPK_NOMEM, or what partial returned.
  */
-mpk_status_t mpk_template_compile(const mpk_mem_t *mem, mpk_str_t name,
+mpk_status_t mpk_template_compile(mpk_mem_t *mem, mpk_str_t name,
     mpk_str_t source, mpk_template_partial_pt partial, void *ctx,
     mpk_template_t **out, mpk_error_t *error);
 

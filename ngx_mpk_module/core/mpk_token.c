@@ -37,22 +37,22 @@ typedef struct {
 
 
 static const mpk_key_t *mpk_token_key(mpk_crypto_t *crypto,
-    const mpk_mem_t *mem, mpk_str_t header, mpk_status_t *status);
-static mpk_status_t mpk_token_header(const mpk_mem_t *mem, mpk_str_t header,
+    mpk_mem_t *mem, mpk_str_t header, mpk_status_t *status);
+static mpk_status_t mpk_token_header(mpk_mem_t *mem, mpk_str_t header,
     mpk_str_t *kid);
-static mpk_status_t mpk_token_decode(const mpk_mem_t *mem, mpk_str_t in,
+static mpk_status_t mpk_token_decode(mpk_mem_t *mem, mpk_str_t in,
     mpk_str_t *out);
-static mpk_status_t mpk_token_payload_read(const mpk_mem_t *mem,
+static mpk_status_t mpk_token_payload_read(mpk_mem_t *mem,
     mpk_str_t json, mpk_token_t *token);
 static bool mpk_token_read_own(mpk_str_t json, mpk_token_t *token);
 static bool mpk_token_skip(mpk_str_t *rest, mpk_str_t literal);
 static bool mpk_token_text(mpk_str_t *rest, mpk_str_t *text);
 static bool mpk_token_seconds(mpk_str_t *rest, int64_t *seconds);
-static mpk_status_t mpk_token_claims(const mpk_mem_t *mem, mpk_str_t json,
+static mpk_status_t mpk_token_claims(mpk_mem_t *mem, mpk_str_t json,
     const mpk_value_t **claims);
-static mpk_status_t mpk_token_read(const mpk_mem_t *mem,
+static mpk_status_t mpk_token_read(mpk_mem_t *mem,
     const mpk_value_t **claims, mpk_token_t *token);
-static mpk_status_t mpk_token_read_items(const mpk_mem_t *mem,
+static mpk_status_t mpk_token_read_items(mpk_mem_t *mem,
     const mpk_value_t *items, mpk_token_t *token);
 static mpk_status_t mpk_token_check(const mpk_token_t *token);
 static void mpk_token_payload_write(const mpk_token_t *token, mpk_buf_t *buf);
@@ -123,7 +123,7 @@ mpk_order_id_valid(mpk_str_t id)
 
 
 mpk_status_t
-mpk_token_verify(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_token_verify(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const uint8_t *data, size_t len, mpk_aud_t aud, int64_t now,
     mpk_token_t *token)
 {
@@ -220,7 +220,7 @@ mpk_token_verify(mpk_crypto_t *crypto, const mpk_mem_t *mem,
 
 
 mpk_status_t
-mpk_token_sign(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_token_sign(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_token_t *token, mpk_buf_t *out)
 {
     size_t            start, len;
@@ -304,7 +304,7 @@ mpk_token_id(mpk_crypto_t *crypto, mpk_str_t jti,
 
 /* Finds the key that the header names; NULL: *status says why there is none. */
 static const mpk_key_t *
-mpk_token_key(mpk_crypto_t *crypto, const mpk_mem_t *mem, mpk_str_t header,
+mpk_token_key(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t header,
     mpk_status_t *status)
 {
     size_t                i;
@@ -341,7 +341,7 @@ mpk_token_key(mpk_crypto_t *crypto, const mpk_mem_t *mem, mpk_str_t header,
 
 /* A header that another library wrote: exactly alg, typ and kid. */
 static mpk_status_t
-mpk_token_header(const mpk_mem_t *mem, mpk_str_t header, mpk_str_t *kid)
+mpk_token_header(mpk_mem_t *mem, mpk_str_t header, mpk_str_t *kid)
 {
     mpk_str_t           json, alg, typ;
     mpk_value_t        *tree;
@@ -401,7 +401,7 @@ mpk_token_header(const mpk_mem_t *mem, mpk_str_t header, mpk_str_t *kid)
 
 
 static mpk_status_t
-mpk_token_decode(const mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out)
+mpk_token_decode(mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out)
 {
     uint8_t  *p;
 
@@ -424,7 +424,7 @@ mpk_token_decode(const mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out)
  * one of mpk_json_read() and mpk_token_check().
  */
 static mpk_status_t
-mpk_token_payload_read(const mpk_mem_t *mem, mpk_str_t json,
+mpk_token_payload_read(mpk_mem_t *mem, mpk_str_t json,
     mpk_token_t *token)
 {
     mpk_status_t        status;
@@ -560,7 +560,7 @@ mpk_token_seconds(mpk_str_t *rest, int64_t *seconds)
 
 /* Finds the value of each claim, by mpk_jwt_claim_t; NULL: absent. */
 static mpk_status_t
-mpk_token_claims(const mpk_mem_t *mem, mpk_str_t json,
+mpk_token_claims(mpk_mem_t *mem, mpk_str_t json,
     const mpk_value_t **claims)
 {
     size_t              i;
@@ -616,7 +616,7 @@ mpk_token_claims(const mpk_mem_t *mem, mpk_str_t json,
 
 
 static mpk_status_t
-mpk_token_read(const mpk_mem_t *mem, const mpk_value_t **claims,
+mpk_token_read(mpk_mem_t *mem, const mpk_value_t **claims,
     mpk_token_t *token)
 {
     size_t     i;
@@ -673,7 +673,7 @@ mpk_token_read(const mpk_mem_t *mem, const mpk_value_t **claims,
 
 
 static mpk_status_t
-mpk_token_read_items(const mpk_mem_t *mem, const mpk_value_t *items,
+mpk_token_read_items(mpk_mem_t *mem, const mpk_value_t *items,
     mpk_token_t *token)
 {
     size_t              n;

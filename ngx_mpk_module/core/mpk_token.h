@@ -62,7 +62,7 @@ bool mpk_order_id_valid(mpk_str_t id);
  * MPK_DUPLICATE   a member occurs twice
  * MPK_LIMIT       over MPK_TOKEN_MAX, iat too far ahead, exp past the year 9999
  */
-mpk_status_t mpk_token_verify(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_status_t mpk_token_verify(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const uint8_t *data, size_t len, mpk_aud_t aud, int64_t now, mpk_token_t *token);
 
 /*
@@ -71,7 +71,7 @@ mpk_status_t mpk_token_verify(mpk_crypto_t *crypto, const mpk_mem_t *mem,
  * fit: leave them out, which means all).  MPK_MALFORMED: mpk_token_verify() would reject
  * it.
  */
-mpk_status_t mpk_token_sign(mpk_crypto_t *crypto, const mpk_mem_t *mem,
+mpk_status_t mpk_token_sign(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_token_t *token, mpk_buf_t *out);
 
 /* The id of a token in logs, the journal and the API: a hash of jti. */

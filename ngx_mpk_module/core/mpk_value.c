@@ -1,90 +1,38 @@
-/* A tree of values: made, and looked into. */
+/* A tree of values: built, and searched. */
 
 #include "mpk_value.h"
 
 
-static mpk_value_t *mpk_value_add(const mpk_mem_t *mem, mpk_value_t *parent,
-    mpk_str_t name, mpk_value_type_t type);
-
-
 mpk_value_t *
-mpk_value_object(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name)
-{
-    return mpk_value_add(mem, parent, name, MPK_VALUE_OBJECT);
-}
-
-
-mpk_value_t *
-mpk_value_array(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name)
-{
-    return mpk_value_add(mem, parent, name, MPK_VALUE_ARRAY);
-}
-
-
-mpk_value_t *
-mpk_value_string(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name,
-    mpk_str_t string)
+mpk_value_new(mpk_mem_t *mem, mpk_value_type_t type)
 {
     mpk_value_t  *value;
 
-    value = mpk_value_add(mem, parent, name, MPK_VALUE_STRING);
-    if (value) {
-        value->u.string = string;
-    }
-
-    return value;
-}
-
-
-mpk_value_t *
-mpk_value_int(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name,
-    int64_t n)
-{
-    mpk_value_t  *value;
-
-    value = mpk_value_add(mem, parent, name, MPK_VALUE_INT);
-    if (value) {
-        value->u.integer = n;
-    }
-
-    return value;
-}
-
-
-mpk_value_t *
-mpk_value_bool(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name,
-    bool b)
-{
-    mpk_value_t  *value;
-
-    value = mpk_value_add(mem, parent, name, MPK_VALUE_BOOL);
-    if (value) {
-        value->u.boolean = b;
-    }
-
-    return value;
-}
-
-
-mpk_value_t *
-mpk_value_null(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name)
-{
-    return mpk_value_add(mem, parent, name, MPK_VALUE_NULL);
-}
-
-
-static mpk_value_t *
-mpk_value_add(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name,
-    mpk_value_type_t type)
-{
-    mpk_value_t  *value;
-
-    value = mpk_alloc(mem, sizeof(mpk_value_t));
+    value = mpk_calloc(mem, sizeof(mpk_value_t));
     if (value == NULL) {
         return NULL;
     }
 
-    *value = (mpk_value_t) { .type = type, .u.list = { NULL, NULL, 0 } };
+    value->type = type;
+
+    if (type == MPK_VALUE_ARRAY || type == MPK_VALUE_OBJECT) {
+        value->u.list.mem = mem;
+    }
+
+    return value;
+}
+
+
+mpk_value_t *
+mpk_value_add(mpk_value_t *parent, mpk_str_t name, mpk_value_type_t type)
+{
+    mpk_value_t  *value;
+
+    if (parent == NULL) {
+        return NULL;
+    }
+
+    value = mpk_value_new(parent->u.list.mem, type);
 
     mpk_value_put(parent, name, value);
 
@@ -92,14 +40,71 @@ mpk_value_add(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name,
 }
 
 
+mpk_value_t *
+mpk_value_object(mpk_value_t *parent, mpk_str_t name)
+{
+    return mpk_value_add(parent, name, MPK_VALUE_OBJECT);
+}
+
+
+mpk_value_t *
+mpk_value_array(mpk_value_t *parent, mpk_str_t name)
+{
+    return mpk_value_add(parent, name, MPK_VALUE_ARRAY);
+}
+
+
+void
+mpk_value_string(mpk_value_t *parent, mpk_str_t name, mpk_str_t string)
+{
+    mpk_value_t  *value;
+
+    value = mpk_value_add(parent, name, MPK_VALUE_STRING);
+    if (value) {
+        value->u.string = string;
+    }
+}
+
+
+void
+mpk_value_int(mpk_value_t *parent, mpk_str_t name, int64_t n)
+{
+    mpk_value_t  *value;
+
+    value = mpk_value_add(parent, name, MPK_VALUE_INT);
+    if (value) {
+        value->u.integer = n;
+    }
+}
+
+
+void
+mpk_value_bool(mpk_value_t *parent, mpk_str_t name, bool b)
+{
+    mpk_value_t  *value;
+
+    value = mpk_value_add(parent, name, MPK_VALUE_BOOL);
+    if (value) {
+        value->u.boolean = b;
+    }
+}
+
+
+void
+mpk_value_null(mpk_value_t *parent, mpk_str_t name)
+{
+    (void) mpk_value_add(parent, name, MPK_VALUE_NULL);
+}
+
+
 void
 mpk_value_put(mpk_value_t *parent, mpk_str_t name, mpk_value_t *value)
 {
-    value->name = name;
-
-    if (parent == NULL) {
+    if (parent == NULL || value == NULL) {
         return;
     }
+
+    value->name = name;
 
     if (parent->u.list.last) {
         parent->u.list.last->next = value;

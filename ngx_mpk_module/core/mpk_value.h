@@ -1,7 +1,6 @@
 /*
- * A tree of values: what JSON and form readers give, what the JSON writer and
- * the templates take.  An answer's facts are built once, as such a tree, and
- * shown as JSON or as HTML.
+ * A tree of values: read from JSON and forms, written as JSON, rendered by templates.
+ * An answer is built once, as such a tree, and sent as JSON or as HTML.
  */
 
 #ifndef MPK_VALUE_H
@@ -24,7 +23,6 @@ typedef struct mpk_value_s  mpk_value_t;
 
 struct mpk_value_s {
     mpk_value_type_t    type;
-    bool                page_only;   /* for templates; the JSON writer skips it */
     union {
         bool            boolean;
         int64_t         integer;
@@ -33,6 +31,7 @@ struct mpk_value_s {
             mpk_value_t  *first;
             mpk_value_t  *last;
             size_t        count;
+            mpk_mem_t    *mem;       /* of values that are added */
         } list;                      /* of an array or an object */
     } u;
     mpk_str_t           name;        /* as a member of an object */
@@ -40,24 +39,31 @@ struct mpk_value_s {
 };
 
 
-/*
- * The makers add a new value to parent, an object (with name) or an array (name
- * is ignored); a NULL parent makes a root.  They return NULL when memory is
- * exhausted; whatever is then added to that NULL is an orphan, so a builder may
- * go on and look once, at the end, whether its memory ran out.  String bytes and
- * names are referred to, not copied.
- */
-mpk_value_t *mpk_value_object(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name);
-mpk_value_t *mpk_value_array(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name);
-mpk_value_t *mpk_value_string(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name, mpk_str_t string);
-mpk_value_t *mpk_value_int(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name, int64_t n);
-mpk_value_t *mpk_value_bool(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name, bool b);
-mpk_value_t *mpk_value_null(const mpk_mem_t *mem, mpk_value_t *parent, mpk_str_t name);
+/* A root of any type, false, 0 or empty.  NULL: out of memory. */
+mpk_value_t *mpk_value_new(mpk_mem_t *mem, mpk_value_type_t type);
 
-/* Adds a value that was made as a root; a NULL parent leaves it one. */
+/*
+ * Add a value to parent, an object (with this name) or an array (which ignores it).
+ * Names and strings are referred to, not copied.
+ *
+ * When memory runs out, the value is left out, an object or array is NULL, and adding to
+ * NULL does nothing: the builder checks mem->failed once, at the end.
+ */
+mpk_value_t *mpk_value_object(mpk_value_t *parent, mpk_str_t name);
+mpk_value_t *mpk_value_array(mpk_value_t *parent, mpk_str_t name);
+void mpk_value_string(mpk_value_t *parent, mpk_str_t name, mpk_str_t string);
+void mpk_value_int(mpk_value_t *parent, mpk_str_t name, int64_t n);
+void mpk_value_bool(mpk_value_t *parent, mpk_str_t name, bool b);
+void mpk_value_null(mpk_value_t *parent, mpk_str_t name);
+
+/* The same for any type; NULL: out of memory. */
+mpk_value_t *mpk_value_add(mpk_value_t *parent, mpk_str_t name,
+    mpk_value_type_t type);
+
+/* Adds a root, which may be NULL. */
 void mpk_value_put(mpk_value_t *parent, mpk_str_t name, mpk_value_t *value);
 
-/* The member of an object, or NULL (also when object is NULL or no object). */
+/* The member of an object, or NULL (also when object is NULL or not an object). */
 const mpk_value_t *mpk_value_get(const mpk_value_t *object, mpk_str_t name);
 
 /* The string member of an object, or an empty string with data == NULL. */

@@ -9,15 +9,14 @@
 #include "mpk.h"
 
 
-/* Whoever builds something in it checks "failed" once, at the end. */
-typedef struct {
-    mpk_mem_t                     mem;      /* its ctx is this structure */
-    ngx_pool_t                   *pool;
-    unsigned                      failed:1; /* an allocation failed */
-} ngx_http_mpk_mem_t;
+void ngx_http_mpk_mem_init(mpk_mem_t *mem, ngx_pool_t *pool);
 
 
-void ngx_http_mpk_mem_init(ngx_http_mpk_mem_t *mem, ngx_pool_t *pool);
+static ngx_inline ngx_log_t *
+ngx_http_mpk_mem_log(const mpk_mem_t *mem)
+{
+    return ((ngx_pool_t *) mem->ctx)->log;
+}
 
 
 static ngx_inline mpk_str_t

@@ -19,7 +19,7 @@ typedef int     ngx_mpk_redis_elements_t;
 
 struct ngx_mpk_redis_parser_s {
     redisReader            *reader;
-    const mpk_mem_t        *mem;
+    mpk_mem_t              *mem;
     size_t                  elements;    /* of the reply under way */
     size_t                  bytes;       /* likewise, of its strings */
     mpk_status_t            status;
@@ -149,7 +149,7 @@ ngx_mpk_redis_parser_free(ngx_mpk_redis_parser_t *parser)
 
 
 void
-ngx_mpk_redis_parser_mem(ngx_mpk_redis_parser_t *parser, const mpk_mem_t *mem)
+ngx_mpk_redis_parser_mem(ngx_mpk_redis_parser_t *parser, mpk_mem_t *mem)
 {
     parser->mem = mem;
 }

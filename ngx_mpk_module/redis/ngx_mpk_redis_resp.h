@@ -45,7 +45,7 @@ void ngx_mpk_redis_parser_free(ngx_mpk_redis_parser_t *parser);
  * The memory that the next reply's objects are taken from; it must stay the same
  * until that reply is whole.  NULL: the next reply is checked and dropped.
  */
-void ngx_mpk_redis_parser_mem(ngx_mpk_redis_parser_t *parser, const mpk_mem_t *mem);
+void ngx_mpk_redis_parser_mem(ngx_mpk_redis_parser_t *parser, mpk_mem_t *mem);
 
 /* Hands over bytes as they came from the socket, in any portions. */
 mpk_status_t ngx_mpk_redis_parser_feed(ngx_mpk_redis_parser_t *parser,

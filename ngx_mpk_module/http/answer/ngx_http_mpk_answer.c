@@ -102,10 +102,10 @@ ngx_http_mpk_send_problem(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_answer_t *answer, mpk_str_t type, mpk_str_t detail,
     mpk_str_t rule, mpk_value_t *errors)
 {
-    mpk_buf_t         urn;
-    ngx_uint_t        i;
-    mpk_value_t      *problem;
-    const mpk_mem_t  *mem;
+    mpk_buf_t     urn;
+    mpk_mem_t    *mem;
+    ngx_uint_t    i;
+    mpk_value_t  *problem;
 
     static const struct {
         ngx_uint_t    status;
@@ -126,37 +126,29 @@ ngx_http_mpk_send_problem(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         { 503, mpk_literal("Service Unavailable") },
     };
 
-    mem = &ctx->mem.mem;
-    problem = mpk_value_object(mem, NULL, mpk_string(""));
+    mem = &ctx->mem;
+    problem = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
     mpk_buf_init(&urn, mem, 64);
     mpk_buf_lit(&urn, "urn:mpk:");
     mpk_buf_str(&urn, type);
 
-    (void) mpk_value_string(mem, problem, mpk_string("type"),
-                            mpk_buf_done(&urn));
+    mpk_value_string(problem, mpk_string("type"), mpk_buf_done(&urn));
 
     for (i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
         if (titles[i].status == answer->status) {
-            (void) mpk_value_string(mem, problem, mpk_string("title"),
-                                    titles[i].title);
+            mpk_value_string(problem, mpk_string("title"), titles[i].title);
         }
     }
 
-    (void) mpk_value_int(mem, problem, mpk_string("status"),
-                         (int64_t) answer->status);
-    (void) mpk_value_string(mem, problem, mpk_string("detail"), detail);
+    mpk_value_int(problem, mpk_string("status"), (int64_t) answer->status);
+    mpk_value_string(problem, mpk_string("detail"), detail);
 
     if (rule.len) {
-        (void) mpk_value_string(mem, problem, mpk_string("rule"), rule);
+        mpk_value_string(problem, mpk_string("rule"), rule);
     }
 
-    if (errors && problem) {
-        errors->name = mpk_string("errors");
-        problem->u.list.last->next = errors;
-        problem->u.list.last = errors;
-        problem->u.list.count++;
-    }
+    mpk_value_put(problem, mpk_string("errors"), errors);
 
     return ngx_http_mpk_send_json(r, ctx, answer, problem);
 }
@@ -167,8 +159,8 @@ ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_notice_t *notice, mpk_str_t type, mpk_str_t detail,
     mpk_str_t rule)
 {
+    mpk_mem_t              *mem;
     mpk_value_t            *facts;
-    const mpk_mem_t        *mem;
     ngx_http_mpk_answer_t   answer;
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
@@ -185,24 +177,23 @@ ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     ctx->language = ngx_http_mpk_language(ctx, ctx->locale);
 
-    mem = &ctx->mem.mem;
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    mem = &ctx->mem;
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
     if (ctx->order.len) {
-        (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
+        mpk_value_string(facts, mpk_string("order"), ctx->order);
     }
 
-    (void) mpk_value_bool(mem, facts, mpk_string("track"), notice->track);
-    (void) mpk_value_bool(mem, facts, mpk_string("retry"), notice->retry);
-    (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                          notice->support && ctx->mlcf->pages->support);
+    mpk_value_bool(facts, mpk_string("track"), notice->track);
+    mpk_value_bool(facts, mpk_string("retry"), notice->retry);
+    mpk_value_bool(facts, mpk_string("support"),
+                   notice->support && ctx->mlcf->pages->support);
 
-    (void) mpk_value_bool(mem, facts, mpk_string("refresh"),
-                          notice->refresh != 0);
+    mpk_value_bool(facts, mpk_string("refresh"), notice->refresh != 0);
 
     if (ctx->used_at) {
-        (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("used_at"),
-                                       ctx->used_at);
+        ngx_http_mpk_value_time(ctx, facts, mpk_string("used_at"),
+                                ctx->used_at);
     }
 
     return ngx_http_mpk_send_page(r, ctx, &answer, notice->page, facts);
@@ -473,7 +464,7 @@ ngx_http_mpk_chain_add(ngx_http_request_t *r, ngx_chain_t **last,
 static void
 ngx_http_mpk_answer_body(ngx_http_mpk_ctx_t *ctx, mpk_buf_t *body, size_t size)
 {
-    mpk_buf_init(body, &ctx->body_mem->mem, size);
+    mpk_buf_init(body, ctx->body_mem, size);
 
     body->secret = (ctx->secret != NULL);
 }
@@ -518,17 +509,18 @@ ngx_http_mpk_add_header(ngx_http_request_t *r, ngx_str_t *name,
 }
 
 
-mpk_value_t *
+void
 ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx, mpk_value_t *parent,
     mpk_str_t name, int64_t seconds)
 {
-    mpk_buf_t         text;
-    const mpk_mem_t  *mem;
+    mpk_buf_t   text;
+    mpk_mem_t  *mem;
 
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
     if (seconds == 0) {
-        return mpk_value_null(mem, parent, name);
+        mpk_value_null(parent, name);
+        return;
     }
 
     mpk_buf_init(&text, mem, 48);
@@ -544,5 +536,5 @@ ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx, mpk_value_t *parent,
         mpk_time_words(seconds, &ctx->language->time, &text);
     }
 
-    return mpk_value_string(mem, parent, name, mpk_buf_done(&text));
+    mpk_value_string(parent, name, mpk_buf_done(&text));
 }

@@ -69,7 +69,7 @@ ngx_int_t ngx_http_mpk_send_header(ngx_http_request_t *r, ngx_str_t *type,
     off_t length);
 
 /* A time as a fact: RFC 3339 for JSON, in words for a page; null where it is 0. */
-mpk_value_t *ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx,
+void ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *parent, mpk_str_t name, int64_t seconds);
 
 

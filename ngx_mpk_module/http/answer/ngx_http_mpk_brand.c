@@ -38,7 +38,7 @@ ngx_http_mpk_brand_style(ngx_http_mpk_pages_loader_t *loader)
         return NGX_ERROR;
     }
 
-    mpk_buf_init(&buf, &loader->mem.mem, style.len + 512);
+    mpk_buf_init(&buf, &loader->mem, style.len + 512);
     mpk_buf_str(&buf, style);
 
     for (i = 0; i < sizeof(colors) / sizeof(colors[0]); i++) {
@@ -118,7 +118,7 @@ ngx_http_mpk_brand_logo(ngx_http_mpk_pages_loader_t *loader,
             goto invalid;
         }
 
-        mpk_buf_init(&buf, &loader->mem.mem, i + 16);
+        mpk_buf_init(&buf, &loader->mem, i + 16);
         mpk_buf_lit(&buf, "img-src ");
         mpk_buf_put(&buf, logo.data, i);
         mpk_buf_lit(&buf, "; ");

@@ -319,7 +319,7 @@ ngx_http_mpk_pages_language(ngx_http_mpk_pages_loader_t *loader,
 
     /* what the customer consents to, as it is read on the page */
 
-    mpk_buf_init(&consent, &loader->mem.mem, 512);
+    mpk_buf_init(&consent, &loader->mem, 512);
 
     mpk_buf_str(&consent, ngx_http_mpk_pages_message(loader,
                               mpk_string("consent.supply")));
@@ -360,7 +360,7 @@ ngx_http_mpk_pages_compile(ngx_http_mpk_pages_loader_t *loader,
             return NGX_ERROR;
         }
 
-        if (mpk_template_compile(&loader->mem.mem, page->template, source,
+        if (mpk_template_compile(&loader->mem, page->template, source,
                                  ngx_http_mpk_pages_partial, loader,
                                  &language->templates[i], &error)
             != MPK_OK)
@@ -437,7 +437,7 @@ ngx_http_mpk_pages_partial(void *ctx, mpk_str_t name, mpk_str_t *source,
     mpk_buf_t  buf;
     mpk_str_t  text;
 
-    mpk_buf_init(&buf, &loader->mem.mem, 64);
+    mpk_buf_init(&buf, &loader->mem, 64);
 
     if (mpk_str_eq(name, mpk_string("_style"))) {
         *source = loader->style;
@@ -485,7 +485,7 @@ ngx_http_mpk_pages_partial(void *ctx, mpk_str_t name, mpk_str_t *source,
                         "in en.json", (int) name.len, (char *) name.data);
     }
 
-    mpk_buf_init(&buf, &loader->mem.mem, text.len + 16);
+    mpk_buf_init(&buf, &loader->mem, text.len + 16);
     mpk_escape_html(&buf, text);
 
     *source = mpk_buf_done(&buf);

@@ -84,7 +84,7 @@ ngx_http_mpk_pages_messages(ngx_http_mpk_pages_loader_t *loader,
 
     own = (which == NGX_HTTP_MPK_MESSAGES_OWN);
 
-    mpk_buf_init(&name, &loader->mem.mem, 32);
+    mpk_buf_init(&name, &loader->mem, 32);
     mpk_buf_str(&name, tag);
     mpk_buf_lit(&name, ".json");
 
@@ -100,7 +100,7 @@ ngx_http_mpk_pages_messages(ngx_http_mpk_pages_loader_t *loader,
         return NGX_ERROR;
     }
 
-    if (mpk_json_read(&loader->mem.mem, source.data, source.len, &limits,
+    if (mpk_json_read(&loader->mem, source.data, source.len, &limits,
                       &value, &error)
         != MPK_OK)
     {

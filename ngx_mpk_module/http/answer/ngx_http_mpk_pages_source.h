@@ -21,7 +21,7 @@ typedef enum {
 /* Pages while they are loaded. */
 typedef struct {
     ngx_conf_t            *cf;
-    ngx_http_mpk_mem_t     mem;
+    mpk_mem_t              mem;
     ngx_str_t             *directory;          /* NULL: built-in only */
     mpk_str_t              style;
     mpk_str_t              page;               /* what "page." stands for */

@@ -397,7 +397,7 @@ ngx_http_mpk_api_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                                         "\"Content-Type: application/json\".");
     }
 
-    if (mpk_json_read(&ctx->mem.mem, body.data, body.len,
+    if (mpk_json_read(&ctx->mem, body.data, body.len,
                       &ngx_http_mpk_api_limits, &value, &error)
         != MPK_OK)
     {

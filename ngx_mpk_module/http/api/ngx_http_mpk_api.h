@@ -82,7 +82,7 @@ ngx_int_t ngx_http_mpk_api_ndjson(ngx_http_request_t *r,
  * returns, are made in mem.  NGX_ERROR: logged, or no memory.
  */
 ngx_int_t ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn,
-    const mpk_mem_t *mem, const mpk_value_t *body, mpk_value_t **errors);
+    mpk_mem_t *mem, const mpk_value_t *body, mpk_value_t **errors);
 
 /* A transaction on the call's order. */
 ngx_http_mpk_txn_t *ngx_http_mpk_api_txn(ngx_http_request_t *r,
@@ -142,8 +142,8 @@ ngx_int_t ngx_http_mpk_evidence_print(ngx_http_request_t *r,
     mpk_value_t *document);
 
 /* Adds "verdict", and "entry" where one is at fault. */
-void ngx_http_mpk_journal_verdict(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_journal_t *journal, mpk_value_t *facts);
+void ngx_http_mpk_journal_verdict(ngx_http_mpk_journal_t *journal,
+    mpk_value_t *facts);
 
 /* What a transaction could not do, and why. */
 typedef struct {

@@ -14,7 +14,7 @@ ngx_http_mpk_api_error(ngx_http_mpk_ctx_t *ctx, mpk_str_t pointer,
 
     api = ctx->data;
 
-    mpk_errors_add(&ctx->mem.mem, &api->errors, pointer,
+    mpk_errors_add(&ctx->mem, &api->errors, pointer,
                    (mpk_str_t) { ngx_strlen(detail), (u_char *) detail });
 }
 
@@ -73,7 +73,7 @@ ngx_http_mpk_api_outcome(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     answer.status = ngx_http_mpk_refusal(outcome)->api;
 
-    mpk_buf_init(&detail, &ctx->mem.mem, 160);
+    mpk_buf_init(&detail, &ctx->mem, 160);
     mpk_buf_str(&detail, info->detail);
 
     if (outcome == MPK_DELIVERED) {

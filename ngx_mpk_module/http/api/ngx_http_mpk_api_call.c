@@ -84,10 +84,10 @@ ngx_http_mpk_api_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 ngx_int_t
 ngx_http_mpk_api_state(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
+    mpk_mem_t              *mem;
     mpk_value_t            *facts, *v;
     mpk_outcome_t           outcome;
     mpk_decision_t         *decision;
-    const mpk_mem_t        *mem;
     ngx_http_mpk_txn_t     *txn;
     ngx_http_mpk_answer_t   answer;
 
@@ -104,21 +104,20 @@ ngx_http_mpk_api_state(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;
 
-    mem = &ctx->mem.mem;
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    mem = &ctx->mem;
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
-    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
-    (void) mpk_value_string(mem, facts, mpk_string("state"),
-                            mpk_order_state_name(decision->order.state));
+    mpk_value_string(facts, mpk_string("order"), ctx->order);
+    mpk_value_string(facts, mpk_string("state"),
+                     mpk_order_state_name(decision->order.state));
 
     if (decision->claim) {
-        v = mpk_value_object(mem, facts, mpk_string("claim"));
+        v = mpk_value_object(facts, mpk_string("claim"));
 
-        (void) mpk_value_int(mem, v, mpk_string("claim"),
-                             (int64_t) decision->claim);
-        (void) mpk_value_string(mem, v, mpk_string("state"),
-                   mpk_claim_state_name(
-                       decision->order.claims[decision->claim - 1].state));
+        mpk_value_int(v, mpk_string("claim"), (int64_t) decision->claim);
+        mpk_value_string(v, mpk_string("state"),
+            mpk_claim_state_name(
+                decision->order.claims[decision->claim - 1].state));
     }
 
     return ngx_http_mpk_send_json(r, ctx, &answer, facts);

@@ -80,7 +80,7 @@ ngx_http_mpk_api_claims(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                             - limit, limit };
 
     for (i = 0; i < MPK_BUCKETS; i++) {
-        mpk_buf_init(&key, &batch->mem.mem, 32);
+        mpk_buf_init(&key, &batch->mem, 32);
         mpk_buf_lit(&key, "mpk:{");
         mpk_buf_str(&key, mpk_bucket_tag(i));
         mpk_buf_lit(&key, "}:claims");
@@ -256,11 +256,11 @@ ngx_http_mpk_claims_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
     ngx_int_t               n;
     mpk_buf_t               next;
+    mpk_mem_t              *mem;
     ngx_uint_t              i;
     mpk_order_t            *order;
     mpk_value_t            *facts, *list, *v;
     mpk_person_t            person;
-    const mpk_mem_t        *mem;
     ngx_http_mpk_api_t     *api;
     ngx_http_mpk_open_t    *open;
     ngx_http_mpk_order_t   *opened;
@@ -269,14 +269,14 @@ ngx_http_mpk_claims_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     api = ctx->data;
     claims = api->data;
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
     if (ctx->orders->result != NGX_HTTP_MPK_TXN_OK) {
         return ngx_http_mpk_api_fail(r, ctx, ctx->orders->result);
     }
 
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
-    list = mpk_value_array(mem, facts, mpk_string("claims"));
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
+    list = mpk_value_array(facts, mpk_string("claims"));
 
     if (list == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -306,12 +306,12 @@ ngx_http_mpk_claims_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
         v = list->u.list.last;
 
-        (void) mpk_value_string(mem, v, mpk_string("order"), opened->id);
-        (void) mpk_value_string(mem, v, mpk_string("email"), person.email);
-        (void) mpk_value_string(mem, v, mpk_string("sku"),
-                   order->items[order->claims[n - 1].item - 1].sku);
-        (void) mpk_value_string(mem, v, mpk_string("product"),
-                   order->items[order->claims[n - 1].item - 1].product);
+        mpk_value_string(v, mpk_string("order"), opened->id);
+        mpk_value_string(v, mpk_string("email"), person.email);
+        mpk_value_string(v, mpk_string("sku"),
+                         order->items[order->claims[n - 1].item - 1].sku);
+        mpk_value_string(v, mpk_string("product"),
+                         order->items[order->claims[n - 1].item - 1].product);
     }
 
     if (claims->more) {
@@ -320,11 +320,10 @@ ngx_http_mpk_claims_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         mpk_buf_byte(&next, ':');
         mpk_buf_str(&next, claims->open[claims->count - 1].member);
 
-        (void) mpk_value_string(mem, facts, mpk_string("next"),
-                                mpk_buf_done(&next));
+        mpk_value_string(facts, mpk_string("next"), mpk_buf_done(&next));
 
     } else {
-        (void) mpk_value_null(mem, facts, mpk_string("next"));
+        mpk_value_null(facts, mpk_string("next"));
     }
 
     ctx->outcome = MPK_SAME;

@@ -100,7 +100,7 @@ ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx, mpk_str_t name, size_t max,
 
     if (text.len > max) {
         ngx_http_mpk_api_error(ctx,
-            mpk_errors_pointer(&ctx->mem.mem, mpk_string(""), 0, name),
+            mpk_errors_pointer(&ctx->mem, mpk_string(""), 0, name),
             "is too long");
 
     } else if (required ? text.len == 0
@@ -108,7 +108,7 @@ ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx, mpk_str_t name, size_t max,
                            && value->type != MPK_VALUE_NULL))
     {
         ngx_http_mpk_api_error(ctx,
-            mpk_errors_pointer(&ctx->mem.mem, mpk_string(""), 0, name),
+            mpk_errors_pointer(&ctx->mem, mpk_string(""), 0, name),
             value && value->type != MPK_VALUE_STRING ? "must be a string"
             : "is missing");
     }
@@ -152,7 +152,7 @@ ngx_http_mpk_api_decide(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     /* what makes two decisions the same (R10) */
 
-    mpk_buf_init(&content, &txn->mem.mem, text.len + key.len + 64);
+    mpk_buf_init(&content, &txn->mem, text.len + key.len + 64);
     mpk_pack_int(&content, event);
     mpk_pack_int(&content, reason);
     mpk_pack_str(&content, text);
@@ -190,16 +190,16 @@ ngx_http_mpk_decide_prepare(ngx_http_mpk_txn_t *txn)
 {
     mpk_buf_t               buf, sealed;
     mpk_str_t               plain, old;
+    mpk_mem_t              *mem;
     mpk_item_t             *item;
     mpk_claim_t            *claim;
     mpk_place_t             place;
     mpk_detail_t            detail;
     mpk_crypto_t           *crypto;
-    const mpk_mem_t        *mem;
     ngx_http_mpk_ruling_t  *ruling;
 
     ruling = txn->data;
-    mem = &txn->mem.mem;
+    mem = &txn->mem;
     crypto = txn->mmcf->crypto;
 
     if (txn->request.claim == 0 || txn->request.claim > txn->order.claims_count) {

@@ -28,14 +28,14 @@ ngx_http_mpk_api_erase(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_erase_prepare(ngx_http_mpk_txn_t *txn)
 {
-    u_char           *account;
-    mpk_buf_t         wrapped;
-    mpk_str_t         plain;
-    mpk_place_t       place;
-    mpk_person_t      person;
-    const mpk_mem_t  *mem;
+    u_char        *account;
+    mpk_buf_t      wrapped;
+    mpk_str_t      plain;
+    mpk_mem_t     *mem;
+    mpk_place_t    place;
+    mpk_person_t   person;
 
-    mem = &txn->mem.mem;
+    mem = &txn->mem;
     txn->account = NULL;
 
     if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {

@@ -20,8 +20,8 @@ static ngx_int_t ngx_http_mpk_evidence_page(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_evidence_order(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *order,
     mpk_person_t **person, mpk_value_t *document);
-static void ngx_http_mpk_evidence_person(ngx_http_mpk_ctx_t *ctx,
-    const mpk_person_t *person, mpk_value_t *document);
+static void ngx_http_mpk_evidence_person(const mpk_person_t *person,
+    mpk_value_t *document);
 static void ngx_http_mpk_evidence_verification(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, ngx_http_mpk_journal_t *journal,
     mpk_value_t *document);
@@ -45,14 +45,14 @@ ngx_http_mpk_api_evidence(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_evidence_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
+    mpk_mem_t               *mem;
     mpk_value_t             *document;
     mpk_person_t            *person;
     mpk_evidence_t           evidence;
-    const mpk_mem_t         *mem;
     ngx_http_mpk_order_t    *order;
     ngx_http_mpk_journal_t   journal;
 
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
     order = &ctx->orders->list[0];
 
     if (ngx_http_mpk_evidence_page(r) == NGX_OK) {
@@ -64,15 +64,15 @@ ngx_http_mpk_evidence_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    document = mpk_value_object(mem, NULL, mpk_string(""));
+    document = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
     if (ctx->mscf->public_url.len) {
-        (void) mpk_value_string(mem, document, mpk_string("issuer"),
-                                ngx_http_mpk_str(&ctx->mscf->public_url));
+        mpk_value_string(document, mpk_string("issuer"),
+                         ngx_http_mpk_str(&ctx->mscf->public_url));
     }
 
-    (void) ngx_http_mpk_value_time(ctx, document, mpk_string("issued_at"),
-                                   ngx_time());
+    ngx_http_mpk_value_time(ctx, document, mpk_string("issued_at"),
+                            ngx_time());
 
     if (ngx_http_mpk_evidence_order(r, ctx, order, &person, document)
         != NGX_OK)
@@ -132,15 +132,12 @@ static ngx_int_t
 ngx_http_mpk_evidence_order(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_person_t **person, mpk_value_t *document)
 {
-    const mpk_mem_t  *mem;
-
-    mem = &ctx->mem.mem;
     *person = NULL;
 
     if (!order->unwrapped) {
-        (void) mpk_value_string(mem, document, mpk_string("order"), order->id);
-        (void) mpk_value_string(mem, document, mpk_string("state"),
-                                mpk_order_state_name(order->order.state));
+        mpk_value_string(document, mpk_string("order"), order->id);
+        mpk_value_string(document, mpk_string("state"),
+                         mpk_order_state_name(order->order.state));
         return NGX_OK;
     }
 
@@ -162,19 +159,17 @@ ngx_http_mpk_evidence_order(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_OK;
     }
 
-    ngx_http_mpk_evidence_person(ctx, *person, document);
+    ngx_http_mpk_evidence_person(*person, document);
 
     return NGX_OK;
 }
 
 
 static void
-ngx_http_mpk_evidence_person(ngx_http_mpk_ctx_t *ctx,
-    const mpk_person_t *person, mpk_value_t *document)
+ngx_http_mpk_evidence_person(const mpk_person_t *person, mpk_value_t *document)
 {
-    ngx_uint_t        i;
-    mpk_value_t      *facts;
-    const mpk_mem_t  *mem;
+    ngx_uint_t    i;
+    mpk_value_t  *facts;
 
     const struct {
         mpk_str_t     name;
@@ -187,13 +182,11 @@ ngx_http_mpk_evidence_person(ngx_http_mpk_ctx_t *ctx,
         { mpk_string("device_id"), person->device_id }
     };
 
-    mem = &ctx->mem.mem;
-    facts = mpk_value_object(mem, document, mpk_string("person"));
+    facts = mpk_value_object(document, mpk_string("person"));
 
     for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         if (members[i].value.len) {
-            (void) mpk_value_string(mem, facts, members[i].name,
-                                    members[i].value);
+            mpk_value_string(facts, members[i].name, members[i].value);
         }
     }
 }
@@ -204,10 +197,10 @@ ngx_http_mpk_evidence_verification(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, ngx_http_mpk_journal_t *journal,
     mpk_value_t *document)
 {
-    u_char           *p;
-    mpk_buf_t         head;
-    mpk_value_t      *facts;
-    const mpk_mem_t  *mem;
+    u_char       *p;
+    mpk_buf_t     head;
+    mpk_mem_t    *mem;
+    mpk_value_t  *facts;
 
     static const mpk_str_t  anchors[] = {
         [NGX_HTTP_MPK_ANCHOR_NONE] = mpk_literal("none"),
@@ -216,13 +209,12 @@ ngx_http_mpk_evidence_verification(ngx_http_mpk_ctx_t *ctx,
         [NGX_HTTP_MPK_ANCHOR_ABSENT] = mpk_literal("absent"),
     };
 
-    mem = &ctx->mem.mem;
-    facts = mpk_value_object(mem, document, mpk_string("verification"));
+    mem = &ctx->mem;
+    facts = mpk_value_object(document, mpk_string("verification"));
 
-    ngx_http_mpk_journal_verdict(ctx, journal, facts);
+    ngx_http_mpk_journal_verdict(journal, facts);
 
-    (void) mpk_value_string(mem, facts, mpk_string("anchor"),
-                            anchors[journal->anchor]);
+    mpk_value_string(facts, mpk_string("anchor"), anchors[journal->anchor]);
 
     mpk_buf_init(&head, mem, 80);
     mpk_buf_int(&head, (int64_t) order->order.revision);
@@ -233,8 +225,7 @@ ngx_http_mpk_evidence_verification(ngx_http_mpk_ctx_t *ctx,
         mpk_base64url_encode(p, order->order.mac, MPK_MAC_LEN);
     }
 
-    (void) mpk_value_string(mem, facts, mpk_string("head"),
-                            mpk_buf_done(&head));
+    mpk_value_string(facts, mpk_string("head"), mpk_buf_done(&head));
 }
 
 
@@ -245,11 +236,11 @@ ngx_http_mpk_evidence_signed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const mpk_value_t *document)
 {
     mpk_buf_t               written, body;
+    mpk_mem_t              *mem;
     mpk_status_t            status;
-    const mpk_mem_t        *mem;
     ngx_http_mpk_answer_t   answer;
 
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
     mpk_buf_init(&written, mem, 8192);
     mpk_json_write(&written, document);

@@ -33,7 +33,7 @@ ngx_http_mpk_api_file(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     if (api->body == NULL) {
         ngx_http_mpk_api_error(ctx, mpk_string(""), "the order is missing");
 
-    } else if (ngx_http_mpk_api_filing(txn, &ctx->mem.mem, api->body,
+    } else if (ngx_http_mpk_api_filing(txn, &ctx->mem, api->body,
                                        &api->errors)
                != NGX_OK)
     {
@@ -49,7 +49,7 @@ ngx_http_mpk_api_file(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
 
 ngx_int_t
-ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, const mpk_mem_t *mem,
+ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, mpk_mem_t *mem,
     const mpk_value_t *body, mpk_value_t **errors)
 {
     int64_t                 expired;
@@ -77,7 +77,7 @@ ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, const mpk_mem_t *mem,
 
     txn->filing_key = &sealed->data_key;
 
-    status = mpk_filing_seal(txn->mmcf->crypto, &txn->mem.mem, mem, &filing,
+    status = mpk_filing_seal(txn->mmcf->crypto, &txn->mem, mem, &filing,
                              &sealed->order, &sealed->data_key,
                              sealed->index);
     if (status != MPK_OK) {
@@ -98,8 +98,8 @@ ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, const mpk_mem_t *mem,
 static ngx_int_t
 ngx_http_mpk_file_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
+    mpk_mem_t              *mem;
     mpk_value_t            *facts;
-    const mpk_mem_t        *mem;
     ngx_http_mpk_txn_t     *txn;
     ngx_http_mpk_answer_t   answer;
 
@@ -115,12 +115,12 @@ ngx_http_mpk_file_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = txn->decision.outcome == MPK_DONE ? NGX_HTTP_CREATED
                                                       : NGX_HTTP_OK;
-    mem = &ctx->mem.mem;
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    mem = &ctx->mem;
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
-    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
-    (void) mpk_value_string(mem, facts, mpk_string("state"),
-                            mpk_order_state_name(txn->decision.order.state));
+    mpk_value_string(facts, mpk_string("order"), ctx->order);
+    mpk_value_string(facts, mpk_string("state"),
+                     mpk_order_state_name(txn->decision.order.state));
 
     return ngx_http_mpk_send_json(r, ctx, &answer, facts);
 }

@@ -22,12 +22,12 @@ ngx_http_mpk_api_journal(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_journal_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
+    mpk_mem_t               *mem;
     mpk_value_t             *facts;
-    const mpk_mem_t         *mem;
     ngx_http_mpk_answer_t    answer;
     ngx_http_mpk_journal_t   journal;
 
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
     if (ngx_http_mpk_journal_read(r, ctx, &ctx->orders->list[0], &journal)
         != NGX_OK)
@@ -35,11 +35,11 @@ ngx_http_mpk_journal_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
-    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
+    mpk_value_string(facts, mpk_string("order"), ctx->order);
 
-    ngx_http_mpk_journal_verdict(ctx, &journal, facts);
+    ngx_http_mpk_journal_verdict(&journal, facts);
 
     mpk_value_put(facts, mpk_string("entries"), journal.entries);
 
@@ -74,20 +74,20 @@ ngx_http_mpk_journal_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_str_t            mac;
     uint64_t             number, n;
     ngx_int_t            anchor;
+    mpk_mem_t           *mem;
     ngx_uint_t           i;
     mpk_chain_t         *chain;
     mpk_value_t         *entry;
     mpk_status_t         status;
-    const mpk_mem_t     *mem;
     mpk_crypto_t        *crypto;
     const mpk_record_t  *record;
 
     crypto = ctx->mmcf->crypto;
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
     ngx_memzero(journal, sizeof(ngx_http_mpk_journal_t));
 
-    journal->entries = mpk_value_array(mem, NULL, mpk_string("entries"));
+    journal->entries = mpk_value_new(mem, MPK_VALUE_ARRAY);
     if (journal->entries == NULL) {
         return NGX_ERROR;
     }
@@ -142,7 +142,7 @@ ngx_http_mpk_journal_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
             /* nothing of it can be read, but which one it is */
 
-            (void) mpk_value_int(mem, entry, mpk_string("n"), (int64_t) n);
+            mpk_value_int(entry, mpk_string("n"), (int64_t) n);
         }
 
         if (chain->verdict == MPK_INTACT) {
@@ -173,19 +173,15 @@ ngx_http_mpk_journal_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
 
 void
-ngx_http_mpk_journal_verdict(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_journal_t *journal, mpk_value_t *facts)
+ngx_http_mpk_journal_verdict(ngx_http_mpk_journal_t *journal,
+    mpk_value_t *facts)
 {
-    const mpk_mem_t  *mem;
-
-    mem = &ctx->mem.mem;
-
-    (void) mpk_value_string(mem, facts, mpk_string("verdict"),
-                            mpk_verdict_name(journal->chain.verdict));
+    mpk_value_string(facts, mpk_string("verdict"),
+                     mpk_verdict_name(journal->chain.verdict));
 
     if (journal->chain.fault) {
-        (void) mpk_value_int(mem, facts, mpk_string("entry"),
-                             (int64_t) journal->chain.fault);
+        mpk_value_int(facts, mpk_string("entry"),
+                      (int64_t) journal->chain.fault);
     }
 }
 

@@ -45,9 +45,9 @@ struct ngx_http_mpk_ndjson_s {
     /* event ident must be after 3 pointers as in ngx_connection_t */
     ngx_int_t                     ident;
 
-    ngx_event_t                   event;           /* goes on, in this pass or later */
-    ngx_pool_t                   *pool;            /* what a line needs until it is sealed */
-    ngx_http_mpk_mem_t            mem;             /* of it */
+    ngx_event_t   event;           /* goes on, in this pass or later */
+    ngx_pool_t   *pool;            /* what a line needs until it is sealed */
+    mpk_mem_t     mem;             /* of it */
 
     /* the body */
     ngx_chain_t                  *in;              /* read; the first one is being split */
@@ -217,7 +217,7 @@ ngx_http_mpk_ndjson_create(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     nd->event.data = nd;
     nd->event.log = r->connection->log;
 
-    mpk_lines_init(&nd->lines, &ctx->mem.mem, NGX_HTTP_MPK_API_BODY_MAX);
+    mpk_lines_init(&nd->lines, &ctx->mem, NGX_HTTP_MPK_API_BODY_MAX);
 
     cln = ngx_http_cleanup_add(r, 0);
     if (cln == NULL) {
@@ -807,7 +807,7 @@ ngx_http_mpk_ndjson_line(ngx_http_mpk_ndjson_t *nd, mpk_status_t status,
     ngx_reset_pool(nd->pool);
     nd->mem.failed = 0;
 
-    if (mpk_json_read(&nd->mem.mem, text.data, text.len,
+    if (mpk_json_read(&nd->mem, text.data, text.len,
                       &ngx_http_mpk_api_limits, &order, &error)
         != MPK_OK)
     {
@@ -832,7 +832,7 @@ ngx_http_mpk_ndjson_line(ngx_http_mpk_ndjson_t *nd, mpk_status_t status,
 
     ngx_http_mpk_txn_client(nd->request, txn);
 
-    if (ngx_http_mpk_api_filing(txn, &nd->mem.mem, order, &result.errors)
+    if (ngx_http_mpk_api_filing(txn, &nd->mem, order, &result.errors)
         != NGX_OK
         || txn->mem.failed || nd->mem.failed)
     {
@@ -981,36 +981,29 @@ static void
 ngx_http_mpk_ndjson_write(ngx_http_mpk_ndjson_line_t *line,
     ngx_http_mpk_ndjson_result_t *result, mpk_buf_t *text)
 {
-    mpk_value_t      *facts;
-    const mpk_mem_t  *mem;
+    mpk_mem_t    *mem;
+    mpk_value_t  *facts;
 
-    mem = &line->ndjson->mem.mem;
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    mem = &line->ndjson->mem;
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
-    (void) mpk_value_int(mem, facts, mpk_string("line"),
-                         (int64_t) line->number);
+    mpk_value_int(facts, mpk_string("line"), (int64_t) line->number);
 
     if (mpk_order_id_valid(result->order)) {
-        (void) mpk_value_string(mem, facts, mpk_string("order"),
-                                result->order);
+        mpk_value_string(facts, mpk_string("order"), result->order);
 
     } else {
-        (void) mpk_value_null(mem, facts, mpk_string("order"));
+        mpk_value_null(facts, mpk_string("order"));
     }
 
-    (void) mpk_value_int(mem, facts, mpk_string("status"),
-                         (int64_t) result->status);
-    (void) mpk_value_string(mem, facts, mpk_string("detail"), result->detail);
+    mpk_value_int(facts, mpk_string("status"), (int64_t) result->status);
+    mpk_value_string(facts, mpk_string("detail"), result->detail);
 
     if (result->rule.len) {
-        (void) mpk_value_string(mem, facts, mpk_string("rule"), result->rule);
+        mpk_value_string(facts, mpk_string("rule"), result->rule);
     }
 
-    if (result->errors && facts) {
-        facts->u.list.last->next = result->errors;
-        facts->u.list.last = result->errors;
-        facts->u.list.count++;
-    }
+    mpk_value_put(facts, mpk_string("errors"), result->errors);
 
     mpk_buf_init(text, mem, 256);
     mpk_json_write(text, facts);
@@ -1068,33 +1061,29 @@ ngx_http_mpk_ndjson_collect(ngx_http_mpk_ndjson_t *nd)
 static ngx_int_t
 ngx_http_mpk_ndjson_sum_up(ngx_http_mpk_ndjson_t *nd)
 {
-    mpk_buf_t         text;
-    mpk_value_t      *facts;
-    const mpk_mem_t  *mem;
+    mpk_buf_t     text;
+    mpk_mem_t    *mem;
+    mpk_value_t  *facts;
 
     ngx_reset_pool(nd->pool);
 
-    mem = &nd->mem.mem;
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    mem = &nd->mem;
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
-    (void) mpk_value_int(mem, facts, mpk_string("lines"),
-                         (int64_t) (nd->created + nd->unchanged + nd->failed));
-    (void) mpk_value_int(mem, facts, mpk_string("created"),
-                         (int64_t) nd->created);
-    (void) mpk_value_int(mem, facts, mpk_string("unchanged"),
-                         (int64_t) nd->unchanged);
-    (void) mpk_value_int(mem, facts, mpk_string("failed"),
-                         (int64_t) nd->failed);
+    mpk_value_int(facts, mpk_string("lines"),
+                  (int64_t) (nd->created + nd->unchanged + nd->failed));
+    mpk_value_int(facts, mpk_string("created"), (int64_t) nd->created);
+    mpk_value_int(facts, mpk_string("unchanged"), (int64_t) nd->unchanged);
+    mpk_value_int(facts, mpk_string("failed"), (int64_t) nd->failed);
 
     if (nd->omitted) {
-        (void) mpk_value_int(mem, facts, mpk_string("omitted"),
-                             (int64_t) nd->omitted);
+        mpk_value_int(facts, mpk_string("omitted"), (int64_t) nd->omitted);
     }
 
     if (nd->again) {
-        (void) mpk_value_string(mem, facts, mpk_string("detail"),
-                   mpk_string("Send the file again: what was filed is "
-                              "unchanged then."));
+        mpk_value_string(facts, mpk_string("detail"),
+                         mpk_string("Send the file again: what was filed is "
+                                    "unchanged then."));
     }
 
     mpk_buf_init(&text, mem, 256);

@@ -35,19 +35,19 @@ ngx_http_mpk_api_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
+    mpk_mem_t              *mem;
     mpk_order_t            *order;
     mpk_value_t            *facts;
     ngx_uint_t              erased;
     mpk_person_t            person;
-    const mpk_mem_t        *mem;
     ngx_http_mpk_order_t   *opened;
     ngx_http_mpk_answer_t   answer;
 
     opened = &ctx->orders->list[0];
     order = &opened->order;
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
     erased = (order->state == MPK_ORDER_ERASED);
 
@@ -59,14 +59,12 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
     }
 
-    (void) mpk_value_int(mem, facts, mpk_string("views_count"),
-                         (int64_t) order->views);
-    (void) mpk_value_bool(mem, facts, mpk_string("used"),
-                          order->first_viewed_at != 0);
+    mpk_value_int(facts, mpk_string("views_count"), (int64_t) order->views);
+    mpk_value_bool(facts, mpk_string("used"), order->first_viewed_at != 0);
 
     if (erased) {
-        (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("erased_at"),
-                                       order->erased_at);
+        ngx_http_mpk_value_time(ctx, facts, mpk_string("erased_at"),
+                                order->erased_at);
     }
 
     if (ngx_http_mpk_show_policy(r, ctx, order, facts) != NGX_OK) {
@@ -76,11 +74,10 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     /* who may only read states learns nothing about the person */
 
     if (!ctx->reader && !erased) {
-        (void) mpk_value_string(mem, facts, mpk_string("email"), person.email);
+        mpk_value_string(facts, mpk_string("email"), person.email);
 
         if (person.account.len) {
-            (void) mpk_value_string(mem, facts, mpk_string("account"),
-                                    person.account);
+            mpk_value_string(facts, mpk_string("account"), person.account);
         }
 
         if (ngx_http_mpk_card_views(ctx, opened, facts) != NGX_OK) {
@@ -101,12 +98,12 @@ static ngx_int_t
 ngx_http_mpk_show_policy(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const mpk_order_t *order, mpk_value_t *facts)
 {
-    mpk_str_t         rule;
-    ngx_uint_t        i;
-    mpk_value_t      *policy;
-    mpk_outcome_t     outcome;
-    mpk_request_t     ask;
-    const mpk_mem_t  *mem;
+    mpk_str_t       rule;
+    mpk_mem_t      *mem;
+    ngx_uint_t      i;
+    mpk_value_t    *policy;
+    mpk_outcome_t   outcome;
+    mpk_request_t   ask;
 
     static const struct {
         mpk_str_t    name;
@@ -117,14 +114,14 @@ ngx_http_mpk_show_policy(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         { mpk_literal("refund"), MPK_EVENT_CLAIM_REFUNDED }
     };
 
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
     ngx_memzero(&ask, sizeof(mpk_request_t));
 
     ask.now = ngx_time();
     ask.claim_window = ctx->mscf->claim_window;
 
-    policy = mpk_value_object(mem, facts, mpk_string("policy"));
+    policy = mpk_value_object(facts, mpk_string("policy"));
 
     for (i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
         ask.event = asked[i].event;
@@ -141,7 +138,7 @@ ngx_http_mpk_show_policy(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
             rule = rule.len ? rule : mpk_outcome_info(outcome)->name;
         }
 
-        (void) mpk_value_string(mem, policy, asked[i].name, rule);
+        mpk_value_string(policy, asked[i].name, rule);
     }
 
     return NGX_OK;
@@ -370,7 +367,7 @@ ngx_http_mpk_links_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
     if (items->type == MPK_VALUE_ARRAY && items->u.list.count
         && items->u.list.count <= MPK_ITEMS_MAX)
     {
-        numbers = mpk_alloc(&txn->mem.mem,
+        numbers = mpk_alloc(&txn->mem,
                             items->u.list.count * sizeof(uint16_t));
     }
 
@@ -405,11 +402,11 @@ ngx_http_mpk_links_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
     u_char                 *jti;
     mpk_str_t               url;
+    mpk_mem_t              *mem;
     mpk_link_t             *link;
     mpk_token_t             token;
     mpk_value_t            *facts;
     mpk_outcome_t           outcome;
-    const mpk_mem_t        *mem;
     ngx_http_mpk_api_t     *api;
     ngx_http_mpk_txn_t     *txn;
     ngx_http_mpk_answer_t   answer;
@@ -417,7 +414,7 @@ ngx_http_mpk_links_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     api = ctx->data;
     txn = ctx->txn;
     outcome = txn->decision.outcome;
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
     jti = api->data;
 
     if (txn->result != NGX_HTTP_MPK_TXN_OK
@@ -431,7 +428,7 @@ ngx_http_mpk_links_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;
 
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
     if (jti[0]) {
         ngx_memzero(&token, sizeof(mpk_token_t));
@@ -451,17 +448,15 @@ ngx_http_mpk_links_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        (void) mpk_value_string(mem, facts, mpk_string("url"), url);
+        mpk_value_string(facts, mpk_string("url"), url);
 
     } else {
         /* the shop has signed it, and knows it */
-        (void) mpk_value_null(mem, facts, mpk_string("url"));
+        mpk_value_null(facts, mpk_string("url"));
     }
 
-    (void) mpk_value_string(mem, facts, mpk_string("token_id"),
-                            txn->entry.token_id);
-    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("expires_at"),
-                                   link->exp);
+    mpk_value_string(facts, mpk_string("token_id"), txn->entry.token_id);
+    ngx_http_mpk_value_time(ctx, facts, mpk_string("expires_at"), link->exp);
 
     return ngx_http_mpk_send_json(r, ctx, &answer, facts);
 }

@@ -11,11 +11,9 @@ static void ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx,
     const mpk_value_t *entry, mpk_value_t *row);
 static void ngx_http_mpk_print_consents(ngx_http_mpk_ctx_t *ctx,
     const mpk_value_t *consents, mpk_value_t *terms);
-static void ngx_http_mpk_print_texts(ngx_http_mpk_ctx_t *ctx,
-    mpk_value_t *document);
-static void ngx_http_mpk_print_is(ngx_http_mpk_ctx_t *ctx,
-    mpk_value_t *parent, mpk_str_t name, const mpk_value_t *from,
-    mpk_str_t member);
+static void ngx_http_mpk_print_texts(mpk_value_t *document);
+static void ngx_http_mpk_print_is(mpk_value_t *parent, mpk_str_t name,
+    const mpk_value_t *from, mpk_str_t member);
 static void ngx_http_mpk_print_time(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *parent, const mpk_value_t *from);
 
@@ -25,26 +23,23 @@ ngx_http_mpk_evidence_print(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_journal_t *journal, mpk_value_t *document)
 {
     mpk_value_t            *terms, *verification;
-    const mpk_mem_t        *mem;
     const mpk_value_t      *v;
     ngx_http_mpk_answer_t   answer;
 
-    mem = &ctx->mem.mem;
-
-    ngx_http_mpk_print_is(ctx, document, mpk_string("state_is"), document,
+    ngx_http_mpk_print_is(document, mpk_string("state_is"), document,
                           mpk_string("state"));
 
     verification = (mpk_value_t *) mpk_value_get(document,
                                                  mpk_string("verification"));
 
-    ngx_http_mpk_print_is(ctx, verification, mpk_string("is"), verification,
+    ngx_http_mpk_print_is(verification, mpk_string("is"), verification,
                           mpk_string("verdict"));
-    ngx_http_mpk_print_is(ctx, verification, mpk_string("anchor_is"),
-                          verification, mpk_string("anchor"));
+    ngx_http_mpk_print_is(verification, mpk_string("anchor_is"), verification,
+                          mpk_string("anchor"));
 
     /* under names of their own: a row that lacks one would find the document's */
 
-    terms = mpk_value_object(mem, document, mpk_string("terms"));
+    terms = mpk_value_object(document, mpk_string("terms"));
 
     v = mpk_value_get(document, mpk_string("policy"));
     ngx_http_mpk_print_consents(ctx,
@@ -53,8 +48,7 @@ ngx_http_mpk_evidence_print(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     if (v && v->u.list.count) {
         v = v->u.list.last;
-        (void) mpk_value_string(mem, terms, mpk_string("version"),
-                                v->u.string);
+        mpk_value_string(terms, mpk_string("version"), v->u.string);
     }
 
     if (terms == NULL || verification == NULL
@@ -63,7 +57,7 @@ ngx_http_mpk_evidence_print(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_mpk_print_texts(ctx, document);
+    ngx_http_mpk_print_texts(document);
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;
@@ -79,24 +73,21 @@ ngx_http_mpk_print_rows(ngx_http_mpk_ctx_t *ctx,
 {
     ngx_uint_t          n;
     mpk_value_t        *rows, *row;
-    const mpk_mem_t    *mem;
     const mpk_value_t  *entry;
 
-    mem = &ctx->mem.mem;
-    rows = mpk_value_array(mem, document, mpk_string("rows"));
+    rows = mpk_value_array(document, mpk_string("rows"));
 
     for (entry = journal->entries->u.list.first, n = 0; entry;
          entry = entry->next, n++)
     {
-        row = mpk_value_object(mem, rows, mpk_string(""));
+        row = mpk_value_object(rows, mpk_string(""));
         if (row == NULL) {
             return NGX_ERROR;
         }
 
         ngx_http_mpk_print_row(ctx, entry, row);
 
-        (void) mpk_value_bool(mem, row, mpk_string("unproved"),
-                              n >= journal->proved);
+        mpk_value_bool(row, mpk_string("unproved"), n >= journal->proved);
     }
 
     return NGX_OK;
@@ -109,8 +100,8 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
 {
     mpk_buf_t           items;
     mpk_str_t           text;
+    mpk_mem_t          *mem;
     ngx_uint_t          i;
-    const mpk_mem_t    *mem;
     const mpk_value_t  *v;
 
     static const mpk_str_t  members[] = {
@@ -119,11 +110,11 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
         mpk_literal("actor"), mpk_literal("policy"), mpk_literal("request_id")
     };
 
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
     v = mpk_value_get(entry, mpk_string("n"));
 
     if (v && v->type == MPK_VALUE_INT) {
-        (void) mpk_value_int(mem, row, mpk_string("n"), v->u.integer);
+        mpk_value_int(row, mpk_string("n"), v->u.integer);
     }
 
     ngx_http_mpk_print_time(ctx, row, entry);
@@ -132,26 +123,22 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
 
     for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         text = mpk_value_get_string(entry, members[i]);
-        (void) mpk_value_string(mem, row, members[i], text);
+        mpk_value_string(row, members[i], text);
     }
 
     mpk_buf_init(&items, mem, 32);
     mpk_evidence_numbers(&items, entry);
-    (void) mpk_value_string(mem, row, mpk_string("item_numbers"),
-                            mpk_buf_done(&items));
+    mpk_value_string(row, mpk_string("item_numbers"), mpk_buf_done(&items));
 
-    (void) mpk_value_bool(mem, row, mpk_string("customer"),
-                          mpk_str_eq(mpk_value_get_string(entry,
-                                                          mpk_string("actor")),
-                                     mpk_string("customer")));
-    (void) mpk_value_bool(mem, row, mpk_string("agreed"),
-                          mpk_value_get(entry, mpk_string("consent")) != NULL);
+    mpk_value_bool(row, mpk_string("customer"),
+                   mpk_str_eq(mpk_value_get_string(entry, mpk_string("actor")),
+                              mpk_string("customer")));
+    mpk_value_bool(row, mpk_string("agreed"),
+                   mpk_value_get(entry, mpk_string("consent")) != NULL);
 
-    ngx_http_mpk_print_is(ctx, row, mpk_string("is"), entry,
-                          mpk_string("event"));
-    ngx_http_mpk_print_is(ctx, row, mpk_string("by"), entry,
-                          mpk_string("channel"));
-    ngx_http_mpk_print_is(ctx, row, mpk_string("passed"), entry,
+    ngx_http_mpk_print_is(row, mpk_string("is"), entry, mpk_string("event"));
+    ngx_http_mpk_print_is(row, mpk_string("by"), entry, mpk_string("channel"));
+    ngx_http_mpk_print_is(row, mpk_string("passed"), entry,
                           mpk_string("challenge"));
 }
 
@@ -162,25 +149,23 @@ ngx_http_mpk_print_consents(ngx_http_mpk_ctx_t *ctx,
 {
     ngx_uint_t          i;
     mpk_value_t        *list, *row;
-    const mpk_mem_t    *mem;
     const mpk_value_t  *v;
 
     static const mpk_str_t  members[] = {
         mpk_literal("ip"), mpk_literal("text"), mpk_literal("language")
     };
 
-    mem = &ctx->mem.mem;
-    list = mpk_value_array(mem, terms, mpk_string("agreements"));
+    list = mpk_value_array(terms, mpk_string("agreements"));
 
     for (v = consents ? consents->u.list.first : NULL; v; v = v->next) {
 
-        row = mpk_value_object(mem, list, mpk_string(""));
+        row = mpk_value_object(list, mpk_string(""));
 
         ngx_http_mpk_print_time(ctx, row, v);
 
         for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-            (void) mpk_value_string(mem, row, members[i],
-                                    mpk_value_get_string(v, members[i]));
+            mpk_value_string(row, members[i],
+                             mpk_value_get_string(v, members[i]));
         }
     }
 }
@@ -189,21 +174,19 @@ ngx_http_mpk_print_consents(ngx_http_mpk_ctx_t *ctx,
 /* Stripe's fields, each with its name. */
 
 static void
-ngx_http_mpk_print_texts(ngx_http_mpk_ctx_t *ctx, mpk_value_t *document)
+ngx_http_mpk_print_texts(mpk_value_t *document)
 {
     mpk_value_t        *list, *text;
-    const mpk_mem_t    *mem;
     const mpk_value_t  *v;
 
-    mem = &ctx->mem.mem;
     v = mpk_value_get(document, mpk_string("stripe"));
-    list = mpk_value_array(mem, document, mpk_string("texts"));
+    list = mpk_value_array(document, mpk_string("texts"));
 
     for (v = v ? v->u.list.first : NULL; v; v = v->next) {
-        text = mpk_value_object(mem, list, mpk_string(""));
+        text = mpk_value_object(list, mpk_string(""));
 
-        (void) mpk_value_string(mem, text, mpk_string("name"), v->name);
-        (void) mpk_value_string(mem, text, mpk_string("text"), v->u.string);
+        mpk_value_string(text, mpk_string("name"), v->name);
+        mpk_value_string(text, mpk_string("text"), v->u.string);
     }
 }
 
@@ -211,18 +194,16 @@ ngx_http_mpk_print_texts(ngx_http_mpk_ctx_t *ctx, mpk_value_t *document)
 /* A word as the name of a section that is true: pages have a text for each. */
 
 static void
-ngx_http_mpk_print_is(ngx_http_mpk_ctx_t *ctx, mpk_value_t *parent,
-    mpk_str_t name, const mpk_value_t *from, mpk_str_t member)
+ngx_http_mpk_print_is(mpk_value_t *parent, mpk_str_t name,
+    const mpk_value_t *from, mpk_str_t member)
 {
-    mpk_str_t         word;
-    mpk_value_t      *is;
-    const mpk_mem_t  *mem;
+    mpk_str_t     word;
+    mpk_value_t  *is;
 
-    mem = &ctx->mem.mem;
-    is = mpk_value_object(mem, parent, name);
+    is = mpk_value_object(parent, name);
     word = mpk_value_get_string(from, member);
 
-    (void) mpk_value_bool(mem, is, word, 1);
+    mpk_value_bool(is, word, 1);
 }
 
 
@@ -234,9 +215,8 @@ ngx_http_mpk_print_time(ngx_http_mpk_ctx_t *ctx, mpk_value_t *parent,
 {
     mpk_buf_t  text;
 
-    mpk_buf_init(&text, &ctx->mem.mem, 32);
+    mpk_buf_init(&text, &ctx->mem, 32);
     mpk_evidence_time(&text, from);
 
-    (void) mpk_value_string(&ctx->mem.mem, parent, mpk_string("when"),
-                            mpk_buf_done(&text));
+    mpk_value_string(parent, mpk_string("when"), mpk_buf_done(&text));
 }

@@ -196,9 +196,9 @@ ngx_http_mpk_account_listed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
+    mpk_mem_t               *mem;
     ngx_uint_t               i;
     mpk_value_t             *facts, *list, *v;
-    const mpk_mem_t         *mem;
     ngx_http_mpk_order_t    *order;
     ngx_http_mpk_answer_t    answer;
     ngx_http_mpk_account_t  *account;
@@ -208,14 +208,14 @@ ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     account = ctx->data;
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
     /* a page of several orders is in the browser's language */
 
     ctx->language = ngx_http_mpk_language(ctx, mpk_string(""));
 
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
-    list = mpk_value_array(mem, facts, mpk_string("orders"));
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
+    list = mpk_value_array(facts, mpk_string("orders"));
 
     for (i = 0; i < ctx->orders->count; i++) {
         order = &ctx->orders->list[i];
@@ -224,7 +224,7 @@ ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
             continue;
         }
 
-        v = mpk_value_object(mem, list, mpk_string(""));
+        v = mpk_value_object(list, mpk_string(""));
 
         if (ngx_http_mpk_card_customer(ctx, order, MPK_CHANNEL_ACCOUNT, v)
             != NGX_OK)
@@ -233,12 +233,9 @@ ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         }
     }
 
-    (void) mpk_value_int(mem, facts, mpk_string("page"),
-                         (int64_t) account->page);
-    (void) mpk_value_int(mem, facts, mpk_string("pages"),
-                         (int64_t) account->pages);
-    (void) mpk_value_int(mem, facts, mpk_string("total"),
-                         (int64_t) account->total);
+    mpk_value_int(facts, mpk_string("page"), (int64_t) account->page);
+    mpk_value_int(facts, mpk_string("pages"), (int64_t) account->pages);
+    mpk_value_int(facts, mpk_string("total"), (int64_t) account->total);
 
     ctx->outcome = MPK_DONE;
 
@@ -249,19 +246,16 @@ ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_send_json(r, ctx, &answer, facts);
     }
 
-    (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                          ctx->mlcf->pages->support);
-    (void) mpk_value_bool(mem, facts, mpk_string("paged"), account->pages > 1);
+    mpk_value_bool(facts, mpk_string("support"), ctx->mlcf->pages->support);
+    mpk_value_bool(facts, mpk_string("paged"), account->pages > 1);
 
     if (account->page > 1) {
-        (void) mpk_value_int(mem, facts, mpk_string("newer"),
-                             (int64_t) ngx_min(account->page - 1,
-                                               account->pages));
+        mpk_value_int(facts, mpk_string("newer"),
+                      (int64_t) ngx_min(account->page - 1, account->pages));
     }
 
     if (account->page < account->pages) {
-        (void) mpk_value_int(mem, facts, mpk_string("older"),
-                             (int64_t) account->page + 1);
+        mpk_value_int(facts, mpk_string("older"), (int64_t) account->page + 1);
     }
 
     return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_ACCOUNT,

@@ -21,7 +21,7 @@ static ngx_int_t ngx_http_mpk_claim_post(ngx_http_request_t *r,
 static void ngx_http_mpk_claim_check(ngx_http_mpk_main_conf_t *mmcf,
     ngx_http_mpk_ctx_t *ctx, mpk_category_t *category);
 static ngx_int_t ngx_http_mpk_claim_prepare(ngx_http_mpk_txn_t *txn);
-static mpk_str_t ngx_http_mpk_claim_plain(const mpk_mem_t *mem, mpk_str_t key);
+static mpk_str_t ngx_http_mpk_claim_plain(mpk_mem_t *mem, mpk_str_t key);
 static ngx_int_t ngx_http_mpk_claim_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
@@ -77,7 +77,7 @@ ngx_http_mpk_claim_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ctx->json = ngx_http_mpk_wants_json(r);
     ctx->event = MPK_EVENT_CLAIM_OPENED;
 
-    status = mpk_token_verify(ctx->mmcf->crypto, &ctx->mem.mem, text->data,
+    status = mpk_token_verify(ctx->mmcf->crypto, &ctx->mem, text->data,
                               text->len, MPK_AUD_CLAIM, ngx_time(),
                               &claim->token);
 
@@ -167,7 +167,7 @@ ngx_http_mpk_claim_asked(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ask = txn->request;
     ask.event = MPK_EVENT_CLAIM_OPENED;
 
-    if (mpk_policy_ask(&ctx->mem.mem, &txn->order, &ask, &outcome) != MPK_OK) {
+    if (mpk_policy_ask(&ctx->mem, &txn->order, &ask, &outcome) != MPK_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -306,14 +306,14 @@ ngx_http_mpk_claim_prepare(ngx_http_mpk_txn_t *txn)
 {
     mpk_str_t              key, plain, given;
     mpk_buf_t              buf, sealed;
+    mpk_mem_t             *mem;
     ngx_uint_t             i, right;
     mpk_place_t            place;
     mpk_detail_t           detail;
-    const mpk_mem_t       *mem;
     ngx_http_mpk_claim_t  *claim;
 
     claim = txn->data;
-    mem = &txn->mem.mem;
+    mem = &txn->mem;
 
     txn->request.claim_item = 0;
 
@@ -369,7 +369,7 @@ ngx_http_mpk_claim_prepare(ngx_http_mpk_txn_t *txn)
 /* A form sends a line's end as two characters, and people copy blanks along. */
 
 static mpk_str_t
-ngx_http_mpk_claim_plain(const mpk_mem_t *mem, mpk_str_t key)
+ngx_http_mpk_claim_plain(mpk_mem_t *mem, mpk_str_t key)
 {
     size_t   i, n;
     u_char  *p;

@@ -84,11 +84,11 @@ ngx_http_mpk_claim_access(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_claim_refused(r, ctx, MPK_NO_CLAIM);
     }
 
-    mpk_buf_init(&text, &ctx->mem.mem, NGX_INT_T_LEN);
+    mpk_buf_init(&text, &ctx->mem, NGX_INT_T_LEN);
     mpk_buf_int(&text, (int64_t) i + 1);
     ctx->claim = mpk_buf_done(&text);
 
-    mpk_buf_init(&text, &ctx->mem.mem, NGX_INT_T_LEN);
+    mpk_buf_init(&text, &ctx->mem, NGX_INT_T_LEN);
     mpk_buf_int(&text, order->claims[i].item);
     ctx->items = mpk_buf_done(&text);
 

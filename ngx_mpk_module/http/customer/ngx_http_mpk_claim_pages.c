@@ -11,7 +11,7 @@
 static ngx_int_t ngx_http_mpk_claim_json(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     mpk_outcome_t outcome);
-static mpk_str_t ngx_http_mpk_claim_word(const mpk_mem_t *mem,
+static mpk_str_t ngx_http_mpk_claim_word(mpk_mem_t *mem,
     const char *prefix, mpk_str_t name);
 
 
@@ -46,13 +46,13 @@ ngx_http_mpk_claim_answer(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_uint_t status)
 {
     mpk_str_t               url;
+    mpk_mem_t              *mem;
     mpk_claim_t            *claim;
     mpk_value_t            *facts;
     mpk_decision_t         *decision;
-    const mpk_mem_t        *mem;
     ngx_http_mpk_answer_t   answer;
 
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
     decision = &ctx->txn->decision;
     claim = &decision->order.claims[decision->claim - 1];
 
@@ -66,20 +66,19 @@ ngx_http_mpk_claim_answer(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = status;
 
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
-    (void) mpk_value_int(mem, facts, mpk_string("claim"),
-                         (int64_t) decision->claim);
-    (void) mpk_value_string(mem, facts, mpk_string("state"),
-                            mpk_claim_state_name(claim->state));
+    mpk_value_int(facts, mpk_string("claim"), (int64_t) decision->claim);
+    mpk_value_string(facts, mpk_string("state"),
+                     mpk_claim_state_name(claim->state));
 
     if (ctx->json) {
 
         if (url.len) {
-            (void) mpk_value_string(mem, facts, mpk_string("upload_url"), url);
+            mpk_value_string(facts, mpk_string("upload_url"), url);
 
         } else {
-            (void) mpk_value_null(mem, facts, mpk_string("upload_url"));
+            mpk_value_null(facts, mpk_string("upload_url"));
         }
 
         return ngx_http_mpk_send_json(r, ctx, &answer, facts);
@@ -87,18 +86,16 @@ ngx_http_mpk_claim_answer(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     ctx->language = ngx_http_mpk_language(ctx, decision->order.locale);
 
-    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
-    (void) mpk_value_string(mem, facts, mpk_string("product"),
-                            decision->order.items[claim->item - 1].product);
-    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("opened_at"),
-                                   claim->opened_at);
-    (void) mpk_value_bool(mem, facts, mpk_string("before"),
-                          status == NGX_HTTP_CONFLICT);
-    (void) mpk_value_bool(mem, facts, mpk_string("files"), url.len != 0);
-    (void) mpk_value_string(mem, facts, mpk_string("upload"), url);
-    (void) mpk_value_bool(mem, facts, mpk_string("track"), 1);
-    (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                          ctx->mlcf->pages->support);
+    mpk_value_string(facts, mpk_string("order"), ctx->order);
+    mpk_value_string(facts, mpk_string("product"),
+                     decision->order.items[claim->item - 1].product);
+    ngx_http_mpk_value_time(ctx, facts, mpk_string("opened_at"),
+                            claim->opened_at);
+    mpk_value_bool(facts, mpk_string("before"), status == NGX_HTTP_CONFLICT);
+    mpk_value_bool(facts, mpk_string("files"), url.len != 0);
+    mpk_value_string(facts, mpk_string("upload"), url);
+    mpk_value_bool(facts, mpk_string("track"), 1);
+    mpk_value_bool(facts, mpk_string("support"), ctx->mlcf->pages->support);
 
     return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_CLAIMED,
                                   facts);
@@ -110,14 +107,14 @@ ngx_http_mpk_claim_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_outcome_t outcome)
 {
     mpk_str_t               name;
+    mpk_mem_t              *mem;
     ngx_uint_t              i;
     mpk_value_t            *facts;
-    const mpk_mem_t        *mem;
     ngx_http_mpk_claim_t   *claim;
     ngx_http_mpk_answer_t   answer;
 
     claim = ctx->data;
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = claim->wrong ? 422 : NGX_HTTP_OK;
@@ -128,30 +125,27 @@ ngx_http_mpk_claim_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     ctx->language = ngx_http_mpk_language(ctx, ctx->txn->order.locale);
 
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
-    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
-    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
-                                   ctx->txn->order.purchased_at
-                                   + ctx->mscf->claim_window);
-    (void) mpk_value_bool(mem, facts, mpk_string("error"), claim->wrong != 0);
-    (void) mpk_value_bool(mem, facts, mpk_string("track"), 1);
-    (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                          ctx->mlcf->pages->support);
+    mpk_value_string(facts, mpk_string("order"), ctx->order);
+    ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
+                            ctx->txn->order.purchased_at
+                            + ctx->mscf->claim_window);
+    mpk_value_bool(facts, mpk_string("error"), claim->wrong != 0);
+    mpk_value_bool(facts, mpk_string("track"), 1);
+    mpk_value_bool(facts, mpk_string("support"), ctx->mlcf->pages->support);
 
     for (i = 0; i < NGX_HTTP_MPK_CLAIM_FIELDS; i++) {
         name = ngx_http_mpk_claim_fields[i].name;
 
-        (void) mpk_value_string(mem, facts,
-                                ngx_http_mpk_claim_word(mem, "given_", name),
-                                i == NGX_HTTP_MPK_CLAIM_ORDER
-                                && claim->given[i].len == 0
-                                ? ctx->order : claim->given[i]);
+        mpk_value_string(facts, ngx_http_mpk_claim_word(mem, "given_", name),
+                         i == NGX_HTTP_MPK_CLAIM_ORDER
+                         && claim->given[i].len == 0 ? ctx->order
+                                                     : claim->given[i]);
 
         if (claim->wrong & (1 << i)) {
-            (void) mpk_value_bool(mem, facts,
-                                  ngx_http_mpk_claim_word(mem, "error_", name),
-                                  1);
+            mpk_value_bool(facts, ngx_http_mpk_claim_word(mem, "error_", name),
+                           1);
         }
     }
 
@@ -160,7 +154,7 @@ ngx_http_mpk_claim_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     name = ngx_http_mpk_claim_word(mem, "is_",
                                    claim->given[NGX_HTTP_MPK_CLAIM_CATEGORY]);
 
-    (void) mpk_value_bool(mem, facts, name, 1);
+    mpk_value_bool(facts, name, 1);
 
     return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_CLAIM,
                                   facts);
@@ -171,40 +165,40 @@ static ngx_int_t
 ngx_http_mpk_claim_json(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_answer_t *answer, mpk_outcome_t outcome)
 {
+    mpk_mem_t                              *mem;
     ngx_uint_t                              i;
     mpk_value_t                            *facts, *list, *e;
-    const mpk_mem_t                        *mem;
     ngx_http_mpk_claim_t                   *claim;
     const mpk_outcome_info_t               *info;
     const ngx_http_mpk_claim_field_info_t  *field;
 
     claim = ctx->data;
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
-    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
-    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
-                                   ctx->txn->order.purchased_at
-                                   + ctx->mscf->claim_window);
+    mpk_value_string(facts, mpk_string("order"), ctx->order);
+    ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
+                            ctx->txn->order.purchased_at
+                            + ctx->mscf->claim_window);
 
-    list = mpk_value_array(mem, claim->wrong ? NULL : facts,
-                           mpk_string("fields"));
+    list = claim->wrong ? mpk_value_new(mem, MPK_VALUE_ARRAY)
+                        : mpk_value_array(facts, mpk_string("fields"));
 
     for (i = 0; i < NGX_HTTP_MPK_CLAIM_FIELDS; i++) {
         field = &ngx_http_mpk_claim_fields[i];
 
         if (claim->wrong == 0) {
-            (void) mpk_value_string(mem, list, mpk_string(""), field->name);
+            mpk_value_string(list, mpk_string(""), field->name);
 
         } else if (claim->wrong & (1 << i)) {
-            e = mpk_value_object(mem, list, mpk_string(""));
+            e = mpk_value_object(list, mpk_string(""));
 
-            (void) mpk_value_string(mem, e, mpk_string("pointer"),
-                       ngx_http_mpk_claim_word(mem, "/", field->name));
-            (void) mpk_value_string(mem, e, mpk_string("detail"),
-                       (mpk_str_t) { ngx_strlen(field->wrong),
-                                     (u_char *) field->wrong });
+            mpk_value_string(e, mpk_string("pointer"),
+                             ngx_http_mpk_claim_word(mem, "/", field->name));
+            mpk_value_string(e, mpk_string("detail"),
+                             (mpk_str_t) { ngx_strlen(field->wrong),
+                                           (u_char *) field->wrong });
         }
     }
 
@@ -227,7 +221,7 @@ ngx_http_mpk_claim_json(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
 
 static mpk_str_t
-ngx_http_mpk_claim_word(const mpk_mem_t *mem, const char *prefix,
+ngx_http_mpk_claim_word(mpk_mem_t *mem, const char *prefix,
     mpk_str_t name)
 {
     mpk_buf_t  word;
@@ -251,7 +245,7 @@ ngx_http_mpk_claim_refused(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     ctx->outcome = outcome;
 
-    mpk_buf_init(&detail, &ctx->mem.mem, 200);
+    mpk_buf_init(&detail, &ctx->mem, 200);
     mpk_buf_str(&detail, info->detail);
 
     if (outcome == MPK_LATE) {

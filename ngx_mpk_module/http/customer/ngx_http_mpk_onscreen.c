@@ -172,20 +172,20 @@ ngx_http_mpk_onscreen_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_onscreen_fragment(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
+    mpk_mem_t              *mem;
     mpk_value_t            *facts;
     mpk_outcome_t           outcome;
-    const mpk_mem_t        *mem;
     ngx_http_mpk_txn_t     *txn;
     ngx_http_mpk_link_t     link;
     ngx_http_mpk_answer_t   answer;
 
     txn = ctx->txn;
     outcome = txn->decision.outcome;
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
     ctx->language = ngx_http_mpk_language(ctx, txn->order.locale);
 
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
     if (txn->result == NGX_HTTP_MPK_TXN_OK
         && (outcome == MPK_DONE || outcome == MPK_CONSENT))
@@ -197,20 +197,17 @@ ngx_http_mpk_onscreen_fragment(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        (void) mpk_value_string(mem, facts, mpk_string("show_all"), link.path);
-        (void) mpk_value_string(mem, facts, mpk_string("nonce_all"),
-                                link.nonce);
-        (void) mpk_value_bool(mem, facts, mpk_string("many"),
-                              txn->order.items_count > 1);
+        mpk_value_string(facts, mpk_string("show_all"), link.path);
+        mpk_value_string(facts, mpk_string("nonce_all"), link.nonce);
+        mpk_value_bool(facts, mpk_string("many"), txn->order.items_count > 1);
 
     } else {
-        (void) mpk_value_bool(mem, facts,
-                              txn->result == NGX_HTTP_MPK_TXN_OK
-                              && outcome == MPK_HELD ? mpk_string("held")
-                              : txn->result == NGX_HTTP_MPK_TXN_OK
-                                && outcome == MPK_CANCELLED
-                              ? mpk_string("cancelled")
-                              : mpk_string("unavailable"), 1);
+        mpk_value_bool(facts,
+                       txn->result == NGX_HTTP_MPK_TXN_OK
+                       && outcome == MPK_HELD ? mpk_string("held")
+                       : txn->result == NGX_HTTP_MPK_TXN_OK
+                         && outcome == MPK_CANCELLED ? mpk_string("cancelled")
+                       : mpk_string("unavailable"), 1);
     }
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));

@@ -64,7 +64,7 @@ ngx_http_mpk_reveal_handler(ngx_http_request_t *r)
 
     crypto = ctx->mmcf->crypto;
 
-    reveal->status = mpk_token_verify(crypto, &ctx->mem.mem, text.data,
+    reveal->status = mpk_token_verify(crypto, &ctx->mem, text.data,
                                       text.len, MPK_AUD_REVEAL, ngx_time(),
                                       &reveal->token);
 
@@ -288,7 +288,7 @@ ngx_http_mpk_reveal_nonce(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_str_t   nonce;
     ngx_str_t  *key;
 
-    mpk_buf_init(&buf, &ctx->mem.mem, 128);
+    mpk_buf_init(&buf, &ctx->mem, 128);
 
     nonce = mpk_value_get_string(fields, mpk_string("nonce"));
 

@@ -13,8 +13,7 @@
 #define NGX_HTTP_MPK_GROUPED     128       /* bytes of a key; a longer one is text */
 
 
-static void ngx_http_mpk_reveal_groups(ngx_http_mpk_mem_t *mem,
-    mpk_value_t *item, mpk_str_t key);
+static void ngx_http_mpk_reveal_groups(mpk_value_t *item, mpk_str_t key);
 
 
 static const ngx_http_mpk_notice_t  ngx_http_mpk_notice_foreign = {
@@ -28,10 +27,10 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_outcome_t outcome)
 {
     u_char                    *nonce;
+    mpk_mem_t                 *mem;
     ngx_uint_t                 i;
     mpk_value_t               *facts, *list, *errors, *e;
     mpk_decision_t            *decision;
-    const mpk_mem_t           *mem;
     ngx_http_mpk_link_t        link;
     ngx_http_mpk_reveal_t     *reveal;
     ngx_http_mpk_answer_t      answer;
@@ -39,7 +38,7 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     reveal = ctx->data;
     decision = &ctx->txn->decision;
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;
@@ -51,14 +50,13 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         if (ctx->json) {
             info = mpk_outcome_info(outcome);
 
-            errors = mpk_value_array(mem, NULL, mpk_string("errors"));
-            e = mpk_value_object(mem, errors, mpk_string(""));
-            (void) mpk_value_string(mem, e, mpk_string("pointer"),
-                       outcome == MPK_CHALLENGE ? mpk_string("/email")
-                       : outcome == MPK_STALE ? mpk_string("/nonce")
-                       : mpk_string("/consent_supply"));
-            (void) mpk_value_string(mem, e, mpk_string("detail"),
-                                    info->detail);
+            errors = mpk_value_new(mem, MPK_VALUE_ARRAY);
+            e = mpk_value_object(errors, mpk_string(""));
+            mpk_value_string(e, mpk_string("pointer"),
+                             outcome == MPK_CHALLENGE ? mpk_string("/email")
+                             : outcome == MPK_STALE ? mpk_string("/nonce")
+                             : mpk_string("/consent_supply"));
+            mpk_value_string(e, mpk_string("detail"), info->detail);
 
             return ngx_http_mpk_send_problem(r, ctx, &answer, info->name,
                                              info->detail, info->rule,
@@ -93,54 +91,47 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         link.nonce = (mpk_str_t) { MPK_NONCE_LEN, nonce };
     }
 
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
-    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
+    mpk_value_string(facts, mpk_string("order"), ctx->order);
 
-    list = mpk_value_array(mem, facts, mpk_string("products"));
+    list = mpk_value_array(facts, mpk_string("products"));
 
     for (i = 0; i < decision->items_count; i++) {
-        (void) mpk_value_string(mem, list, mpk_string(""),
-                   decision->order.items[decision->items[i] - 1].product);
+        mpk_value_string(list, mpk_string(""),
+            decision->order.items[decision->items[i] - 1].product);
     }
 
-    (void) mpk_value_string(mem, facts, mpk_string("challenge"),
-                            ctx->mlcf->challenge == NGX_HTTP_MPK_CHALLENGE_EMAIL
-                            && reveal->token.channel == MPK_CHANNEL_EMAIL
-                            ? mpk_string("email") : mpk_string("click"));
-    (void) mpk_value_bool(mem, facts, mpk_string("consent"),
-                          decision->consent);
-    (void) mpk_value_string(mem, facts, mpk_string("nonce"), link.nonce);
-    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("expires_at"),
-                                   reveal->token.exp);
+    mpk_value_string(facts, mpk_string("challenge"),
+                     ctx->mlcf->challenge == NGX_HTTP_MPK_CHALLENGE_EMAIL
+                     && reveal->token.channel == MPK_CHANNEL_EMAIL
+                     ? mpk_string("email") : mpk_string("click"));
+    mpk_value_bool(facts, mpk_string("consent"), decision->consent);
+    mpk_value_string(facts, mpk_string("nonce"), link.nonce);
+    ngx_http_mpk_value_time(ctx, facts, mpk_string("expires_at"),
+                            reveal->token.exp);
 
     if (ctx->json) {
 
         if (link.url.len) {
-            (void) mpk_value_string(mem, facts, mpk_string("reveal_url"),
-                                    link.url);
+            mpk_value_string(facts, mpk_string("reveal_url"), link.url);
         }
 
         return ngx_http_mpk_send_json(r, ctx, &answer, facts);
     }
 
-    (void) mpk_value_string(mem, facts, mpk_string("action"), link.path);
-    (void) mpk_value_bool(mem, facts, mpk_string("many"),
-                          decision->items_count > 1);
-    (void) mpk_value_bool(mem, facts, mpk_string("track"), 1);
-    (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                          ctx->mlcf->pages->support);
-    (void) mpk_value_bool(mem, facts, mpk_string("challenge_email"),
-                          ctx->mlcf->challenge == NGX_HTTP_MPK_CHALLENGE_EMAIL
-                          && reveal->token.channel == MPK_CHANNEL_EMAIL);
-    (void) mpk_value_bool(mem, facts, mpk_string("error"),
-                          answer.status == 422);
-    (void) mpk_value_bool(mem, facts, mpk_string("error_email"),
-                          outcome == MPK_CHALLENGE);
-    (void) mpk_value_bool(mem, facts, mpk_string("error_consent"),
-                          outcome == MPK_CONSENT && answer.status == 422);
-    (void) mpk_value_bool(mem, facts, mpk_string("error_nonce"),
-                          outcome == MPK_STALE);
+    mpk_value_string(facts, mpk_string("action"), link.path);
+    mpk_value_bool(facts, mpk_string("many"), decision->items_count > 1);
+    mpk_value_bool(facts, mpk_string("track"), 1);
+    mpk_value_bool(facts, mpk_string("support"), ctx->mlcf->pages->support);
+    mpk_value_bool(facts, mpk_string("challenge_email"),
+                   ctx->mlcf->challenge == NGX_HTTP_MPK_CHALLENGE_EMAIL
+                   && reveal->token.channel == MPK_CHANNEL_EMAIL);
+    mpk_value_bool(facts, mpk_string("error"), answer.status == 422);
+    mpk_value_bool(facts, mpk_string("error_email"), outcome == MPK_CHALLENGE);
+    mpk_value_bool(facts, mpk_string("error_consent"),
+                   outcome == MPK_CONSENT && answer.status == 422);
+    mpk_value_bool(facts, mpk_string("error_nonce"), outcome == MPK_STALE);
 
     return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_CONFIRM,
                                   facts);
@@ -152,60 +143,59 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 ngx_int_t
 ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
+    mpk_mem_t              *mem;
     ngx_uint_t              i;
     mpk_item_t             *item;
     mpk_value_t            *facts, *list, *v;
     mpk_decision_t         *decision;
-    const mpk_mem_t        *mem;
     ngx_http_mpk_txn_t     *txn;
     ngx_http_mpk_answer_t   answer;
 
     txn = ctx->txn;
     decision = &txn->decision;
-    mem = &txn->mem.mem;
+    mem = &txn->mem;
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;
 
     ctx->language = ngx_http_mpk_language(ctx, decision->order.locale);
 
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
-    (void) mpk_value_string(mem, facts, mpk_string("order"), ctx->order);
-    (void) mpk_value_string(mem, facts, mpk_string("channel"), ctx->channel);
-    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("viewed_at"),
-                                   txn->request.now);
-    (void) mpk_value_bool(mem, facts, mpk_string("repeat"),
-                          decision->event == MPK_EVENT_REPEATED);
+    mpk_value_string(facts, mpk_string("order"), ctx->order);
+    mpk_value_string(facts, mpk_string("channel"), ctx->channel);
+    ngx_http_mpk_value_time(ctx, facts, mpk_string("viewed_at"),
+                            txn->request.now);
+    mpk_value_bool(facts, mpk_string("repeat"),
+                   decision->event == MPK_EVENT_REPEATED);
 
     if (!ctx->json) {
-        (void) mpk_value_bool(mem, facts, mpk_string("many"),
-                              decision->items_count > 1);
-        (void) mpk_value_bool(mem, facts, mpk_string("track"), 1);
-        (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                              ctx->mlcf->pages->support);
+        mpk_value_bool(facts, mpk_string("many"), decision->items_count > 1);
+        mpk_value_bool(facts, mpk_string("track"), 1);
+        mpk_value_bool(facts, mpk_string("support"),
+                       ctx->mlcf->pages->support);
     }
 
     if (ctx->mscf->claim_path.len) {
-        (void) mpk_value_string(mem, facts, mpk_string("claim_url"),
-                   ngx_http_mpk_claim_url(ctx, &ctx->mscf->claim_path,
-                                          ctx->order, NULL, 0));
+        mpk_value_string(facts, mpk_string("claim_url"),
+                         ngx_http_mpk_claim_url(ctx, &ctx->mscf->claim_path,
+                                                ctx->order, NULL, 0));
     }
 
-    list = mpk_value_array(mem, facts, mpk_string("items"));
+    list = mpk_value_array(facts, mpk_string("items"));
 
     for (i = 0; i < decision->items_count; i++) {
         item = &decision->order.items[decision->items[i] - 1];
 
-        v = mpk_value_object(mem, list, mpk_string(""));
+        v = mpk_value_object(list, mpk_string(""));
 
-        (void) mpk_value_int(mem, v, mpk_string("item"), decision->items[i]);
-        (void) mpk_value_string(mem, v, mpk_string("sku"), item->sku);
-        (void) mpk_value_string(mem, v, mpk_string("product"), item->product);
-        (void) mpk_value_string(mem, v, mpk_string("key"), txn->keys[i]);
+        mpk_value_int(v, mpk_string("item"), decision->items[i]);
+        mpk_value_string(v, mpk_string("sku"), item->sku);
+        mpk_value_string(v, mpk_string("product"), item->product);
+        mpk_value_string(v, mpk_string("key"), txn->keys[i]);
 
         if (!ctx->json) {
-            ngx_http_mpk_reveal_groups(&txn->mem, v, txn->keys[i]);
+            ngx_http_mpk_reveal_groups(v, txn->keys[i]);
         }
     }
 
@@ -228,8 +218,7 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
  */
 
 static void
-ngx_http_mpk_reveal_groups(ngx_http_mpk_mem_t *mem, mpk_value_t *item,
-    mpk_str_t key)
+ngx_http_mpk_reveal_groups(mpk_value_t *item, mpk_str_t key)
 {
     size_t        i, start;
     ngx_uint_t    dashes;
@@ -251,21 +240,21 @@ ngx_http_mpk_reveal_groups(ngx_http_mpk_mem_t *mem, mpk_value_t *item,
         }
     }
 
-    groups = mpk_value_array(&mem->mem, item, mpk_string("groups"));
+    groups = mpk_value_array(item, mpk_string("groups"));
 
     for (start = 0, i = 0; i < key.len; i++) {
 
         if (dashes ? key.data[i] == '-' : (i - start == NGX_HTTP_MPK_GROUP - 1))
         {
-            (void) mpk_value_string(&mem->mem, groups, mpk_string(""),
-                       (mpk_str_t) { i + 1 - start, key.data + start });
+            mpk_value_string(groups, mpk_string(""),
+                             (mpk_str_t) { i + 1 - start, key.data + start });
             start = i + 1;
         }
     }
 
     if (start < key.len) {
-        (void) mpk_value_string(&mem->mem, groups, mpk_string(""),
-                   (mpk_str_t) { key.len - start, key.data + start });
+        mpk_value_string(groups, mpk_string(""),
+                         (mpk_str_t) { key.len - start, key.data + start });
     }
 }
 

@@ -387,7 +387,7 @@ ngx_http_mpk_track_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     ctx->language = ngx_http_mpk_language(ctx, order->order.locale);
 
-    facts = mpk_value_object(&ctx->mem.mem, NULL, mpk_string(""));
+    facts = mpk_value_new(&ctx->mem, MPK_VALUE_OBJECT);
 
     if (ngx_http_mpk_card_customer(ctx, order, MPK_CHANNEL_TRACK, facts)
         != NGX_OK)
@@ -415,13 +415,13 @@ static ngx_int_t
 ngx_http_mpk_track_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_uint_t status, mpk_str_t error, mpk_str_t detail)
 {
+    mpk_mem_t              *mem;
     mpk_value_t            *facts, *list;
-    const mpk_mem_t        *mem;
     ngx_http_mpk_track_t   *track;
     ngx_http_mpk_answer_t   answer;
 
     track = ctx->data;
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = status;
@@ -431,30 +431,25 @@ ngx_http_mpk_track_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
                                          mpk_string(""), NULL);
     }
 
-    facts = mpk_value_object(mem, NULL, mpk_string(""));
+    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
     if (ctx->json) {
-        list = mpk_value_array(mem, facts, mpk_string("fields"));
+        list = mpk_value_array(facts, mpk_string("fields"));
 
-        (void) mpk_value_string(mem, list, mpk_string(""),
-                                mpk_string("order"));
-        (void) mpk_value_string(mem, list, mpk_string(""),
-                                mpk_string("email"));
+        mpk_value_string(list, mpk_string(""), mpk_string("order"));
+        mpk_value_string(list, mpk_string(""), mpk_string("email"));
 
         return ngx_http_mpk_send_json(r, ctx, &answer, facts);
     }
 
     ctx->language = ngx_http_mpk_language(ctx, mpk_string(""));
 
-    (void) mpk_value_string(mem, facts, mpk_string("given_order"),
-                            track->given_order);
-    (void) mpk_value_string(mem, facts, mpk_string("given_email"),
-                            track->given_email);
-    (void) mpk_value_bool(mem, facts, mpk_string("error"), error.len != 0);
-    (void) mpk_value_bool(mem, facts, mpk_string("error_fields"),
-                          mpk_str_eq(error, mpk_string("fields")));
-    (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                          ctx->mlcf->pages->support);
+    mpk_value_string(facts, mpk_string("given_order"), track->given_order);
+    mpk_value_string(facts, mpk_string("given_email"), track->given_email);
+    mpk_value_bool(facts, mpk_string("error"), error.len != 0);
+    mpk_value_bool(facts, mpk_string("error_fields"),
+                   mpk_str_eq(error, mpk_string("fields")));
+    mpk_value_bool(facts, mpk_string("support"), ctx->mlcf->pages->support);
 
     return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_TRACK,
                                   facts);

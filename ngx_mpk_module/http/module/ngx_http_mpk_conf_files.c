@@ -20,7 +20,7 @@ ngx_http_mpk_conf_keyring(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t           *value, name, content;
     mpk_error_t          error;
     mpk_status_t         status;
-    ngx_http_mpk_mem_t   mem;
+    mpk_mem_t            mem;
     ngx_pool_cleanup_t  *cln;
 
     if (mmcf->keyring) {
@@ -46,7 +46,7 @@ ngx_http_mpk_conf_keyring(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_memzero(cln->data, sizeof(mpk_keyring_t));
     ngx_http_mpk_mem_init(&mem, cf->pool);
 
-    status = mpk_keyring_read(&mem.mem, content.data, content.len, cln->data,
+    status = mpk_keyring_read(&mem, content.data, content.len, cln->data,
                               &error);
 
     mpk_cleanse(content.data, content.len);

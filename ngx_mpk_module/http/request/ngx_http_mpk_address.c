@@ -10,7 +10,7 @@ ngx_int_t
 ngx_http_mpk_hide(ngx_http_request_t *r, ngx_str_t *text)
 {
     mpk_str_t                 uri, hidden;
-    ngx_http_mpk_mem_t        mem;
+    mpk_mem_t                 mem;
     ngx_http_mpk_srv_conf_t  *mscf;
 
     mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
@@ -31,7 +31,7 @@ ngx_http_mpk_hide(ngx_http_request_t *r, ngx_str_t *text)
 
     ngx_http_mpk_mem_init(&mem, r->pool);
 
-    if (mpk_address_hide(&mem.mem, text->data, text->len, uri, paths, 3,
+    if (mpk_address_hide(&mem, text->data, text->len, uri, paths, 3,
                          &hidden)
         != MPK_OK)
     {

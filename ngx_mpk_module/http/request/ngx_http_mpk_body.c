@@ -188,7 +188,7 @@ ngx_http_mpk_fields(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx, size_t max,
         form = (mpk_form_limits_t) { .size = max,
                                      .fields = NGX_HTTP_MPK_FIELDS };
 
-        status = mpk_form_read(&ctx->mem.mem, body.data, body.len, &form,
+        status = mpk_form_read(&ctx->mem, body.data, body.len, &form,
                                fields, error);
         break;
 
@@ -196,7 +196,7 @@ ngx_http_mpk_fields(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx, size_t max,
         json = (mpk_json_limits_t) { .size = max, .depth = 2,
                                      .values = NGX_HTTP_MPK_FIELDS };
 
-        status = mpk_json_read(&ctx->mem.mem, body.data, body.len, &json,
+        status = mpk_json_read(&ctx->mem, body.data, body.len, &json,
                                fields, error);
 
         if (status == MPK_OK && (*fields)->type != MPK_VALUE_OBJECT) {

@@ -19,7 +19,7 @@ typedef ngx_int_t (*ngx_http_mpk_next_pt)(ngx_http_request_t *r,
 
 /* Survives internal redirects, for the variables and the log phase. */
 struct ngx_http_mpk_ctx_s {
-    ngx_http_mpk_mem_t            mem;
+    mpk_mem_t                     mem;
     ngx_http_mpk_main_conf_t     *mmcf;
     ngx_http_mpk_srv_conf_t      *mscf;
     ngx_http_mpk_loc_conf_t      *mlcf;            /* of the endpoint's location */
@@ -35,7 +35,7 @@ struct ngx_http_mpk_ctx_s {
     ngx_http_mpk_language_t      *language;        /* of pages; set before their facts */
     mpk_str_t                     locale;          /* the order's; empty: not known */
     int64_t                       used_at;         /* when the link was used; 0: it was not */
-    ngx_http_mpk_mem_t           *body_mem;        /* where the body is made */
+    mpk_mem_t                    *body_mem;        /* where the body is made */
     mpk_str_t                    *secret;          /* the body, if it has keys; NULL: it has none */
     ngx_chain_t                  *out;             /* the body */
 

@@ -9,20 +9,20 @@
 
 
 static mpk_value_t *ngx_http_mpk_status_json(ngx_http_mpk_metrics_t *m,
-    const mpk_mem_t *mem);
-static mpk_value_t *ngx_http_mpk_status_parent(const mpk_mem_t *mem,
-    mpk_value_t *document, mpk_str_t name);
+    mpk_mem_t *mem);
+static mpk_value_t *ngx_http_mpk_status_parent(mpk_value_t *document,
+    mpk_str_t name);
 static void ngx_http_mpk_status_table(ngx_http_mpk_metrics_t *m,
-    const ngx_http_mpk_metric_table_t *table, const mpk_mem_t *mem,
+    const ngx_http_mpk_metric_table_t *table, mpk_mem_t *mem,
     mpk_value_t *parent);
 static void ngx_http_mpk_status_values(
     const ngx_http_mpk_metric_table_t *table,
-    const ngx_http_mpk_metric_row_t *row, const mpk_mem_t *mem,
+    const ngx_http_mpk_metric_row_t *row, mpk_mem_t *mem,
     mpk_value_t *object);
 static void ngx_http_mpk_status_value(ngx_http_mpk_metric_type_t type,
-    int64_t n, const mpk_mem_t *mem, mpk_value_t *object, mpk_str_t name);
+    int64_t n, mpk_mem_t *mem, mpk_value_t *object, mpk_str_t name);
 static void ngx_http_mpk_status_store(ngx_http_mpk_shm_t *shm,
-    const mpk_mem_t *mem, mpk_value_t *document);
+    mpk_value_t *document);
 
 
 ngx_int_t
@@ -60,7 +60,7 @@ ngx_http_mpk_status_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    mpk_buf_init(&body, &ctx->mem.mem, NGX_HTTP_MPK_STATUS_SIZE);
+    mpk_buf_init(&body, &ctx->mem, NGX_HTTP_MPK_STATUS_SIZE);
 
     answer.status = NGX_HTTP_OK;
 
@@ -78,7 +78,7 @@ ngx_http_mpk_status_handler(ngx_http_request_t *r)
         answer.retry_after = NGX_HTTP_MPK_STATUS_RETRY;
     }
 
-    mpk_json_write(&body, ngx_http_mpk_status_json(&m, &ctx->mem.mem));
+    mpk_json_write(&body, ngx_http_mpk_status_json(&m, &ctx->mem));
     mpk_buf_byte(&body, '\n');
 
     return ngx_http_mpk_send_typed(r, ctx, &answer, &json, &body);
@@ -86,20 +86,20 @@ ngx_http_mpk_status_handler(ngx_http_request_t *r)
 
 
 static mpk_value_t *
-ngx_http_mpk_status_json(ngx_http_mpk_metrics_t *m, const mpk_mem_t *mem)
+ngx_http_mpk_status_json(ngx_http_mpk_metrics_t *m, mpk_mem_t *mem)
 {
     mpk_value_t                        *document;
     const ngx_http_mpk_metric_table_t  *table;
 
-    document = mpk_value_object(mem, NULL, mpk_string(""));
+    document = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
     for (table = ngx_http_mpk_metric_tables; table->row; table++) {
         ngx_http_mpk_status_table(m, table, mem,
-                                  ngx_http_mpk_status_parent(mem, document,
+                                  ngx_http_mpk_status_parent(document,
                                                              table->parent));
     }
 
-    ngx_http_mpk_status_store(m->mmcf->shm, mem, document);
+    ngx_http_mpk_status_store(m->mmcf->shm, document);
 
     return document;
 }
@@ -108,8 +108,7 @@ ngx_http_mpk_status_json(ngx_http_mpk_metrics_t *m, const mpk_mem_t *mem)
 /* The member of the document, or itself. */
 
 static mpk_value_t *
-ngx_http_mpk_status_parent(const mpk_mem_t *mem, mpk_value_t *document,
-    mpk_str_t name)
+ngx_http_mpk_status_parent(mpk_value_t *document, mpk_str_t name)
 {
     mpk_value_t  *parent;
 
@@ -119,13 +118,13 @@ ngx_http_mpk_status_parent(const mpk_mem_t *mem, mpk_value_t *document,
 
     parent = (mpk_value_t *) mpk_value_get(document, name);
 
-    return parent ? parent : mpk_value_object(mem, document, name);
+    return parent ? parent : mpk_value_object(document, name);
 }
 
 
 static void
 ngx_http_mpk_status_table(ngx_http_mpk_metrics_t *m,
-    const ngx_http_mpk_metric_table_t *table, const mpk_mem_t *mem,
+    const ngx_http_mpk_metric_table_t *table, mpk_mem_t *mem,
     mpk_value_t *parent)
 {
     ngx_int_t                   rc;
@@ -136,8 +135,8 @@ ngx_http_mpk_status_table(ngx_http_mpk_metrics_t *m,
 
     list = table->form == NGX_HTTP_MPK_METRIC_MEMBERS ? parent
            : table->form == NGX_HTTP_MPK_METRIC_ROWS
-             ? mpk_value_array(mem, parent, table->member)
-             : mpk_value_object(mem, parent, table->member);
+             ? mpk_value_array(parent, table->member)
+             : mpk_value_object(parent, table->member);
 
     for (n = 0; /* void */ ; n++) {
 
@@ -167,7 +166,7 @@ ngx_http_mpk_status_table(ngx_http_mpk_metrics_t *m,
             break;
 
         case NGX_HTTP_MPK_METRIC_ROWS:
-            object = mpk_value_object(mem, list, mpk_string(""));
+            object = mpk_value_object(list, mpk_string(""));
 
             for (k = 0; table->labels[k]; k++) {
 
@@ -175,11 +174,11 @@ ngx_http_mpk_status_table(ngx_http_mpk_metrics_t *m,
                                     (u_char *) table->labels[k] };
 
                 if (table->number) {
-                    (void) mpk_value_int(mem, object, key,
-                               ngx_atoi((u_char *) row.labels[k].data,
-                                        row.labels[k].len));
+                    mpk_value_int(object, key,
+                                  ngx_atoi((u_char *) row.labels[k].data,
+                                           row.labels[k].len));
                 } else {
-                    (void) mpk_value_string(mem, object, key, row.labels[k]);
+                    mpk_value_string(object, key, row.labels[k]);
                 }
             }
 
@@ -192,7 +191,7 @@ ngx_http_mpk_status_table(ngx_http_mpk_metrics_t *m,
 
 static void
 ngx_http_mpk_status_values(const ngx_http_mpk_metric_table_t *table,
-    const ngx_http_mpk_metric_row_t *row, const mpk_mem_t *mem,
+    const ngx_http_mpk_metric_row_t *row, mpk_mem_t *mem,
     mpk_value_t *object)
 {
     ngx_uint_t                    i;
@@ -211,32 +210,31 @@ ngx_http_mpk_status_values(const ngx_http_mpk_metric_table_t *table,
 
 static void
 ngx_http_mpk_status_value(ngx_http_mpk_metric_type_t type, int64_t n,
-    const mpk_mem_t *mem, mpk_value_t *object, mpk_str_t name)
+    mpk_mem_t *mem, mpk_value_t *object, mpk_str_t name)
 {
     uint8_t  *p;
 
     switch (type) {
 
     case NGX_HTTP_MPK_METRIC_FLAG:
-        (void) mpk_value_bool(mem, object, name, n != 0);
+        mpk_value_bool(object, name, n != 0);
         return;
 
     case NGX_HTTP_MPK_METRIC_TIME:
         p = n ? mpk_alloc(mem, MPK_TIME_LEN) : NULL;
 
         if (p == NULL) {
-            (void) mpk_value_null(mem, object, name);
+            mpk_value_null(object, name);
             return;
         }
 
         mpk_time_format(n, p);
 
-        (void) mpk_value_string(mem, object, name,
-                                (mpk_str_t) { MPK_TIME_LEN, p });
+        mpk_value_string(object, name, (mpk_str_t) { MPK_TIME_LEN, p });
         return;
 
     default: /* COUNTER, GAUGE */
-        (void) mpk_value_int(mem, object, name, n);
+        mpk_value_int(object, name, n);
     }
 }
 
@@ -244,8 +242,7 @@ ngx_http_mpk_status_value(ngx_http_mpk_metric_type_t type, int64_t n,
 /* Each bucket by itself, unlike Prometheus'; the last one's bound is null. */
 
 static void
-ngx_http_mpk_status_store(ngx_http_mpk_shm_t *shm, const mpk_mem_t *mem,
-    mpk_value_t *document)
+ngx_http_mpk_status_store(ngx_http_mpk_shm_t *shm, mpk_value_t *document)
 {
     uint64_t      n, count;
     ngx_uint_t    i;
@@ -253,26 +250,25 @@ ngx_http_mpk_status_store(ngx_http_mpk_shm_t *shm, const mpk_mem_t *mem,
 
     count = 0;
 
-    store = mpk_value_object(mem, document, mpk_string("store"));
-    list = mpk_value_array(mem, store, mpk_string("buckets"));
+    store = mpk_value_object(document, mpk_string("store"));
+    list = mpk_value_array(store, mpk_string("buckets"));
 
     for (i = 0; i <= NGX_HTTP_MPK_BUCKETS; i++) {
         n = shm->store[i];
         count += n;
 
-        row = mpk_value_object(mem, list, mpk_string(""));
+        row = mpk_value_object(list, mpk_string(""));
 
         if (i < NGX_HTTP_MPK_BUCKETS) {
-            (void) mpk_value_int(mem, row, mpk_string("us"),
-                                 (int64_t) ngx_http_mpk_buckets[i]);
+            mpk_value_int(row, mpk_string("us"),
+                          (int64_t) ngx_http_mpk_buckets[i]);
         } else {
-            (void) mpk_value_null(mem, row, mpk_string("us"));
+            mpk_value_null(row, mpk_string("us"));
         }
 
-        (void) mpk_value_int(mem, row, mpk_string("count"), (int64_t) n);
+        mpk_value_int(row, mpk_string("count"), (int64_t) n);
     }
 
-    (void) mpk_value_int(mem, store, mpk_string("count"), (int64_t) count);
-    (void) mpk_value_int(mem, store, mpk_string("us"),
-                         (int64_t) shm->store_time);
+    mpk_value_int(store, mpk_string("count"), (int64_t) count);
+    mpk_value_int(store, mpk_string("us"), (int64_t) shm->store_time);
 }

@@ -12,7 +12,7 @@
  */
 typedef struct {
     ngx_pool_t                   *pool;
-    ngx_http_mpk_mem_t            mem;
+    mpk_mem_t                     mem;
     ngx_http_request_t           *request;         /* NULL: detached */
     ngx_mpk_redis_t              *redis;
     ngx_mpk_redis_cmd_t          *cmds;

@@ -7,12 +7,12 @@
 
 
 mpk_str_t
-ngx_http_mpk_key(ngx_http_mpk_mem_t *mem, mpk_str_t bucket, const char *what,
+ngx_http_mpk_key(mpk_mem_t *mem, mpk_str_t bucket, const char *what,
     mpk_str_t name)
 {
     mpk_buf_t  buf;
 
-    mpk_buf_init(&buf, &mem->mem, 20 + name.len);
+    mpk_buf_init(&buf, mem, 20 + name.len);
 
     mpk_buf_lit(&buf, "mpk:{");
     mpk_buf_str(&buf, mpk_bucket_tag(mpk_bucket(bucket)));
@@ -25,7 +25,7 @@ ngx_http_mpk_key(ngx_http_mpk_mem_t *mem, mpk_str_t bucket, const char *what,
 
 
 mpk_str_t
-ngx_http_mpk_account_key(ngx_http_mpk_mem_t *mem,
+ngx_http_mpk_account_key(mpk_mem_t *mem,
     const u_char hash[MPK_MAC_LEN])
 {
     u_char     name[MPK_MAC_LEN * 2];

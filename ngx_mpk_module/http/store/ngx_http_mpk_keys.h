@@ -7,11 +7,11 @@
 
 
 /* "mpk:{tag}", what and name; the tag is that of the bucket of "bucket". */
-mpk_str_t ngx_http_mpk_key(ngx_http_mpk_mem_t *mem, mpk_str_t bucket,
+mpk_str_t ngx_http_mpk_key(mpk_mem_t *mem, mpk_str_t bucket,
     const char *what, mpk_str_t name);
 
 /* The index of an account's orders, by mpk_lookup_account(). */
-mpk_str_t ngx_http_mpk_account_key(ngx_http_mpk_mem_t *mem,
+mpk_str_t ngx_http_mpk_account_key(mpk_mem_t *mem,
     const u_char hash[MPK_MAC_LEN]);
 
 /* HMGET's answer, of n fields; data == NULL: no such field. */

@@ -86,12 +86,12 @@ ngx_http_mpk_limit_forgive(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t bucket,
 
 
 mpk_str_t
-ngx_http_mpk_limit_field(ngx_http_mpk_mem_t *mem,
+ngx_http_mpk_limit_field(mpk_mem_t *mem,
     const u_char token_id[MPK_ID_LEN])
 {
     u_char  *p;
 
-    p = mpk_alloc(&mem->mem, NGX_HTTP_MPK_LIMIT_FIELD);
+    p = mpk_alloc(mem, NGX_HTTP_MPK_LIMIT_FIELD);
 
     return p ? ngx_http_mpk_limit_write(p, token_id) : mpk_string("");
 }
@@ -159,8 +159,8 @@ ngx_http_mpk_limit_send(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t bucket,
     const mpk_str_t *args)
 {
     mpk_str_t             argv[4 + NGX_HTTP_MPK_LIMIT_ARGS];
+    mpk_mem_t             mem;
     ngx_pool_t           *pool;
-    ngx_http_mpk_mem_t    mem;
     ngx_mpk_redis_cmd_t  *cmd;
 
     pool = ngx_create_pool(1024, ngx_cycle->log);

@@ -22,7 +22,7 @@ void ngx_http_mpk_limit_forgive(ngx_http_mpk_main_conf_t *mmcf,
  * together with the order: the count, a blank, and when it ends.  challenge counts one
  * and is not waited for.
  */
-mpk_str_t ngx_http_mpk_limit_field(ngx_http_mpk_mem_t *mem,
+mpk_str_t ngx_http_mpk_limit_field(mpk_mem_t *mem,
     const u_char token_id[MPK_ID_LEN]);
 ngx_uint_t ngx_http_mpk_limit_closed(mpk_str_t value, time_t now);
 void ngx_http_mpk_limit_challenge(ngx_http_mpk_main_conf_t *mmcf,

@@ -156,7 +156,7 @@ ngx_http_mpk_orders_header(ngx_http_mpk_ctx_t *ctx,
         return MPK_MALFORMED;
     }
 
-    status = mpk_order_read(&ctx->mem.mem, order->id, fields, &order->order);
+    status = mpk_order_read(&ctx->mem, order->id, fields, &order->order);
     if (status != MPK_OK) {
         return status;
     }
@@ -188,8 +188,8 @@ ngx_http_mpk_orders_ids(ngx_http_mpk_ctx_t *ctx,
         n = orders->history;
     }
 
-    order->ids = ngx_palloc(ctx->mem.pool, (n + 1) * sizeof(mpk_str_t));
-    order->records = ngx_pcalloc(ctx->mem.pool, (n + 1) * sizeof(mpk_record_t));
+    order->ids = mpk_alloc(&ctx->mem, (n + 1) * sizeof(mpk_str_t));
+    order->records = mpk_calloc(&ctx->mem, (n + 1) * sizeof(mpk_record_t));
 
     if (order->ids == NULL || order->records == NULL) {
         return NGX_ERROR;

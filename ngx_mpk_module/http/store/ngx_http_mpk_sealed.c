@@ -16,7 +16,7 @@ ngx_http_mpk_txn_unwrap(ngx_http_mpk_txn_t *txn)
         return NGX_OK;
     }
 
-    status = mpk_envelope_unwrap(txn->mmcf->crypto, &txn->mem.mem, txn->id,
+    status = mpk_envelope_unwrap(txn->mmcf->crypto, &txn->mem, txn->id,
                                  txn->order.data_key, &txn->data_key);
     if (status != MPK_OK) {
         ngx_http_mpk_sealed_log(txn->log, txn->id, status);
@@ -39,11 +39,12 @@ ngx_http_mpk_order_unwrap(ngx_http_mpk_ctx_t *ctx,
         return NGX_OK;
     }
 
-    status = mpk_envelope_unwrap(ctx->mmcf->crypto, &ctx->mem.mem,
+    status = mpk_envelope_unwrap(ctx->mmcf->crypto, &ctx->mem,
                                  order->id, order->order.data_key,
                                  &order->data_key);
     if (status != MPK_OK) {
-        ngx_http_mpk_sealed_log(ctx->mem.pool->log, order->id, status);
+        ngx_http_mpk_sealed_log(ngx_http_mpk_mem_log(&ctx->mem), order->id,
+                                status);
         return NGX_ERROR;
     }
 
@@ -81,7 +82,7 @@ ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t number,
     place = (mpk_place_t) { txn->id, mpk_string("key"), number,
                             item->generation };
 
-    status = mpk_envelope_open(txn->mmcf->crypto, &txn->mem.mem,
+    status = mpk_envelope_open(txn->mmcf->crypto, &txn->mem,
                                &txn->data_key, &place, item->key, key);
     if (status != MPK_OK) {
         ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
@@ -120,13 +121,13 @@ ngx_http_mpk_order_person(ngx_http_mpk_ctx_t *ctx,
 
     place = (mpk_place_t) { order->id, mpk_string("person"), 0, 0 };
 
-    if (mpk_envelope_open(ctx->mmcf->crypto, &ctx->mem.mem,
+    if (mpk_envelope_open(ctx->mmcf->crypto, &ctx->mem,
                           &order->data_key, &place, order->order.person,
                           &plain)
         != MPK_OK
         || mpk_person_read(plain, person) != MPK_OK)
     {
-        ngx_log_error(NGX_LOG_CRIT, ctx->mem.pool->log, 0,
+        ngx_log_error(NGX_LOG_CRIT, ngx_http_mpk_mem_log(&ctx->mem), 0,
                       "mpk: the personal data of order \"%*s\" can't be "
                       "decrypted; the request fails",
                       order->id.len, order->id.data);

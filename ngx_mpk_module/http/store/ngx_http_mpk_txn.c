@@ -182,7 +182,7 @@ ngx_http_mpk_txn_copy(ngx_http_mpk_txn_t *txn, mpk_str_t s)
 {
     mpk_str_t  copy;
 
-    if (s.len == 0 || mpk_dup(&txn->mem.mem, s, &copy) != MPK_OK) {
+    if (s.len == 0 || mpk_dup(&txn->mem, s, &copy) != MPK_OK) {
         return (mpk_str_t) { 0, NULL };
     }
 
@@ -319,7 +319,7 @@ ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn)
                                       txn->request.now);
     }
 
-    return mpk_order_read(&txn->mem.mem, txn->id, fields, &txn->order);
+    return mpk_order_read(&txn->mem, txn->id, fields, &txn->order);
 }
 
 
@@ -333,7 +333,7 @@ ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn)
         return;
     }
 
-    if (mpk_policy_decide(&txn->mem.mem, &txn->order, &txn->request,
+    if (mpk_policy_decide(&txn->mem, &txn->order, &txn->request,
                           &txn->decision)
         != MPK_OK)
     {
@@ -605,7 +605,7 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
     entry->generations = order->items;
     entry->claim = decision->claim;
 
-    status = mpk_journal_write(txn->mmcf->crypto, &txn->mem.mem, key, entry,
+    status = mpk_journal_write(txn->mmcf->crypto, &txn->mem, key, entry,
                                txn->order.mac, &txn->record, order->mac);
     if (status != MPK_OK) {
         ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
@@ -627,7 +627,7 @@ ngx_http_mpk_commit_begin(ngx_http_mpk_txn_t *txn)
 {
     mpk_buf_t  begin;
 
-    mpk_buf_init(&begin, &txn->mem.mem, NGX_INT64_LEN + 1);
+    mpk_buf_init(&begin, &txn->mem, NGX_INT64_LEN + 1);
     mpk_buf_int(&begin, (int64_t) txn->order.revision);
     mpk_buf_byte(&begin, ' ');
 
@@ -640,7 +640,7 @@ ngx_http_mpk_commit_head(ngx_http_mpk_txn_t *txn)
 {
     mpk_buf_t  head;
 
-    mpk_buf_init(&head, &txn->mem.mem, 256 + txn->order.entries.len);
+    mpk_buf_init(&head, &txn->mem, 256 + txn->order.entries.len);
     mpk_order_write_head(&txn->decision.order, &head);
 
     return mpk_buf_done(&head);
@@ -666,12 +666,12 @@ static ngx_uint_t
 ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn, mpk_str_t *fields)
 {
     mpk_buf_t           value;
+    mpk_mem_t          *mem;
     ngx_uint_t          n;
     mpk_event_t         event;
-    const mpk_mem_t    *mem;
     const mpk_order_t  *order;
 
-    mem = &txn->mem.mem;
+    mem = &txn->mem;
     order = &txn->decision.order;
     event = txn->decision.event;
     n = 0;
@@ -734,7 +734,7 @@ ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
             continue;
         }
 
-        mpk_buf_init(&member, &txn->mem.mem, txn->id.len + 4);
+        mpk_buf_init(&member, &txn->mem, txn->id.len + 4);
         mpk_buf_str(&member, txn->id);
         mpk_buf_byte(&member, '/');
         mpk_buf_int(&member, (int64_t) i + 1);
@@ -757,7 +757,7 @@ ngx_http_mpk_commit_int(ngx_http_mpk_txn_t *txn, int64_t n)
 {
     mpk_buf_t  buf;
 
-    mpk_buf_init(&buf, &txn->mem.mem, NGX_INT64_LEN);
+    mpk_buf_init(&buf, &txn->mem, NGX_INT64_LEN);
     mpk_buf_int(&buf, n);
 
     return mpk_buf_done(&buf);
@@ -960,10 +960,10 @@ ngx_http_mpk_txn_count(ngx_http_mpk_txn_t *txn)
 static void
 ngx_http_mpk_txn_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
 {
-    mpk_buf_t         buf;
-    ngx_uint_t        i;
-    mpk_decision_t   *decision;
-    const mpk_mem_t  *mem;
+    mpk_buf_t        buf;
+    mpk_mem_t       *mem;
+    ngx_uint_t       i;
+    mpk_decision_t  *decision;
 
     static const ngx_uint_t  results[] = {
         [NGX_HTTP_MPK_TXN_UNAVAILABLE] = NGX_HTTP_MPK_OUTCOME_UNAVAILABLE,
@@ -975,7 +975,7 @@ ngx_http_mpk_txn_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
     _Static_assert(sizeof(results) / sizeof(results[0])
                    == NGX_HTTP_MPK_TXN_MAX, "an outcome for each result");
 
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
     decision = &txn->decision;
 
     ctx->channel = mpk_channel_name(txn->request.channel);

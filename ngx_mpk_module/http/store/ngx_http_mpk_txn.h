@@ -28,7 +28,7 @@ typedef ngx_int_t (*ngx_http_mpk_txn_prepare_pt)(ngx_http_mpk_txn_t *txn);
  */
 struct ngx_http_mpk_txn_s {
     ngx_pool_t                   *pool;
-    ngx_http_mpk_mem_t            mem;
+    mpk_mem_t                     mem;
     ngx_http_mpk_main_conf_t     *mmcf;
     ngx_http_request_t           *r;               /* NULL: detached */
     ngx_http_mpk_txn_handler_pt   handler;         /* without a request: called at the end */

@@ -23,11 +23,9 @@ ngx_int_t
 ngx_http_mpk_card(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     ngx_uint_t masked, mpk_value_t *facts)
 {
-    ngx_uint_t        i;
-    mpk_order_t      *order;
-    const mpk_mem_t  *mem;
+    ngx_uint_t    i;
+    mpk_order_t  *order;
 
-    mem = &ctx->mem.mem;
     order = &opened->order;
 
     const struct {
@@ -48,12 +46,12 @@ ngx_http_mpk_card(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         return NGX_ERROR;
     }
 
-    (void) mpk_value_string(mem, facts, mpk_string("order"), opened->id);
-    (void) mpk_value_string(mem, facts, mpk_string("state"),
-                            mpk_order_state_name(order->state));
+    mpk_value_string(facts, mpk_string("order"), opened->id);
+    mpk_value_string(facts, mpk_string("state"),
+                     mpk_order_state_name(order->state));
 
     for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-        (void) ngx_http_mpk_value_time(ctx, facts, times[i].name, times[i].at);
+        ngx_http_mpk_value_time(ctx, facts, times[i].name, times[i].at);
     }
 
     ngx_http_mpk_card_items(ctx, opened, masked, facts);
@@ -66,44 +64,41 @@ static void
 ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     ngx_uint_t masked, mpk_value_t *facts)
 {
-    mpk_str_t         key;
-    ngx_uint_t        i;
-    mpk_item_t       *item;
-    mpk_value_t      *list, *v;
-    const mpk_mem_t  *mem;
+    mpk_str_t     key;
+    ngx_uint_t    i;
+    mpk_item_t   *item;
+    mpk_value_t  *list, *v;
 
-    mem = &ctx->mem.mem;
-
-    list = mpk_value_array(mem, facts, mpk_string("items"));
+    list = mpk_value_array(facts, mpk_string("items"));
 
     for (i = 0; i < opened->order.items_count; i++) {
         item = &opened->order.items[i];
 
-        v = mpk_value_object(mem, list, mpk_string(""));
+        v = mpk_value_object(list, mpk_string(""));
 
-        (void) mpk_value_int(mem, v, mpk_string("item"), (int64_t) i + 1);
-        (void) mpk_value_string(mem, v, mpk_string("sku"), item->sku);
-        (void) mpk_value_string(mem, v, mpk_string("product"), item->product);
+        mpk_value_int(v, mpk_string("item"), (int64_t) i + 1);
+        mpk_value_string(v, mpk_string("sku"), item->sku);
+        mpk_value_string(v, mpk_string("product"), item->product);
 
         key = masked ? ngx_http_mpk_mask_sealed(ctx, opened, i + 1, item->key,
                                                 item->generation)
                      : mpk_string("");
 
         if (key.len) {
-            (void) mpk_value_string(mem, v, mpk_string("masked"), key);
+            mpk_value_string(v, mpk_string("masked"), key);
 
         } else {
-            (void) mpk_value_null(mem, v, mpk_string("masked"));
+            mpk_value_null(v, mpk_string("masked"));
         }
 
-        (void) mpk_value_string(mem, v, mpk_string("state"),
-                                mpk_item_state_name(item->state));
+        mpk_value_string(v, mpk_string("state"),
+                         mpk_item_state_name(item->state));
 
         if (!ctx->json) {
-            (void) mpk_value_bool(mem, v, mpk_string("viewed"),
-                                  item->state == MPK_ITEM_VIEWED);
-            (void) mpk_value_bool(mem, v, mpk_string("refunded"),
-                                  item->state == MPK_ITEM_REFUNDED);
+            mpk_value_bool(v, mpk_string("viewed"),
+                           item->state == MPK_ITEM_VIEWED);
+            mpk_value_bool(v, mpk_string("refunded"),
+                           item->state == MPK_ITEM_REFUNDED);
         }
     }
 }
@@ -113,8 +108,6 @@ ngx_int_t
 ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, mpk_channel_t channel, mpk_value_t *facts)
 {
-    const mpk_mem_t  *mem;
-
     /* R1: nothing of a key before its order is ready */
 
     if (ngx_http_mpk_card(ctx, opened,
@@ -129,14 +122,12 @@ ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
     }
 
     if (!ctx->json) {
-        mem = &ctx->mem.mem;
-
-        (void) mpk_value_bool(mem, facts, mpk_string("held"),
-                              opened->order.state == MPK_ORDER_HELD);
-        (void) mpk_value_bool(mem, facts, mpk_string("cancelled"),
-                              opened->order.state == MPK_ORDER_CANCELLED);
-        (void) mpk_value_bool(mem, facts, mpk_string("support"),
-                              ctx->mlcf->pages->support);
+        mpk_value_bool(facts, mpk_string("held"),
+                       opened->order.state == MPK_ORDER_HELD);
+        mpk_value_bool(facts, mpk_string("cancelled"),
+                       opened->order.state == MPK_ORDER_CANCELLED);
+        mpk_value_bool(facts, mpk_string("support"),
+                       ctx->mlcf->pages->support);
     }
 
     return NGX_OK;
@@ -153,10 +144,8 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     ngx_uint_t            i, consent, consents, shown;
     mpk_order_t          *order;
     mpk_value_t          *v;
-    const mpk_mem_t      *mem;
     ngx_http_mpk_link_t   link;
 
-    mem = &ctx->mem.mem;
     order = &opened->order;
 
     v = (mpk_value_t *) mpk_value_get(facts, mpk_string("items"));
@@ -172,7 +161,7 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         if (order->state != MPK_ORDER_READY
             || order->items[i].state == MPK_ITEM_REFUNDED)
         {
-            (void) mpk_value_null(mem, v, mpk_string("reveal_url"));
+            mpk_value_null(v, mpk_string("reveal_url"));
             continue;
         }
 
@@ -186,7 +175,7 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
             return NGX_ERROR;
         }
 
-        (void) mpk_value_string(mem, v, mpk_string("reveal_url"), link.url);
+        mpk_value_string(v, mpk_string("reveal_url"), link.url);
 
         if (ctx->json) {
             continue;
@@ -195,13 +184,13 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         consent = (ctx->mlcf->consent && order->items[i].state == MPK_ITEM_NEW);
         consents |= consent;
 
-        (void) mpk_value_string(mem, v, mpk_string("show"), link.path);
-        (void) mpk_value_string(mem, v, mpk_string("nonce"), link.nonce);
-        (void) mpk_value_bool(mem, v, mpk_string("confirm"), consent);
+        mpk_value_string(v, mpk_string("show"), link.path);
+        mpk_value_string(v, mpk_string("nonce"), link.nonce);
+        mpk_value_bool(v, mpk_string("confirm"), consent);
     }
 
     if (shown == 0) {
-        (void) mpk_value_null(mem, facts, mpk_string("reveal_url"));
+        mpk_value_null(facts, mpk_string("reveal_url"));
         return NGX_OK;
     }
 
@@ -211,13 +200,12 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         return NGX_ERROR;
     }
 
-    (void) mpk_value_string(mem, facts, mpk_string("reveal_url"), link.url);
+    mpk_value_string(facts, mpk_string("reveal_url"), link.url);
 
     if (!ctx->json && shown > 1) {
-        (void) mpk_value_string(mem, facts, mpk_string("show_all"), link.path);
-        (void) mpk_value_string(mem, facts, mpk_string("nonce_all"),
-                                link.nonce);
-        (void) mpk_value_bool(mem, facts, mpk_string("confirm_all"), consents);
+        mpk_value_string(facts, mpk_string("show_all"), link.path);
+        mpk_value_string(facts, mpk_string("nonce_all"), link.nonce);
+        mpk_value_bool(facts, mpk_string("confirm_all"), consents);
     }
 
     return NGX_OK;
@@ -229,9 +217,9 @@ ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     mpk_value_t *facts)
 {
     mpk_str_t           event, value;
+    mpk_mem_t          *mem;
     ngx_uint_t          i, n;
     mpk_value_t        *list, *all, *v;
-    const mpk_mem_t    *mem;
     const mpk_value_t  *entry;
 
     static const mpk_str_t  names[] = {
@@ -239,10 +227,9 @@ ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         mpk_literal("channel")
     };
 
-    mem = &ctx->mem.mem;
-
-    all = mpk_value_array(mem, NULL, mpk_string(""));
-    list = mpk_value_array(mem, facts, mpk_string("views"));
+    mem = &ctx->mem;
+    all = mpk_value_new(mem, MPK_VALUE_ARRAY);
+    list = mpk_value_array(facts, mpk_string("views"));
 
     if (all == NULL) {
         return NGX_ERROR;
@@ -269,20 +256,20 @@ ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
             continue;
         }
 
-        v = mpk_value_object(mem, list, mpk_string(""));
+        v = mpk_value_object(list, mpk_string(""));
 
         ngx_http_mpk_card_view_time(ctx, v, entry);
 
         for (n = 0; n < 2; n++) {
             value = mpk_value_get_string(entry, names[n]);
 
-            (void) mpk_value_string(mem, v, names[n], value);
+            mpk_value_string(v, names[n], value);
         }
 
         /* a page has a text for each channel */
 
         if (!ctx->json) {
-            (void) mpk_value_bool(mem, v, value, 1);
+            mpk_value_bool(v, value, 1);
         }
     }
 
@@ -300,9 +287,9 @@ ngx_http_mpk_card_view_time(ngx_http_mpk_ctx_t *ctx, mpk_value_t *view,
     text = mpk_value_get_string(entry, mpk_string("at"));
 
     if (ctx->json || mpk_time_read(text, &at) != MPK_OK) {
-        (void) mpk_value_string(&ctx->mem.mem, view, mpk_string("at"), text);
+        mpk_value_string(view, mpk_string("at"), text);
         return;
     }
 
-    (void) ngx_http_mpk_value_time(ctx, view, mpk_string("at"), at);
+    ngx_http_mpk_value_time(ctx, view, mpk_string("at"), at);
 }

@@ -11,8 +11,8 @@ static ngx_int_t ngx_http_mpk_card_detail(ngx_http_mpk_ctx_t *ctx,
 static void ngx_http_mpk_card_words(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, const mpk_claim_t *claim,
     mpk_value_t *facts);
-static void ngx_http_mpk_card_text(const mpk_mem_t *mem, mpk_value_t *facts,
-    mpk_str_t name, mpk_str_t text);
+static void ngx_http_mpk_card_text(mpk_value_t *facts, mpk_str_t name,
+    mpk_str_t text);
 
 
 static const mpk_str_t  ngx_http_mpk_decisions[] = {
@@ -31,15 +31,12 @@ ngx_int_t
 ngx_http_mpk_card_claims(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, ngx_uint_t personal, mpk_value_t *facts)
 {
-    mpk_str_t         url;
-    ngx_uint_t        i;
-    mpk_claim_t      *claim;
-    mpk_value_t      *list;
-    const mpk_mem_t  *mem;
+    mpk_str_t     url;
+    ngx_uint_t    i;
+    mpk_claim_t  *claim;
+    mpk_value_t  *list;
 
-    mem = &ctx->mem.mem;
-
-    list = mpk_value_array(mem, facts, mpk_string("claims"));
+    list = mpk_value_array(facts, mpk_string("claims"));
 
     for (i = 0; i < opened->order.claims_count; i++) {
         claim = &opened->order.claims[i];
@@ -61,8 +58,7 @@ ngx_http_mpk_card_claims(ngx_http_mpk_ctx_t *ctx,
         url = ngx_http_mpk_claim_url(ctx, &ctx->mscf->upload_path, opened->id,
                                      &claim->item, 1);
 
-        (void) mpk_value_string(mem, list->u.list.last, mpk_string("upload"),
-                                url);
+        mpk_value_string(list->u.list.last, mpk_string("upload"), url);
     }
 
     return NGX_OK;
@@ -73,33 +69,31 @@ ngx_int_t
 ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     ngx_uint_t number, ngx_uint_t personal, mpk_value_t *list)
 {
-    mpk_str_t         masked;
-    mpk_claim_t      *claim;
-    mpk_value_t      *facts;
-    mpk_detail_t      detail;
-    const mpk_mem_t  *mem;
+    mpk_str_t      masked;
+    mpk_claim_t   *claim;
+    mpk_value_t   *facts;
+    mpk_detail_t   detail;
 
-    mem = &ctx->mem.mem;
     claim = &opened->order.claims[number - 1];
 
-    facts = mpk_value_object(mem, list, mpk_string(""));
+    facts = mpk_value_object(list, mpk_string(""));
 
-    (void) mpk_value_int(mem, facts, mpk_string("claim"), (int64_t) number);
-    (void) mpk_value_int(mem, facts, mpk_string("item"), claim->item);
-    (void) mpk_value_int(mem, facts, mpk_string("generation"),
-                         (int64_t) claim->generation);
-    (void) mpk_value_string(mem, facts, mpk_string("state"),
-                            mpk_claim_state_name(claim->state));
-    (void) mpk_value_string(mem, facts, mpk_string("category"),
-                            mpk_category_name(claim->category));
-    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("opened_at"),
-                                   claim->opened_at);
-    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("decided_at"),
-                                   mpk_claim_undecided(claim)
-                                   ? 0 : claim->decided_at);
-    ngx_http_mpk_card_text(mem, facts, mpk_string("decision"),
+    mpk_value_int(facts, mpk_string("claim"), (int64_t) number);
+    mpk_value_int(facts, mpk_string("item"), claim->item);
+    mpk_value_int(facts, mpk_string("generation"),
+                  (int64_t) claim->generation);
+    mpk_value_string(facts, mpk_string("state"),
+                     mpk_claim_state_name(claim->state));
+    mpk_value_string(facts, mpk_string("category"),
+                     mpk_category_name(claim->category));
+    ngx_http_mpk_value_time(ctx, facts, mpk_string("opened_at"),
+                            claim->opened_at);
+    ngx_http_mpk_value_time(ctx, facts, mpk_string("decided_at"),
+                            mpk_claim_undecided(claim) ? 0
+                            : claim->decided_at);
+    ngx_http_mpk_card_text(facts, mpk_string("decision"),
                            ngx_http_mpk_decisions[claim->state]);
-    ngx_http_mpk_card_text(mem, facts, mpk_string("reason"),
+    ngx_http_mpk_card_text(facts, mpk_string("reason"),
                            mpk_reason_name(claim->reason));
 
     if (!personal) {
@@ -117,11 +111,11 @@ ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
                                           claim->old_key, claim->generation);
     }
 
-    ngx_http_mpk_card_text(mem, facts, mpk_string("masked"), masked);
-    ngx_http_mpk_card_text(mem, facts, mpk_string("name"), detail.name);
-    ngx_http_mpk_card_text(mem, facts, mpk_string("description"),
+    ngx_http_mpk_card_text(facts, mpk_string("masked"), masked);
+    ngx_http_mpk_card_text(facts, mpk_string("name"), detail.name);
+    ngx_http_mpk_card_text(facts, mpk_string("description"),
                            detail.description);
-    ngx_http_mpk_card_text(mem, facts, mpk_string("note"), detail.note);
+    ngx_http_mpk_card_text(facts, mpk_string("note"), detail.note);
 
     if (!ctx->json) {
         ngx_http_mpk_card_words(ctx, opened, claim, facts);
@@ -140,13 +134,13 @@ ngx_http_mpk_card_detail(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
     place = (mpk_place_t) { opened->id, mpk_string("claim"), number, 0 };
 
-    if (mpk_envelope_open(ctx->mmcf->crypto, &ctx->mem.mem,
+    if (mpk_envelope_open(ctx->mmcf->crypto, &ctx->mem,
                           &opened->data_key, &place,
                           opened->order.claims[number - 1].detail, &plain)
         != MPK_OK
         || mpk_detail_read(plain, detail) != MPK_OK)
     {
-        ngx_log_error(NGX_LOG_CRIT, ctx->mem.pool->log, 0,
+        ngx_log_error(NGX_LOG_CRIT, ngx_http_mpk_mem_log(&ctx->mem), 0,
                       "mpk: claim %ui of order \"%*s\" can't be decrypted; the "
                       "request fails", number, opened->id.len,
                       opened->id.data);
@@ -163,33 +157,32 @@ static void
 ngx_http_mpk_card_words(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     const mpk_claim_t *claim, mpk_value_t *facts)
 {
-    mpk_buf_t         name;
-    const mpk_mem_t  *mem;
+    mpk_buf_t   name;
+    mpk_mem_t  *mem;
 
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
-    (void) mpk_value_string(mem, facts, mpk_string("product"),
-                            opened->order.items[claim->item - 1].product);
+    mpk_value_string(facts, mpk_string("product"),
+                     opened->order.items[claim->item - 1].product);
 
-    (void) mpk_value_bool(mem, facts, mpk_claim_state_name(claim->state), 1);
+    mpk_value_bool(facts, mpk_claim_state_name(claim->state), 1);
 
     mpk_buf_init(&name, mem, 32);
     mpk_buf_lit(&name, "why_");
     mpk_buf_str(&name, mpk_reason_name(claim->reason));
 
-    (void) mpk_value_bool(mem, facts, mpk_buf_done(&name), 1);
+    mpk_value_bool(facts, mpk_buf_done(&name), 1);
 }
 
 
 static void
-ngx_http_mpk_card_text(const mpk_mem_t *mem, mpk_value_t *facts,
-    mpk_str_t name, mpk_str_t text)
+ngx_http_mpk_card_text(mpk_value_t *facts, mpk_str_t name, mpk_str_t text)
 {
     if (text.len) {
-        (void) mpk_value_string(mem, facts, name, text);
+        mpk_value_string(facts, name, text);
 
     } else {
-        (void) mpk_value_null(mem, facts, name);
+        mpk_value_null(facts, name);
     }
 }
 
@@ -198,14 +191,14 @@ ngx_int_t
 ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, mpk_value_t *facts)
 {
-    int64_t           until;
-    mpk_str_t         url;
-    mpk_order_t      *order;
-    mpk_outcome_t     outcome;
-    mpk_request_t     ask;
-    const mpk_mem_t  *mem;
+    int64_t         until;
+    mpk_str_t       url;
+    mpk_mem_t      *mem;
+    mpk_order_t    *order;
+    mpk_outcome_t   outcome;
+    mpk_request_t   ask;
 
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
     order = &opened->order;
 
     ngx_memzero(&ask, sizeof(mpk_request_t));
@@ -227,21 +220,20 @@ ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx,
     }
 
     if (ctx->json) {
-        (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
-                                       until);
-        ngx_http_mpk_card_text(mem, facts, mpk_string("claim_url"), url);
+        ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"), until);
+        ngx_http_mpk_card_text(facts, mpk_string("claim_url"), url);
 
         return NGX_OK;
     }
 
     /* an open claim is shown as such, without a link to another */
 
-    (void) mpk_value_bool(mem, facts, mpk_string("claim"),
-                          outcome == MPK_DONE || outcome == MPK_LATE);
-    (void) ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
-                                   outcome == MPK_DONE ? until : 0);
-    (void) mpk_value_bool(mem, facts, mpk_string("claim_form"), url.len != 0);
-    (void) mpk_value_string(mem, facts, mpk_string("claim_url"), url);
+    mpk_value_bool(facts, mpk_string("claim"),
+                   outcome == MPK_DONE || outcome == MPK_LATE);
+    ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
+                            outcome == MPK_DONE ? until : 0);
+    mpk_value_bool(facts, mpk_string("claim_form"), url.len != 0);
+    mpk_value_string(facts, mpk_string("claim_url"), url);
 
     return NGX_OK;
 }

@@ -34,7 +34,7 @@ ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, mpk_str_t order,
     token.items = items;
     token.items_count = items_count;
 
-    nonce = ngx_pnalloc(ctx->mem.pool, MPK_NONCE_LEN);
+    nonce = mpk_alloc(&ctx->mem, MPK_NONCE_LEN);
 
     if (nonce == NULL
         || ngx_http_mpk_link_mint(ctx, &ctx->mscf->reveal_path, &token,
@@ -95,7 +95,7 @@ ngx_http_mpk_link_mint(ngx_http_mpk_ctx_t *ctx, const ngx_str_t *path,
 {
     u_char  bytes[16], *jti;
 
-    jti = ngx_pnalloc(ctx->mem.pool, MPK_JTI_LEN);
+    jti = mpk_alloc(&ctx->mem, MPK_JTI_LEN);
 
     if (jti == NULL
         || mpk_crypto_random(ctx->mmcf->crypto, bytes, sizeof(bytes))
@@ -118,10 +118,10 @@ ngx_int_t
 ngx_http_mpk_link_sign(ngx_http_mpk_ctx_t *ctx, const ngx_str_t *path,
     const mpk_token_t *token, mpk_str_t *url)
 {
-    mpk_buf_t         buf;
-    const mpk_mem_t  *mem;
+    mpk_buf_t   buf;
+    mpk_mem_t  *mem;
 
-    mem = &ctx->mem.mem;
+    mem = &ctx->mem;
 
     mpk_buf_init(&buf, mem, 384);
     mpk_buf_str(&buf, ngx_http_mpk_str(&ctx->mscf->public_url));

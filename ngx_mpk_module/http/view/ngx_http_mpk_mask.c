@@ -6,7 +6,7 @@
 /* The last five characters of a key that is long enough to hide the rest. */
 
 mpk_str_t
-ngx_http_mpk_mask(ngx_http_mpk_mem_t *mem, mpk_str_t key)
+ngx_http_mpk_mask(mpk_mem_t *mem, mpk_str_t key)
 {
     size_t     shown;
     mpk_buf_t  buf;
@@ -17,7 +17,7 @@ ngx_http_mpk_mask(ngx_http_mpk_mem_t *mem, mpk_str_t key)
         shown--;
     }
 
-    mpk_buf_init(&buf, &mem->mem, 32);
+    mpk_buf_init(&buf, mem, 32);
     mpk_buf_lit(&buf, "\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2");
     mpk_buf_put(&buf, key.data + key.len - shown, shown);
 
@@ -36,10 +36,10 @@ ngx_http_mpk_mask_sealed(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     place = (mpk_place_t) { opened->id, mpk_string("key"), number,
                             generation };
 
-    status = mpk_envelope_open(ctx->mmcf->crypto, &ctx->mem.mem,
+    status = mpk_envelope_open(ctx->mmcf->crypto, &ctx->mem,
                                &opened->data_key, &place, sealed, &key);
     if (status != MPK_OK) {
-        ngx_log_error(NGX_LOG_CRIT, ctx->mem.pool->log, 0,
+        ngx_log_error(NGX_LOG_CRIT, ngx_http_mpk_mem_log(&ctx->mem), 0,
                       "mpk: the key of item %ui of order \"%*s\" can't be "
                       "decrypted: %s; its end is not shown", number, opened->id.len, opened->id.data,
                       mpk_status_text(status));

@@ -6,7 +6,7 @@
 #include "ngx_http_mpk_orders.h"
 
 
-mpk_str_t ngx_http_mpk_mask(ngx_http_mpk_mem_t *mem, mpk_str_t key);
+mpk_str_t ngx_http_mpk_mask(mpk_mem_t *mem, mpk_str_t key);
 
 /* The same of a sealed key; empty if it does not open, which is logged. */
 mpk_str_t ngx_http_mpk_mask_sealed(ngx_http_mpk_ctx_t *ctx,
