@@ -1,4 +1,4 @@
-/* The nginx side of the module: what everything in http/ needs. */
+/* Included by everything in http/: the module and its configurations. */
 
 #ifndef NGX_HTTP_MPK_H
 #define NGX_HTTP_MPK_H
@@ -19,13 +19,13 @@ typedef struct ngx_http_mpk_pages_s  ngx_http_mpk_pages_t;
 typedef struct ngx_http_mpk_shm_s  ngx_http_mpk_shm_t;
 
 
-/* What a directive makes of a location. */
+/* A location's endpoint. */
 typedef struct {
     ngx_http_mpk_endpoint_id_t    id;
     ngx_http_handler_pt           handler;
-    unsigned                      subrequests:1;   /* answers them, too */
-    unsigned                      guard:1;         /* nothing in the location gets past it */
-    unsigned                      pages:1;         /* has pages and links */
+    unsigned                      subrequests:1;   /* also runs in them */
+    unsigned                      guard:1;         /* also for nested locations; refuses subrequests */
+    unsigned                      pages:1;         /* needs pages and mpk_public_url */
 } ngx_http_mpk_endpoint_t;
 
 
@@ -33,14 +33,14 @@ typedef struct {
     ngx_mpk_redis_t              *redis;
     mpk_keyring_t                *keyring;
     mpk_crypto_t                 *crypto;          /* the worker's own */
-    time_t                        retention;       /* seconds from purchase; 0: for good */
+    time_t                        retention;       /* seconds from purchase; 0: forever */
     ngx_uint_t                    retention_set;
     ngx_array_t                   pages;           /* ngx_http_mpk_pages_t * */
     ngx_int_t                     request_id;      /* index of $request_id */
-    ngx_uint_t                    endpoints;       /* how many locations have one */
+    ngx_uint_t                    endpoints;       /* locations that have one */
     ngx_http_mpk_shm_t           *shm;             /* counters of all workers */
     size_t                        zone_size;       /* 0: not set */
-    ngx_cycle_t                  *cycle;           /* whose configuration this is */
+    ngx_cycle_t                  *cycle;           /* the cycle of this configuration */
 } ngx_http_mpk_main_conf_t;
 
 
@@ -95,7 +95,7 @@ typedef struct {
 extern ngx_module_t  ngx_http_mpk_module;
 
 
-/* Whether a string, of nginx or of core, is a literal or begins with it. */
+/* Whether a string (ngx_str_t, mpk_str_t) equals a literal or begins with it. */
 
 #define ngx_http_mpk_is(s, literal)                                          \
     ((s)->len == sizeof(literal) - 1                                         \

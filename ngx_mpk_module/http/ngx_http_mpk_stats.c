@@ -31,7 +31,10 @@ ngx_http_mpk_stats_clock(void)
 }
 
 
-/* By way of the cycle: what outlives a configuration counts in the next one.  NULL: none. */
+/*
+ * From the current cycle: transactions that outlive a configuration count in the next
+ * one. NULL: there are no counters.
+ */
 
 static ngx_http_mpk_shm_t *
 ngx_http_mpk_stats_get(void)
@@ -76,7 +79,7 @@ ngx_http_mpk_stats_refusal(ngx_uint_t event, ngx_uint_t outcome)
 }
 
 
-/* The number of the rule that refuses; 0: none does. */
+/* The number of the rule that refused; 0: none. */
 
 static ngx_uint_t
 ngx_http_mpk_stats_rule(ngx_uint_t event, ngx_uint_t outcome)

@@ -63,13 +63,13 @@ uint64_t ngx_http_mpk_stats_clock(void);
 void ngx_http_mpk_stats_request(ngx_uint_t endpoint, ngx_uint_t event,
     ngx_uint_t outcome);
 
-/* A rule has refused something that is no request; nothing if no rule did. */
+/* A rule has refused a line of POST /orders; ignored if no rule has. */
 void ngx_http_mpk_stats_refusal(ngx_uint_t event, ngx_uint_t outcome);
 
 /* A wait for Redis has ended, after so many microseconds. */
 void ngx_http_mpk_stats_store(uint64_t time);
 
-/* A view, or a repeat of one, is in the journal. */
+/* A view, or a repeat of one, was journaled. */
 void ngx_http_mpk_stats_viewed(mpk_channel_t channel, ngx_uint_t repeat);
 
 /* Lines of POST /orders. */

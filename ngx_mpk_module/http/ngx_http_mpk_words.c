@@ -1,4 +1,4 @@
-/* What logs, counters and variables call things. */
+/* Names of events, outcomes, endpoints and results, as in logs, counters and variables. */
 
 #include "ngx_http_mpk_words.h"
 

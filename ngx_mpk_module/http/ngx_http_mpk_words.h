@@ -1,4 +1,4 @@
-/* What logs, counters and variables call things. */
+/* Names of events, outcomes, endpoints and results, as in logs, counters and variables. */
 
 #ifndef NGX_HTTP_MPK_WORDS_H
 #define NGX_HTTP_MPK_WORDS_H
@@ -32,7 +32,7 @@ enum {
     NGX_HTTP_MPK_OUTCOME_MAX
 };
 
-/* Where a location of ours can lead. */
+/* The endpoints of locations. */
 typedef enum {
     NGX_HTTP_MPK_ENDPOINT_REVEAL = 0,
     NGX_HTTP_MPK_ENDPOINT_TRACK,

@@ -4,7 +4,7 @@
 #include "ngx_http_mpk_language.h"
 
 #define NGX_HTTP_MPK_RETRY      5        /* seconds, for a 503 */
-#define NGX_HTTP_MPK_PAGE_SIZE  1152     /* bytes of most pages without their cuts */
+#define NGX_HTTP_MPK_PAGE_SIZE  1152     /* bytes; fits most pages without their long literals */
 
 
 typedef struct {
@@ -210,7 +210,7 @@ ngx_http_mpk_send_unavailable(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         .retry_after = NGX_HTTP_MPK_RETRY
     };
 
-    /* a transaction has said more precisely what was the matter */
+    /* keep the outcome of a transaction: it is more precise */
 
     if (ctx->outcome == NGX_HTTP_MPK_OUTCOME_NONE) {
         ctx->outcome = NGX_HTTP_MPK_OUTCOME_UNAVAILABLE;
@@ -286,7 +286,7 @@ ngx_http_mpk_output(ngx_http_request_t *r)
         rc = ngx_http_output_filter(r, ctx->out);
     }
 
-    /* what is not written yet is written by the finalized request */
+    /* nginx sends the rest after the request is finalized */
 
     ngx_http_finalize_request(r, rc);
 }
@@ -371,7 +371,7 @@ ngx_http_mpk_set_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    /* a 304 or 412 in its place, and the key would count as seen */
+    /* otherwise a 304 or 412 could replace an answer whose view is already journaled */
 
     r->disable_not_modified = 1;
 
@@ -388,7 +388,7 @@ ngx_http_mpk_set_headers(ngx_http_request_t *r,
 }
 
 
-/* The body, with the long literals in their places. */
+/* Builds the chain of the body, with the long literals in between. */
 
 static ngx_chain_t *
 ngx_http_mpk_chain(ngx_http_request_t *r, mpk_buf_t *body, mpk_cuts_t *cuts)
@@ -431,7 +431,7 @@ ngx_http_mpk_chain(ngx_http_request_t *r, mpk_buf_t *body, mpk_cuts_t *cuts)
 }
 
 
-/* Adds a link; gives where the next one goes. */
+/* Appends a link; returns where the next one goes. */
 
 static ngx_chain_t **
 ngx_http_mpk_chain_add(ngx_http_request_t *r, ngx_chain_t **last,

@@ -35,7 +35,7 @@ ngx_int_t ngx_http_mpk_send_page(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     ngx_http_mpk_page_t page, const mpk_value_t *facts);
 
-/* The notice as a page, or the rest as a problem. */
+/* Sends the notice as a page or, as JSON, the other arguments as a problem. */
 ngx_int_t ngx_http_mpk_send_notice(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_notice_t *notice,
     mpk_str_t type, mpk_str_t detail, mpk_str_t rule);
@@ -48,12 +48,12 @@ ngx_int_t ngx_http_mpk_send_json(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     const mpk_value_t *facts);
 
-/* JSON that is written already. */
+/* Sends JSON that the caller has written. */
 ngx_int_t ngx_http_mpk_send_written(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     mpk_buf_t *body);
 
-/* Anything else that is written already; not for secrets in HTML. */
+/* Sends any other type; not for HTML with secrets. */
 ngx_int_t ngx_http_mpk_send_typed(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     ngx_str_t *type, mpk_buf_t *body);
@@ -68,7 +68,7 @@ ngx_int_t ngx_http_mpk_send_problem(ngx_http_request_t *r,
 ngx_int_t ngx_http_mpk_send_header(ngx_http_request_t *r, ngx_str_t *type,
     off_t length);
 
-/* A time as a fact: RFC 3339 for JSON, in words for a page; null where it is 0. */
+/* Adds a time: RFC 3339 for JSON, in words for a page; null for 0. */
 void ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *parent, mpk_str_t name, int64_t seconds);
 

@@ -1,4 +1,4 @@
-/* What a shop makes its own by a few messages: colours and a logo. */
+/* The shop's branding, set in its message catalogue: colours and a logo. */
 
 #include "ngx_http_mpk_brand.h"
 

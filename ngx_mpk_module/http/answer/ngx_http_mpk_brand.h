@@ -1,4 +1,4 @@
-/* What a shop makes its own by a few messages: colours and a logo. */
+/* The shop's branding, set in its message catalogue: colours and a logo. */
 
 #ifndef NGX_HTTP_MPK_BRAND_H
 #define NGX_HTTP_MPK_BRAND_H
@@ -6,10 +6,10 @@
 #include "ngx_http_mpk_pages_source.h"
 
 
-/* loader->style: style.css, and behind it the colours that the catalogue has. */
+/* Sets loader->style: style.css followed by the catalogue's colours. */
 ngx_int_t ngx_http_mpk_brand_style(ngx_http_mpk_pages_loader_t *loader);
 
-/* The policy's part for the shop's logo: its own site, another one, or data. */
+/* The Content-Security-Policy's part for the logo: the same site, another one, or data. */
 ngx_int_t ngx_http_mpk_brand_logo(ngx_http_mpk_pages_loader_t *loader,
     mpk_str_t *policy);
 

@@ -1,4 +1,4 @@
-/* Which language a customer reads: the order's, or what the browser asks for. */
+/* Picks the language of a page: the order's, else the one that the browser prefers. */
 
 #include "ngx_http_mpk_language.h"
 

@@ -1,6 +1,6 @@
 /*
- * Pages: templates and messages, the built-in ones or a directory's over them,
- * compiled when the configuration is read.  See ../pages/README.md.
+ * Compiles the pages when the configuration is read: the built-in templates and messages,
+ * overridden by those of an mpk_pages directory.  See pages/README.md.
  */
 
 #include "ngx_http_mpk_pages.h"
@@ -146,7 +146,7 @@ ngx_http_mpk_pages_load(ngx_conf_t *cf, ngx_str_t *directory)
 }
 
 
-/* English first: what another language lacks comes from it. */
+/* English first: messages that another language lacks fall back to it. */
 
 static ngx_int_t
 ngx_http_mpk_pages_languages(ngx_http_mpk_pages_loader_t *loader,
@@ -243,7 +243,7 @@ ngx_http_mpk_pages_languages(ngx_http_mpk_pages_loader_t *loader,
 }
 
 
-/* A file "de.json" or "pt-br.json" is a language; others are none. */
+/* A file named like "de.json" or "pt-br.json" is a language; others are ignored. */
 
 static ngx_int_t
 ngx_http_mpk_pages_add_language(ngx_conf_t *cf, ngx_http_mpk_pages_t *pages,
@@ -317,7 +317,7 @@ ngx_http_mpk_pages_language(ngx_http_mpk_pages_loader_t *loader,
         return NGX_ERROR;
     }
 
-    /* what the customer consents to, as it is read on the page */
+    /* the texts of consent, as the page shows them */
 
     mpk_buf_init(&consent, &loader->mem, 512);
 
@@ -379,7 +379,7 @@ ngx_http_mpk_pages_compile(ngx_http_mpk_pages_loader_t *loader,
 }
 
 
-/* The style and the script stand inline; the policy allows just these two. */
+/* Style and script are inline; the Content-Security-Policy allows these two alone. */
 
 static ngx_int_t
 ngx_http_mpk_pages_policy(ngx_http_mpk_pages_loader_t *loader,
@@ -426,7 +426,7 @@ ngx_http_mpk_pages_policy(ngx_http_mpk_pages_loader_t *loader,
 }
 
 
-/* A template's partial: a file where its name begins with "_", else a message. */
+/* Resolves a partial: a file if its name begins with "_", else a message. */
 
 static mpk_status_t
 ngx_http_mpk_pages_partial(void *ctx, mpk_str_t name, mpk_str_t *source,

@@ -50,11 +50,14 @@ struct ngx_http_mpk_pages_s {
     ngx_array_t                   languages;       /* English is the first */
     mpk_str_t                    *tags;            /* of each of them */
     ngx_str_t                     csp;             /* with the hashes of style and script */
-    unsigned                      support:1;       /* the catalogue says where it is */
+    unsigned                      support:1;       /* the catalogue has an address of it */
 };
 
 
-/* NULL as directory: the built-in ones.  Each is loaded once; NULL is logged. */
+/*
+ * Loads the pages of a directory, or the built-in ones if it is NULL; each only once.
+ * NULL: an error, which was logged.
+ */
 ngx_http_mpk_pages_t *ngx_http_mpk_pages_load(ngx_conf_t *cf,
     ngx_str_t *directory);
 

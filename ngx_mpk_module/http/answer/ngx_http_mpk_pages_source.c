@@ -1,4 +1,7 @@
-/* What pages are made of: files, the directory's or ours, and messages. */
+/*
+ * Sources of pages: templates and message catalogues, the directory's before the built-in
+ * ones.
+ */
 
 #include "ngx_http_mpk_pages_source.h"
 #include "ngx_http_mpk_file.h"
@@ -150,7 +153,7 @@ ngx_http_mpk_pages_message(ngx_http_mpk_pages_loader_t *loader,
             return text;
         }
 
-        /* a catalogue that does not name its language has its file's name */
+        /* "lang" defaults to the name of the file */
 
         if (i == NGX_HTTP_MPK_MESSAGES_BUILTIN
             && mpk_str_eq(name, mpk_string("lang")))

@@ -1,4 +1,7 @@
-/* What pages are made of: files, the directory's or ours, and messages. */
+/*
+ * Sources of pages: templates and message catalogues, the directory's before the built-in
+ * ones.
+ */
 
 #ifndef NGX_HTTP_MPK_PAGES_SOURCE_H
 #define NGX_HTTP_MPK_PAGES_SOURCE_H
@@ -8,10 +11,10 @@
 #include "mpk_value.h"
 
 
-/* Where messages come from; the first that has one wins. */
+/* Catalogues, in the order of lookup. */
 typedef enum {
     NGX_HTTP_MPK_MESSAGES_OWN = 0,             /* the directory's, in the language */
-    NGX_HTTP_MPK_MESSAGES_BUILTIN,             /* ours, in the language */
+    NGX_HTTP_MPK_MESSAGES_BUILTIN,             /* built-in, in the language */
     NGX_HTTP_MPK_MESSAGES_OWN_EN,
     NGX_HTTP_MPK_MESSAGES_BUILTIN_EN,
     NGX_HTTP_MPK_MESSAGES_MAX
@@ -24,13 +27,13 @@ typedef struct {
     mpk_mem_t              mem;
     ngx_str_t             *directory;          /* NULL: built-in only */
     mpk_str_t              style;
-    mpk_str_t              page;               /* what "page." stands for */
+    mpk_str_t              page;               /* replaces "page" in names of messages */
     mpk_str_t              tag;                /* of the language */
     mpk_value_t           *messages[NGX_HTTP_MPK_MESSAGES_MAX];
 } ngx_http_mpk_pages_loader_t;
 
 
-/* Where a file is looked for. */
+/* Where to look for a file. */
 #define NGX_HTTP_MPK_FILE_OWN      1
 #define NGX_HTTP_MPK_FILE_BUILTIN  2
 #define NGX_HTTP_MPK_FILE_ANY      3
@@ -39,7 +42,7 @@ typedef struct {
 ngx_int_t ngx_http_mpk_pages_file(ngx_http_mpk_pages_loader_t *loader,
     mpk_str_t name, ngx_uint_t where, mpk_str_t *content);
 
-/* Reads the catalogue of a language; none is no error. */
+/* Reads a language's catalogue, if there is one. */
 ngx_int_t ngx_http_mpk_pages_messages(ngx_http_mpk_pages_loader_t *loader,
     mpk_str_t tag, ngx_http_mpk_messages_t which);
 

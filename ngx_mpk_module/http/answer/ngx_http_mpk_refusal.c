@@ -1,4 +1,4 @@
-/* How what the policy refuses is answered. */
+/* Answers to refusals of the policy. */
 
 #include "ngx_http_mpk_refusal.h"
 
@@ -6,8 +6,8 @@
 
 
 /*
- * A customer is told that a link is gone (410) or that an order is not there (404); a
- * program that an order exists, and conflicts with what it asked for (409).
+ * A customer's link is gone (410) or unknown (404); for the API the order exists, and its
+ * state conflicts with the call (409).
  */
 
 static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusals[MPK_OUTCOME_MAX] = {

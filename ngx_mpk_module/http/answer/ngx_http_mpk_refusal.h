@@ -1,4 +1,4 @@
-/* How what the policy refuses is answered. */
+/* Answers to refusals of the policy. */
 
 #ifndef NGX_HTTP_MPK_REFUSAL_H
 #define NGX_HTTP_MPK_REFUSAL_H

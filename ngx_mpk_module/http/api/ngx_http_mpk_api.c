@@ -1,4 +1,4 @@
-/* mpk_api: who calls, what is called, and what a refusal looks like. */
+/* mpk_api: authentication, routing and the body of a call. */
 
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_body.h"
@@ -8,7 +8,7 @@ typedef struct {
     ngx_str_t                     suffix;          /* after orders/{id} */
     ngx_uint_t                    method;
     ngx_uint_t                    roles;
-    ngx_uint_t                    body;            /* it has one */
+    ngx_uint_t                    body;            /* whether it has one */
     ngx_http_mpk_next_pt          handler;
 } ngx_http_mpk_api_route_t;
 
@@ -52,7 +52,7 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
     { ngx_string(""), NGX_HTTP_DELETE, NGX_HTTP_MPK_ROLE_SHOP, 0,
       ngx_http_mpk_api_erase },
 
-    /* the claim's number is cut out of these */
+    /* without the claim's number: see ngx_http_mpk_api_claim() */
 
     { ngx_string("/claims/needs_info"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SUPPORT, 1, ngx_http_mpk_api_needs_info },
@@ -213,7 +213,7 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
 }
 
 
-/* "/claims/3/replace" becomes "/claims/replace"; gives the 3, or 0. */
+/* Turns "/claims/3/replace" into "/claims/replace"; returns 3, or 0 for other paths. */
 
 static ngx_uint_t
 ngx_http_mpk_api_claim(ngx_http_request_t *r, ngx_str_t *suffix)
@@ -254,7 +254,7 @@ ngx_http_mpk_api_claim(ngx_http_request_t *r, ngx_str_t *suffix)
 }
 
 
-/* NULL: *allow names the methods there are, or is NULL where the path is not ours. */
+/* NULL: *allow is the list of the path's methods, or NULL if the path is unknown. */
 
 static const ngx_http_mpk_api_route_t *
 ngx_http_mpk_api_route(ngx_http_request_t *r,

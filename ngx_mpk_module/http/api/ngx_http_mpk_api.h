@@ -1,4 +1,4 @@
-/* What the files of mpk_api share: a call, its body, its answers. */
+/* Shared by the files of mpk_api: a call, its body, its answers. */
 
 #ifndef NGX_HTTP_MPK_API_H
 #define NGX_HTTP_MPK_API_H
@@ -30,7 +30,7 @@ typedef struct {
     mpk_str_t                     order;
     const mpk_value_t            *body;            /* an object; NULL: empty */
     mpk_value_t                  *errors;          /* {pointer, detail}; NULL: none */
-    ngx_uint_t                    claim;           /* its number, where the path has one */
+    ngx_uint_t                    claim;           /* its number; 0: the path has none */
     void                         *data;            /* the call's own */
 } ngx_http_mpk_api_t;
 
@@ -38,11 +38,11 @@ typedef struct {
 ngx_int_t ngx_http_mpk_api_handler(ngx_http_request_t *r);
 
 
-/* Of a body, or of a line of one. */
+/* Limits of a JSON body, or of a line of NDJSON. */
 extern const mpk_json_limits_t  ngx_http_mpk_api_limits;
 
 
-/* The calls, once the token is checked and the body is read. */
+/* Handlers of the calls, after the token was checked and the body was read. */
 ngx_int_t ngx_http_mpk_api_file(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_show(ngx_http_request_t *r,
@@ -71,7 +71,7 @@ ngx_int_t ngx_http_mpk_api_refund(ngx_http_request_t *r,
 ngx_int_t ngx_http_mpk_api_reject(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
-/* The same, but that it reads its body itself. */
+/* As above, but reads the body itself. */
 ngx_int_t ngx_http_mpk_api_ndjson(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
@@ -88,46 +88,49 @@ ngx_int_t ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn,
 ngx_http_mpk_txn_t *ngx_http_mpk_api_txn(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_event_t event);
 
-/* Notes what is wrong with a member of the body. */
+/* Adds an error about a member of the body. */
 void ngx_http_mpk_api_error(ngx_http_mpk_ctx_t *ctx, mpk_str_t pointer,
     const char *detail);
 
-/* 422 with the errors noted. */
+/* Answers 422 with the errors. */
 ngx_int_t ngx_http_mpk_api_invalid(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
-/* What the transaction refused or could not do, as a problem. */
+/* Answers why the transaction was refused or failed. */
 ngx_int_t ngx_http_mpk_api_refused(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
 /*
- * Reads the call's order with its whole history, then calls next; an order that is
- * not there or can't be read is answered.
+ * Reads the call's order with its whole journal, then calls next; answers itself if the
+ * order is absent or can't be read.
  */
 ngx_int_t ngx_http_mpk_api_read(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_next_pt next);
 
-/* {"order", "state"}, and the claim's where it is about one; or what refuses it. */
+/* Answers {"order", "state"}, with the claim's state if it is about one; or a refusal. */
 ngx_int_t ngx_http_mpk_api_state(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
-/* What ?anchor= has found. */
+/* Result of the comparison with ?anchor=. */
 typedef enum {
-    NGX_HTTP_MPK_ANCHOR_NONE = 0,      /* it was not given */
+    NGX_HTTP_MPK_ANCHOR_NONE = 0,      /* no anchor was given */
     NGX_HTTP_MPK_ANCHOR_AGREES,
     NGX_HTTP_MPK_ANCHOR_DIFFERS,
-    NGX_HTTP_MPK_ANCHOR_ABSENT         /* its entry is not there to compare */
+    NGX_HTTP_MPK_ANCHOR_ABSENT         /* the anchor's entry was not found */
 } ngx_http_mpk_anchor_t;
 
-/* A journal as it was found. */
+/* A journal and its verification. */
 typedef struct {
     mpk_chain_t                   chain;
     ngx_http_mpk_anchor_t         anchor;
-    mpk_value_t                  *entries;         /* an array of those there */
-    ngx_uint_t                    proved;          /* of them, before any fault */
+    mpk_value_t                  *entries;         /* array of the entries that were found */
+    ngx_uint_t                    proved;          /* how many of them precede any fault */
 } ngx_http_mpk_journal_t;
 
-/* ngx_http_mpk_api_read() for a call with ?anchor=; a bad one is answered. */
+/*
+ * As ngx_http_mpk_api_read(), for a call with ?anchor=; answers itself if that is
+ * malformed.
+ */
 ngx_int_t ngx_http_mpk_journal_ask(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_next_pt next);
 
@@ -136,16 +139,16 @@ ngx_int_t ngx_http_mpk_journal_read(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *order,
     ngx_http_mpk_journal_t *journal);
 
-/* The evidence as a page. */
+/* Sends the evidence as a page. */
 ngx_int_t ngx_http_mpk_evidence_print(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_journal_t *journal,
     mpk_value_t *document);
 
-/* Adds "verdict", and "entry" where one is at fault. */
+/* Adds "verdict" and, if an entry is at fault, "entry". */
 void ngx_http_mpk_journal_verdict(ngx_http_mpk_journal_t *journal,
     mpk_value_t *facts);
 
-/* What a transaction could not do, and why. */
+/* How a failed transaction is answered. */
 typedef struct {
     ngx_uint_t                    status;
     mpk_str_t                     type;
@@ -155,16 +158,16 @@ typedef struct {
 const ngx_http_mpk_api_failure_t *ngx_http_mpk_api_failure(
     ngx_http_mpk_txn_result_t result);
 
-/* What a rule refuses, or an order that is not there; order for the details. */
+/* Answers a refusal; order is for the details and may be NULL. */
 ngx_int_t ngx_http_mpk_api_outcome(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome, const mpk_order_t *order);
 
-/* A problem of no rule. */
+/* Answers a problem that no rule of the policy causes. */
 ngx_int_t ngx_http_mpk_api_problem(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_uint_t status, const char *type,
     const char *detail);
 
-/* What could not be done, as a problem. */
+/* Answers that a transaction or a read failed. */
 ngx_int_t ngx_http_mpk_api_fail(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_result_t result);
 

@@ -1,4 +1,4 @@
-/* What the API answers when it can't do what it was asked: problems, and why. */
+/* Errors of the API: problems, refusals, failures. */
 
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_refusal.h"

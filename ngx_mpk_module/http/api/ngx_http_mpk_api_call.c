@@ -1,4 +1,7 @@
-/* What most calls of the API do: a transaction or a read of their order, and its state. */
+/*
+ * Steps that most calls share: a transaction on the order or a read of it, its state as
+ * answer.
+ */
 
 #include "ngx_http_mpk_api.h"
 

@@ -9,7 +9,7 @@
 #define NGX_HTTP_MPK_CLAIMS_PAGE  50       /* claims in an answer, unless limit= says less */
 
 
-/* An open claim as the list names it. */
+/* An open claim, as the sorted set has it. */
 typedef struct {
     mpk_str_t                     member;          /* "order/3" */
     mpk_str_t                     score;           /* when it was opened, ms */
@@ -38,7 +38,7 @@ static ngx_int_t ngx_http_mpk_claims_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
 
-/* Each bucket is asked for its oldest, and the oldest of all are read. */
+/* Gets the oldest claims of each bucket, then reads the orders of the oldest of all. */
 
 ngx_int_t
 ngx_http_mpk_api_claims(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
@@ -67,7 +67,7 @@ ngx_http_mpk_api_claims(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_api_invalid(r, ctx);
     }
 
-    /* those of the same millisecond as the last one shown come again, and are skipped */
+    /* claims with the score of the last one shown are returned again, and skipped below */
 
     argv[0] = mpk_string("ZRANGEBYSCORE");
     argv[2] = (mpk_str_t) { ngx_sprintf(score, "%L", claims->after) - score,
@@ -290,7 +290,7 @@ ngx_http_mpk_claims_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         n = ngx_atoi((u_char *) opened->id.data + opened->id.len + 1,
                      open->member.len - opened->id.len - 1);
 
-        /* it was decided, or went, between the two reads */
+        /* the claim was decided, or the order expired, between the two reads */
 
         if (n < 1 || n > (ngx_int_t) order->claims_count
             || !mpk_claim_undecided(&order->claims[n - 1]))

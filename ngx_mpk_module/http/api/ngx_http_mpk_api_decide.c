@@ -1,4 +1,4 @@
-/* POST /orders/{id}/claims/{n}/...: what support decides of a claim (R7). */
+/* POST /orders/{id}/claims/{n}/...: support's decision on a claim (R7). */
 
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_sealed.h"
@@ -6,7 +6,7 @@
 #include "mpk_errors.h"
 
 
-/* A decision while it is made: api->data, in the transaction's memory. */
+/* A decision in progress: api->data, in the transaction's memory. */
 typedef struct {
     mpk_str_t                     note;
     mpk_str_t                     key;
@@ -150,7 +150,7 @@ ngx_http_mpk_api_decide(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     digest = (u_char *) &ruling[1];
 
-    /* what makes two decisions the same (R10) */
+    /* the content that identifies a decision (R10) */
 
     mpk_buf_init(&content, &txn->mem, text.len + key.len + 64);
     mpk_pack_int(&content, event);
@@ -183,7 +183,7 @@ ngx_http_mpk_api_decide(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 }
 
 
-/* Adds support's words to what is sealed in the claim, and seals the new key. */
+/* Adds support's note to the claim's sealed details, and seals the new key. */
 
 static ngx_int_t
 ngx_http_mpk_decide_prepare(ngx_http_mpk_txn_t *txn)

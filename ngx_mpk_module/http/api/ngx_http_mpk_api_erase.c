@@ -23,7 +23,10 @@ ngx_http_mpk_api_erase(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
-/* In whose index the order is named.  What can't be opened any more is erased, too. */
+/*
+ * Finds the account whose index has the order.  An order that can't be decrypted any more
+ * can still be erased.
+ */
 
 static ngx_int_t
 ngx_http_mpk_erase_prepare(ngx_http_mpk_txn_t *txn)
@@ -40,7 +43,7 @@ ngx_http_mpk_erase_prepare(ngx_http_mpk_txn_t *txn)
 
     if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
 
-        /* the last entry is sealed with a key that nobody will have either */
+        /* seal the last entry with a throwaway key */
 
         mpk_buf_init(&wrapped, mem, 128);
 

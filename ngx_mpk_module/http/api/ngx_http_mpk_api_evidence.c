@@ -1,6 +1,6 @@
 /*
- * GET /orders/{id}/evidence: all that a dispute needs, as one signed document,
- * or as a page to print.
+ * GET /orders/{id}/evidence: everything a dispute needs, as one signed document or as a
+ * page to print.
  */
 
 #include "ngx_http_mpk_api.h"
@@ -126,7 +126,7 @@ ngx_http_mpk_evidence_page(ngx_http_request_t *r)
 }
 
 
-/* The order, and whose it is; *person is NULL where that can't be told. */
+/* Adds the order and its buyer; *person is NULL if the personal data can't be decrypted. */
 
 static ngx_int_t
 ngx_http_mpk_evidence_order(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
@@ -145,7 +145,7 @@ ngx_http_mpk_evidence_order(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    /* a claim that does not open is logged, and hides nothing else */
+    /* a claim that can't be decrypted is logged; the rest is still shown */
 
     (void) ngx_http_mpk_card_claims(ctx, order, 1, document);
 
@@ -229,7 +229,7 @@ ngx_http_mpk_evidence_verification(ngx_http_mpk_ctx_t *ctx,
 }
 
 
-/* The signature is over the very bytes of "evidence" in the answer. */
+/* Signs the bytes of "evidence" exactly as they are in the answer. */
 
 static ngx_int_t
 ngx_http_mpk_evidence_signed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
@@ -245,7 +245,7 @@ ngx_http_mpk_evidence_signed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_buf_init(&written, mem, 8192);
     mpk_json_write(&written, document);
 
-    /* as it is, and in base64url */
+    /* in clear and in base64url */
 
     mpk_buf_init(&body, mem, written.len * 7 / 3 + 512);
 

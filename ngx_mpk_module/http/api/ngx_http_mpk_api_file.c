@@ -1,4 +1,4 @@
-/* PUT /orders/{id}: an order is filed; what is read of one, however it comes. */
+/* PUT /orders/{id}: filing an order, also as a line of POST /orders. */
 
 #include "ngx_http_mpk_api.h"
 
@@ -57,7 +57,7 @@ ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, mpk_mem_t *mem,
     mpk_status_t            status;
     ngx_http_mpk_filing_t  *sealed;
 
-    /* Redis would drop it as soon as it has it */
+    /* Redis would expire it at once */
 
     expired = txn->mmcf->retention ? txn->request.now - txn->mmcf->retention : 0;
 

@@ -1,4 +1,4 @@
-/* An order's history, opened and verified; GET /orders/{id}/journal. */
+/* GET /orders/{id}/journal, and the verification of a journal. */
 
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_sealed.h"
@@ -98,7 +98,10 @@ ngx_http_mpk_journal_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         journal->anchor = NGX_HTTP_MPK_ANCHOR_ABSENT;
     }
 
-    /* what does not open is verified all the same, and shown in clear parts */
+    /*
+     * entries that can't be decrypted are verified all the same; their clear parts are
+     * shown
+     */
 
     if (order->order.state != MPK_ORDER_ERASED) {
         (void) ngx_http_mpk_order_unwrap(ctx, order);
@@ -140,7 +143,7 @@ ngx_http_mpk_journal_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
         if (entry->u.list.count == 0) {
 
-            /* nothing of it can be read, but which one it is */
+            /* unreadable: show its number alone */
 
             mpk_value_int(entry, mpk_string("n"), (int64_t) n);
         }
@@ -152,13 +155,13 @@ ngx_http_mpk_journal_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     mpk_chain_end(chain, order->order.revision, order->order.mac);
 
-    /* the end may tell of a fault in what was fine in itself */
+    /* the end of the chain can reveal a fault in entries that looked intact */
 
     if (chain->fault && order->skipped + journal->proved >= chain->fault) {
         journal->proved = chain->fault - order->skipped - 1;
     }
 
-    /* an anchor of an entry that is not there: the order was rolled back */
+    /* the anchor's entry is past the end: the order was rolled back */
 
     if (anchor == NGX_OK && number > order->skipped + order->records_count
         && chain->verdict != MPK_ALTERED
@@ -186,7 +189,7 @@ ngx_http_mpk_journal_verdict(ngx_http_mpk_journal_t *journal,
 }
 
 
-/* The anchor's entry is compared apart: a fault before it would hide the result. */
+/* Compares the anchor's entry by itself: an earlier fault would hide the result. */
 
 static void
 ngx_http_mpk_journal_compare(ngx_http_mpk_journal_t *journal, mpk_str_t mac,

@@ -11,14 +11,14 @@
 
 #include "mpk_lines.h"
 
-#define NGX_HTTP_MPK_NDJSON_WINDOW   64                  /* lines under way */
-#define NGX_HTTP_MPK_NDJSON_BYTES    (2 * 1024 * 1024)   /* of them, and a line more */
-#define NGX_HTTP_MPK_NDJSON_PASS     (256 * 1024)        /* of body, until others have their turn */
+#define NGX_HTTP_MPK_NDJSON_WINDOW   64                  /* lines in flight */
+#define NGX_HTTP_MPK_NDJSON_BYTES    (2 * 1024 * 1024)   /* of their bytes, plus one line */
+#define NGX_HTTP_MPK_NDJSON_PASS     (256 * 1024)        /* bytes of body in one pass */
 #define NGX_HTTP_MPK_NDJSON_FILE     16384           /* bytes of a file at once */
 #define NGX_HTTP_MPK_NDJSON_BUFFER   16384           /* bytes of the answer */
 #define NGX_HTTP_MPK_NDJSON_RESULT   4096            /* bytes of a line with its errors */
 
-/* failures that are shown at the end; the client has read nothing until then */
+/* failures that are listed at the end, where results are not streamed */
 
 #define NGX_HTTP_MPK_NDJSON_RESULTS  1000
 #define NGX_HTTP_MPK_NDJSON_SIZE     (256 * 1024)
@@ -27,13 +27,13 @@
 typedef struct ngx_http_mpk_ndjson_s  ngx_http_mpk_ndjson_t;
 
 
-/* A line that was read, until its result has been put out. */
+/* A line, from reading it until its result is output. */
 typedef struct {
     ngx_http_mpk_ndjson_t        *ndjson;
-    ngx_http_mpk_txn_t           *txn;             /* under way; NULL: it has ended */
+    ngx_http_mpk_txn_t           *txn;             /* NULL: it has ended */
     uint64_t                      number;
     size_t                        bytes;
-    ngx_str_t                     result;          /* of ngx_alloc(); empty: none to show */
+    ngx_str_t                     result;          /* ngx_alloc()ed; empty: nothing to show */
 } ngx_http_mpk_ndjson_line_t;
 
 
@@ -45,19 +45,19 @@ struct ngx_http_mpk_ndjson_s {
     /* event ident must be after 3 pointers as in ngx_connection_t */
     ngx_int_t                     ident;
 
-    ngx_event_t   event;           /* goes on, in this pass or later */
-    ngx_pool_t   *pool;            /* what a line needs until it is sealed */
+    ngx_event_t   event;           /* continues, in this pass or later */
+    ngx_pool_t   *pool;            /* reset for each line */
     mpk_mem_t     mem;             /* of it */
 
     /* the body */
-    ngx_chain_t                  *in;              /* read; the first one is being split */
-    off_t                         at;              /* in the first one, if it is in a file */
-    u_char                       *buffer;          /* for a file's bytes */
-    mpk_str_t                     piece;           /* what is not split yet of the first one */
+    ngx_chain_t                  *in;              /* buffers read; the first one is being split */
+    off_t                         at;              /* offset in the first one, if it is a file */
+    u_char                       *buffer;          /* for data of a file */
+    mpk_str_t                     piece;           /* the rest of the first buffer */
     mpk_lines_t                   lines;
     size_t                        taken;           /* bytes in this pass */
-    unsigned                      shared:1;        /* others use the body's buffers, too */
-    unsigned                      last:1;          /* nothing comes after piece */
+    unsigned                      shared:1;        /* the buffers are not ours to reuse */
+    unsigned                      last:1;          /* piece is the last one */
 
     /* the window: a ring, in the order of the body */
     ngx_http_mpk_ndjson_line_t    window[NGX_HTTP_MPK_NDJSON_WINDOW];
@@ -66,21 +66,21 @@ struct ngx_http_mpk_ndjson_s {
     size_t                        bytes;
 
     /* the answer */
-    ngx_chain_t                  *out;             /* not handed to nginx yet */
+    ngx_chain_t                  *out;             /* not passed to the filters yet */
     ngx_chain_t                 **out_last;
-    ngx_buf_t                    *end;             /* of out, with room perhaps */
+    ngx_buf_t                    *end;             /* the last buffer of out */
     ngx_chain_t                  *busy;
     ngx_chain_t                  *free;
-    off_t                         size;            /* of all that was put out */
+    off_t                         size;            /* of all output */
     uint64_t                      created;
     uint64_t                      unchanged;
     uint64_t                      failed;
-    uint64_t                      shown;           /* results put out */
+    uint64_t                      shown;           /* results listed */
     uint64_t                      omitted;
     unsigned                      all:1;           /* ?results=all */
-    unsigned                      again:1;         /* a line failed that may succeed */
-    unsigned                      broken:1;        /* a result got lost */
-    unsigned                      idle:1;          /* does not wait for the body */
+    unsigned                      again:1;         /* sending the file again may help */
+    unsigned                      broken:1;        /* a result was lost: no memory */
+    unsigned                      idle:1;          /* not waiting for the body */
     unsigned                      stopped:1;
 };
 
@@ -159,7 +159,7 @@ ngx_http_mpk_api_ndjson(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ctx->event = MPK_EVENT_FILED;
     ctx->outcome = NGX_HTTP_MPK_OUTCOME_ABORTED;
 
-    /* the phases have nothing to do until the request ends */
+    /* keeps the phase handler waiting until the request ends */
 
     ctx->waiting = 1;
 
@@ -238,7 +238,7 @@ ngx_http_mpk_ndjson_create(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
-/* The body, or what has come of it. */
+/* Called when the first part of the body has arrived. */
 
 static void
 ngx_http_mpk_ndjson_body_handler(ngx_http_request_t *r)
@@ -249,7 +249,7 @@ ngx_http_mpk_ndjson_body_handler(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
     nd = ctx->data;
 
-    /* a body that was discarded is not there */
+    /* NULL: the body was discarded */
 
     if (r->request_body) {
         nd->in = r->request_body->bufs;
@@ -298,7 +298,7 @@ ngx_http_mpk_ndjson_read_handler(ngx_http_request_t *r)
         return;
     }
 
-    /* HTTP/2 sets it with each frame: but it is not the client who is late */
+    /* HTTP/2 sets the timer with each frame, but the client is not being waited for */
 
     rev = r->connection->read;
 
@@ -356,8 +356,8 @@ ngx_http_mpk_ndjson_write_handler(ngx_http_request_t *r)
 
 
 /*
- * Does all that can be done now.  Each thing that it then waits for calls it again:
- * the body, Redis, the answer on its way, other requests' turn.
+ * Does as much as possible now.  Called again by whatever it then waits for: more of the
+ * body, Redis, a writable client, or the timer that yields to other requests.
  */
 
 static void
@@ -415,7 +415,7 @@ ngx_http_mpk_ndjson_go_on(ngx_http_mpk_ndjson_t *nd)
 }
 
 
-/* Nothing is read for now, and all that is seen of the client is that it goes away. */
+/* Stops reading from the client; only a disconnect is noticed. */
 
 static void
 ngx_http_mpk_ndjson_idle(ngx_http_mpk_ndjson_t *nd)
@@ -428,7 +428,7 @@ ngx_http_mpk_ndjson_idle(ngx_http_mpk_ndjson_t *nd)
         ngx_del_timer(c->read);
     }
 
-    /* its event has been already, and does not come again */
+    /* edge-triggered: EOF was already reported */
 
     if (c->read->pending_eof || c->error) {
         ngx_http_test_reading(nd->request);
@@ -436,7 +436,7 @@ ngx_http_mpk_ndjson_idle(ngx_http_mpk_ndjson_t *nd)
 }
 
 
-/* Hands out what there is, if it is wanted before the end; busy: not all of it left. */
+/* Sends the results so far, if they are streamed; nd->busy: some are not sent yet. */
 
 static ngx_int_t
 ngx_http_mpk_ndjson_send(ngx_http_mpk_ndjson_t *nd, ngx_uint_t last)
@@ -530,13 +530,13 @@ ngx_http_mpk_ndjson_finish(ngx_http_mpk_ndjson_t *nd)
 
     ngx_http_mpk_ndjson_stop(nd);
 
-    /* what is not written yet is written by the finalized request */
+    /* nginx sends the rest after the request is finalized */
 
     ngx_http_finalize_request(r, rc);
 }
 
 
-/* No more of the body is filed, and what was said of it is not all. */
+/* Aborts: no more lines are filed, and the answer is incomplete. */
 
 static void
 ngx_http_mpk_ndjson_fail(ngx_http_mpk_ndjson_t *nd, ngx_int_t rc)
@@ -592,7 +592,7 @@ ngx_http_mpk_ndjson_stop(void *data)
 }
 
 
-/* A window with room for another line. */
+/* Whether the window has room for another line. */
 
 static ngx_uint_t
 ngx_http_mpk_ndjson_room(ngx_http_mpk_ndjson_t *nd)
@@ -603,8 +603,8 @@ ngx_http_mpk_ndjson_room(ngx_http_mpk_ndjson_t *nd)
 
 
 /*
- * Takes the next line of the body into the window.  NGX_AGAIN: no more of the body is
- * there; NGX_BUSY: enough for this pass; NGX_DONE: that was all of it; NGX_ERROR or a
+ * Reads the next line of the body into the window.  NGX_AGAIN: no more has arrived;
+ * NGX_BUSY: enough for this pass; NGX_DONE: that was the last line; NGX_ERROR or a
  * status: the body can't be read.
  */
 
@@ -639,7 +639,7 @@ ngx_http_mpk_ndjson_take(ngx_http_mpk_ndjson_t *nd)
 }
 
 
-/* The next piece, or the knowledge that there is none. */
+/* Sets the next piece, or nd->last. */
 
 static ngx_int_t
 ngx_http_mpk_ndjson_read(ngx_http_mpk_ndjson_t *nd)
@@ -681,7 +681,7 @@ ngx_http_mpk_ndjson_read(ngx_http_mpk_ndjson_t *nd)
 }
 
 
-/* The next piece of what is there; NGX_DONE: none. */
+/* Sets the next piece of the buffers that were read; NGX_DONE: none. */
 
 static ngx_int_t
 ngx_http_mpk_ndjson_piece(ngx_http_mpk_ndjson_t *nd)
@@ -690,7 +690,7 @@ ngx_http_mpk_ndjson_piece(ngx_http_mpk_ndjson_t *nd)
     ssize_t     n;
     ngx_buf_t  *b;
 
-    /* the piece before this one was the rest of a buffer in memory */
+    /* the previous piece was the rest of a memory buffer */
 
     if (nd->piece.data && nd->in && ngx_buf_in_memory(nd->in->buf)) {
         ngx_http_mpk_ndjson_release(nd);
@@ -748,7 +748,7 @@ ngx_http_mpk_ndjson_piece(ngx_http_mpk_ndjson_t *nd)
 }
 
 
-/* The first buffer is done with: nginx can read into it again. */
+/* Releases the first buffer, so that nginx can read into it again. */
 
 static void
 ngx_http_mpk_ndjson_release(ngx_http_mpk_ndjson_t *nd)
@@ -775,7 +775,7 @@ ngx_http_mpk_ndjson_release(ngx_http_mpk_ndjson_t *nd)
 }
 
 
-/* Begins with a line, and has a result at once if that can't be done. */
+/* Starts filing a line; if that is impossible, its result is there at once. */
 
 static ngx_int_t
 ngx_http_mpk_ndjson_line(ngx_http_mpk_ndjson_t *nd, mpk_status_t status,
@@ -907,8 +907,8 @@ ngx_http_mpk_ndjson_txn_handler(ngx_http_mpk_txn_t *txn)
     }
 
     /*
-     * What fails without an answer can do so within the same pass of the event loop,
-     * and so could the next line: others have their turn first.
+     * A command that fails unsent can do so within this pass of the event loop, and so
+     * could the next line's: yield to other requests first.
      */
 
     if (txn->result == NGX_HTTP_MPK_TXN_UNAVAILABLE) {
@@ -920,7 +920,7 @@ ngx_http_mpk_ndjson_txn_handler(ngx_http_mpk_txn_t *txn)
 }
 
 
-/* Notes what became of a line; its text waits for its turn. */
+/* Keeps the result of a line until the lines before it have theirs. */
 
 static ngx_int_t
 ngx_http_mpk_ndjson_result(ngx_http_mpk_ndjson_line_t *line,
@@ -951,7 +951,7 @@ ngx_http_mpk_ndjson_result(ngx_http_mpk_ndjson_line_t *line,
 
     ngx_http_mpk_ndjson_write(line, result, &text);
 
-    /* a line can name as many members as it likes that there are not */
+    /* a line can have any number of unknown members */
 
     if (text.len > NGX_HTTP_MPK_NDJSON_RESULT && result->errors) {
         result->errors = NULL;
@@ -1011,7 +1011,7 @@ ngx_http_mpk_ndjson_write(ngx_http_mpk_ndjson_line_t *line,
 }
 
 
-/* Puts out the results of the lines that have ended, up to the first that has not. */
+/* Outputs the results of finished lines, up to the first unfinished one. */
 
 static ngx_int_t
 ngx_http_mpk_ndjson_collect(ngx_http_mpk_ndjson_t *nd)
@@ -1056,7 +1056,7 @@ ngx_http_mpk_ndjson_collect(ngx_http_mpk_ndjson_t *nd)
 }
 
 
-/* Puts out the last line, which sums up. */
+/* Outputs the last line, with the totals. */
 
 static ngx_int_t
 ngx_http_mpk_ndjson_sum_up(ngx_http_mpk_ndjson_t *nd)
@@ -1154,7 +1154,7 @@ ngx_http_mpk_ndjson_put(ngx_http_mpk_ndjson_t *nd, u_char *data, size_t len)
 }
 
 
-/* Forgets the lines: what is under way ends by itself. */
+/* Drops the lines; transactions in flight complete on their own. */
 
 static void
 ngx_http_mpk_ndjson_forget(ngx_http_mpk_ndjson_t *nd)

@@ -71,7 +71,7 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* who may only read states learns nothing about the person */
+    /* the role "read" learns nothing about the person */
 
     if (!ctx->reader && !erased) {
         mpk_value_string(facts, mpk_string("email"), person.email);
@@ -92,7 +92,7 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
-/* Whether it could be cancelled, claimed or refunded now, by the rules themselves. */
+/* Adds whether the order could be cancelled, claimed or refunded now. */
 
 static ngx_int_t
 ngx_http_mpk_show_policy(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
@@ -300,8 +300,8 @@ ngx_http_mpk_api_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
 
 /*
- * A jti and its token id.  An Idempotency-Key always gives the same jti for an
- * order, so that the call can be sent again.
+ * Makes a jti and its token id.  The same Idempotency-Key gives the same jti of an order,
+ * so that the call can be repeated.
  */
 
 static ngx_int_t
@@ -451,7 +451,7 @@ ngx_http_mpk_links_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         mpk_value_string(facts, mpk_string("url"), url);
 
     } else {
-        /* the shop has signed it, and knows it */
+        /* the shop has signed the link itself */
         mpk_value_null(facts, mpk_string("url"));
     }
 

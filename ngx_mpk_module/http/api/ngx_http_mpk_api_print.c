@@ -1,4 +1,4 @@
-/* The evidence as a page to print: the document's facts, in a language's words. */
+/* The evidence as a page to print. */
 
 #include "ngx_http_mpk_api.h"
 
@@ -37,7 +37,7 @@ ngx_http_mpk_evidence_print(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_print_is(verification, mpk_string("anchor_is"), verification,
                           mpk_string("anchor"));
 
-    /* under names of their own: a row that lacks one would find the document's */
+    /* under names of their own: in a row, Mustache would find the document's */
 
     terms = mpk_value_object(document, mpk_string("terms"));
 
@@ -119,7 +119,7 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
 
     ngx_http_mpk_print_time(ctx, row, entry);
 
-    /* all of them are there: Mustache would look for them further out */
+    /* set all of them: Mustache would look up missing ones in the document */
 
     for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         text = mpk_value_get_string(entry, members[i]);
@@ -191,7 +191,7 @@ ngx_http_mpk_print_texts(mpk_value_t *document)
 }
 
 
-/* A word as the name of a section that is true: pages have a text for each. */
+/* Adds a true section named after a word: pages have a text for each. */
 
 static void
 ngx_http_mpk_print_is(mpk_value_t *parent, mpk_str_t name,
@@ -207,7 +207,7 @@ ngx_http_mpk_print_is(mpk_value_t *parent, mpk_str_t name,
 }
 
 
-/* To the second, and alike in every language. */
+/* To the second, the same in every language. */
 
 static void
 ngx_http_mpk_print_time(ngx_http_mpk_ctx_t *ctx, mpk_value_t *parent,

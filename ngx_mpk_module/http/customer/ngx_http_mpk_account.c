@@ -1,7 +1,7 @@
 /*
- * mpk_account: the orders of a customer whom the upstream has logged in.  The index
- * is a sorted set in the account's own bucket; what it names is believed only if the
- * order itself says that it is the customer's.
+ * mpk_account: the orders of a customer whom the upstream has authenticated.  The index
+ * is a sorted set in the account's bucket; an order in it is shown only if the order's
+ * own hash matches the account.
  */
 
 #include "ngx_http_mpk_orders.h"
@@ -12,7 +12,7 @@
 #include "ngx_http_mpk_request.h"
 
 #define NGX_HTTP_MPK_ACCOUNT_PAGE     20       /* orders */
-#define NGX_HTTP_MPK_ACCOUNT_HISTORY  50       /* newest entries of each that are looked through */
+#define NGX_HTTP_MPK_ACCOUNT_HISTORY  50       /* newest entries that are read of each */
 
 
 /* A page of an account: ctx->data. */
@@ -66,7 +66,7 @@ ngx_http_mpk_account_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* nobody is logged in: the upstream knows what to do */
+    /* not logged in: leave it to the upstream */
 
     if (identity.len == 0) {
         return NGX_DECLINED;
@@ -263,7 +263,7 @@ ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
-/* An order that was filed without an account is found by its email. */
+/* An order filed without an account belongs to its email address. */
 
 static ngx_uint_t
 ngx_http_mpk_account_owns(ngx_http_mpk_account_t *account,

@@ -106,7 +106,7 @@ ngx_http_mpk_claim_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 }
 
 
-/* The form, unless nothing can be reported. */
+/* Shows the form, unless nothing can be reported. */
 
 static ngx_int_t
 ngx_http_mpk_claim_get(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
@@ -171,7 +171,7 @@ ngx_http_mpk_claim_asked(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* a key that is claimed may be one of several, and is told apart by the form */
+    /* the order may have other keys; only the form says which one is reported */
 
     if (outcome == MPK_DONE || outcome == MPK_CLAIMED || outcome == MPK_SAME) {
         ctx->outcome = NGX_HTTP_MPK_OUTCOME_FORM;
@@ -199,7 +199,7 @@ ngx_http_mpk_claim_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     rc = ngx_http_mpk_fields(r, ctx, NGX_HTTP_MPK_CLAIM_BODY_MAX, &fields,
                              &error);
 
-    /* a body that can't be read is a form that was not filled in */
+    /* treat a malformed body as an empty form */
 
     if (rc != NGX_OK && rc != NGX_HTTP_BAD_REQUEST
         && rc != NGX_HTTP_UNSUPPORTED_MEDIA_TYPE)
@@ -222,7 +222,7 @@ ngx_http_mpk_claim_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     if (claim->wrong) {
 
-        /* the form is told in the order's language, which only the order knows */
+        /* the form is in the order's language: read the order */
 
         txn->request.event = MPK_EVENT_NONE;
 
@@ -299,7 +299,10 @@ ngx_http_mpk_claim_check(ngx_http_mpk_main_conf_t *mmcf,
 }
 
 
-/* Finds the item by its key, each compared in full, and seals what was told. */
+/*
+ * Finds the item by its key, comparing all of them in constant time, and seals the
+ * details.
+ */
 
 static ngx_int_t
 ngx_http_mpk_claim_prepare(ngx_http_mpk_txn_t *txn)
@@ -366,7 +369,7 @@ ngx_http_mpk_claim_prepare(ngx_http_mpk_txn_t *txn)
 }
 
 
-/* A form sends a line's end as two characters, and people copy blanks along. */
+/* Browsers send line ends as CRLF, and people copy blanks along: drops both. */
 
 static mpk_str_t
 ngx_http_mpk_claim_plain(mpk_mem_t *mem, mpk_str_t key)

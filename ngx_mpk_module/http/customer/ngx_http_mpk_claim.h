@@ -1,4 +1,4 @@
-/* What the files of mpk_claim share. */
+/* Shared by the files of mpk_claim. */
 
 #ifndef NGX_HTTP_MPK_CLAIM_H
 #define NGX_HTTP_MPK_CLAIM_H
@@ -8,7 +8,7 @@
 #include "mpk_token.h"
 
 
-/* What the customer sends, in the form's order. */
+/* The fields of the form, in its order. */
 typedef enum {
     NGX_HTTP_MPK_CLAIM_NAME = 0,
     NGX_HTTP_MPK_CLAIM_ORDER,
@@ -22,11 +22,11 @@ typedef enum {
 typedef struct {
     mpk_str_t                     name;
     size_t                        max;
-    const char                   *wrong;           /* in words, for programs */
+    const char                   *wrong;           /* what it must be, for programs */
 } ngx_http_mpk_claim_field_info_t;
 
 
-/* A claim while it is made: ctx->data, in the transaction's memory where it has one. */
+/* A claim in progress: ctx->data. */
 typedef struct {
     mpk_token_t                   token;
     u_char                        id[MPK_TOKEN_ID_LEN];
@@ -39,30 +39,30 @@ extern const ngx_http_mpk_claim_field_info_t
     ngx_http_mpk_claim_fields[];
 
 
-/* NGX_DECLINED: the token is not good, and *rc is what to return. */
+/* Verifies the token; NGX_DECLINED: it is not valid, return *rc. */
 ngx_int_t ngx_http_mpk_claim_token(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_str_t *text, ngx_int_t *rc);
 
-/* A transaction of the token's order. */
+/* Creates a transaction on the token's order. */
 ngx_http_mpk_txn_t *ngx_http_mpk_claim_txn(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_event_t event);
 
-/* The claim that was made, or was there: its number, and where screenshots go. */
+/* Answers with the claim, new or existing: its number and where to upload files. */
 ngx_int_t ngx_http_mpk_claim_answer(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_uint_t status);
 
 /*
- * The form; with what was typed, where something in it is wrong: the outcome says
- * what, SAME stands for fields that can't be used at all.
+ * Sends the form, with what was typed if something is wrong: outcome says what, SAME
+ * stands for fields that are missing or malformed.
  */
 ngx_int_t ngx_http_mpk_claim_form(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome);
 
-/* What the policy refuses. */
+/* Answers a refusal of the policy. */
 ngx_int_t ngx_http_mpk_claim_refused(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome);
 
-/* Redis could not be read or written. */
+/* Answers 503: Redis could not be read or written. */
 ngx_int_t ngx_http_mpk_claim_failed(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 

@@ -1,6 +1,6 @@
 /*
- * mpk_claim_access: what belongs to an open claim, screenshots above all, goes on to
- * the shop's desk, and nothing else does.
+ * mpk_claim_access: passes requests with the token of an open claim, such as uploads of
+ * screenshots, to the upstream, and no others.
  */
 
 #include "ngx_http_mpk_claim.h"
@@ -27,7 +27,7 @@ ngx_http_mpk_claim_access_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* nothing gets past here without a token, whatever its address */
+    /* no request passes without a token, whatever its path */
 
     if (ngx_http_mpk_path_token(r, &mscf->upload_path, &text) != NGX_OK) {
         text.len = 0;
@@ -49,7 +49,7 @@ ngx_http_mpk_claim_access_handler(ngx_http_request_t *r)
 }
 
 
-/* The token names the item; its open claim is the one that files are for. */
+/* Finds the open claim of the token's item. */
 
 static ngx_int_t
 ngx_http_mpk_claim_access(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)

@@ -1,4 +1,4 @@
-/* The answers to a claim: the form, what was made of it, and what refuses it. */
+/* Answers of mpk_claim: the form, the claim, refusals. */
 
 #include "ngx_http_mpk_claim.h"
 #include "ngx_http_mpk_language.h"
@@ -149,7 +149,7 @@ ngx_http_mpk_claim_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         }
     }
 
-    /* the category that was chosen stays so */
+    /* keep the chosen category selected */
 
     name = ngx_http_mpk_claim_word(mem, "is_",
                                    claim->given[NGX_HTTP_MPK_CLAIM_CATEGORY]);

@@ -1,8 +1,7 @@
 /*
- * mpk_onscreen: the shop's own page shows the keys.  The shop answers with
- * X-Accel-Redirect and the keys are on the screen, or it includes, as a subrequest,
- * a fragment with a button.  The order's id is what the upstream says, never what
- * the client says.
+ * mpk_onscreen: keys on the shop's own page.  The shop answers with X-Accel-Redirect and
+ * the page shows the keys, or it includes a fragment with a button as a subrequest.  The
+ * order's id comes from the upstream, never from the client.
  */
 
 #include "ngx_http_mpk_reveal.h"
@@ -91,7 +90,7 @@ ngx_http_mpk_onscreen_handler(ngx_http_request_t *r)
     txn->request.renews = 1;
     txn->entry.challenge = mpk_string("upstream");
 
-    /* nothing is shown where nobody looks, or where the headers are not ours */
+    /* show no key to a prefetch or HEAD, nor in a subrequest, whose headers are not ours */
 
     txn->dry = (r != r->main || (r->method & NGX_HTTP_HEAD)
                 || ngx_http_mpk_is_prefetch(r));
@@ -100,7 +99,7 @@ ngx_http_mpk_onscreen_handler(ngx_http_request_t *r)
 }
 
 
-/* A rewrite leads into an internal location, too. */
+/* "internal" alone is not enough: a rewrite leads there, too. */
 
 static ngx_uint_t
 ngx_http_mpk_onscreen_asked(ngx_http_request_t *r)
@@ -114,7 +113,10 @@ ngx_http_mpk_onscreen_asked(ngx_http_request_t *r)
 }
 
 
-/* There is no token: an order's page stands for one, which is good again after a while. */
+/*
+ * There is no token: derives an id from the order, which permits a new view after the
+ * grace period.
+ */
 
 static ngx_int_t
 ngx_http_mpk_onscreen_id(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t order,
@@ -167,7 +169,7 @@ ngx_http_mpk_onscreen_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
-/* What the shop includes in its page: a button, or why there is none. */
+/* The fragment for the shop's page: a button, or why there is none. */
 
 static ngx_int_t
 ngx_http_mpk_onscreen_fragment(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)

@@ -1,6 +1,6 @@
 /*
- * mpk_reveal: from a signed link to the key on the screen.  GET shows the confirm
- * page and uses nothing up; POST gives the token's one view.
+ * mpk_reveal: shows keys by signed links.  GET sends the confirm page and does not use
+ * the token up; POST is the token's one view.
  */
 
 #include "ngx_http_mpk_reveal.h"
@@ -167,7 +167,7 @@ ngx_http_mpk_reveal_opened(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     txn = ctx->txn;
 
-    /* that a link was opened is worth an entry, but not a customer's page */
+    /* send the page even if "opened" could not be journaled */
 
     if (!txn->decided) {
         return ngx_http_mpk_reveal_failed(r, ctx);
@@ -261,7 +261,7 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     if (ctx->mlcf->consent && txn->request.consent_given) {
 
-        /* the page says in which language its texts were read */
+        /* the form names the language of the texts consented to */
 
         language = ngx_http_mpk_language_find(ctx->mlcf->pages,
                        mpk_value_get_string(fields, mpk_string("language")));
@@ -277,7 +277,7 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
-/* The confirmation's nonce, or an Idempotency-Key, as the order remembers it. */
+/* Hashes the confirmation's nonce or Idempotency-Key, as the order stores it. */
 
 static ngx_int_t
 ngx_http_mpk_reveal_nonce(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,

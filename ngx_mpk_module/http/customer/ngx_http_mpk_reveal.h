@@ -1,4 +1,4 @@
-/* What the files of mpk_reveal share. */
+/* Shared by the files of mpk_reveal and mpk_onscreen. */
 
 #ifndef NGX_HTTP_MPK_REVEAL_H
 #define NGX_HTTP_MPK_REVEAL_H
@@ -7,10 +7,10 @@
 
 #include "mpk_token.h"
 
-#define NGX_HTTP_MPK_ONSCREEN_TTL  600     /* seconds that an on-screen page is remembered unused */
+#define NGX_HTTP_MPK_ONSCREEN_TTL  600     /* seconds until an unused on-screen page is forgotten */
 
 
-/* A link while it is answered: ctx->data. */
+/* A request for a link: ctx->data. */
 typedef struct {
     mpk_token_t                   token;
     mpk_status_t                  status;          /* OK or EXPIRED */
@@ -22,27 +22,29 @@ typedef struct {
 } ngx_http_mpk_reveal_t;
 
 
-/* A transaction of the link's order. */
+/* Creates a transaction on the link's order. */
 ngx_http_mpk_txn_t *ngx_http_mpk_reveal_txn(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_event_t event);
 
-/* The confirm page; outcome tells what was wrong with a confirmation. */
+/*
+ * Sends the confirm page; outcome says what was wrong with the confirmation, if anything.
+ */
 ngx_int_t ngx_http_mpk_reveal_confirm(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome);
 
-/* The view is committed: the one place that shows keys. */
+/* Sends the keys after the view was committed; nothing else shows keys. */
 ngx_int_t ngx_http_mpk_reveal_keys(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
-/* What the policy refuses; an unknown order may go on to the upstream. */
+/* Answers a refusal; an unknown order may be left to the upstream (mpk_fallthrough). */
 ngx_int_t ngx_http_mpk_reveal_notice(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome);
 
-/* Another site, or a prefetch, sent a confirmation. */
+/* Refuses a confirmation from another site or a prefetch. */
 ngx_int_t ngx_http_mpk_reveal_foreign(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
-/* Redis could not be read or written. */
+/* Answers 503: Redis could not be read or written. */
 ngx_int_t ngx_http_mpk_reveal_failed(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 

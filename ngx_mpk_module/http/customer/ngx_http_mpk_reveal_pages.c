@@ -1,4 +1,4 @@
-/* The answers of a reveal: the confirm page, the keys, and what refuses them. */
+/* Answers of mpk_reveal: the confirm page, the keys, refusals. */
 
 #include "ngx_http_mpk_reveal.h"
 #include "ngx_http_mpk_language.h"
@@ -7,7 +7,7 @@
 
 #include "mpk_nonce.h"
 
-#define NGX_HTTP_MPK_REFRESH_MIN  5        /* seconds between looks at a held order */
+#define NGX_HTTP_MPK_REFRESH_MIN  5        /* seconds between reloads of a held order's page */
 #define NGX_HTTP_MPK_REFRESH_MAX  300
 #define NGX_HTTP_MPK_GROUP       5         /* characters of a key without separators */
 #define NGX_HTTP_MPK_GROUPED     128       /* bytes of a key; a longer one is text */
@@ -20,7 +20,9 @@ static const ngx_http_mpk_notice_t  ngx_http_mpk_notice_foreign = {
     .status = 403, .page = NGX_HTTP_MPK_PAGE_REFUSED, .support = 1
 };
 
-/* The confirm page; outcome tells what was wrong with a confirmation. */
+/*
+ * Sends the confirm page; outcome says what was wrong with the confirmation, if anything.
+ */
 
 ngx_int_t
 ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
@@ -68,7 +70,7 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     if (reveal->onscreen) {
 
-        /* the form goes to a link of its own */
+        /* the form is sent to a link minted for it */
 
         if (ngx_http_mpk_link(ctx, ctx->order, MPK_CHANNEL_ONSCREEN, NULL,
                               0, &link)
@@ -138,7 +140,7 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 }
 
 
-/* The view is committed: the one place that shows keys. */
+/* Sends the keys after the view was committed; nothing else shows keys. */
 
 ngx_int_t
 ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
@@ -213,8 +215,8 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
 
 /*
- * A key in groups for reading: at its own dashes, or by five where it has none.
- * Text of any other kind has no groups.
+ * Splits a key into groups for reading: at its dashes, or every five characters if it has
+ * none.  Other text is not split.
  */
 
 static void
@@ -269,7 +271,7 @@ ngx_http_mpk_reveal_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     info = mpk_outcome_info(outcome);
 
-    /* without a transaction, it was the link that was refused */
+    /* no transaction: the link itself was rejected */
 
     if (outcome == MPK_ABSENT && ctx->mlcf->fallthrough && ctx->txn) {
         return ngx_http_mpk_pass(r, ctx);
@@ -281,7 +283,7 @@ ngx_http_mpk_reveal_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     notice = ngx_http_mpk_refusal(outcome)->notice;
 
-    /* the longer the checks take, the less often the page asks */
+    /* the longer the order is held, the less often the page reloads */
 
     if (notice.refresh) {
         waited = ngx_time() - ctx->txn->order.filed_at;

@@ -1,6 +1,6 @@
 /*
- * mpk_track: a customer finds an order with its number and the billing email.  What
- * a stranger tries looks the same whether the order exists or not, and is limited.
+ * mpk_track: a customer finds an order by its number and the billing email.  Failed
+ * lookups look the same whether the order exists or not, and are limited.
  */
 
 #include "ngx_http_mpk_orders.h"
@@ -15,7 +15,7 @@
 #include "mpk_base64url.h"
 
 #define NGX_HTTP_MPK_TRACK_BODY_MAX  4096      /* bytes of a form */
-#define NGX_HTTP_MPK_TRACK_HISTORY   1000      /* newest entries that are looked through */
+#define NGX_HTTP_MPK_TRACK_HISTORY   1000      /* newest entries that are read */
 
 
 /* A lookup: ctx->data. */
@@ -55,7 +55,7 @@ ngx_http_mpk_track_handler(ngx_http_request_t *r)
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    /* what lies below the form is not ours */
+    /* paths below the form's are not ours */
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))
         || r->uri.len != clcf->name.len)
@@ -103,7 +103,7 @@ ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     rc = ngx_http_mpk_fields(r, ctx, NGX_HTTP_MPK_TRACK_BODY_MAX, &fields,
                              &error);
 
-    /* a body that can't be read is a form that was not filled in */
+    /* treat a malformed body as an empty form */
 
     if (rc != NGX_OK && rc != NGX_HTTP_BAD_REQUEST
         && rc != NGX_HTTP_UNSUPPORTED_MEDIA_TYPE)
@@ -136,7 +136,7 @@ ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         || mpk_lookup_email(ctx->mmcf->crypto, track->given_email, track->email)
            != MPK_OK)
     {
-        /* this says nothing about any order */
+        /* checked before any lookup: reveals nothing about orders */
 
         ctx->outcome = NGX_HTTP_MPK_OUTCOME_INVALID;
 
@@ -151,7 +151,10 @@ ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
-/* The limits are asked together with the order's owner; no more is read yet. */
+/*
+ * Reads the limits together with the order's owner; the rest only after both were
+ * checked.
+ */
 
 static ngx_int_t
 ngx_http_mpk_track_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
@@ -174,8 +177,8 @@ ngx_http_mpk_track_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     track->batch = batch;
 
     /*
-     * A try counts before its outcome is known, and is forgiven if it was right:
-     * many at one instant are no way round the limit.
+     * A lookup counts before its outcome is known and is uncounted if it was right, so
+     * that concurrent lookups can't exceed the limit.
      */
 
     track->tries = ngx_http_mpk_limit_ask(batch, track->address, ":l:a:",
@@ -197,7 +200,7 @@ ngx_http_mpk_track_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
-/* Who has an IPv6 address has 2^64 of them. */
+/* Counts by IPv4 address or IPv6 /64: a client can have all of a /64. */
 
 static ngx_int_t
 ngx_http_mpk_track_address(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
@@ -237,11 +240,11 @@ ngx_http_mpk_track_address(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         len = 4;
         break;
 
-    default: /* AF_UNIX: one for all */
+    default: /* AF_UNIX: one counter for all */
         break;
     }
 
-    /* an address is personal data: Redis knows a keyed hash of it */
+    /* an address is personal data: Redis gets a keyed hash */
 
     p = ngx_pnalloc(r->pool, mpk_base64url_encoded_len(16));
 
@@ -321,7 +324,7 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                    mpk_string(""));
     }
 
-    /* an order that is not there is compared with as well */
+    /* compare in constant time, also if the order does not exist */
 
     reply = &track->filed->reply->elements[0];
     filed = reply->type == NGX_MPK_REDIS_STRING ? reply->str
@@ -373,7 +376,7 @@ ngx_http_mpk_track_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     order = &ctx->orders->list[0];
 
-    /* it may have gone between two reads */
+    /* it may have been erased or have expired between the two reads */
 
     if (ctx->orders->result != NGX_HTTP_MPK_TXN_OK
         || order->order.state == MPK_ORDER_ABSENT
@@ -409,7 +412,7 @@ ngx_http_mpk_track_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
-/* The form; error tells what was wrong with what it was sent with. */
+/* Sends the form; error says what was wrong with the input. */
 
 static ngx_int_t
 ngx_http_mpk_track_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,

@@ -1,4 +1,4 @@
-/* Setters of the directives that check what they are given. */
+/* Setters of directives that validate their arguments. */
 
 #include "ngx_http_mpk_conf.h"
 #include "ngx_http_mpk_pages.h"
@@ -196,7 +196,7 @@ ngx_http_mpk_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* The location's name is where links to it point: cmd->offset is its place. */
+/* Links point to the location's name, which is stored at cmd->offset. */
 
 char *
 ngx_http_mpk_conf_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -279,7 +279,7 @@ ngx_http_mpk_conf_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* That the location is "internal" is checked once all of it is read. */
+/* Whether the location is "internal" is checked when it is merged. */
 
 char *
 ngx_http_mpk_conf_onscreen(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -294,7 +294,10 @@ ngx_http_mpk_conf_onscreen(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* A value that the upstream asserts: what the client can choose is refused. */
+/*
+ * A value that must come from the upstream: variables that a client controls are
+ * rejected.
+ */
 
 static char *
 ngx_http_mpk_conf_asserted(ngx_conf_t *cf, ngx_http_complex_value_t **target)
@@ -416,7 +419,7 @@ ngx_http_mpk_conf_track_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* What an endpoint needs from elsewhere in the configuration, once all is read. */
+/* Checks what an endpoint needs from other directives; called when all were read. */
 
 char *
 ngx_http_mpk_conf_check_endpoint(ngx_conf_t *cf, ngx_http_mpk_loc_conf_t *conf)

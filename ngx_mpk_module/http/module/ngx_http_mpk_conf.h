@@ -6,7 +6,7 @@
 #include "ngx_http_mpk.h"
 
 
-/* ngx_http_mpk_conf.c; of an endpoint's directive, cmd->post is the endpoint */
+/* ngx_http_mpk_conf.c; cmd->post of an endpoint's directive is the endpoint */
 
 char *ngx_http_mpk_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_mpk_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -29,7 +29,7 @@ char *ngx_http_mpk_conf_onscreen(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_mpk_conf_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_mpk_conf_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* Checks what a location's endpoint needs, once all of it is read. */
+/* Checks what the location's endpoint needs; called when the location is merged. */
 char *ngx_http_mpk_conf_check_endpoint(ngx_conf_t *cf,
     ngx_http_mpk_loc_conf_t *conf);
 

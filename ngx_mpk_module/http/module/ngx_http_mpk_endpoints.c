@@ -1,4 +1,4 @@
-/* The endpoints: what directives make of a location. */
+/* The endpoints that directives set in a location. */
 
 #include "ngx_http_mpk_endpoints.h"
 #include "ngx_http_mpk_api.h"

@@ -1,4 +1,4 @@
-/* The endpoints: what directives make of a location. */
+/* The endpoints that directives set in a location. */
 
 #ifndef NGX_HTTP_MPK_ENDPOINTS_H
 #define NGX_HTTP_MPK_ENDPOINTS_H

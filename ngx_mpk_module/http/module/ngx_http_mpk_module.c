@@ -362,7 +362,7 @@ ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->api_tokens = prev->api_tokens;
     }
 
-    /* a guard also guards the locations inside, "if" blocks included */
+    /* a guard is inherited by nested locations, "if" blocks included */
 
     if (conf->endpoint == NULL && prev->endpoint && prev->endpoint->guard) {
         conf->endpoint = prev->endpoint;

@@ -1,7 +1,6 @@
 /*
- * Where the module takes part in a request: tokens are hidden before anybody can
- * log them, endpoints answer before the content phase, the log phase sees whether
- * a view was cut off.
+ * Phase handlers: post-read removes tokens from what is logged, precontent runs the
+ * endpoint, log journals a view that was cut off.
  */
 
 #include "ngx_http_mpk_phases.h"
@@ -57,8 +56,8 @@ ngx_http_mpk_phases_init(ngx_conf_t *cf)
 
 
 /*
- * limit_req and others log the request line and the Referer long before the
- * endpoint's turn: the token is cut out of both first.
+ * limit_req and others log the request line and the Referer in earlier phases: removes
+ * the token from both first.
  */
 
 static ngx_int_t
@@ -101,7 +100,7 @@ ngx_http_mpk_handler(ngx_http_request_t *r)
 
     if (ctx == NULL) {
 
-        /* "master_process off" does not init a process for a new configuration */
+        /* "master_process off": init_process is not called after a reload */
 
         if (ngx_http_mpk_init_process((ngx_cycle_t *) ngx_cycle) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -131,12 +130,15 @@ ngx_http_mpk_handler(ngx_http_request_t *r)
 }
 
 
-/* Told from ngx_http_core_run_phases() by its name alone: the endpoint is to start now. */
+/*
+ * A function of its own, so that the phase handler can tell the first call from later
+ * ones.
+ */
 
 static void
 ngx_http_mpk_begin(ngx_http_request_t *r)
 {
-    /* in HTTP/2 the frame behind the request may have taken it back */
+    /* HTTP/2: the frame after the request may have reset the stream */
 
     if (r->connection->error) {
         ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
@@ -148,8 +150,8 @@ ngx_http_mpk_begin(ngx_http_request_t *r)
 
 
 /*
- * A view whose answer did not go to the kernel whole is journaled as cut off.
- * Nginx keeps what it could not send in r->out or below it.
+ * Journals a view as cut off if its answer was not written completely.  nginx keeps
+ * unsent data in r->out or in the connection.
  */
 
 static ngx_int_t

@@ -1,4 +1,4 @@
-/* Where the module takes part in a request. */
+/* Phase handlers. */
 
 #ifndef NGX_HTTP_MPK_PHASES_H
 #define NGX_HTTP_MPK_PHASES_H

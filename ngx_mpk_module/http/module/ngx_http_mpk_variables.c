@@ -1,4 +1,4 @@
-/* $mpk_event, $mpk_outcome and the others: facts for logs, never a secret. */
+/* $mpk_event, $mpk_outcome and others, for logs; never a secret. */
 
 #include "ngx_http_mpk_variables.h"
 #include "ngx_http_mpk_address.h"
@@ -141,7 +141,7 @@ ngx_http_mpk_variable_word(ngx_http_request_t *r,
 }
 
 
-/* The number and the MAC of the entry that the request has written. */
+/* n:MAC of the journal entry that this request committed. */
 
 static ngx_int_t
 ngx_http_mpk_variable_head(ngx_http_request_t *r,
@@ -176,7 +176,7 @@ ngx_http_mpk_variable_head(ngx_http_request_t *r,
 }
 
 
-/* Seconds with milliseconds that the request has waited for Redis. */
+/* Seconds, with milliseconds, that the request waited for Redis. */
 
 static ngx_int_t
 ngx_http_mpk_variable_store_time(ngx_http_request_t *r,

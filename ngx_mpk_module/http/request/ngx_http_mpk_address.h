@@ -6,10 +6,10 @@
 #include "ngx_http_mpk.h"
 
 
-/* Cuts the token out of text: what follows the first path that tokens follow. */
+/* Replaces the token in text, after the first of the paths that tokens follow. */
 ngx_int_t ngx_http_mpk_hide(ngx_http_request_t *r, ngx_str_t *text);
 
-/* What follows path in the address; NGX_DECLINED: nothing, or more than a token. */
+/* The part of the URI after path; NGX_DECLINED: it is empty or has a slash. */
 ngx_int_t ngx_http_mpk_path_token(ngx_http_request_t *r, ngx_str_t *path,
     ngx_str_t *token);
 

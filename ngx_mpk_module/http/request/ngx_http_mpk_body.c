@@ -97,7 +97,7 @@ ngx_http_mpk_body(ngx_http_request_t *r, size_t max, mpk_str_t *body)
             continue;
         }
 
-        /* the end of a chunked body is a buffer with nothing in it */
+        /* the last buffer of a chunked body is empty */
 
         if (!b->in_file) {
             continue;

@@ -19,7 +19,7 @@ ngx_http_mpk_get_ctx(ngx_http_request_t *r)
         return ctx;
     }
 
-    /* an internal redirect has reset the contexts */
+    /* an internal redirect clears r->ctx */
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
         if (cln->handler == ngx_http_mpk_ctx_cleanup) {
@@ -64,8 +64,8 @@ ngx_http_mpk_create_ctx(ngx_http_request_t *r)
 
 
 /*
- * Also marks the context, so that it can be found again.  What is counted here is
- * counted once, whatever the log phase sees of subrequests and redirects.
+ * Counts the request once, whatever subrequests and redirects it had; the handler also
+ * identifies the context among the pool's cleanups.
  */
 
 static void
@@ -94,7 +94,7 @@ ngx_http_mpk_wait(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ctx->next = next;
     ctx->waiting = 1;
 
-    /* a client that goes away is noticed */
+    /* notice a client that disconnects */
 
     if (r == r->main) {
         r->read_event_handler = ngx_http_test_reading;

@@ -32,11 +32,11 @@ struct ngx_http_mpk_ctx_s {
     ngx_str_t                     actor;           /* the API token's name */
 
     /* for the answer */
-    ngx_http_mpk_language_t      *language;        /* of pages; set before their facts */
+    ngx_http_mpk_language_t      *language;        /* set before a page's values are built */
     mpk_str_t                     locale;          /* the order's; empty: not known */
     int64_t                       used_at;         /* when the link was used; 0: it was not */
     mpk_mem_t                    *body_mem;        /* where the body is made */
-    mpk_str_t                    *secret;          /* the body, if it has keys; NULL: it has none */
+    mpk_str_t                    *secret;          /* where a body with keys is left; NULL: it has none */
     ngx_chain_t                  *out;             /* the body */
 
     unsigned                      waiting:1;
@@ -52,7 +52,7 @@ struct ngx_http_mpk_ctx_s {
     mpk_str_t                     channel;
     mpk_str_t                     token_id;
     mpk_str_t                     claim;
-    uint64_t                      revision;        /* of the order; 0: this request wrote no entry */
+    uint64_t                      revision;        /* of the entry that was committed; 0: none */
     u_char                        mac[MPK_MAC_LEN];
     uint64_t                      store_time;      /* us */
     unsigned                      stored:1;

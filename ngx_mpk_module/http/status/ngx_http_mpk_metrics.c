@@ -218,7 +218,7 @@ ngx_http_mpk_row(failures)
 }
 
 
-/* There from the start, also where they are 0, so that the first one is an increase. */
+/* Also those that are 0, so that the first event is an increase. */
 
 ngx_http_mpk_row(counters)
 {

@@ -1,6 +1,6 @@
 /*
- * What mpk_status shows, in tables that are rendered as JSON and for Prometheus.  The
- * histogram of waits for Redis is apart: each of the two has its own way to show it.
+ * The metrics of mpk_status: one set of tables, rendered as JSON and for Prometheus.
+ * Only the histogram of waits for Redis is rendered separately by each.
  */
 
 #ifndef NGX_HTTP_MPK_METRICS_H
@@ -28,7 +28,7 @@ typedef struct {
 } ngx_http_mpk_metric_t;
 
 
-/* What the rows are read from. */
+/* Where rows get their values. */
 typedef struct {
     ngx_http_mpk_main_conf_t     *mmcf;
     ngx_http_mpk_view_t           view;
@@ -75,7 +75,7 @@ struct ngx_http_mpk_metric_table_s {
 };
 
 
-/* Ends with one without rows. */
+/* Terminated by one without .row. */
 extern const ngx_http_mpk_metric_table_t  ngx_http_mpk_metric_tables[];
 
 

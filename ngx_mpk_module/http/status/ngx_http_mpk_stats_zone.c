@@ -6,11 +6,11 @@
 #include "ngx_http_mpk_stats_zone.h"
 
 #define NGX_HTTP_MPK_ZONE_SIZE    (256 * 1024)
-#define NGX_HTTP_MPK_ZONE_CPU     (8 * 1024)   /* a slot and then some */
-#define NGX_HTTP_MPK_SLOTS_MAX    1024         /* nginx has no more workers */
+#define NGX_HTTP_MPK_ZONE_CPU     (8 * 1024)   /* bytes a CPU: a slot and a reserve */
+#define NGX_HTTP_MPK_SLOTS_MAX    1024         /* NGX_MAX_PROCESSES */
 #define NGX_HTTP_MPK_FIRST        100          /* ms until a worker's first report */
 #define NGX_HTTP_MPK_INTERVAL     1000         /* ms between two of them */
-#define NGX_HTTP_MPK_STALE        5000         /* ms until one is not believed */
+#define NGX_HTTP_MPK_STALE        5000         /* ms until a report is ignored */
 
 
 static ngx_int_t ngx_http_mpk_stats_zone_init(ngx_shm_zone_t *zone, void *data);
@@ -83,7 +83,7 @@ ngx_http_mpk_stats_zone_init(ngx_shm_zone_t *zone, void *data)
         return NGX_ERROR;
     }
 
-    /* all of the configuration is read only now */
+    /* worker_processes is known only now */
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(mmcf->cycle->conf_ctx,
                                            ngx_core_module);
@@ -210,7 +210,7 @@ ngx_http_mpk_stats_publish(ngx_http_mpk_main_conf_t *mmcf)
     ngx_http_mpk_slot_t        *slot;
     ngx_mpk_redis_node_info_t   info[NGX_HTTP_MPK_NODES];
 
-    /* a worker that shuts down leaves its slot to the next */
+    /* a worker that is shutting down must not overwrite its successor's slot */
 
     if (ngx_exiting || ngx_worker >= mmcf->shm->slots_count) {
         return;
@@ -307,7 +307,7 @@ ngx_http_mpk_stats_view(ngx_http_mpk_main_conf_t *mmcf, ngx_pool_t *pool,
 }
 
 
-/* NGX_DECLINED: nobody's, a dead worker's, or being written. */
+/* Copies a slot; NGX_DECLINED: unused, stale, a dead worker's, or being written. */
 
 static ngx_int_t
 ngx_http_mpk_stats_slot(ngx_http_mpk_slot_t *slot, ngx_http_mpk_slot_t *copy)

@@ -8,7 +8,7 @@
 #define NGX_HTTP_MPK_ZONE_MIN  (64 * 1024)     /* bytes */
 
 
-/* Redis, as the workers see it that are alive. */
+/* Redis as seen by the live workers. */
 
 typedef struct {
     ngx_uint_t                    worker;
@@ -27,7 +27,7 @@ typedef struct {
     ngx_array_t                   workers;       /* ngx_http_mpk_worker_view_t */
     ngx_array_t                   nodes;         /* ngx_http_mpk_node_view_t */
     ngx_uint_t                    writable;      /* workers */
-    ngx_uint_t                    ready;         /* this worker is */
+    ngx_uint_t                    ready;         /* whether this worker is */
 } ngx_http_mpk_view_t;
 
 
@@ -37,7 +37,7 @@ ngx_int_t ngx_http_mpk_stats_zone(ngx_conf_t *cf);
 void ngx_http_mpk_stats_init_worker(ngx_http_mpk_main_conf_t *mmcf);
 void ngx_http_mpk_stats_exit_worker(void);
 
-/* What all workers see, this one as it is now; in pool. */
+/* Collects the reports of all workers, with a fresh one of this worker, in pool. */
 ngx_int_t ngx_http_mpk_stats_view(ngx_http_mpk_main_conf_t *mmcf,
     ngx_pool_t *pool, ngx_http_mpk_view_t *view);
 

@@ -2,7 +2,7 @@
 
 #include "ngx_http_mpk_metrics.h"
 
-#define NGX_HTTP_MPK_METRIC_NUMBER  64     /* bytes of a value and what is around it */
+#define NGX_HTTP_MPK_METRIC_NUMBER  64     /* bytes; fits a value and the text around it */
 
 
 static void ngx_http_mpk_prometheus_metric(ngx_http_mpk_metrics_t *m,

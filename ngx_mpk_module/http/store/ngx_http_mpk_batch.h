@@ -20,7 +20,7 @@ typedef struct {
     ngx_uint_t                    count;
     ngx_uint_t                    waiting;
     uint64_t                      started;         /* us */
-    unsigned                      failed:1;        /* one was not answered, or refused */
+    unsigned                      failed:1;        /* a command failed or was refused */
 } ngx_http_mpk_batch_t;
 
 

@@ -1,4 +1,4 @@
-/* Names of keys in Redis, and what HMGET gives of them. */
+/* Names of Redis keys, and the reply of HMGET. */
 
 #include "ngx_http_mpk_keys.h"
 

@@ -1,4 +1,4 @@
-/* What is stored sealed: opened when it is needed, with the order's data key. */
+/* Sealed data, decrypted with the order's data key when needed. */
 
 #include "ngx_http_mpk_sealed.h"
 

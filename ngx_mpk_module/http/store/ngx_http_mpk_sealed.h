@@ -1,4 +1,4 @@
-/* What is stored sealed: opened when it is needed, with the order's data key. */
+/* Sealed data, decrypted with the order's data key when needed. */
 
 #ifndef NGX_HTTP_MPK_SEALED_H
 #define NGX_HTTP_MPK_SEALED_H
@@ -7,21 +7,21 @@
 #include "ngx_http_mpk_txn.h"
 
 
-/* Each logs what does not open, and gives NGX_ERROR. */
+/* Each logs what can't be decrypted, and returns NGX_ERROR. */
 
 /* Unwraps the data key, once. */
 ngx_int_t ngx_http_mpk_txn_unwrap(ngx_http_mpk_txn_t *txn);
 ngx_int_t ngx_http_mpk_order_unwrap(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order);
 
-/* Opens an item's product key as read into the transaction's memory. */
+/* Decrypts an item's product key into the transaction's memory. */
 ngx_int_t ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t item,
     mpk_str_t *key);
 
 /* Cleanses the product keys that are to be shown. */
 void ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn);
 
-/* Opens the personal data. */
+/* Decrypts the personal data. */
 ngx_int_t ngx_http_mpk_order_person(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_person_t *person);
 

@@ -531,7 +531,7 @@ ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
 }
 
 
-/* Opens the keys that the answer will show. */
+/* Decrypts the keys that the answer will show. */
 
 static ngx_int_t
 ngx_http_mpk_commit_keys(ngx_http_mpk_txn_t *txn)

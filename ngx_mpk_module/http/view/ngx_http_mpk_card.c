@@ -108,7 +108,7 @@ ngx_int_t
 ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, mpk_channel_t channel, mpk_value_t *facts)
 {
-    /* R1: nothing of a key before its order is ready */
+    /* R1: not even the end of a key before the order is ready */
 
     if (ngx_http_mpk_card(ctx, opened,
                           opened->order.state == MPK_ORDER_READY, facts)
@@ -134,7 +134,7 @@ ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
 }
 
 
-/* A link for each item, and one for all of them where there are several. */
+/* Adds a link for each item, and one for all if there are several. */
 
 static ngx_int_t
 ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,

@@ -9,17 +9,17 @@
 
 
 /*
- * What everybody who may see an order sees of it: state, times, items, with the ends
- * of their keys or without.
+ * Adds what every reader of an order may see: state, times, items, optionally the ends of
+ * their keys.
  */
 ngx_int_t ngx_http_mpk_card(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, ngx_uint_t masked, mpk_value_t *facts);
 
-/* All of it for its customer, who can have the keys shown by one-time links. */
+/* Adds all that the customer may see, with one-time links to the keys. */
 ngx_int_t ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_channel_t channel, mpk_value_t *facts);
 
-/* The views among the entries that were read, as "views". */
+/* Adds "views": those among the entries that were read. */
 ngx_int_t ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_value_t *facts);
 

@@ -8,16 +8,16 @@
 #include "mpk_value.h"
 
 
-/* All of them, as "claims"; personal: with what customer and support wrote. */
+/* Adds "claims"; personal: with what customer and support wrote. */
 ngx_int_t ngx_http_mpk_card_claims(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, ngx_uint_t personal, mpk_value_t *facts);
 
-/* One of them, as a member of list. */
+/* Appends one claim to list. */
 ngx_int_t ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, ngx_uint_t number, ngx_uint_t personal,
     mpk_value_t *list);
 
-/* Until when, and where, a problem can be reported. */
+/* Adds until when and where a key can be reported. */
 ngx_int_t ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_value_t *facts);
 

@@ -79,7 +79,7 @@ ngx_http_mpk_claim_url(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
         return mpk_string("");
     }
 
-    /* a page's links stay where the customer is, as its CSP demands */
+    /* a page's links are relative, as its Content-Security-Policy demands */
 
     len = ctx->json ? 0 : ctx->mscf->public_url.len;
 
