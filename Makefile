@@ -1,8 +1,9 @@
 # ngx_mpk_module
 #
 #   make              objs/ngx_http_mpk_module.so for the installed nginx
-#   make NGINX_SRC=d  the same, for an nginx source tree (say it to install, too)
-#   make install      copies it to nginx's modules folder (DESTDIR, MODULES_PATH)
+#   make NGINX=f NGINX_SRC=d  the same, for another nginx and the source it is of; CC=, CC_OPT=
+#                     and LD_OPT= for its compiler, OBJS= for another folder than objs
+#   make install      copies it to that nginx's modules folder (DESTDIR, MODULES_PATH)
 #   make deps         installs what the targets below need of Debian's packages
 #   make demo         a shop to try, on http://127.0.0.1:8080 (PORT=, ONCE=1)
 #   make test         everything below, then "N passed, N failed"; JOBS= files at once (2)
@@ -11,6 +12,8 @@
 #   make test-t       t/ on the installed nginx and a real Redis (REDIS_SERVER=path of another)
 #   make test-asan    t/ on nginx built with AddressSanitizer and UBSan
 #   make test-valgrind  the main files of t/ under valgrind
+#   make test-versions  other releases of nginx: SUITES= of Debian, TREES= of sources
+#   make test-compilers  clang, _FORTIFY_SOURCE=3, 32 bits and aarch64
 #   make soak         SECONDS= of random faults under AddressSanitizer and UBSan
 #   make bench        what a reveal costs
 #   make tags         for editors; make compile_commands.json for clangd
@@ -22,18 +25,19 @@ FUZZ_TEST  = 20
 SOAK       = $(if $(filter command environment,$(firstword $(origin SECONDS))),$(SECONDS),600)
 PORT      ?= 8080
 
-NGINX_SRC ?= /usr/share/nginx/src
-MODULE     = objs/ngx_http_mpk_module.so
+OBJS      ?= objs
+MODULE     = $(OBJS)/ngx_http_mpk_module.so
 ASAN       = objs/asan
 
 SOURCES    = $(wildcard ngx_mpk_module/*/*.[ch] ngx_mpk_module/http/*/*.[ch])
-CONFIGURED = config Makefile objs/nginx-source \
+CONFIGURED = config Makefile misc/nginx-flags $(OBJS)/flags \
              $(wildcard ngx_mpk_module/*/ ngx_mpk_module/http/*/ ngx_mpk_module/pages/*)
 
 CORE       = $(wildcard ngx_mpk_module/core/*.c) \
              ngx_mpk_module/redis/ngx_mpk_redis_resp.c \
              ngx_mpk_module/redis/ngx_mpk_redis_slots.c
-UNITS      = $(patsubst lua-free-tests/unit/%.c,objs/unit/%, \
+UNIT      ?= objs/unit
+UNITS      = $(patsubst lua-free-tests/unit/%.c,$(UNIT)/%, \
                         $(wildcard lua-free-tests/unit/test_*.c))
 FUZZERS    = $(patsubst lua-free-tests/fuzz/%.c,objs/fuzz/%, \
                         $(wildcard lua-free-tests/fuzz/fuzz_*.c))
@@ -50,17 +54,21 @@ UNIT_FLAGS = -std=c11 -g -O1 $(WARNINGS) -fno-omit-frame-pointer \
              -Ilua-free-tests/unit
 UNIT_LIBS  = -lcrypto -lyajl -lhiredis
 
-DEPS_BUILD = nginx nginx-dev gcc make libhiredis-dev libyajl-dev libssl-dev \
-             redis-server openssl curl jq
-DEPS_TEST  = $(DEPS_BUILD) clang libclang-rt-dev llvm valgrind dpkg-dev \
-             perl libio-socket-ssl-perl libpcre2-dev zlib1g-dev iproute2 \
-             procps strace python3 chromium nodejs prometheus $(if $(shell command -v npm),,npm)
-DEPS_BENCH = $(DEPS_BUILD) wrk perl
+# a tree or an nginx that is named comes from somewhere else
+
+DEPS_BUILD = $(if $(NGINX)$(NGINX_SRC),,nginx nginx-dev) gcc make \
+             libhiredis-dev libyajl-dev libssl-dev libpcre2-dev zlib1g-dev
+DEPS_DEMO  = $(DEPS_BUILD) redis-server openssl curl jq
+DEPS_TEST  = $(DEPS_DEMO) nginx nginx-dev clang libclang-rt-dev llvm valgrind dpkg-dev \
+             perl libio-socket-ssl-perl iproute2 \
+             procps strace python3 gcc-aarch64-linux-gnu qemu-user-static \
+             chromium nodejs prometheus $(if $(shell command -v npm),,npm)
+DEPS_BENCH = $(DEPS_DEMO) wrk perl
 
 
-.PHONY: default build install demo test test-unit test-fuzz fuzz test-t \
-        test-asan test-valgrind soak bench clean deps deps-build deps-test \
-        deps-bench FORCE
+.PHONY: default build install demo test units test-unit test-fuzz fuzz test-t \
+        test-asan test-valgrind test-versions test-compilers soak bench clean deps deps-build deps-demo \
+        deps-test deps-bench FORCE
 
 default: deps-build
 	@$(MAKE) --no-print-directory build
@@ -73,6 +81,9 @@ deps: deps-test deps-bench
 deps-build:
 	@misc/deps $(DEPS_BUILD)
 
+deps-demo:
+	@misc/deps $(DEPS_DEMO)
+
 deps-test:
 	@misc/deps $(DEPS_TEST)
 
@@ -80,44 +91,47 @@ deps-bench:
 	@misc/deps $(DEPS_BENCH)
 
 
-# Which nginx objs/nginx was configured for: another one is configured anew.
+# What nginx's configure is called with: it runs anew only when that has changed.
 
-objs/nginx-source: FORCE
-	@mkdir -p objs
-	@test -f $(NGINX_SRC)/src/core/nginx.h \
-	    || { echo "$(NGINX_SRC) has no nginx: install nginx-dev or set NGINX_SRC" >&2; exit 1; }
-	@now="$(abspath $(NGINX_SRC)) $$(dpkg-query -W -f '$${Version}' nginx-dev 2>/dev/null)"; \
-	    echo "$$now" | cmp -s - $@ || echo "$$now" > $@
+$(OBJS)/flags: FORCE
+	@mkdir -p $(OBJS)
+	@$(if $(filter undefined,$(origin NGINX)),,NGINX='$(NGINX)') NGINX_SRC='$(NGINX_SRC)' WARNINGS='$(WARNINGS)' \
+	    CC='$(if $(filter default undefined,$(origin CC)),,$(CC))' \
+	    CC_OPT='$(CC_OPT)' LD_OPT='$(LD_OPT)' misc/nginx-flags > $@.new
+	@cmp -s $@.new $@ || mv $@.new $@
 
 # nginx's own configure, in a folder of links, since it writes where it runs
 
-objs/nginx/objs/Makefile: $(CONFIGURED)
-	@rm -rf objs/nginx && mkdir -p objs/nginx
-	@for f in $(abspath $(NGINX_SRC))/*; do \
-	    case $${f##*/} in objs|Makefile) ;; *) ln -s $$f objs/nginx/ ;; esac \
+$(OBJS)/nginx/objs/Makefile: $(CONFIGURED)
+	@rm -rf $(OBJS)/nginx && mkdir -p $(OBJS)/nginx
+	@sed -n 's/^# //p' $(OBJS)/flags
+	@for f in "$$(sed -n 's/^# source //p' $(OBJS)/flags)"/*; do \
+	    case $${f##*/} in objs|Makefile) ;; *) ln -s "$$f" $(OBJS)/nginx/ ;; esac \
 	done
-	cd objs/nginx && NGX_CONF_FLAGS=(--with-compat) \
-	    && if [ -f conf_flags ]; then . ./conf_flags; fi \
-	    && ./configure "$${NGX_CONF_FLAGS[@]}" \
-	        --with-cc-opt='-g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fno-semantic-interposition -fno-plt $(WARNINGS) -Wno-unused-parameter' \
-	        --with-ld-opt='-Wl,-z,relro -Wl,-z,now -Wl,-Bsymbolic-functions -fPIC' \
-	        --add-dynamic-module=$(CURDIR) > configure.log \
-	    || { tail -20 configure.log; exit 1; }
+	@mapfile -t flags < <(grep -v '^#' $(OBJS)/flags) && cd $(OBJS)/nginx \
+	    && $$([ -f configure ] && echo ./configure || echo auto/configure) \
+	        "$${flags[@]}" --add-dynamic-module=$(CURDIR) > configure.log 2>&1 \
+	    || { grep -A5 'error:' configure.log || tail -20 configure.log; exit 1; } >&2
 
-$(MODULE): objs/nginx/objs/Makefile $(SOURCES)
-	@$(MAKE) --no-print-directory -C objs/nginx -f objs/Makefile modules \
-	    > objs/build.log 2>&1 || { grep -B5 -A5 -E '(error|warning):' objs/build.log || tail -20 objs/build.log; exit 1; }
-	cp objs/nginx/objs/ngx_http_mpk_module.so $@
+$(MODULE): $(OBJS)/nginx/objs/Makefile $(SOURCES)
+	@$(MAKE) --no-print-directory -C $(OBJS)/nginx -f objs/Makefile modules > $(OBJS)/build.log 2>&1 \
+	    || { grep -B5 -A5 -E '(error|warning):' $(OBJS)/build.log || tail -20 $(OBJS)/build.log; exit 1; } >&2
+	@nginx=$$(sed -n 's/^# nginx //p' $(OBJS)/flags); \
+	    [ -z "$$nginx" ] || misc/nginx-loads "$$nginx" $(OBJS)/nginx/objs/ngx_http_mpk_module.so
+	cp $(OBJS)/nginx/objs/ngx_http_mpk_module.so $@
 
-MODULES_PATH ?= $(shell PATH='$(PATH)' nginx -V 2>&1 \
-                    | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
+# into the modules folder of the nginx that it was built for
 
 install: build
-	@test -n "$(MODULES_PATH)" || { echo 'nginx -V names no modules folder: set MODULES_PATH' >&2; exit 1; }
-	install -D -m 644 $(MODULE) $(DESTDIR)$(MODULES_PATH)/ngx_http_mpk_module.so
+	@path=$$(sed -n 's/^--modules-path=//p' $(OBJS)/flags); \
+	    [ -n "$$path" ] || ! grep -q '^# nginx .' $(OBJS)/flags \
+	        || path=$$(sed -n 's/^--prefix=//p' $(OBJS)/flags | grep . || echo /usr/local/nginx)/modules; \
+	    path=$${MODULES_PATH:-$$path}; \
+	    [ -n "$$path" ] || { echo 'set NGINX to the nginx that is to load the module, or MODULES_PATH' >&2; exit 1; }; \
+	    set -x; install -D -m 644 $(MODULE) "$(DESTDIR)$$path/ngx_http_mpk_module.so"
 
 
-demo: deps-build
+demo: deps-demo
 	@$(MAKE) --no-print-directory build
 	@PORT=$(PORT) ONCE=$(ONCE) bin/demo
 
@@ -129,9 +143,11 @@ test: deps-test
 	-@$(MAKE) --no-print-directory test-t
 	-@$(MAKE) --no-print-directory test-asan
 	-@$(MAKE) --no-print-directory test-valgrind
+	-@$(MAKE) --no-print-directory test-versions
+	-@$(MAKE) --no-print-directory test-compilers
 	@misc/run-tests --sum
 
-UNIT_OBJS  = $(patsubst ngx_mpk_module/%.c,objs/unit/%.o,$(CORE))
+UNIT_OBJS  = $(patsubst ngx_mpk_module/%.c,$(UNIT)/%.o,$(CORE))
 FUZZ_OBJS  = $(patsubst ngx_mpk_module/%.c,objs/fuzz/%.o,$(CORE))
 HEADERS    = $(wildcard ngx_mpk_module/core/*.h ngx_mpk_module/redis/*.h) \
              lua-free-tests/unit/test.h
@@ -140,12 +156,14 @@ UNIT_CC    = gcc $(UNIT_FLAGS) -fsanitize=address,undefined \
              -fno-sanitize-recover=all
 FUZZ_CC    = clang $(UNIT_FLAGS) -fno-sanitize-recover=all
 
-objs/unit/%.o: ngx_mpk_module/%.c $(HEADERS)
+$(UNIT)/%.o: ngx_mpk_module/%.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(UNIT_CC) -c $< -o $@
 
-objs/unit/test_%: lua-free-tests/unit/test_%.c $(UNIT_OBJS) $(HEADERS)
+$(UNIT)/test_%: lua-free-tests/unit/test_%.c $(UNIT_OBJS) $(HEADERS)
 	$(UNIT_CC) $< $(UNIT_OBJS) $(UNIT_LIBS) -o $@
+
+units: $(UNITS)
 
 test-unit: $(UNITS)
 	@misc/run-tests unit $(UNITS)
@@ -170,21 +188,36 @@ test-t: build
 	@MPK_MODULE=$(CURDIR)/$(MODULE) MPK_ANSWERS=$(CURDIR)/objs/answers.ndjson \
 	    misc/run-tests t t/*.t
 
+# nginx and the module, both with AddressSanitizer and UBSan
+
+ASAN_CC    = -O1 -fsanitize=address,undefined -fno-omit-frame-pointer \
+             -fno-sanitize=nonnull-attribute,alignment,pointer-overflow \
+             -U_FORTIFY_SOURCE -Wno-error
+ASAN_BUILD = nginx=$$(misc/nginx-build asan) && $(MAKE) --no-print-directory build \
+                 OBJS=$(ASAN) NGINX=$$nginx/nginx NGINX_SRC=$$nginx/source \
+                 CC_OPT='$(ASAN_CC)' LD_OPT='-fsanitize=address,undefined'
+ASAN_ENV   = MPK_NGINX=$$nginx/nginx MPK_SANITIZED=1 \
+                 MPK_MODULE=$(CURDIR)/$(ASAN)/ngx_http_mpk_module.so
+
 test-asan:
-	@misc/nginx-asan $(ASAN)
-	@MPK_NGINX=$(CURDIR)/$(ASAN)/nginx MPK_SANITIZED=1 \
-	    MPK_MODULE=$(CURDIR)/$(ASAN)/ngx_http_mpk_module.so \
-	    misc/run-tests asan t/*.t
+	@$(ASAN_BUILD) && $(ASAN_ENV) misc/run-tests asan t/*.t
 
 test-valgrind: build
 	@MPK_VALGRIND=1 MPK_MODULE=$(CURDIR)/$(MODULE) \
 	    misc/run-tests valgrind t/reveal.t t/api.t
 
+# Debian 12, 13 and what comes; the installed release is left to the other targets
+
+SUITES    ?= bookworm trixie sid
+
+test-versions:
+	@SUITES='$(SUITES)' TREES='$(TREES)' misc/run-tests versions t/build/versions.t t/build/static.t
+
+test-compilers:
+	@misc/run-tests compilers t/build/compilers.t
+
 soak: deps-test
-	@misc/nginx-asan $(ASAN)
-	@MPK_NGINX=$(CURDIR)/$(ASAN)/nginx MPK_SANITIZED=1 \
-	    MPK_MODULE=$(CURDIR)/$(ASAN)/ngx_http_mpk_module.so \
-	    MPK_SECONDS=$(SOAK) prove -v -It/lib t/soak.t
+	@$(ASAN_BUILD) && $(ASAN_ENV) MPK_SECONDS=$(SOAK) prove -v -It/lib t/soak.t
 
 bench: deps-bench
 	@$(MAKE) --no-print-directory build

@@ -2,6 +2,7 @@
 
 #define _GNU_SOURCE                      /* memmem() */
 
+#include <limits.h>
 #include <malloc.h>
 
 #include "test.h"
@@ -532,11 +533,11 @@ test_seal(void)
 
     ok(len == MPK_SEAL_OVERHEAD, "a value shorter than nonce and tag is forged");
 
-    ok(mpk_crypto_open(crypto, key[0], aad, (mpk_str_t) { (size_t) 1 << 32, plain }, NULL)
+    ok(mpk_crypto_open(crypto, key[0], aad, (mpk_str_t) { (size_t) INT_MAX + 1, plain }, NULL)
        == MPK_LIMIT
-       && mpk_crypto_seal(crypto, key[0], aad, (mpk_str_t) { (size_t) 1 << 32, plain }, NULL)
+       && mpk_crypto_seal(crypto, key[0], aad, (mpk_str_t) { (size_t) INT_MAX + 1, plain }, NULL)
           == MPK_LIMIT
-       && mpk_crypto_seal(crypto, key[0], (mpk_str_t) { (size_t) 1 << 32, plain }, aad, NULL)
+       && mpk_crypto_seal(crypto, key[0], (mpk_str_t) { (size_t) INT_MAX + 1, plain }, aad, NULL)
           == MPK_LIMIT, "no length is cut off to an int");
 
     mpk_crypto_free(crypto);

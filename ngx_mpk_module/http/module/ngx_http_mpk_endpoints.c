@@ -28,7 +28,7 @@ const ngx_http_mpk_endpoint_t  ngx_http_mpk_endpoints[] = {
 
     ngx_http_mpk_endpoint(API, ngx_http_mpk_api_handler, .pages = 1),
 
-    ngx_http_mpk_endpoint(STATUS, ngx_http_mpk_status_handler),
+    ngx_http_mpk_endpoint(STATUS, ngx_http_mpk_status_handler, .pages = 0),
 };
 
 

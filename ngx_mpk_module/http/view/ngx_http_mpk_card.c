@@ -216,16 +216,11 @@ ngx_int_t
 ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     mpk_value_t *facts)
 {
-    mpk_str_t           event, value;
+    mpk_str_t           event, channel;
     mpk_mem_t          *mem;
-    ngx_uint_t          i, n;
+    ngx_uint_t          i;
     mpk_value_t        *list, *all, *v;
     const mpk_value_t  *entry;
-
-    static const mpk_str_t  names[] = {
-        mpk_literal("ip"),
-        mpk_literal("channel")
-    };
 
     mem = &ctx->mem;
     all = mpk_value_new(mem, MPK_VALUE_ARRAY);
@@ -260,16 +255,17 @@ ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
         ngx_http_mpk_card_view_time(ctx, v, entry);
 
-        for (n = 0; n < 2; n++) {
-            value = mpk_value_get_string(entry, names[n]);
+        mpk_value_string(v, mpk_string("ip"),
+                         mpk_value_get_string(entry, mpk_string("ip")));
 
-            mpk_value_string(v, names[n], value);
-        }
+        channel = mpk_value_get_string(entry, mpk_string("channel"));
+
+        mpk_value_string(v, mpk_string("channel"), channel);
 
         /* a page has a text for each channel */
 
         if (!ctx->json) {
-            mpk_value_bool(v, value, 1);
+            mpk_value_bool(v, channel, 1);
         }
     }
 
