@@ -6,7 +6,7 @@
 #   make install      copies it to that nginx's modules folder (DESTDIR, MODULES_PATH)
 #   make deps         installs what the targets below need of Debian's packages
 #   make demo         a shop to try, on http://127.0.0.1:8080 (PORT=, ONCE=1)
-#   make test         everything below, then "N passed, N failed"; JOBS= files at once (2)
+#   make test         everything below, then "N passed, N failed"; JOBS= files at once
 #   make test-unit    core and the Redis protocol, without nginx
 #   make fuzz         the fuzzers, SECONDS= each
 #   make test-t       t/ on the installed nginx and a real Redis (REDIS_SERVER=path of another)
@@ -16,6 +16,7 @@
 #   make test-compilers  clang, _FORTIFY_SOURCE=3, 32 bits and aarch64
 #   make soak         SECONDS= of random faults under AddressSanitizer and UBSan
 #   make bench        what a reveal costs
+#   make cov          which lines of the module the tests reach
 #   make tags         for editors; make compile_commands.json for clangd
 #   make clean
 
@@ -222,6 +223,22 @@ soak: deps-test
 bench: deps-bench
 	@$(MAKE) --no-print-directory build
 	@MPK_MODULE=$(CURDIR)/$(MODULE) bench/run
+
+# Which lines run: the module as it is configured, compiled once more for gcov, and all
+# tests but those that reach nothing more.  A worker that is killed leaves no counts.
+
+COV        = objs/cov
+COV_SKIP   = $(patsubst %,t/%.t,browser demo docs invariants netsplit soak 99-openapi)
+
+cov: deps-test
+	@$(MAKE) --no-print-directory build
+	@rm -rf $(COV) && mkdir -p $(COV) && cp -a objs/nginx $(COV)/nginx && find $(COV) -name '*.o' -delete
+	@$(MAKE) --no-print-directory -j2 -C $(COV)/nginx -f objs/Makefile modules \
+	    CFLAGS='-g -O0 -fPIC --coverage' LINK='$(CC) --coverage' > $(COV)/build.log 2>&1 || { tail -20 $(COV)/build.log; exit 1; }
+	@cp $(COV)/nginx/objs/ngx_http_mpk_module.so $(COV)/
+	-@$(MAKE) --no-print-directory -j2 test-unit UNIT=$(COV)/unit UNIT_CC='gcc $(UNIT_FLAGS) -O0 --coverage'
+	-@MPK_MODULE=$(CURDIR)/$(COV)/ngx_http_mpk_module.so misc/run-tests cov $(or $(T),$(filter-out $(COV_SKIP),$(wildcard t/*.t)))
+	@misc/coverage $(COV)
 
 # for editors
 
