@@ -6,10 +6,12 @@
 #   make install      copies it to that nginx's modules folder (DESTDIR, MODULES_PATH)
 #   make deps         installs what the targets below need of Debian's packages
 #   make demo         a shop to try, on http://127.0.0.1:8080 (PORT=, ONCE=1)
-#   make test         everything below, then "N passed, N failed"; JOBS= files at once
+#   make test         all tests, then "N passed, N failed"; JOBS= files at once
+#   make test-all     the same, with the files of FAULTS on both builds of nginx
 #   make test-unit    core and the Redis protocol, without nginx
 #   make fuzz         the fuzzers, SECONDS= each
 #   make test-t       t/ on the installed nginx and a real Redis (REDIS_SERVER=path of another)
+#   make test-t T=t/reveal.t    only the files that T names; so with test-asan
 #   make test-asan    t/ on nginx built with AddressSanitizer and UBSan
 #   make test-valgrind  the main files of t/ under valgrind
 #   make test-versions  other releases of nginx: SUITES= of Debian, TREES= of sources
@@ -137,11 +139,16 @@ demo: deps-demo
 	@PORT=$(PORT) ONCE=$(ONCE) bin/demo
 
 
-test: deps-test
+# Files that inject faults, and whose bounds on time are only that nothing hangs, find under
+# the sanitizers what they find without; "make test" runs them there alone.
+
+FAULTS     = $(patsubst %,t/%.t,cluster_fake faults_fake faults_ops invariants partition)
+
+test test-all: deps-test
 	@rm -f objs/tally
 	-@$(MAKE) --no-print-directory -j2 test-unit
 	-@$(MAKE) --no-print-directory -j2 test-fuzz
-	-@$(MAKE) --no-print-directory test-t
+	-@$(MAKE) --no-print-directory test-t $(if $(filter test,$@),SKIP='$(FAULTS)')
 	-@$(MAKE) --no-print-directory test-asan
 	-@$(MAKE) --no-print-directory test-valgrind
 	-@$(MAKE) --no-print-directory test-versions
@@ -186,8 +193,8 @@ fuzz: deps-test
 
 test-t: build
 	@rm -f objs/answers.ndjson
-	@MPK_MODULE=$(CURDIR)/$(MODULE) MPK_ANSWERS=$(CURDIR)/objs/answers.ndjson \
-	    misc/run-tests t t/*.t
+	@MPK_MODULE=$(CURDIR)/$(MODULE) $(if $(T),,MPK_ANSWERS=$(CURDIR)/objs/answers.ndjson) \
+	    misc/run-tests t $(or $(T),$(filter-out $(SKIP),$(wildcard t/*.t)))
 
 # nginx and the module, both with AddressSanitizer and UBSan
 
