@@ -249,10 +249,10 @@ cov: deps-test
 
 # for editors
 
-tags: FORCE
+tags: objs/nginx/objs/Makefile FORCE
 	@misc/deps universal-ctags
-	ctags -R --languages=C,Perl --langmap=Perl:+.t ngx_mpk_module lua-free-tests t \
-	    $(NGINX_SRC)/src/core $(NGINX_SRC)/src/event $(NGINX_SRC)/src/http $(NGINX_SRC)/src/os
+	ctags -R --languages=C,Perl --langmap=C:+.h,Perl:+.t --kinds-C=+p ngx_mpk_module lua-free-tests t \
+	    $(addprefix objs/nginx/src/,core event http os)
 
 compile_commands.json: objs/nginx/objs/Makefile FORCE
 	@{ $(MAKE) -nwB $(UNITS) $(FUZZERS); $(MAKE) -nwB -C objs/nginx -f objs/Makefile modules; } \
