@@ -14,6 +14,7 @@
 #   make test-t T=t/reveal.t    only the files that T names; so with test-asan
 #   make test-asan    t/ on nginx built with AddressSanitizer and UBSan
 #   make test-valgrind  the main files of t/ under valgrind
+#   make test-builds  the two that follow at once
 #   make test-versions  other releases of nginx: SUITES= of Debian, TREES= of sources
 #   make test-compilers  clang, _FORTIFY_SOURCE=3, 32 bits and aarch64
 #   make soak         SECONDS= of random faults under AddressSanitizer and UBSan
@@ -69,9 +70,9 @@ DEPS_TEST  = $(DEPS_DEMO) nginx nginx-dev clang libclang-rt-dev llvm valgrind dp
 DEPS_BENCH = $(DEPS_DEMO) wrk perl
 
 
-.PHONY: default build install demo test units test-unit test-fuzz fuzz test-t \
-        test-asan test-valgrind test-versions test-compilers soak bench clean deps deps-build deps-demo \
-        deps-test deps-bench FORCE
+.PHONY: default build install demo test test-all units test-unit test-fuzz fuzz \
+        test-t test-asan test-valgrind test-builds test-versions test-compilers soak bench cov \
+        clean deps deps-build deps-demo deps-test deps-bench FORCE
 
 default: deps-build
 	@$(MAKE) --no-print-directory build
@@ -151,8 +152,7 @@ test test-all: deps-test
 	-@$(MAKE) --no-print-directory test-t $(if $(filter test,$@),SKIP='$(FAULTS)')
 	-@$(MAKE) --no-print-directory test-asan
 	-@$(MAKE) --no-print-directory test-valgrind
-	-@$(MAKE) --no-print-directory test-versions
-	-@$(MAKE) --no-print-directory test-compilers
+	-@$(MAKE) --no-print-directory test-builds
 	@misc/run-tests --sum
 
 UNIT_OBJS  = $(patsubst ngx_mpk_module/%.c,$(UNIT)/%.o,$(CORE))
@@ -208,7 +208,7 @@ ASAN_ENV   = MPK_NGINX=$$nginx/nginx MPK_SANITIZED=1 \
                  MPK_MODULE=$(CURDIR)/$(ASAN)/ngx_http_mpk_module.so
 
 test-asan:
-	@$(ASAN_BUILD) && $(ASAN_ENV) misc/run-tests asan t/*.t
+	@$(ASAN_BUILD) && $(ASAN_ENV) misc/run-tests asan $(or $(T),t/*.t)
 
 test-valgrind: build
 	@MPK_VALGRIND=1 MPK_MODULE=$(CURDIR)/$(MODULE) \
@@ -217,6 +217,9 @@ test-valgrind: build
 # Debian 12, 13 and what comes; the installed release is left to the other targets
 
 SUITES    ?= bookworm trixie sid
+
+test-builds:
+	@SUITES='$(SUITES)' TREES='$(TREES)' misc/run-tests builds t/build/*.t
 
 test-versions:
 	@SUITES='$(SUITES)' TREES='$(TREES)' misc/run-tests versions t/build/versions.t t/build/static.t
