@@ -137,7 +137,7 @@ is($t->events('B-1'), 'filed link_minted opened opened viewed repeated', 'I3: th
 is($t->confirm($late, nonce => $late_nonce)->{json}{repeat}, JSON::PP::false, 'what was refused was not used up');
 is($t->api('PUT', 'orders/B-4', $filed)->{status}, 201, 'nor filed');
 like($t->read('error.log'), qr/WAIT was acknowledged by 0 of 1 within 500ms/, 'the log says why');
-like($t->read('error.log'), qr/durability restored/, 'and that it is over');
+like($t->read('error.log'), qr/durability restored, accepting commits/, 'and that it is over');
 
 
 # what was done, and lost, is not "done already" until replicas have it
@@ -301,7 +301,7 @@ sub misbehaves {
 
 $t->conf(redis => "$url durability=replicas=1")->start;
 misbehaves('WAIT', 'G', %waits);
-like($t->read('error.log'), qr{have \+wait,}, 'the log names the right that lacks');
+like($t->read('error.log'), qr{grant the Redis user \+wait;}, 'the log names the right that lacks');
 
 for my $error ('READONLY You can\'t write', 'NOPERM this user', 'LOADING Redis is loading', 'OOM command not allowed') {
     my ($name) = split / /, $error;

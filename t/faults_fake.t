@@ -110,7 +110,7 @@ for my $error ('LOADING Redis is loading', 'READONLY You can\'t write', 'MASTERD
         is($t->confirm($link, nonce => $nonce)->{json}{repeat}, JSON::PP::false, 'nothing was used up');
     }
 
-    $name = 'refused: not an error this module knows' if $name eq 'ERR';
+    $name = 'refused: unknown error' if $name eq 'ERR';
     like($t->read('error.log'), qr/$name/, "$name is in the error log");
 }
 

@@ -467,7 +467,7 @@ for my $how ('while it sends', 'with lines under way', 'at once') {
         kill 'CONT', $pid;
         ok(wait_for(sub { 1 < (() = $t->read('access.log') =~ / 499 \d+ event=filed outcome=aborted/g) + ($p eq 'JB') }, 'the log'),
             "a client that goes away $how: is noticed");
-        unlike($t->read('error.log'), qr/no answer within/, "a client that goes away $how: before Redis says anything");
+        unlike($t->read('error.log'), qr/no reply within/, "a client that goes away $how: before Redis says anything");
         $redis->resume;
     } else {
         print $s $text, '{"order":"JA-301","email":"ann@';

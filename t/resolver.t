@@ -53,7 +53,7 @@ like($second->cmd('KEYS', 'mpk:*:o:*')->[0], qr/:o:D-2$/, 'as it should');
 
 $t->write('address', 'none');
 $second->stop;
-ok($t->logged(qr/\[warn\].*"localhost" is not resolved .*the addresses known stay in use/),
+ok($t->logged(qr/\[warn\].*"localhost" could not be resolved .*keeping the known addresses/),
     'a name that is not found is a warning');
 $second->start;
 ok(wait_for(sub { $t->api('GET', 'orders/D-2')->{status} == 200 }, 'back', 20),

@@ -367,7 +367,7 @@ $redis->cmd('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
 $redis->cmd('CLIENT', 'KILL', 'TYPE', 'normal');
 ok(wait_for(sub { my @n = @{status()->{redis}{nodes}}; @n == 1 && $n[0]{evicts} == 2 }, 'both workers'), 'one that does is in the status of whoever connects');
 like($t->get('/metrics')->{body}, qr/^mpk_redis_node_evicts\{node="[^"]+"\} 2$/m, 'and in the metrics');
-like($t->read('error.log'), qr/\[error\].*maxmemory-policy "allkeys-lru" lets Redis throw orders away, set "maxmemory-policy noeviction"/, 'the log has a remedy');
+like($t->read('error.log'), qr/\[error\].*maxmemory-policy "allkeys-lru" allows eviction, orders would be lost: set "maxmemory-policy noeviction"/, 'the log has a remedy');
 $redis->cmd('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
 $redis->cmd('CLIENT', 'KILL', 'TYPE', 'normal');
 ok(wait_for(sub { my @n = @{status()->{redis}{nodes}}; @n == 1 && $n[0]{evicts} == 0 }, 'both workers'), 'and gone once it is set right');

@@ -166,7 +166,7 @@ parse(const uint8_t *data, size_t len, size_t portion, bool drop,
         len -= n;
 
         while (status == MPK_OK) {
-            ngx_mpk_redis_parser_mem(parser, drop ? NULL : &mem);
+            ngx_mpk_redis_parser_set_mem(parser, drop ? NULL : &mem);
 
             status = ngx_mpk_redis_parser_next(parser, &reply);
             must(status == MPK_OK || reply == NULL);

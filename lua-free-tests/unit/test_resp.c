@@ -105,7 +105,7 @@ parse(mpk_mem_t *mem, const void *data, size_t len, size_t portion,
         free(copy);
 
         while (status == MPK_OK) {
-            ngx_mpk_redis_parser_mem(parser, mem);
+            ngx_mpk_redis_parser_set_mem(parser, mem);
             status = ngx_mpk_redis_parser_next(parser, &reply);
 
             if (reply == NULL) {
@@ -351,12 +351,12 @@ test_dropped(void)
     (void) ngx_mpk_redis_parser_feed(parser, (const uint8_t *) input,
                                      sizeof(input) - 1);
 
-    ngx_mpk_redis_parser_mem(parser, NULL);
+    ngx_mpk_redis_parser_set_mem(parser, NULL);
 
     good = ngx_mpk_redis_parser_next(parser, &reply) == MPK_OK
            && reply != NULL && reply->type == NGX_MPK_REDIS_NIL;
 
-    ngx_mpk_redis_parser_mem(parser, &test_mem);
+    ngx_mpk_redis_parser_set_mem(parser, &test_mem);
 
     good = good
            && ngx_mpk_redis_parser_next(parser, &reply) == MPK_OK
@@ -365,13 +365,13 @@ test_dropped(void)
     ok(good, "a dropped reply does not disturb the next one");
 
     ok(ngx_mpk_redis_parser_next(parser, &reply) == MPK_OK && reply == NULL
-       && ngx_mpk_redis_parser_rest(parser) > 0,
+       && ngx_mpk_redis_parser_buffered(parser) > 0,
        "bytes of an incomplete reply are reported");
 
     (void) ngx_mpk_redis_parser_feed(parser, (const uint8_t *) "\r\n", 2);
 
     ok(ngx_mpk_redis_parser_next(parser, &reply) == MPK_OK && reply != NULL
-       && ngx_mpk_redis_parser_rest(parser) == 0,
+       && ngx_mpk_redis_parser_buffered(parser) == 0,
        "nothing is left after the last reply");
 
     ngx_mpk_redis_parser_free(parser);

@@ -133,7 +133,7 @@ range_of(const char *bytes, ngx_mpk_redis_range_t *range)
     ngx_mpk_redis_parser_t  *parser;
 
     parser = ngx_mpk_redis_parser_create();
-    ngx_mpk_redis_parser_mem(parser, &test_mem);
+    ngx_mpk_redis_parser_set_mem(parser, &test_mem);
 
     status = ngx_mpk_redis_parser_feed(parser, (const uint8_t *) bytes, strlen(bytes));
 

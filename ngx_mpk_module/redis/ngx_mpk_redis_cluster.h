@@ -1,54 +1,78 @@
-/* A cluster in a worker: its nodes and who has which slot. */
+/* The topology of a cluster: its slot map and its nodes. */
 
 #ifndef NGX_MPK_REDIS_CLUSTER_H
 #define NGX_MPK_REDIS_CLUSTER_H
 
 #include "ngx_mpk_redis_int.h"
+#include "ngx_mpk_redis_slots.h"
 
 
-struct ngx_mpk_redis_cluster_s {
+/* In a worker; worker->node has the seeds: the nodes of the URL. */
+typedef struct {
     ngx_mpk_redis_worker_t   *worker;
     ngx_queue_t               nodes;
     ngx_uint_t                nnodes;
 
-    ngx_mpk_redis_cmd_t      *ask;           /* the last CLUSTER SLOTS, unless answered */
-    ngx_mpk_redis_conn_t     *asked;
-    ngx_msec_t                asked_at;
+    ngx_mpk_redis_cmd_t      *request;       /* the last CLUSTER SLOTS; NULL: replied to */
+    ngx_mpk_redis_conn_t     *source;        /* where it was sent */
+    ngx_msec_t                requested_at;
     ngx_event_t               refresh;
     ngx_msec_t                logged;
-    unsigned                  known:1;       /* it was answered once */
+    unsigned                  loaded:1;      /* the slot map, at least once */
 
-    ngx_queue_t               later;         /* commands that no node takes just now */
-    ngx_uint_t                nlater;
-    ngx_event_t               again;
+    ngx_queue_t               held;          /* commands that no node takes now */
+    ngx_uint_t                nheld;
+    ngx_event_t               requeue;
 
-    ngx_event_t               beat;
-    ngx_queue_t               pings;         /* that are not answered */
+    ngx_event_t               ping;
+    ngx_queue_t               pings;         /* not replied to */
 
-    ngx_mpk_redis_node_t     *slots[NGX_MPK_REDIS_SLOTS];
-};
+    ngx_mpk_redis_node_t     *slots[NGX_MPK_REDIS_SLOTS];  /* NULL: no master is known */
+} ngx_mpk_redis_cluster_t;
+
+
+/* ngx_mpk_redis_cluster.c; see ngx_mpk_redis_topology_s */
+
+ngx_int_t ngx_mpk_redis_cluster_start(ngx_mpk_redis_worker_t *worker);
+void ngx_mpk_redis_cluster_stop(ngx_mpk_redis_worker_t *worker);
+void ngx_mpk_redis_cluster_send(ngx_mpk_redis_worker_t *worker,
+    ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc, const mpk_str_t *argv);
+ngx_uint_t ngx_mpk_redis_cluster_needs_confirmation(
+    ngx_mpk_redis_conn_t *conn);
+ngx_int_t ngx_mpk_redis_cluster_redirect(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_cmd_t *cmd);
+void ngx_mpk_redis_cluster_on_timeout(ngx_mpk_redis_conn_t *conn);
+void ngx_mpk_redis_cluster_on_lost(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_state_t state);
 
 
 /* ngx_mpk_redis_cluster_nodes.c */
 
-/* Takes the answer to CLUSTER SLOTS.  NGX_ERROR: nothing in it can be used. */
-ngx_int_t ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster,
+ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_next_node(
+    ngx_mpk_redis_worker_t *worker, ngx_mpk_redis_node_t *node);
+void ngx_mpk_redis_cluster_node_name(ngx_mpk_redis_node_t *node,
+    ngx_str_t *name);
+
+/* Sets the slot map from a reply to CLUSTER SLOTS.  NGX_ERROR: it has no usable node. */
+ngx_int_t ngx_mpk_redis_cluster_set_slots(ngx_mpk_redis_cluster_t *cluster,
     ngx_pool_t *pool, ngx_mpk_redis_reply_t *reply);
 
-/* The node that teller speaks of; made, where it is new.  NULL: it can't be reached. */
-ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_node(
-    ngx_mpk_redis_cluster_t *cluster, ngx_mpk_redis_conn_t *teller,
+/*
+ * The node of a range that was read on source; made, if it is new.  NULL: its address is
+ * unusable, or there are too many.
+ */
+ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_find_node(
+    ngx_mpk_redis_cluster_t *cluster, ngx_mpk_redis_conn_t *source,
     ngx_mpk_redis_range_t *range);
 
-/* Forgets nodes that have no slots any longer, once they owe no answer. */
+/* Removes retired nodes that have no pending command. */
 void ngx_mpk_redis_cluster_sweep(ngx_mpk_redis_cluster_t *cluster);
-
-/* Asks nodes that owe no answer for one: who hangs is found out while nobody needs it. */
-void ngx_mpk_redis_cluster_beat_handler(ngx_event_t *ev);
-void ngx_mpk_redis_cluster_beat_stop(ngx_mpk_redis_cluster_t *cluster);
-
 void ngx_mpk_redis_cluster_remove(ngx_mpk_redis_cluster_t *cluster,
     ngx_mpk_redis_node_t *node);
+
+/* Pings idle nodes: one that hangs is detected before a command needs it. */
+void ngx_mpk_redis_cluster_ping_handler(ngx_event_t *ev);
+void ngx_mpk_redis_cluster_ping_stop(ngx_mpk_redis_cluster_t *cluster);
 
 
 #define ngx_mpk_redis_cluster_each(cluster, q)                               \

@@ -1,18 +1,21 @@
-/* The nodes of a cluster: learnt, made, found by what others call them, asked, forgotten. */
+/* The nodes of a cluster: found by their announced address, made, pinged, removed. */
 
 #include "ngx_mpk_redis_cluster.h"
+#include "ngx_mpk_redis_conn.h"
+#include "ngx_mpk_redis_node.h"
+#include "ngx_mpk_redis_queue.h"
 
 
 #define NGX_MPK_REDIS_NODES_MAX    1024
 #define NGX_MPK_REDIS_NODE_POOL    4096    /* bytes */
 #define NGX_MPK_REDIS_PING_POOL    512
-#define NGX_MPK_REDIS_ASKING_TIME  10000   /* ms that ASK keeps a node without slots */
-#define NGX_MPK_REDIS_BEAT         1000    /* ms: far below cluster-node-timeout */
+#define NGX_MPK_REDIS_ASKING_TIME  10000   /* ms for which ASK keeps a node without slots */
+#define NGX_MPK_REDIS_PING         1000    /* ms, far below cluster-node-timeout */
 
 
 typedef struct {
-    ngx_mpk_redis_cmd_t       cmd;
-    ngx_queue_t               queue;
+    ngx_mpk_redis_cmd_t       *cmd;
+    ngx_queue_t                queue;
 } ngx_mpk_redis_ping_t;
 
 
@@ -20,14 +23,14 @@ static ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_add(
     ngx_mpk_redis_cluster_t *cluster, ngx_str_t *endpoint, ngx_addr_t *addr,
     size_t host);
 static void ngx_mpk_redis_cluster_revive(ngx_mpk_redis_node_t *node);
-static void ngx_mpk_redis_cluster_ping(ngx_mpk_redis_conn_t *conn);
-static void ngx_mpk_redis_cluster_pong(ngx_mpk_redis_cmd_t *cmd);
-static ngx_uint_t ngx_mpk_redis_cluster_idle(ngx_mpk_redis_node_t *node);
+static void ngx_mpk_redis_cluster_ping(ngx_mpk_redis_cluster_t *cluster,
+    ngx_mpk_redis_conn_t *conn);
+static void ngx_mpk_redis_cluster_pong_handler(ngx_mpk_redis_cmd_t *cmd);
 
 
 ngx_int_t
-ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster, ngx_pool_t *pool,
-    ngx_mpk_redis_reply_t *reply)
+ngx_mpk_redis_cluster_set_slots(ngx_mpk_redis_cluster_t *cluster,
+    ngx_pool_t *pool, ngx_mpk_redis_reply_t *reply)
 {
     ngx_uint_t              i, k, n;
     ngx_queue_t            *q;
@@ -45,7 +48,7 @@ ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster, ngx_pool_t *pool,
         return NGX_ERROR;
     }
 
-    /* a node that was just taken out of the cluster knows of no master */
+    /* a node that was just removed from the cluster lists no master */
 
     n = 0;
     range = ranges;
@@ -63,7 +66,8 @@ ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster, ngx_pool_t *pool,
             return NGX_ERROR;
         }
 
-        masters[n] = ngx_mpk_redis_cluster_node(cluster, cluster->asked, range);
+        masters[n] = ngx_mpk_redis_cluster_find_node(cluster,
+                                                     cluster->source, range);
 
         if (masters[n]) {
             range = &ranges[++n];
@@ -90,9 +94,9 @@ ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster, ngx_pool_t *pool,
     ngx_mpk_redis_cluster_each(cluster, q) {
         node = ngx_mpk_redis_cluster_at(q);
 
-        /* the first slot of a node that has none yet may be on its way to it */
+        /* a node without slots may be importing its first one */
 
-        node->stale = node->slots == 0
+        node->retired = node->slots == 0
                       && (node->asking_at == 0
                           || (ngx_msec_int_t) (ngx_current_msec
                                                - node->asking_at)
@@ -104,18 +108,18 @@ ngx_mpk_redis_cluster_learn(ngx_mpk_redis_cluster_t *cluster, ngx_pool_t *pool,
 
 
 ngx_mpk_redis_node_t *
-ngx_mpk_redis_cluster_next(ngx_mpk_redis_worker_t *worker,
+ngx_mpk_redis_cluster_next_node(ngx_mpk_redis_worker_t *worker,
     ngx_mpk_redis_node_t *node)
 {
     ngx_queue_t              *q;
     ngx_mpk_redis_cluster_t  *cluster;
 
-    cluster = worker->cluster;
+    cluster = worker->topology;
 
     q = node ? ngx_queue_next(&node->queue) : ngx_queue_head(&cluster->nodes);
 
     while (q != ngx_queue_sentinel(&cluster->nodes)
-           && ngx_mpk_redis_cluster_at(q)->stale)
+           && ngx_mpk_redis_cluster_at(q)->retired)
     {
         q = ngx_queue_next(q);
     }
@@ -125,9 +129,16 @@ ngx_mpk_redis_cluster_next(ngx_mpk_redis_worker_t *worker,
 }
 
 
+void
+ngx_mpk_redis_cluster_node_name(ngx_mpk_redis_node_t *node, ngx_str_t *name)
+{
+    *name = node->endpoint;
+}
+
+
 ngx_mpk_redis_node_t *
-ngx_mpk_redis_cluster_node(ngx_mpk_redis_cluster_t *cluster,
-    ngx_mpk_redis_conn_t *teller, ngx_mpk_redis_range_t *range)
+ngx_mpk_redis_cluster_find_node(ngx_mpk_redis_cluster_t *cluster,
+    ngx_mpk_redis_conn_t *source, ngx_mpk_redis_range_t *range)
 {
     u_char                 text[NGX_SOCKADDR_STRLEN];
     ngx_int_t              rc;
@@ -142,8 +153,8 @@ ngx_mpk_redis_cluster_node(ngx_mpk_redis_cluster_t *cluster,
 
     if (host.len == 0) {
         host.data = text;
-        host.len = ngx_sock_ntop(&teller->sockaddr.sockaddr,
-                                 teller->peer.socklen, text,
+        host.len = ngx_sock_ntop(&source->sockaddr.sockaddr,
+                                 source->peer.socklen, text,
                                  NGX_SOCKADDR_STRLEN, 0);
     }
 
@@ -202,24 +213,25 @@ done:
 }
 
 
-/* One that is stale does not connect again by itself. */
+/* A retired node is needed again: it does not reconnect by itself. */
+
 static void
 ngx_mpk_redis_cluster_revive(ngx_mpk_redis_node_t *node)
 {
     ngx_uint_t             i;
     ngx_mpk_redis_conn_t  *conn;
 
-    if (!node->stale) {
+    if (!node->retired) {
         return;
     }
 
-    node->stale = 0;
+    node->retired = 0;
 
     for (i = 0; i < node->nconns; i++) {
         conn = &node->conns[i];
 
         if (conn->state == NGX_MPK_REDIS_DOWN && !conn->retry.timer_set) {
-            ngx_mpk_redis_connect(conn);
+            ngx_mpk_redis_conn_connect(conn);
         }
     }
 }
@@ -248,7 +260,7 @@ ngx_mpk_redis_cluster_add(ngx_mpk_redis_cluster_t *cluster,
     }
 
     node->worker = cluster->worker;
-    node->greeting = &redis->greeting;
+    node->setup = &redis->setup;
     node->readers = redis->connections;
     node->durable = ngx_mpk_redis_durable(redis);
     node->pool = pool;
@@ -294,7 +306,7 @@ ngx_mpk_redis_cluster_add(ngx_mpk_redis_cluster_t *cluster,
     }
 
     ngx_log_error(NGX_LOG_NOTICE, cluster->worker->cycle->log, 0,
-                  "mpk_redis %V: this node is in use", &node->name);
+                  "mpk_redis %V: node added", &node->name);
 
     return node;
 
@@ -307,7 +319,7 @@ failed:
 
 
 void
-ngx_mpk_redis_cluster_beat_handler(ngx_event_t *ev)
+ngx_mpk_redis_cluster_ping_handler(ngx_event_t *ev)
 {
     ngx_uint_t                i;
     ngx_queue_t              *q;
@@ -324,59 +336,52 @@ ngx_mpk_redis_cluster_beat_handler(ngx_event_t *ev)
     ngx_mpk_redis_cluster_each(cluster, q) {
         node = ngx_mpk_redis_cluster_at(q);
 
-        for (i = 0; i < node->readers && !node->stale; i++) {
+        for (i = 0; i < node->readers && !node->retired; i++) {
             conn = &node->conns[i];
 
             if (conn->state == NGX_MPK_REDIS_READY && conn->pending == 0) {
-                ngx_mpk_redis_cluster_ping(conn);
+                ngx_mpk_redis_cluster_ping(cluster, conn);
             }
         }
     }
 
-    ngx_add_timer(ev, NGX_MPK_REDIS_BEAT);
+    ngx_add_timer(ev, NGX_MPK_REDIS_PING);
 }
 
 
 static void
-ngx_mpk_redis_cluster_ping(ngx_mpk_redis_conn_t *conn)
+ngx_mpk_redis_cluster_ping(ngx_mpk_redis_cluster_t *cluster,
+    ngx_mpk_redis_conn_t *conn)
 {
     mpk_str_t              argv[1];
-    ngx_pool_t            *pool;
+    ngx_mpk_redis_cmd_t   *cmd;
     ngx_mpk_redis_ping_t  *ping;
-
-    pool = ngx_create_pool(NGX_MPK_REDIS_PING_POOL,
-                           conn->node->worker->cycle->log);
-    if (pool == NULL) {
-        return;
-    }
-
-    ping = ngx_pcalloc(pool, sizeof(ngx_mpk_redis_ping_t));
-    if (ping == NULL) {
-        ngx_destroy_pool(pool);
-        return;
-    }
 
     argv[0] = mpk_string("PING");
 
-    ping->cmd.pool = pool;
-    ping->cmd.handler = ngx_mpk_redis_cluster_pong;
-    ping->cmd.data = ping;
-    ping->cmd.lane = NGX_MPK_REDIS_READ;
-    ping->cmd.own = 1;
-
-    if (ngx_mpk_redis_format(&ping->cmd, 1, argv) != NGX_OK) {
-        ngx_destroy_pool(pool);
+    cmd = ngx_mpk_redis_cmd_create(cluster->worker, NGX_MPK_REDIS_PING_POOL,
+                                   ngx_mpk_redis_cluster_pong_handler, 1, argv);
+    if (cmd == NULL) {
         return;
     }
 
-    ngx_queue_insert_tail(&conn->node->worker->cluster->pings, &ping->queue);
+    ping = ngx_palloc(cmd->pool, sizeof(ngx_mpk_redis_ping_t));
+    if (ping == NULL) {
+        ngx_destroy_pool(cmd->pool);
+        return;
+    }
 
-    ngx_mpk_redis_queue(conn, &ping->cmd);
+    ping->cmd = cmd;
+    cmd->data = ping;
+
+    ngx_queue_insert_tail(&cluster->pings, &ping->queue);
+
+    ngx_mpk_redis_conn_send(conn, cmd);
 }
 
 
 static void
-ngx_mpk_redis_cluster_pong(ngx_mpk_redis_cmd_t *cmd)
+ngx_mpk_redis_cluster_pong_handler(ngx_mpk_redis_cmd_t *cmd)
 {
     ngx_mpk_redis_ping_t  *ping;
 
@@ -388,20 +393,20 @@ ngx_mpk_redis_cluster_pong(ngx_mpk_redis_cmd_t *cmd)
 
 
 void
-ngx_mpk_redis_cluster_beat_stop(ngx_mpk_redis_cluster_t *cluster)
+ngx_mpk_redis_cluster_ping_stop(ngx_mpk_redis_cluster_t *cluster)
 {
     ngx_queue_t           *q;
     ngx_mpk_redis_ping_t  *ping;
 
-    if (cluster->beat.timer_set) {
-        ngx_del_timer(&cluster->beat);
+    if (cluster->ping.timer_set) {
+        ngx_del_timer(&cluster->ping);
     }
 
     while (!ngx_queue_empty(&cluster->pings)) {
         q = ngx_queue_head(&cluster->pings);
         ping = ngx_queue_data(q, ngx_mpk_redis_ping_t, queue);
 
-        ngx_mpk_redis_cluster_pong(&ping->cmd);
+        ngx_mpk_redis_cluster_pong_handler(ping->cmd);
     }
 }
 
@@ -413,13 +418,13 @@ ngx_mpk_redis_cluster_sweep(ngx_mpk_redis_cluster_t *cluster)
     ngx_queue_t           *q, *next;
     ngx_mpk_redis_node_t  *node;
 
-    if (cluster->worker->home.stale
-        && ngx_mpk_redis_cluster_idle(&cluster->worker->home))
+    if (cluster->worker->node.retired
+        && ngx_mpk_redis_node_idle(&cluster->worker->node))
     {
-        ngx_mpk_redis_close(&cluster->worker->home.conns[0]);
+        ngx_mpk_redis_conn_close(&cluster->worker->node.conns[0]);
 
-        if (cluster->worker->home.conns[0].retry.timer_set) {
-            ngx_del_timer(&cluster->worker->home.conns[0].retry);
+        if (cluster->worker->node.conns[0].retry.timer_set) {
+            ngx_del_timer(&cluster->worker->node.conns[0].retry);
         }
     }
 
@@ -430,11 +435,11 @@ ngx_mpk_redis_cluster_sweep(ngx_mpk_redis_cluster_t *cluster)
         next = ngx_queue_next(q);
         node = ngx_mpk_redis_cluster_at(q);
 
-        if (!node->stale || !ngx_mpk_redis_cluster_idle(node)) {
+        if (!node->retired || !ngx_mpk_redis_node_idle(node)) {
             continue;
         }
 
-        /* MOVED may have said so since */
+        /* MOVED may have set a slot since */
 
         for (i = 0; i < NGX_MPK_REDIS_SLOTS; i++) {
             if (cluster->slots[i] == node) {
@@ -443,25 +448,10 @@ ngx_mpk_redis_cluster_sweep(ngx_mpk_redis_cluster_t *cluster)
         }
 
         ngx_log_error(NGX_LOG_NOTICE, cluster->worker->cycle->log, 0,
-                      "mpk_redis %V: this node has left", &node->name);
+                      "mpk_redis %V: node removed", &node->name);
 
         ngx_mpk_redis_cluster_remove(cluster, node);
     }
-}
-
-
-static ngx_uint_t
-ngx_mpk_redis_cluster_idle(ngx_mpk_redis_node_t *node)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < node->nconns; i++) {
-        if (node->conns[i].pending) {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 

@@ -1,18 +1,51 @@
-/* The directive mpk_redis: its URL, its parameters, the files they name. */
+/* The directive mpk_redis: its URL, its parameters, the files that they name. */
 
 #include "ngx_mpk_redis_int.h"
+#include "ngx_mpk_redis_durable.h"
+#include "ngx_mpk_redis_setup.h"
+#include "ngx_mpk_redis_topology.h"
 
 
 #define NGX_MPK_REDIS_CONNECTIONS_MAX  64
 #define NGX_MPK_REDIS_REPLICAS_MAX     16
 #define NGX_MPK_REDIS_WAIT_MIN         10      /* ms */
 #define NGX_MPK_REDIS_PASSWORD_MAX     1024    /* bytes of the file's first line */
+#define NGX_MPK_REDIS_DB_MAX           65535
+#define NGX_MPK_REDIS_ADDRS_MAX        64
+
+
+/* The parameters of mpk_redis, and what the URL adds to them. */
+typedef struct {
+    ngx_str_t   user;
+    ngx_str_t   password_file;
+    ngx_str_t   sentinel_user;
+    ngx_str_t   sentinel_password_file;
+    ngx_str_t   tls_ca;
+    ngx_str_t   tls_cert;
+    ngx_str_t   tls_key;
+    ngx_str_t   tls_name;
+    ngx_str_t   connect_timeout;
+    ngx_str_t   timeout;
+    ngx_str_t   connections;
+    ngx_str_t   durability;
+
+    ngx_str_t   host;           /* of the URL of a single server */
+    ngx_uint_t  db;
+    unsigned    tls:1;
+} ngx_mpk_redis_params_t;
 
 
 typedef struct {
     ngx_str_t   name;
     size_t      offset;
 } ngx_mpk_redis_param_t;
+
+
+typedef struct {
+    ngx_str_t                        prefix;
+    const ngx_mpk_redis_topology_t  *topology;
+    unsigned                         tls:1;
+} ngx_mpk_redis_scheme_t;
 
 
 static ngx_int_t ngx_mpk_redis_conf_param(ngx_conf_t *cf,
@@ -23,15 +56,27 @@ static ngx_int_t ngx_mpk_redis_conf_time(ngx_conf_t *cf, const char *name,
     ngx_str_t *value, ngx_msec_t *msec);
 static ngx_int_t ngx_mpk_redis_conf_durability(ngx_conf_t *cf,
     ngx_mpk_redis_t *redis, ngx_str_t *value);
+static ngx_int_t ngx_mpk_redis_url(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params);
+static ngx_int_t ngx_mpk_redis_url_path(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params, ngx_str_t *path);
+static ngx_int_t ngx_mpk_redis_url_unix(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params);
+static ngx_int_t ngx_mpk_redis_url_db(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params, ngx_str_t *db);
+static ngx_int_t ngx_mpk_redis_url_hosts(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params, ngx_str_t *hosts);
+static ngx_int_t ngx_mpk_redis_url_host(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_url_t *u);
 static ngx_int_t ngx_mpk_redis_conf_tls(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
     ngx_mpk_redis_params_t *params);
-static ngx_int_t ngx_mpk_redis_conf_hello(ngx_conf_t *cf,
+static ngx_int_t ngx_mpk_redis_conf_setup(ngx_conf_t *cf,
     ngx_mpk_redis_t *redis, ngx_mpk_redis_params_t *params);
 static ngx_int_t ngx_mpk_redis_conf_password(ngx_conf_t *cf, const char *prefix,
     ngx_str_t *user, ngx_str_t *file, ngx_str_t *password);
 
 
-static ngx_mpk_redis_param_t  ngx_mpk_redis_params[] = {
+static const ngx_mpk_redis_param_t  ngx_mpk_redis_params[] = {
     { ngx_string("user"), offsetof(ngx_mpk_redis_params_t, user) },
     { ngx_string("password_file"),
       offsetof(ngx_mpk_redis_params_t, password_file) },
@@ -53,6 +98,17 @@ static ngx_mpk_redis_param_t  ngx_mpk_redis_params[] = {
 };
 
 
+static const ngx_mpk_redis_scheme_t  ngx_mpk_redis_schemes[] = {
+    { ngx_string("redis://"), &ngx_mpk_redis_topology_server, 0 },
+    { ngx_string("rediss://"), &ngx_mpk_redis_topology_server, 1 },
+    { ngx_string("redis+cluster://"), &ngx_mpk_redis_topology_cluster, 0 },
+    { ngx_string("rediss+cluster://"), &ngx_mpk_redis_topology_cluster, 1 },
+    { ngx_string("redis+sentinel://"), &ngx_mpk_redis_topology_sentinel, 0 },
+    { ngx_string("rediss+sentinel://"), &ngx_mpk_redis_topology_sentinel, 1 },
+    { ngx_null_string, NULL, 0 }
+};
+
+
 ngx_mpk_redis_t *
 ngx_mpk_redis_conf(ngx_conf_t *cf)
 {
@@ -70,6 +126,8 @@ ngx_mpk_redis_conf(ngx_conf_t *cf)
 
     value = cf->args->elts;
 
+    redis->name = value[1];
+
     for (i = 2; i < cf->args->nelts; i++) {
         if (ngx_mpk_redis_conf_param(cf, &params, &value[i]) != NGX_OK) {
             return NULL;
@@ -77,9 +135,9 @@ ngx_mpk_redis_conf(ngx_conf_t *cf)
     }
 
     if (ngx_mpk_redis_conf_values(cf, redis, &params) != NGX_OK
-        || ngx_mpk_redis_url(cf, redis, &params, &value[1]) != NGX_OK
+        || ngx_mpk_redis_url(cf, redis, &params) != NGX_OK
         || ngx_mpk_redis_conf_tls(cf, redis, &params) != NGX_OK
-        || ngx_mpk_redis_conf_hello(cf, redis, &params) != NGX_OK)
+        || ngx_mpk_redis_conf_setup(cf, redis, &params) != NGX_OK)
     {
         return NULL;
     }
@@ -88,21 +146,22 @@ ngx_mpk_redis_conf(ngx_conf_t *cf)
 }
 
 
-/* Never prints a value: it could be a password, put where none belongs. */
+/* Never prints a value: it could be a misplaced password. */
+
 static ngx_int_t
 ngx_mpk_redis_conf_param(ngx_conf_t *cf, ngx_mpk_redis_params_t *params,
     ngx_str_t *value)
 {
     u_char                 *p;
     ngx_str_t               name, *param;
-    ngx_mpk_redis_param_t  *known;
+    const ngx_mpk_redis_param_t  *known;
 
     p = ngx_strlchr(value->data, value->data + value->len, '=');
 
     if (p == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"mpk_redis\" takes a URL and name=value "
-                           "parameters, one of them has no \"=\"");
+                           "invalid parameter of \"mpk_redis\": it has no "
+                           "\"=\", write name=value");
         return NGX_ERROR;
     }
 
@@ -121,7 +180,7 @@ ngx_mpk_redis_conf_param(ngx_conf_t *cf, ngx_mpk_redis_params_t *params,
 
         if (param->data) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V=\" stands twice in \"mpk_redis\"", &name);
+                               "\"%V=\" is duplicate in \"mpk_redis\"", &name);
             return NGX_ERROR;
         }
 
@@ -130,28 +189,28 @@ ngx_mpk_redis_conf_param(ngx_conf_t *cf, ngx_mpk_redis_params_t *params,
 
         if (param->len == 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V=\" in \"mpk_redis\" is empty, leave it "
-                               "out or give it a value", &name);
+                               "\"%V=\" in \"mpk_redis\" is empty, set a value "
+                               "or remove it", &name);
             return NGX_ERROR;
         }
 
         return NGX_OK;
     }
 
-    if (name.len == 8 && ngx_strncmp(name.data, "password", 8) == 0) {
+    if (ngx_mpk_redis_str_is(&name, "password")) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"mpk_redis\" takes no password here, where "
-                           "\"nginx -T\" prints it: put it in a file and name "
-                           "that with password_file=");
+                           "\"mpk_redis\" has no password=, \"nginx -T\" would "
+                           "print it: put the password in a file and set "
+                           "password_file=");
         return NGX_ERROR;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"mpk_redis\" knows no parameter \"%V=\", but user=, "
-                       "password_file=, sentinel_user=, "
+                       "unknown parameter \"%V=\" in \"mpk_redis\", must be "
+                       "one of user=, password_file=, sentinel_user=, "
                        "sentinel_password_file=, tls_ca=, tls_cert=, "
                        "tls_key=, tls_name=, connect_timeout=, timeout=, "
-                       "connections= and durability=", &name);
+                       "connections=, durability=", &name);
 
     return NGX_ERROR;
 }
@@ -203,13 +262,11 @@ ngx_mpk_redis_conf_durability(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
 {
     ngx_int_t  n;
 
-    if (value->len == 0
-        || (value->len == 4 && ngx_strncmp(value->data, "none", 4) == 0))
-    {
+    if (value->len == 0 || ngx_mpk_redis_str_is(value, "none")) {
         return NGX_OK;
     }
 
-    if (value->len == 3 && ngx_strncmp(value->data, "aof", 3) == 0) {
+    if (ngx_mpk_redis_str_is(value, "aof")) {
         redis->durability = NGX_MPK_REDIS_AOF;
         n = 1;
 
@@ -217,8 +274,9 @@ ngx_mpk_redis_conf_durability(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
         redis->durability = NGX_MPK_REDIS_REPLICAS;
         n = NGX_ERROR;
 
-        if (value->len > 9 && ngx_strncmp(value->data, "replicas=", 9) == 0) {
-            n = ngx_atoi(value->data + 9, value->len - 9);
+        if (ngx_mpk_redis_str_begins(value, "replicas=")) {
+            n = ngx_atoi(value->data + sizeof("replicas=") - 1,
+                         value->len - (sizeof("replicas=") - 1));
         }
     }
 
@@ -232,19 +290,19 @@ ngx_mpk_redis_conf_durability(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
 
     redis->needed = (ngx_uint_t) n;
 
-    /* Redis' answer must come before the client gives up the connection */
+    /* Redis must reply to a WAIT before the client times out */
 
     redis->wait_timeout = redis->timeout / 2;
 
     if (redis->wait_timeout < NGX_MPK_REDIS_WAIT_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"durability=%V\" in \"mpk_redis\" may take half "
+                           "\"durability=%V\" in \"mpk_redis\" waits for half "
                            "of timeout=, which must be %dms or more",
                            value, 2 * NGX_MPK_REDIS_WAIT_MIN);
         return NGX_ERROR;
     }
 
-    return ngx_mpk_redis_durable_make(cf, redis);
+    return ngx_mpk_redis_durable_conf(cf, redis);
 }
 
 
@@ -268,6 +326,258 @@ ngx_mpk_redis_conf_time(ngx_conf_t *cf, const char *name, ngx_str_t *value,
     }
 
     *msec = (ngx_msec_t) n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_url(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params)
+{
+    u_char                        *p, *last, *slash;
+    ngx_str_t                     *url, hosts, path;
+    const ngx_mpk_redis_scheme_t  *scheme;
+
+    url = &redis->name;
+
+    p = url->data;
+    last = p + url->len;
+
+    /* comes first: all other messages print the URL */
+
+    if (ngx_strlchr(p, last, '@')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the URL of \"mpk_redis\" must contain no user and "
+                           "no password, \"nginx -T\" would print them: use "
+                           "user= and password_file=");
+        return NGX_ERROR;
+    }
+
+    if (ngx_mpk_redis_str_begins(url, "unix:")) {
+        return ngx_mpk_redis_url_unix(cf, redis, params);
+    }
+
+    for (scheme = ngx_mpk_redis_schemes; scheme->prefix.len; scheme++) {
+        if (url->len > scheme->prefix.len
+            && ngx_strncmp(p, scheme->prefix.data, scheme->prefix.len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (scheme->prefix.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid URL \"%V\" in \"mpk_redis\", must be "
+                           "redis://host[:port][/db], "
+                           "redis+cluster://host[:port],host[:port], "
+                           "redis+sentinel://host[:port],host[:port]/master, "
+                           "these with rediss for TLS, or unix:/path[:db]",
+                           url);
+        return NGX_ERROR;
+    }
+
+    redis->topology = scheme->topology;
+    params->tls = scheme->tls;
+
+    p += scheme->prefix.len;
+    slash = ngx_strlchr(p, last, '/');
+
+    hosts.data = p;
+    hosts.len = (slash ? slash : last) - p;
+
+    path.data = slash ? slash + 1 : last;
+    path.len = last - path.data;
+
+    if (ngx_mpk_redis_url_path(cf, redis, params, &path) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_mpk_redis_url_hosts(cf, redis, params, &hosts);
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_url_unix(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params)
+{
+    u_char     *last, *colon;
+    ngx_str_t   db;
+    ngx_url_t   u;
+
+    redis->topology = &ngx_mpk_redis_topology_server;
+
+    last = redis->name.data + redis->name.len;
+    colon = ngx_strlchr(redis->name.data + sizeof("unix:") - 1, last, ':');
+
+    if (colon) {
+        db.data = colon + 1;
+        db.len = last - db.data;
+
+        if (ngx_mpk_redis_url_db(cf, redis, params, &db) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+
+    u.url.data = redis->name.data;
+    u.url.len = (colon ? colon : last) - redis->name.data;
+
+    return ngx_mpk_redis_url_host(cf, redis, &u);
+}
+
+
+/* [db] of a server, master[/db] of Sentinels, nothing of a cluster. */
+
+static ngx_int_t
+ngx_mpk_redis_url_path(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params, ngx_str_t *path)
+{
+    u_char     *slash;
+    ngx_str_t   db;
+
+    db = *path;
+
+    if (!redis->topology->databases) {
+
+        if (path->len && !ngx_mpk_redis_str_is(path, "0")) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "the URL \"%V\" of \"mpk_redis\" must end with "
+                               "its last node: a cluster has no database but 0",
+                               &redis->name);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    if (redis->topology->master_name) {
+        slash = ngx_strlchr(path->data, path->data + path->len, '/');
+
+        redis->master = *path;
+        db.len = 0;
+
+        if (slash) {
+            redis->master.len = slash - path->data;
+            db.data = slash + 1;
+            db.len = path->len - redis->master.len - 1;
+        }
+
+        if (redis->master.len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "the URL \"%V\" of \"mpk_redis\" must end with "
+                               "the master's name in sentinel.conf, as "
+                               "\"/mymaster\"", &redis->name);
+            return NGX_ERROR;
+        }
+    }
+
+    return db.len ? ngx_mpk_redis_url_db(cf, redis, params, &db) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_url_db(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params, ngx_str_t *db)
+{
+    ngx_int_t  n;
+
+    n = ngx_atoi(db->data, db->len);
+
+    if (n == NGX_ERROR || n > NGX_MPK_REDIS_DB_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the URL \"%V\" of \"mpk_redis\" must end with its "
+                           "server or with the number of a database",
+                           &redis->name);
+        return NGX_ERROR;
+    }
+
+    params->db = (ngx_uint_t) n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_url_hosts(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+    ngx_mpk_redis_params_t *params, ngx_str_t *hosts)
+{
+    u_char     *p, *last, *comma;
+    ngx_url_t   u;
+
+    last = hosts->data + hosts->len;
+
+    for (p = hosts->data; /* void */ ; p = comma + 1) {
+
+        comma = redis->topology->host_list ? ngx_strlchr(p, last, ',') : NULL;
+
+        ngx_memzero(&u, sizeof(ngx_url_t));
+
+        u.url.data = p;
+        u.url.len = (comma ? comma : last) - p;
+        u.default_port = redis->topology->port;
+
+        if (ngx_mpk_redis_url_host(cf, redis, &u) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (comma == NULL) {
+            break;
+        }
+    }
+
+    if (redis->topology->host_list) {
+        return NGX_OK;
+    }
+
+    params->host = u.host;
+
+    if (ngx_inet_addr(u.host.data, u.host.len) == INADDR_NONE
+        && (u.host.len == 0 || u.host.data[0] != '['))
+    {
+        redis->host = u.host;
+        redis->port = u.port;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_url_host(ngx_conf_t *cf, ngx_mpk_redis_t *redis, ngx_url_t *u)
+{
+    ngx_addr_t  *addrs;
+
+    if (ngx_parse_url(cf->pool, u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in the URL \"%V\" of \"mpk_redis\"",
+                           u->err ? u->err : "no memory", &redis->name);
+        return NGX_ERROR;
+    }
+
+    if (redis->naddrs + u->naddrs > NGX_MPK_REDIS_ADDRS_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the URL \"%V\" of \"mpk_redis\" has more than %d "
+                           "addresses, list fewer", &redis->name,
+                           NGX_MPK_REDIS_ADDRS_MAX);
+        return NGX_ERROR;
+    }
+
+    addrs = ngx_palloc(cf->pool,
+                       (redis->naddrs + u->naddrs) * sizeof(ngx_addr_t));
+    if (addrs == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (redis->naddrs) {
+        ngx_memcpy(addrs, redis->addrs, redis->naddrs * sizeof(ngx_addr_t));
+    }
+
+    ngx_memcpy(addrs + redis->naddrs, u->addrs, u->naddrs * sizeof(ngx_addr_t));
+
+    redis->addrs = addrs;
+    redis->naddrs += u->naddrs;
 
     return NGX_OK;
 }
@@ -303,9 +613,9 @@ ngx_mpk_redis_conf_tls(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
 
     if (params->tls_ca.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"mpk_redis %V\" needs tls_ca=file, the "
-                           "certificates of the CA that has signed Redis' "
-                           "own: it is always verified", &redis->name);
+                           "\"mpk_redis %V\" needs tls_ca=file, the CA "
+                           "certificates: Redis' certificate is always "
+                           "verified", &redis->name);
         return NGX_ERROR;
     }
 
@@ -343,7 +653,7 @@ ngx_mpk_redis_conf_tls(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"tls_ca=%V\" of \"mpk_redis\" must be a readable "
-                           "file of certificates in PEM", &params->tls_ca);
+                           "PEM file of certificates", &params->tls_ca);
         return NGX_ERROR;
     }
 
@@ -354,8 +664,8 @@ ngx_mpk_redis_conf_tls(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"tls_cert=%V\" and \"tls_key=%V\" of "
-                           "\"mpk_redis\" must be readable files in PEM that "
-                           "belong together",
+                           "\"mpk_redis\" must be readable PEM files that "
+                           "match",
                            &params->tls_cert, &params->tls_key);
         return NGX_ERROR;
     }
@@ -392,7 +702,7 @@ ngx_mpk_redis_conf_tls(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
 #else
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"mpk_redis %V\" needs an nginx built with SSL",
+                       "\"mpk_redis %V\" needs nginx built with SSL",
                        &redis->name);
     return NGX_ERROR;
 
@@ -401,7 +711,7 @@ ngx_mpk_redis_conf_tls(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
 
 
 static ngx_int_t
-ngx_mpk_redis_conf_hello(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
+ngx_mpk_redis_conf_setup(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
     ngx_mpk_redis_params_t *params)
 {
     ngx_str_t  password;
@@ -411,14 +721,14 @@ ngx_mpk_redis_conf_hello(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
     if (ngx_mpk_redis_conf_password(cf, "", &params->user,
                                     &params->password_file, &password)
         != NGX_OK
-        || ngx_mpk_redis_hello_make(cf, redis, &params->user, &password,
+        || ngx_mpk_redis_setup_conf(cf, redis, &params->user, &password,
                                     params->db)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (redis->kind != NGX_MPK_REDIS_SENTINEL) {
+    if (!redis->topology->master_name) {
 
         if (params->sentinel_user.len || params->sentinel_password_file.len) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -440,7 +750,7 @@ ngx_mpk_redis_conf_hello(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
         return NGX_ERROR;
     }
 
-    return ngx_mpk_redis_hello_make_sentinel(cf, redis, &params->sentinel_user,
+    return ngx_mpk_redis_setup_conf_sentinel(cf, redis, &params->sentinel_user,
                                              &password);
 }
 
@@ -462,7 +772,7 @@ ngx_mpk_redis_conf_password(ngx_conf_t *cf, const char *prefix,
 
         if (user->len) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"mpk_redis\" has %suser=, so it needs "
+                               "\"mpk_redis\" has %suser=, it needs "
                                "%spassword_file= too", prefix, prefix);
             return NGX_ERROR;
         }
@@ -493,8 +803,7 @@ ngx_mpk_redis_conf_password(ngx_conf_t *cf, const char *prefix,
     }
 
     if (fi.st_mode & 0007) {
-        wrong = "lets every user of this machine at it, "
-                "take that away with \"chmod o-rwx\"";
+        wrong = "must not be accessible to all users, run \"chmod o-rwx\"";
         goto done;
     }
 
@@ -513,12 +822,12 @@ ngx_mpk_redis_conf_password(ngx_conf_t *cf, const char *prefix,
     }
 
     if (len == 0) {
-        wrong = "must hold the password as its first line, which is empty";
+        wrong = "must have the password on its first line, which is empty";
         goto done;
     }
 
     if (len > NGX_MPK_REDIS_PASSWORD_MAX) {
-        wrong = "has a first line too long for a password";
+        wrong = "has a first line that is too long for a password";
         goto done;
     }
 

@@ -1,16 +1,80 @@
-/* A connection's life: connecting, ready, given up; timeouts and backoff. */
+/*
+ * A connection: connect, TLS and setup; commands written once per pass of the event loop,
+ * replies matched to them in order; timeouts, failure, reconnect.  What depends on the
+ * topology is called through its table.
+ */
 
-#include "ngx_mpk_redis_int.h"
+#include "ngx_mpk_redis_conn.h"
+#include "ngx_mpk_redis_durable.h"
+#include "ngx_mpk_redis_log.h"
+#include "ngx_mpk_redis_queue.h"
+#include "ngx_mpk_redis_setup.h"
+#include "ngx_mpk_redis_tls.h"
 
 
-static void ngx_mpk_redis_connect_handler(ngx_event_t *ev);
-static void ngx_mpk_redis_connected(ngx_mpk_redis_conn_t *conn);
-static void ngx_mpk_redis_elsewhere(ngx_mpk_redis_conn_t *conn);
-static void ngx_mpk_redis_silent(ngx_mpk_redis_conn_t *conn);
+#define NGX_MPK_REDIS_ROUNDS   8       /* reads in one pass of the event loop */
+#define NGX_MPK_REDIS_STABLE   1000    /* ms of life after which a lost one is retried at once */
+#define NGX_MPK_REDIS_CONFIRM  3       /* times connect_timeout, for UNCONFIRMED */
+
+
+static void ngx_mpk_redis_conn_connect_handler(ngx_event_t *ev);
+static void ngx_mpk_redis_conn_connected(ngx_mpk_redis_conn_t *conn);
+#if (NGX_SSL)
+static void ngx_mpk_redis_conn_handshake(ngx_mpk_redis_conn_t *conn);
+static void ngx_mpk_redis_conn_handshake_handler(ngx_connection_t *c);
+#endif
+static void ngx_mpk_redis_conn_setup(ngx_mpk_redis_conn_t *conn);
+static void ngx_mpk_redis_conn_flush_handler(ngx_event_t *ev);
+static void ngx_mpk_redis_conn_write_handler(ngx_event_t *wev);
+static void ngx_mpk_redis_conn_write(ngx_mpk_redis_conn_t *conn);
+static void ngx_mpk_redis_conn_read_handler(ngx_event_t *rev);
+static ngx_int_t ngx_mpk_redis_conn_parse(ngx_mpk_redis_conn_t *conn,
+    size_t len);
+static ngx_int_t ngx_mpk_redis_conn_setup_reply(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply);
+static ngx_int_t ngx_mpk_redis_conn_idle(ngx_mpk_redis_conn_t *conn);
+static ngx_int_t ngx_mpk_redis_conn_reply(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply);
+static void ngx_mpk_redis_conn_drain(ngx_mpk_redis_conn_t *conn);
+static void ngx_mpk_redis_conn_retry_handler(ngx_event_t *ev);
+static void ngx_mpk_redis_conn_timer_handler(ngx_event_t *ev);
 
 
 void
-ngx_mpk_redis_connect(ngx_mpk_redis_conn_t *conn)
+ngx_mpk_redis_conn_init(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_node_t *node)
+{
+    ngx_log_t  *log;
+
+    log = node->worker->cycle->log;
+
+    conn->node = node;
+    conn->redis = node->worker->redis;
+    conn->ident = -1;
+    conn->log = *log;
+    conn->last = &conn->out;
+
+    ngx_queue_init(&conn->waiting);
+    ngx_queue_init(&conn->sent);
+    ngx_queue_init(&conn->held);
+
+    conn->flush.handler = ngx_mpk_redis_conn_flush_handler;
+    conn->flush.data = conn;
+    conn->flush.log = log;
+
+    conn->timer.handler = ngx_mpk_redis_conn_timer_handler;
+    conn->timer.data = conn;
+    conn->timer.log = log;
+    conn->timer.cancelable = 1;
+
+    conn->retry.handler = ngx_mpk_redis_conn_retry_handler;
+    conn->retry.data = conn;
+    conn->retry.log = log;
+    conn->retry.cancelable = 1;
+}
+
+
+void
+ngx_mpk_redis_conn_connect(ngx_mpk_redis_conn_t *conn)
 {
     ngx_int_t             rc;
     ngx_err_t             err;
@@ -18,19 +82,26 @@ ngx_mpk_redis_connect(ngx_mpk_redis_conn_t *conn)
     ngx_connection_t     *c;
     ngx_mpk_redis_cmd_t  *cmd;
 
-    conn->begun_at = ngx_current_msec;
-    conn->connect_deadline = conn->begun_at + conn->redis->connect_timeout;
+    ngx_mpk_assert(conn->state == NGX_MPK_REDIS_DOWN);
+    ngx_mpk_redis_queue_check(conn);
+
+    conn->connect_at = ngx_current_msec;
+    conn->connect_deadline = conn->connect_at + conn->redis->connect_timeout;
 
     if (conn->node->naddrs == 0) {
-        conn->state = NGX_MPK_REDIS_SEEKING;
-        ngx_mpk_redis_arm(conn, conn->connect_deadline);
-        ngx_mpk_redis_sentinel_ask(conn->node->worker);
+        ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &conn->log, 0,
+                       "mpk redis connect: %V, address unknown",
+                       &conn->node->name);
+
+        conn->state = NGX_MPK_REDIS_DISCOVERING;
+        ngx_mpk_redis_queue_timer(conn, conn->connect_deadline);
+        conn->redis->topology->discover(conn->node->worker);
         return;
     }
 
     addr = &conn->node->addrs[conn->addr % conn->node->naddrs];
 
-    ngx_mpk_redis_mute(conn, 1);
+    ngx_mpk_redis_log_mute(conn, 1);
 
     ngx_memzero(&conn->peer, sizeof(ngx_peer_connection_t));
 
@@ -56,9 +127,13 @@ ngx_mpk_redis_connect(ngx_mpk_redis_conn_t *conn)
     c = conn->peer.connection;
     conn->connection = c;
 
+    ngx_log_debug3(NGX_LOG_DEBUG_EVENT, &conn->log, 0,
+                   "mpk redis connect: %V, to %V, rc:%i",
+                   &conn->node->name, conn->peer.name, rc);
+
     if (rc != NGX_OK && rc != NGX_AGAIN) {
-        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, err, "connect() to %V failed",
-                           conn->peer.name);
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, err,
+                                "connect() to %V failed", conn->peer.name);
         return;
     }
 
@@ -67,33 +142,32 @@ ngx_mpk_redis_connect(ngx_mpk_redis_conn_t *conn)
     c->log = &conn->log;
     c->read->log = c->log;
     c->write->log = c->log;
-    c->read->handler = ngx_mpk_redis_connect_handler;
-    c->write->handler = ngx_mpk_redis_connect_handler;
+    c->read->handler = ngx_mpk_redis_conn_connect_handler;
+    c->write->handler = ngx_mpk_redis_conn_connect_handler;
 
     conn->log.connection = c->number;
 
     c->pool = ngx_create_pool(1024, &conn->log);
     if (c->pool == NULL) {
-        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0, "no memory");
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0, "no memory");
         return;
     }
 
-    ngx_mpk_redis_arm(conn, conn->connect_deadline);
+    ngx_mpk_redis_queue_timer(conn, conn->connect_deadline);
 
     if (!ngx_queue_empty(&conn->waiting)) {
-        cmd = ngx_queue_data(ngx_queue_head(&conn->waiting),
-                             ngx_mpk_redis_cmd_t, queue);
-        ngx_mpk_redis_arm(conn, cmd->deadline);
+        cmd = ngx_mpk_redis_cmd_at(ngx_queue_head(&conn->waiting));
+        ngx_mpk_redis_queue_timer(conn, cmd->deadline);
     }
 
     if (rc == NGX_OK) {
-        ngx_mpk_redis_connected(conn);
+        ngx_mpk_redis_conn_connected(conn);
     }
 }
 
 
 static void
-ngx_mpk_redis_connect_handler(ngx_event_t *ev)
+ngx_mpk_redis_conn_connect_handler(ngx_event_t *ev)
 {
     int                    err;
     socklen_t              len;
@@ -104,8 +178,8 @@ ngx_mpk_redis_connect_handler(ngx_event_t *ev)
     conn = c->data;
 
     if (c->close) {
-        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
-                           "worker_shutdown_timeout has expired");
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0,
+                                "closed by worker_shutdown_timeout");
         return;
     }
 
@@ -117,36 +191,118 @@ ngx_mpk_redis_connect_handler(ngx_event_t *ev)
     }
 
     if (err) {
-        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, err, "connect() to %V failed",
-                           conn->peer.name);
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, err,
+                                "connect() to %V failed", conn->peer.name);
         return;
     }
 
-    ngx_mpk_redis_connected(conn);
+    ngx_mpk_redis_conn_connected(conn);
 }
 
 
 static void
-ngx_mpk_redis_connected(ngx_mpk_redis_conn_t *conn)
+ngx_mpk_redis_conn_connected(ngx_mpk_redis_conn_t *conn)
 {
+    ngx_mpk_assert(conn->state == NGX_MPK_REDIS_CONNECTING);
+
     (void) ngx_tcp_nodelay(conn->connection);
 
 #if (NGX_SSL)
 
     if (conn->redis->ssl) {
-        ngx_mpk_redis_handshake(conn);
+        ngx_mpk_redis_conn_handshake(conn);
         return;
     }
 
 #endif
 
-    ngx_mpk_redis_hello_start(conn);
+    ngx_mpk_redis_conn_setup(conn);
+}
+
+
+#if (NGX_SSL)
+
+static void
+ngx_mpk_redis_conn_handshake(ngx_mpk_redis_conn_t *conn)
+{
+    ngx_int_t  rc;
+
+    conn->state = NGX_MPK_REDIS_HANDSHAKE;
+
+    rc = ngx_mpk_redis_tls_start(conn);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &conn->log, 0,
+                   "mpk redis handshake: %V, rc:%i", &conn->node->name, rc);
+
+    if (rc == NGX_ERROR) {
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0, "%s", conn->failure);
+        return;
+    }
+
+    if (rc == NGX_AGAIN) {
+        conn->connection->ssl->handler = ngx_mpk_redis_conn_handshake_handler;
+        return;
+    }
+
+    ngx_mpk_redis_conn_handshake_handler(conn->connection);
+}
+
+
+static void
+ngx_mpk_redis_conn_handshake_handler(ngx_connection_t *c)
+{
+    ngx_mpk_redis_conn_t  *conn;
+
+    conn = c->data;
+
+    ngx_mpk_assert(conn->state == NGX_MPK_REDIS_HANDSHAKE);
+
+    if (ngx_mpk_redis_tls_verify(conn) != NGX_OK) {
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0, "%s", conn->failure);
+        return;
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &conn->log, 0,
+                   "mpk redis certificate verified: %V", &conn->node->name);
+
+    ngx_mpk_redis_conn_setup(conn);
+}
+
+#endif
+
+
+static void
+ngx_mpk_redis_conn_setup(ngx_mpk_redis_conn_t *conn)
+{
+    ngx_connection_t  *c;
+
+    c = conn->connection;
+
+    conn->state = NGX_MPK_REDIS_SETUP;
+
+    if (ngx_mpk_redis_setup_start(conn) != NGX_OK) {
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0, "no memory");
+        return;
+    }
+
+    c->read->handler = ngx_mpk_redis_conn_read_handler;
+    c->write->handler = ngx_mpk_redis_conn_write_handler;
+
+    /* bytes that TLS has read already cause no event */
+
+    ngx_post_event(c->read, &ngx_posted_events);
+
+    ngx_mpk_redis_conn_write(conn);
 }
 
 
 void
-ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
+ngx_mpk_redis_conn_ready(ngx_mpk_redis_conn_t *conn)
 {
+    ngx_mpk_assert(conn->state == NGX_MPK_REDIS_SETUP
+                   || conn->state == NGX_MPK_REDIS_UNCONFIRMED);
+    ngx_mpk_assert(conn->out == NULL);
+
     ngx_mpk_redis_count(conn->redis, connects);
 
     conn->state = NGX_MPK_REDIS_READY;
@@ -154,28 +310,29 @@ ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
     conn->tried = 0;
     conn->failing = 0;
 
-    ngx_mpk_redis_mute(conn, 1);
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &conn->log, 0,
+                   "mpk redis ready: %V, queued: %ui",
+                   &conn->node->name, conn->pending);
 
-    /* a worker that shuts down tells idle connections by calling their handlers */
+    ngx_mpk_redis_log_mute(conn, 1);
+
+    /* a worker that shuts down calls the read handlers of idle connections */
 
     conn->connection->idle = 1;
 
-    if (conn->reported) {
-        conn->reported = 0;
+    ngx_mpk_redis_log_restored(conn);
 
-        ngx_log_error(NGX_LOG_NOTICE, conn->node->worker->cycle->log, 0,
-                      "mpk_redis %V: connection restored", &conn->node->name);
+    if (conn->redis->topology->on_ready) {
+        conn->redis->topology->on_ready(conn);
     }
 
-    if (conn->node == &conn->node->worker->watch) {
-        ngx_mpk_redis_sentinel_settle(conn->node->worker, 0);
-    }
+    ngx_mpk_redis_queue_check(conn);
 
     if (conn->pending == 0) {
         conn->timer.cancelable = 1;
 
         if (ngx_exiting) {
-            ngx_mpk_redis_close(conn);
+            ngx_mpk_redis_conn_close(conn);
             return;
         }
 
@@ -185,67 +342,478 @@ ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn)
     }
 
     if (conn->durable) {
-        ngx_mpk_redis_durable_ready(conn);
-        return;
+        ngx_mpk_redis_durable_probe(conn);
+
+    } else {
+        ngx_mpk_redis_queue_flush(conn);
     }
 
-    ngx_mpk_redis_gather(conn);
-    ngx_mpk_redis_write(conn);
+    ngx_mpk_redis_conn_write(conn);
 }
 
 
 void
-ngx_mpk_redis_trust(ngx_mpk_redis_conn_t *conn)
+ngx_mpk_redis_conn_accept_unconfirmed(ngx_mpk_redis_conn_t *conn)
 {
     ngx_mpk_redis_worker_t  *worker;
 
+    ngx_mpk_assert(conn->state == NGX_MPK_REDIS_UNCONFIRMED);
+
     worker = conn->node->worker;
 
-    if (ngx_mpk_redis_log_due(&worker->trust_logged)) {
+    if (ngx_mpk_redis_log_due(&worker->unconfirmed_logged)) {
         ngx_log_error(NGX_LOG_WARN, worker->cycle->log, 0,
-                      "mpk_redis %V: nobody says whether %V, which was lost "
-                      "and is back, still is the master: it is taken for it",
-                      &conn->node->name, conn->peer.name);
+                      "mpk_redis %V: no %s confirmed that %V is still a "
+                      "master, using it anyway; it may serve stale data",
+                      &conn->node->name, conn->redis->topology->confirmer,
+                      conn->peer.name);
     }
 
-    conn->node->silent = 0;
-    ngx_mpk_redis_ready(conn);
+    conn->node->timed_out = 0;
+    ngx_mpk_redis_conn_ready(conn);
 }
 
 
 void
-ngx_mpk_redis_gather(ngx_mpk_redis_conn_t *conn)
+ngx_mpk_redis_conn_send(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_cmd_t *cmd)
 {
-    ngx_msec_t            deadline;
-    ngx_queue_t          *q;
-    ngx_mpk_redis_cmd_t  *cmd;
+    ngx_mpk_assert(conn->state != NGX_MPK_REDIS_DRAINING);
 
-    deadline = ngx_current_msec + conn->redis->timeout;
+#if (NGX_MPK_ASSERT)
+    ngx_mpk_assert(cmd->owned && !cmd->sent);
+#endif
 
-    if (!ngx_queue_empty(&conn->waiting)) {
-        ngx_mpk_redis_arm(conn, deadline);
+    ngx_queue_insert_tail(&conn->waiting, &cmd->queue);
+    conn->pending++;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_EVENT, &conn->log, 0,
+                   "mpk redis command queued: %V, %V, pending: %ui",
+                   &cmd->name, &conn->node->name, conn->pending);
+
+    /* from here on a worker that shuts down waits for this connection */
+
+    if (!cmd->internal) {
+        conn->timer.cancelable = 0;
     }
 
-    for (q = ngx_queue_head(&conn->waiting);
-         q != ngx_queue_sentinel(&conn->waiting);
-         q = ngx_queue_next(q))
+    if (conn->state == NGX_MPK_REDIS_READY) {
+
+        if (!conn->durable) {
+            *conn->last = &cmd->link;
+            conn->last = &cmd->link.next;
+        }
+
+        cmd->deadline = ngx_current_msec + conn->redis->timeout;
+
+        ngx_mpk_redis_queue_timer(conn, cmd->deadline);
+
+        ngx_post_event(&conn->flush, &ngx_posted_events);
+
+        return;
+    }
+
+    cmd->deadline = ngx_current_msec + conn->redis->connect_timeout;
+
+    if (conn->state == NGX_MPK_REDIS_DOWN) {
+        ngx_mpk_redis_conn_connect(conn);
+        return;
+    }
+
+    ngx_mpk_redis_queue_timer(conn, cmd->deadline);
+}
+
+
+static void
+ngx_mpk_redis_conn_flush_handler(ngx_event_t *ev)
+{
+    ngx_mpk_redis_conn_t  *conn;
+
+    conn = ev->data;
+
+    if (conn->durable) {
+        ngx_mpk_redis_durable_flush(conn);
+    }
+
+    ngx_mpk_redis_conn_write(conn);
+}
+
+
+static void
+ngx_mpk_redis_conn_write_handler(ngx_event_t *wev)
+{
+    ngx_connection_t  *c;
+
+    c = wev->data;
+
+    ngx_mpk_redis_conn_write(c->data);
+}
+
+
+static void
+ngx_mpk_redis_conn_write(ngx_mpk_redis_conn_t *conn)
+{
+    ngx_err_t          err;
+    ngx_connection_t  *c;
+
+    c = conn->connection;
+
+    if (conn->state < NGX_MPK_REDIS_SETUP
+        || (conn->out == NULL && !c->buffered))
     {
-        cmd = ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue);
+        return;
+    }
 
-        cmd->deadline = deadline;
+    if (ngx_mpk_redis_queue_write(conn, &err) != NGX_OK) {
+        c->error = 1;
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, err, "send() failed");
+        return;
+    }
 
-        *conn->last = &cmd->link;
-        conn->last = &cmd->link.next;
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0,
+                                "write event was not added");
     }
 }
 
 
-void
-ngx_mpk_redis_drain(ngx_mpk_redis_conn_t *conn)
+static void
+ngx_mpk_redis_conn_read_handler(ngx_event_t *rev)
+{
+    ssize_t                n;
+    ngx_err_t              err;
+    ngx_uint_t             i;
+    ngx_connection_t      *c;
+    ngx_mpk_redis_conn_t  *conn;
+
+    c = rev->data;
+    conn = c->data;
+
+    if (c->close) {
+
+        if (c->error) {
+            ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0,
+                                    "closed by worker_shutdown_timeout");
+            return;
+        }
+
+        if (conn->pending == 0) {
+            ngx_mpk_redis_conn_close(conn);
+            return;
+        }
+    }
+
+    for (i = 0; i < NGX_MPK_REDIS_ROUNDS; i++) {
+
+        n = c->recv(c, conn->node->worker->buffer, NGX_MPK_REDIS_BUFFER);
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n == NGX_ERROR) {
+            err = ngx_socket_errno;
+            c->error = 1;
+            ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, err, "recv() failed");
+            return;
+        }
+
+        if (n == 0) {
+            ngx_mpk_redis_conn_fail(conn,
+                                    conn->state == NGX_MPK_REDIS_READY
+                                    && conn->pending == 0
+                                    ? NGX_LOG_INFO : NGX_LOG_ERR,
+                                    0, "connection closed by the server");
+            return;
+        }
+
+        if (ngx_mpk_redis_conn_parse(conn, (size_t) n) != NGX_OK) {
+            return;
+        }
+
+        if (!rev->ready) {
+            break;
+        }
+    }
+
+    if (i == NGX_MPK_REDIS_ROUNDS) {
+        ngx_post_event(rev, &ngx_posted_next_events);
+        return;
+    }
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0,
+                                "read event was not added");
+    }
+}
+
+
+/* NGX_DONE: the connection is closed. */
+
+static ngx_int_t
+ngx_mpk_redis_conn_parse(ngx_mpk_redis_conn_t *conn, size_t len)
+{
+    ngx_int_t               rc;
+    mpk_status_t            status;
+    ngx_mpk_redis_cmd_t    *cmd;
+    ngx_mpk_redis_reply_t  *reply;
+
+    status = ngx_mpk_redis_parser_feed(conn->parser, conn->node->worker->buffer,
+                                       len);
+
+    while (status == MPK_OK) {
+
+        if (conn->state == NGX_MPK_REDIS_SETUP) {
+            ngx_mpk_redis_parser_set_mem(conn->parser, &conn->mem);
+
+        } else if (!ngx_queue_empty(&conn->sent)) {
+            cmd = ngx_mpk_redis_cmd_at(ngx_queue_head(&conn->sent));
+            ngx_mpk_redis_parser_set_mem(conn->parser, &cmd->mem);
+
+        } else if (conn->node->messages) {
+            ngx_mpk_redis_parser_set_mem(conn->parser,
+                                         &conn->node->messages_mem);
+
+        } else {
+
+            if (ngx_mpk_redis_parser_buffered(conn->parser)) {
+                ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0,
+                                        "protocol error: reply without a "
+                                        "command");
+                return NGX_DONE;
+            }
+
+            break;
+        }
+
+        status = ngx_mpk_redis_parser_next(conn->parser, &reply);
+
+        if (status != MPK_OK || reply == NULL) {
+            break;
+        }
+
+        if (conn->state == NGX_MPK_REDIS_SETUP) {
+            rc = ngx_mpk_redis_conn_setup_reply(conn, reply);
+
+        } else if (ngx_queue_empty(&conn->sent)) {
+            conn->redis->topology->on_message(conn, reply);
+            rc = NGX_OK;
+
+        } else {
+            rc = ngx_mpk_redis_conn_reply(conn, reply);
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_DONE;
+        }
+    }
+
+    if (status != MPK_OK) {
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0, "protocol error: %s",
+                                mpk_status_text(status));
+        return NGX_DONE;
+    }
+
+    ngx_mpk_redis_queue_check(conn);
+
+    return conn->pending ? NGX_OK : ngx_mpk_redis_conn_idle(conn);
+}
+
+
+/* NGX_DONE: the connection is closed. */
+
+static ngx_int_t
+ngx_mpk_redis_conn_setup_reply(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply)
+{
+    ngx_int_t                        rc;
+    const ngx_mpk_redis_topology_t  *topology;
+
+    rc = ngx_mpk_redis_setup_reply(conn, reply);
+
+    if (rc == NGX_ERROR) {
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0, "%s", conn->failure);
+        return NGX_DONE;
+    }
+
+    if (rc == NGX_AGAIN) {
+        return NGX_OK;
+    }
+
+    /* messages can follow the reply to SUBSCRIBE at once */
+
+    if (conn->out
+        || (conn->node->messages == NULL
+            && ngx_mpk_redis_parser_buffered(conn->parser)))
+    {
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0,
+                                "protocol error: reply without a command");
+        return NGX_DONE;
+    }
+
+    topology = conn->redis->topology;
+
+    if (topology->needs_confirmation && topology->needs_confirmation(conn)) {
+        ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &conn->log, 0,
+                       "mpk redis unconfirmed: %V", &conn->node->name);
+
+        conn->state = NGX_MPK_REDIS_UNCONFIRMED;
+        conn->connect_deadline = ngx_current_msec
+                                 + NGX_MPK_REDIS_CONFIRM
+                                   * conn->redis->connect_timeout;
+        return NGX_OK;
+    }
+
+    ngx_mpk_redis_conn_ready(conn);
+
+    return conn->state == NGX_MPK_REDIS_READY ? NGX_OK : NGX_DONE;
+}
+
+
+/* No command is pending.  NGX_DONE: the connection is closed. */
+
+static ngx_int_t
+ngx_mpk_redis_conn_idle(ngx_mpk_redis_conn_t *conn)
+{
+    if (conn->state == NGX_MPK_REDIS_DRAINING) {
+
+        if (conn->moving && !ngx_exiting) {
+            ngx_mpk_redis_conn_reconnect(conn);
+
+        } else {
+            ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0,
+                                    "closed after an error reply");
+        }
+
+        return NGX_DONE;
+    }
+
+    conn->timer.cancelable = 1;
+
+    if (ngx_exiting && conn->state == NGX_MPK_REDIS_READY) {
+        ngx_mpk_redis_conn_close(conn);
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_DONE: the connection is closed. */
+
+static ngx_int_t
+ngx_mpk_redis_conn_reply(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply)
+{
+    ngx_mpk_redis_cmd_t             *cmd;
+    ngx_mpk_redis_error_t            error;
+    const ngx_mpk_redis_topology_t  *topology;
+
+    ngx_mpk_assert(conn->state >= NGX_MPK_REDIS_READY);
+
+    cmd = ngx_mpk_redis_cmd_at(ngx_queue_head(&conn->sent));
+
+    ngx_mpk_assert(cmd->sent);
+
+    if (cmd->asking) {
+        cmd->asking = 0;
+
+        /* the command itself is redirected then, with an error that hides this one */
+
+        if (reply->type == NGX_MPK_REDIS_ERROR) {
+            error = ngx_mpk_redis_error_find(reply->str);
+
+            ngx_mpk_redis_count(conn->redis, errors[error]);
+            ngx_mpk_redis_log_error(conn, error);
+        }
+
+        return NGX_OK;
+    }
+
+    if (conn->out == &cmd->link) {
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0,
+                                "protocol error: reply to a command that was "
+                                "not sent completely");
+        return NGX_DONE;
+    }
+
+    ngx_queue_remove(&cmd->queue);
+    conn->pending--;
+
+    cmd->reply = reply;
+
+    if (cmd == &conn->wait) {
+
+        if (ngx_mpk_redis_durable_reply(conn, reply) == NGX_DECLINED) {
+            ngx_mpk_redis_conn_drain(conn);
+        }
+
+        return NGX_OK;
+    }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_EVENT, &conn->log, 0,
+                   "mpk redis command replied: %V, %V, pending: %ui%s",
+                   &cmd->name, &conn->node->name, conn->pending,
+                   reply->type == NGX_MPK_REDIS_ERROR ? ", error" : "");
+
+    if (reply->type != NGX_MPK_REDIS_ERROR) {
+        cmd->result = NGX_MPK_REDIS_ANSWERED;
+
+        if (cmd->lane == NGX_MPK_REDIS_COMMIT) {
+            conn->node->refused_at = 0;
+        }
+
+        if (conn->durable) {
+            ngx_mpk_redis_durable_hold(conn, cmd);
+            return NGX_OK;
+        }
+
+        ngx_mpk_redis_cmd_reply(cmd);
+
+        return NGX_OK;
+    }
+
+    cmd->result = NGX_MPK_REDIS_REFUSED;
+    cmd->error = ngx_mpk_redis_error_find(reply->str);
+
+    topology = conn->redis->topology;
+
+    if (topology->redirect && topology->redirect(conn, cmd) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (!cmd->internal) {
+        ngx_mpk_redis_count(conn->redis, errors[cmd->error]);
+        ngx_mpk_redis_log_error(conn, cmd->error);
+    }
+
+    if (cmd->lane == NGX_MPK_REDIS_COMMIT
+        && ngx_mpk_redis_error_info(cmd->error)->operator)
+    {
+        conn->node->refused_at = ngx_current_msec | 1;
+    }
+
+    if (ngx_mpk_redis_error_info(cmd->error)->reconnect) {
+        ngx_mpk_redis_conn_drain(conn);
+    }
+
+    ngx_mpk_redis_cmd_reply(cmd);
+
+    return NGX_OK;
+}
+
+
+/* READY to DRAINING: finishes what is not sent, waits for the replies that are due. */
+
+static void
+ngx_mpk_redis_conn_drain(ngx_mpk_redis_conn_t *conn)
 {
     if (conn->state != NGX_MPK_REDIS_READY) {
         return;
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &conn->log, 0,
+                   "mpk redis draining: %V, pending: %ui",
+                   &conn->node->name, conn->pending);
 
     conn->state = NGX_MPK_REDIS_DRAINING;
 
@@ -254,7 +822,7 @@ ngx_mpk_redis_drain(ngx_mpk_redis_conn_t *conn)
         return;
     }
 
-    /* what is begun must be finished, or its predecessors get no answers */
+    /* a command sent in part must be completed: replies to earlier ones are due */
 
     if (conn->out && ngx_mpk_redis_cmd_of(conn->out)->sent) {
         conn->out->next = NULL;
@@ -265,12 +833,13 @@ ngx_mpk_redis_drain(ngx_mpk_redis_conn_t *conn)
         conn->last = &conn->out;
     }
 
-    (void) ngx_mpk_redis_give_up(conn, &conn->waiting, NGX_MPK_REDIS_FAILED);
+    (void) ngx_mpk_redis_queue_finish(conn, &conn->waiting,
+                                      NGX_MPK_REDIS_FAILED);
 }
 
 
 void
-ngx_mpk_redis_move(ngx_mpk_redis_conn_t *conn)
+ngx_mpk_redis_conn_move(ngx_mpk_redis_conn_t *conn)
 {
     if (conn->state == NGX_MPK_REDIS_DRAINING) {
         return;
@@ -278,21 +847,21 @@ ngx_mpk_redis_move(ngx_mpk_redis_conn_t *conn)
 
     if (conn->state == NGX_MPK_REDIS_READY && conn->pending) {
         conn->moving = 1;
-        ngx_mpk_redis_drain(conn);
+        ngx_mpk_redis_conn_drain(conn);
 
         if (conn->pending) {
             return;
         }
     }
 
-    ngx_mpk_redis_reconnect(conn);
+    ngx_mpk_redis_conn_reconnect(conn);
 }
 
 
 void
-ngx_mpk_redis_reconnect(ngx_mpk_redis_conn_t *conn)
+ngx_mpk_redis_conn_reconnect(ngx_mpk_redis_conn_t *conn)
 {
-    ngx_mpk_redis_close(conn);
+    ngx_mpk_redis_conn_close(conn);
 
     if (conn->retry.timer_set) {
         ngx_del_timer(&conn->retry);
@@ -301,12 +870,12 @@ ngx_mpk_redis_reconnect(ngx_mpk_redis_conn_t *conn)
     conn->tried = 0;
     conn->backoff = 0;
 
-    ngx_mpk_redis_connect(conn);
+    ngx_mpk_redis_conn_connect(conn);
 }
 
 
 void
-ngx_mpk_redis_close(ngx_mpk_redis_conn_t *conn)
+ngx_mpk_redis_conn_close(ngx_mpk_redis_conn_t *conn)
 {
     ngx_pool_t        *pool;
     ngx_connection_t  *c;
@@ -314,10 +883,14 @@ ngx_mpk_redis_close(ngx_mpk_redis_conn_t *conn)
     c = conn->connection;
 
     if (c) {
+        ngx_log_debug3(NGX_LOG_DEBUG_EVENT, &conn->log, 0,
+                       "mpk redis close: %V, was %s, pending: %ui",
+                       &conn->node->name, ngx_mpk_redis_log_state(conn->state),
+                       conn->pending);
 
 #if (NGX_SSL)
 
-        /* with both set it says nothing, waits for nothing and always succeeds */
+        /* with both flags set it sends nothing, waits for nothing and always succeeds */
 
         if (c->ssl) {
             c->ssl->no_wait_shutdown = 1;
@@ -336,13 +909,14 @@ ngx_mpk_redis_close(ngx_mpk_redis_conn_t *conn)
         }
 
         conn->connection = NULL;
+        conn->log.connection = 0;
     }
 
     ngx_mpk_redis_parser_free(conn->parser);
     conn->parser = NULL;
 
-    if (conn->node == &conn->node->worker->watch && conn->node->worker->push) {
-        ngx_reset_pool(conn->node->worker->push);
+    if (conn->node->messages) {
+        ngx_reset_pool(conn->node->messages);
     }
 
     if (conn->timer.timer_set) {
@@ -365,42 +939,51 @@ ngx_mpk_redis_close(ngx_mpk_redis_conn_t *conn)
 
 
 void
-ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level, ngx_err_t err,
-    const char *fmt, ...)
+ngx_mpk_redis_conn_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
+    ngx_err_t err, const char *fmt, ...)
 {
     u_char                 *p;
-    u_char                  reason[NGX_MPK_REDIS_REASON];
+    u_char                  reason[NGX_MPK_REDIS_FAILURE];
     va_list                 args;
     ngx_msec_t              delay;
     ngx_uint_t              lost, unsent, stable;
     ngx_mpk_redis_state_t   state;
 
     va_start(args, fmt);
-    p = ngx_vslprintf(reason, reason + NGX_MPK_REDIS_REASON - 1, fmt, args);
+    p = ngx_vslprintf(reason, reason + NGX_MPK_REDIS_FAILURE - 1, fmt, args);
     va_end(args);
 
     *p = '\0';
 
     state = conn->state;
 
+    ngx_mpk_assert(state != NGX_MPK_REDIS_DOWN);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_EVENT, &conn->log, err,
+                   "mpk redis failed: %V, was %s: %s",
+                   &conn->node->name, ngx_mpk_redis_log_state(state), reason);
+
     ngx_mpk_redis_count(conn->redis, failures);
 
-    ngx_mpk_redis_close(conn);
+    ngx_mpk_redis_conn_close(conn);
 
     if (state >= NGX_MPK_REDIS_CONNECTING && state < NGX_MPK_REDIS_READY) {
         conn->addr = (conn->addr + 1) % conn->node->naddrs;
 
         if (++conn->tried < conn->node->naddrs) {
-            ngx_mpk_redis_connect(conn);
+            ngx_mpk_redis_conn_connect(conn);
             return;
         }
     }
 
     conn->tried = 0;
 
-    lost = ngx_mpk_redis_give_up(conn, &conn->held, NGX_MPK_REDIS_LOST)
-           + ngx_mpk_redis_give_up(conn, &conn->sent, NGX_MPK_REDIS_LOST);
-    unsent = ngx_mpk_redis_give_up(conn, &conn->waiting, NGX_MPK_REDIS_FAILED);
+    lost = ngx_mpk_redis_queue_finish(conn, &conn->held, NGX_MPK_REDIS_LOST)
+           + ngx_mpk_redis_queue_finish(conn, &conn->sent, NGX_MPK_REDIS_LOST);
+    unsent = ngx_mpk_redis_queue_finish(conn, &conn->waiting,
+                                        NGX_MPK_REDIS_FAILED);
+
+    ngx_mpk_assert(conn->pending == 0);
 
     conn->timer.cancelable = 1;
 
@@ -408,150 +991,61 @@ ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level, ngx_err_t err,
               && (ngx_msec_int_t) (ngx_current_msec - conn->ready_at)
                  >= NGX_MPK_REDIS_STABLE);
 
-    ngx_mpk_redis_report(conn, stable ? level : NGX_LOG_ERR, err,
-                         (char *) reason, lost, unsent);
+    ngx_mpk_redis_log_down(conn, stable ? level : NGX_LOG_ERR, err,
+                           (char *) reason, lost, unsent);
 
-    if (conn->node == &conn->node->worker->watch
-        && state < NGX_MPK_REDIS_READY)
-    {
-        /* all of them were tried */
-
-        ngx_mpk_redis_sentinel_settle(conn->node->worker, 1);
-    }
+    conn->redis->topology->on_lost(conn, state);
 
     /* a worker that shuts down connects for commands only */
 
-    if (ngx_exiting || conn->node->stale) {
+    if (ngx_exiting || conn->node->retired) {
         return;
     }
 
-    ngx_mpk_redis_elsewhere(conn);
-
     if (stable) {
         conn->backoff = 0;
-        ngx_mpk_redis_connect(conn);
+        ngx_mpk_redis_conn_connect(conn);
         return;
     }
 
     conn->failing = 1;
 
-    conn->backoff = conn->backoff
-                    ? ngx_min(conn->backoff * 2, NGX_MPK_REDIS_BACKOFF_MAX)
-                    : NGX_MPK_REDIS_BACKOFF_MIN;
+    delay = ngx_mpk_redis_backoff(&conn->backoff);
 
-    delay = conn->backoff / 2 + (ngx_msec_t) ngx_random() % (conn->backoff + 1);
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &conn->log, 0,
+                   "mpk redis reconnect: %V, in %M ms",
+                   &conn->node->name, delay);
 
     ngx_add_timer(&conn->retry, delay);
 }
 
 
-/* Orders may be on another server by now. */
 static void
-ngx_mpk_redis_elsewhere(ngx_mpk_redis_conn_t *conn)
-{
-    ngx_mpk_redis_worker_t  *worker;
-
-    worker = conn->node->worker;
-
-    switch (conn->redis->kind) {
-
-    case NGX_MPK_REDIS_CLUSTER:
-        ngx_mpk_redis_cluster_refresh(worker);
-        break;
-
-    case NGX_MPK_REDIS_SENTINEL:
-        if (ngx_mpk_redis_sentinel_current(conn)) {
-            worker->lost = 1;
-            ngx_mpk_redis_sentinel_ask(worker);
-        }
-        break;
-
-    default:
-        ngx_mpk_redis_resolve(worker);
-    }
-}
-
-
-ngx_uint_t
-ngx_mpk_redis_give_up(ngx_mpk_redis_conn_t *conn, ngx_queue_t *queue,
-    ngx_mpk_redis_result_t result)
-{
-    ngx_uint_t            n;
-    ngx_queue_t          *q;
-    ngx_mpk_redis_cmd_t  *cmd;
-
-    n = 0;
-
-    while (!ngx_queue_empty(queue)) {
-        q = ngx_queue_head(queue);
-        ngx_queue_remove(q);
-        conn->pending--;
-
-        cmd = ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue);
-
-        if (!cmd->own) {
-            n++;
-        }
-
-        ngx_mpk_redis_done(conn->node->worker, cmd, result);
-    }
-
-    return n;
-}
-
-
-void
-ngx_mpk_redis_retry_handler(ngx_event_t *ev)
+ngx_mpk_redis_conn_retry_handler(ngx_event_t *ev)
 {
     if (!ngx_exiting) {
-        ngx_mpk_redis_connect(ev->data);
+        ngx_mpk_redis_conn_connect(ev->data);
     }
 }
 
 
-/*
- * One timer for all commands: it is left alone while answers come in time, and
- * when it fires it looks for the oldest command and is set for that one.
- */
-void
-ngx_mpk_redis_arm(ngx_mpk_redis_conn_t *conn, ngx_msec_t deadline)
+static void
+ngx_mpk_redis_conn_timer_handler(ngx_event_t *ev)
 {
-    ngx_msec_int_t  left;
-
-    if (conn->timer.timer_set) {
-
-        if ((ngx_msec_int_t) (conn->timer.timer.key - deadline) <= 0) {
-            return;
-        }
-
-        /* ngx_add_timer() alone would not move it by less than 300 ms */
-
-        ngx_del_timer(&conn->timer);
-    }
-
-    left = (ngx_msec_int_t) (deadline - ngx_current_msec);
-
-    ngx_add_timer(&conn->timer, left > 0 ? (ngx_msec_t) left : 1);
-}
-
-
-void
-ngx_mpk_redis_timer_handler(ngx_event_t *ev)
-{
-    ngx_uint_t             unsent;
-    ngx_queue_t           *q;
+    ngx_uint_t             pending;
     ngx_connection_t      *c;
-    ngx_mpk_redis_cmd_t   *cmd;
     ngx_mpk_redis_conn_t  *conn;
 
     conn = ev->data;
     c = conn->connection;
 
+    ngx_mpk_redis_queue_check(conn);
+
     if (conn->state >= NGX_MPK_REDIS_READY && conn->pending) {
 
-        /* after a stall of this process the answers may be there, unread */
+        /* after a stall of this process, replies may be there unread */
 
-        ngx_mpk_redis_read_handler(c->read);
+        ngx_mpk_redis_conn_read_handler(c->read);
 
         if (conn->connection != c || conn->state < NGX_MPK_REDIS_READY) {
             return;
@@ -561,91 +1055,43 @@ ngx_mpk_redis_timer_handler(ngx_event_t *ev)
     if (conn->state < NGX_MPK_REDIS_READY
         && (ngx_msec_int_t) (conn->connect_deadline - ngx_current_msec) <= 0)
     {
-        if (conn->state == NGX_MPK_REDIS_DOUBTED) {
-            ngx_mpk_redis_trust(conn);
+        if (conn->state == NGX_MPK_REDIS_UNCONFIRMED) {
+            ngx_mpk_redis_conn_accept_unconfirmed(conn);
             return;
         }
 
-        conn->node->silent = 1;
+        conn->node->timed_out = 1;
 
-        ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
-                           conn->state == NGX_MPK_REDIS_SEEKING
-                           ? "no Sentinel names the master within "
-                             "connect_timeout=%Mms"
-                           : "no connection within connect_timeout=%Mms",
-                           conn->redis->connect_timeout);
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0,
+                                conn->state == NGX_MPK_REDIS_DISCOVERING
+                                ? "no Sentinel named the master within "
+                                  "connect_timeout=%Mms"
+                                : "no connection within connect_timeout=%Mms",
+                                conn->redis->connect_timeout);
         return;
     }
 
-    unsent = 0;
+    pending = conn->pending;
 
-    while (conn->pending) {
+    if (ngx_mpk_redis_queue_expire(conn) != NGX_OK) {
+        conn->node->timed_out = 1;
 
-        q = ngx_queue_head(ngx_queue_empty(&conn->sent) ? &conn->waiting
-                                                        : &conn->sent);
-        cmd = ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue);
-
-        if ((ngx_msec_int_t) (cmd->deadline - ngx_current_msec) > 0) {
-            ngx_mpk_redis_arm(conn, cmd->deadline);
-            break;
+        if (conn->redis->topology->on_timeout) {
+            conn->redis->topology->on_timeout(conn);
         }
 
-        if (conn->state >= NGX_MPK_REDIS_READY) {
-            ngx_mpk_redis_silent(conn);
-            ngx_mpk_redis_fail(conn, NGX_LOG_ERR, 0,
-                               "no answer within timeout=%Mms",
-                               conn->redis->timeout);
-            return;
-        }
-
-        /* the addresses before this one took its time */
-
-        ngx_queue_remove(q);
-        conn->pending--;
-        unsent++;
-
-        ngx_mpk_redis_done(conn->node->worker, cmd, NGX_MPK_REDIS_FAILED);
+        ngx_mpk_redis_conn_fail(conn, NGX_LOG_ERR, 0,
+                                "no reply within timeout=%Mms",
+                                conn->redis->timeout);
+        return;
     }
 
     if (conn->state < NGX_MPK_REDIS_READY) {
 
-        if (unsent && conn->pending == 0) {
+        if (pending && conn->pending == 0) {
             conn->timer.cancelable = 1;
         }
 
-        ngx_mpk_redis_arm(conn, conn->connect_deadline);
-    }
-}
-
-
-/*
- * A master that did not answer may be replaced when it does again: its idle connections,
- * too, are made anew, and doubted.
- */
-static void
-ngx_mpk_redis_silent(ngx_mpk_redis_conn_t *conn)
-{
-    ngx_uint_t             i;
-    ngx_mpk_redis_node_t  *node;
-    ngx_mpk_redis_conn_t  *other;
-
-    node = conn->node;
-
-    node->silent = 1;
-
-    if (conn->redis->kind != NGX_MPK_REDIS_CLUSTER
-        && !ngx_mpk_redis_sentinel_current(conn))
-    {
-        return;
-    }
-
-    for (i = 0; i < node->nconns; i++) {
-        other = &node->conns[i];
-
-        if (other != conn && other->state == NGX_MPK_REDIS_READY
-            && other->pending == 0)
-        {
-            ngx_mpk_redis_reconnect(other);
-        }
+        ngx_mpk_redis_queue_timer(conn, conn->connect_deadline);
     }
 }

@@ -1,35 +1,38 @@
 /*
- * Commits that must outlive this Redis: on a connection of their own, with one WAIT
- * (or WAITAOF) after all that gathered, and no answer given before it is reached.  A
- * shortfall refuses commits, unwritten, until a WAIT on its own is reached again.
+ * The commit lane with durability=: commits have a connection of their own.  All that are
+ * queued are sent together, one WAIT or WAITAOF after them, and their handlers are called
+ * once it is reached.  If it is not, commits are refused before they are sent until a
+ * WAIT on its own succeeds.
  */
 
-#include "ngx_mpk_redis_int.h"
+#include "ngx_mpk_redis_durable.h"
+#include "ngx_mpk_redis_log.h"
+#include "ngx_mpk_redis_queue.h"
 
 
-#define NGX_MPK_REDIS_WAIT_POOL  1024    /* bytes: the reply of one WAIT */
+#define NGX_MPK_REDIS_WAIT_POOL  1024    /* bytes: the reply to one WAIT */
 
 
-static void ngx_mpk_redis_durable_flush_handler(ngx_event_t *ev);
-static void ngx_mpk_redis_durable_ask(ngx_mpk_redis_conn_t *conn);
+static void ngx_mpk_redis_durable_wait(ngx_mpk_redis_conn_t *conn);
 static void ngx_mpk_redis_durable_probe_handler(ngx_event_t *ev);
 static int64_t ngx_mpk_redis_durable_count(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply);
 static void ngx_mpk_redis_durable_reached(ngx_mpk_redis_conn_t *conn);
-static void ngx_mpk_redis_durable_short(ngx_mpk_redis_conn_t *conn,
+static ngx_int_t ngx_mpk_redis_durable_failed(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply, int64_t count);
 static void ngx_mpk_redis_durable_log(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply, int64_t count, ngx_uint_t lost);
 static const char *ngx_mpk_redis_durable_remedy(ngx_mpk_redis_conn_t *conn,
     mpk_str_t text);
-static ngx_uint_t ngx_mpk_redis_durable_says(mpk_str_t text, const char *words);
+static ngx_uint_t ngx_mpk_redis_durable_contains(mpk_str_t text,
+    const char *part);
 
 
 ngx_int_t
-ngx_mpk_redis_durable_make(ngx_conf_t *cf, ngx_mpk_redis_t *redis)
+ngx_mpk_redis_durable_conf(ngx_conf_t *cf, ngx_mpk_redis_t *redis)
 {
     u_char     *p;
-    u_char      number[NGX_INT_T_LEN], bound[NGX_INT_T_LEN];
+    u_char      number[NGX_INT_T_LEN], timeout[NGX_INT_T_LEN];
     mpk_str_t   argv[4];
     ngx_uint_t  n;
 
@@ -48,7 +51,8 @@ ngx_mpk_redis_durable_make(ngx_conf_t *cf, ngx_mpk_redis_t *redis)
     }
 
     argv[n++] = (mpk_str_t) {
-        (size_t) (ngx_sprintf(bound, "%M", redis->wait_timeout) - bound), bound
+        (size_t) (ngx_sprintf(timeout, "%M", redis->wait_timeout) - timeout),
+        timeout
     };
 
     redis->wait.len = ngx_mpk_redis_command_len(n, argv);
@@ -88,8 +92,11 @@ ngx_mpk_redis_durable_init(ngx_mpk_redis_conn_t *conn)
     conn->wait.mem.alloc = ngx_mpk_redis_alloc;
     conn->wait.mem.ctx = conn->wait.pool;
 
+#if (NGX_DEBUG)
+    ngx_str_set(&conn->wait.name, "WAIT");
+#endif
+
     conn->durable = 1;
-    conn->flush.handler = ngx_mpk_redis_durable_flush_handler;
 
     conn->probe.handler = ngx_mpk_redis_durable_probe_handler;
     conn->probe.data = conn;
@@ -117,7 +124,9 @@ ngx_mpk_redis_durable_pick(ngx_mpk_redis_node_t *node)
 
     conn = &node->conns[node->readers];
 
-    if (conn->refusing
+    ngx_mpk_assert(conn->durable);
+
+    if (conn->wait_failed
         || conn->pending >= NGX_MPK_REDIS_QUEUE_MAX
         || conn->state == NGX_MPK_REDIS_DRAINING
         || (conn->state == NGX_MPK_REDIS_DOWN && conn->retry.timer_set))
@@ -129,47 +138,44 @@ ngx_mpk_redis_durable_pick(ngx_mpk_redis_node_t *node)
 }
 
 
-/* Nothing is written to a Redis of which it is not known that its replicas follow. */
+/* No commit is sent on a connection before a WAIT has succeeded on it. */
 
 void
-ngx_mpk_redis_durable_ready(ngx_mpk_redis_conn_t *conn)
+ngx_mpk_redis_durable_probe(ngx_mpk_redis_conn_t *conn)
 {
     ngx_queue_insert_head(&conn->waiting, &conn->wait.queue);
 
-    ngx_mpk_redis_durable_ask(conn);
-    ngx_mpk_redis_write(conn);
+    ngx_mpk_redis_durable_wait(conn);
 }
 
 
-/* What has gathered, and its WAIT; while one is out, nothing. */
-
-static void
-ngx_mpk_redis_durable_flush_handler(ngx_event_t *ev)
+void
+ngx_mpk_redis_durable_flush(ngx_mpk_redis_conn_t *conn)
 {
-    ngx_mpk_redis_conn_t  *conn;
-
-    conn = ev->data;
-
-    if (conn->state != NGX_MPK_REDIS_READY || conn->asked
+    if (conn->state != NGX_MPK_REDIS_READY || conn->wait_pending
         || ngx_queue_empty(&conn->waiting))
     {
         return;
     }
 
-    ngx_mpk_redis_gather(conn);
+    ngx_mpk_redis_queue_flush(conn);
 
     ngx_queue_insert_tail(&conn->waiting, &conn->wait.queue);
 
-    ngx_mpk_redis_durable_ask(conn);
-    ngx_mpk_redis_write(conn);
+    ngx_mpk_redis_durable_wait(conn);
 }
 
 
+/* Appends the WAIT to conn->out; the caller has queued it. */
+
 static void
-ngx_mpk_redis_durable_ask(ngx_mpk_redis_conn_t *conn)
+ngx_mpk_redis_durable_wait(ngx_mpk_redis_conn_t *conn)
 {
     ngx_buf_t            *b;
     ngx_mpk_redis_cmd_t  *cmd;
+
+    ngx_mpk_assert(conn->durable && !conn->wait_pending
+                   && conn->state == NGX_MPK_REDIS_READY);
 
     cmd = &conn->wait;
     b = &cmd->buf;
@@ -193,10 +199,14 @@ ngx_mpk_redis_durable_ask(ngx_mpk_redis_conn_t *conn)
     *conn->last = &cmd->link;
     conn->last = &cmd->link.next;
 
-    conn->asked = 1;
+    conn->wait_pending = 1;
     conn->pending++;
 
-    ngx_mpk_redis_arm(conn, cmd->deadline);
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &conn->log, 0,
+                   "mpk redis wait: %V, commits: %ui",
+                   &conn->node->name, conn->pending - 1);
+
+    ngx_mpk_redis_queue_timer(conn, cmd->deadline);
 }
 
 
@@ -207,8 +217,10 @@ ngx_mpk_redis_durable_probe_handler(ngx_event_t *ev)
 
     conn = ev->data;
 
-    if (conn->state == NGX_MPK_REDIS_READY && !conn->asked) {
-        ngx_mpk_redis_durable_ready(conn);
+    if (conn->state == NGX_MPK_REDIS_READY && !conn->wait_pending) {
+        ngx_mpk_redis_durable_probe(conn);
+
+        ngx_post_event(&conn->flush, &ngx_posted_events);
     }
 }
 
@@ -221,30 +233,39 @@ ngx_mpk_redis_durable_hold(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_cmd_t *cmd)
 }
 
 
-void
-ngx_mpk_redis_durable_answer(ngx_mpk_redis_conn_t *conn,
+ngx_int_t
+ngx_mpk_redis_durable_reply(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply)
 {
     int64_t  count;
 
-    conn->asked = 0;
+    ngx_mpk_assert(conn->wait_pending);
+
+    conn->wait_pending = 0;
 
     count = ngx_mpk_redis_durable_count(conn, reply);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_EVENT, &conn->log, 0,
+                   "mpk redis wait replied: %V, %L of %ui",
+                   &conn->node->name, count, conn->redis->needed);
+
     if (count < (int64_t) conn->redis->needed) {
-        ngx_mpk_redis_durable_short(conn, reply, count);
-        return;
+        return ngx_mpk_redis_durable_failed(conn, reply, count);
     }
 
     ngx_mpk_redis_durable_reached(conn);
+
+    return NGX_OK;
 }
 
+
+/* The number of acknowledgements; -1: the reply is an error, or not one to a WAIT. */
 
 static int64_t
 ngx_mpk_redis_durable_count(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply)
 {
-    /* WAITAOF: how many of this server (0 or 1), and how many replicas */
+    /* WAITAOF: of this server (0 or 1), then of replicas */
 
     if (conn->redis->durability == NGX_MPK_REDIS_AOF) {
 
@@ -262,30 +283,28 @@ ngx_mpk_redis_durable_count(ngx_mpk_redis_conn_t *conn,
 static void
 ngx_mpk_redis_durable_reached(ngx_mpk_redis_conn_t *conn)
 {
-    ngx_queue_t          *q;
-    ngx_mpk_redis_cmd_t  *cmd;
+    ngx_queue_t  *q;
 
-    conn->probe_delay = 0;
+    conn->probe_backoff = 0;
 
-    conn->refusing = 0;
+    conn->wait_failed = 0;
 
-    if (conn->refused) {
-        conn->refused = 0;
+    if (conn->wait_failure_logged) {
+        conn->wait_failure_logged = 0;
 
         ngx_log_error(NGX_LOG_NOTICE, conn->node->worker->cycle->log, 0,
-                      "mpk_redis %V: durability restored, commits are taken "
-                      "again", &conn->node->name);
+                      "mpk_redis %V: durability restored, accepting commits",
+                      &conn->node->name);
     }
 
-    /* a handler may send again */
+    /* a handler can queue another commit */
 
     while (!ngx_queue_empty(&conn->held)) {
         q = ngx_queue_head(&conn->held);
         ngx_queue_remove(q);
         conn->pending--;
 
-        cmd = ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue);
-        cmd->handler(cmd);
+        ngx_mpk_redis_cmd_reply(ngx_mpk_redis_cmd_at(q));
     }
 
     if (!ngx_queue_empty(&conn->waiting)) {
@@ -294,48 +313,39 @@ ngx_mpk_redis_durable_reached(ngx_mpk_redis_conn_t *conn)
 }
 
 
-static void
-ngx_mpk_redis_durable_short(ngx_mpk_redis_conn_t *conn,
+static ngx_int_t
+ngx_mpk_redis_durable_failed(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply, int64_t count)
 {
     ngx_uint_t  lost;
-    ngx_msec_t  delay;
 
-    lost = ngx_mpk_redis_give_up(conn, &conn->held, NGX_MPK_REDIS_LOST);
+    lost = ngx_mpk_redis_queue_finish(conn, &conn->held, NGX_MPK_REDIS_LOST);
 
-    (void) ngx_mpk_redis_give_up(conn, &conn->waiting, NGX_MPK_REDIS_FAILED);
+    (void) ngx_mpk_redis_queue_finish(conn, &conn->waiting,
+                                      NGX_MPK_REDIS_FAILED);
 
     ngx_mpk_redis_durable_log(conn, reply, count, lost);
 
     ngx_mpk_redis_count(conn->redis, shortfalls);
 
-    conn->refusing = 1;
+    conn->wait_failed = 1;
 
-    /* it was a master when it was connected to: that is asked again */
+    /* demoted since it was connected to: the setup checks its role again */
 
     if (reply->type == NGX_MPK_REDIS_ERROR
-        && ngx_mpk_redis_durable_says(reply->str, "with replica instances"))
+        && ngx_mpk_redis_durable_contains(reply->str, "with replica instances"))
     {
-        ngx_mpk_redis_drain(conn);
+        return NGX_DECLINED;
     }
 
-    if (conn->state != NGX_MPK_REDIS_READY || ngx_exiting) {
-        return;
+    if (conn->state == NGX_MPK_REDIS_READY && !ngx_exiting) {
+        ngx_add_timer(&conn->probe,
+                      ngx_mpk_redis_backoff(&conn->probe_backoff));
     }
 
-    conn->probe_delay = conn->probe_delay
-                        ? ngx_min(conn->probe_delay * 2,
-                                  NGX_MPK_REDIS_BACKOFF_MAX)
-                        : NGX_MPK_REDIS_BACKOFF_MIN;
-
-    delay = conn->probe_delay / 2
-            + (ngx_msec_t) ngx_random() % (conn->probe_delay + 1);
-
-    ngx_add_timer(&conn->probe, delay);
+    return NGX_OK;
 }
 
-
-/* What is begun goes on until its WAIT; what has gathered behind that was not sent. */
 
 void
 ngx_mpk_redis_durable_drain(ngx_mpk_redis_conn_t *conn)
@@ -352,9 +362,8 @@ ngx_mpk_redis_durable_drain(ngx_mpk_redis_conn_t *conn)
         ngx_queue_remove(q);
         conn->pending--;
 
-        ngx_mpk_redis_done(conn->node->worker,
-                           ngx_queue_data(q, ngx_mpk_redis_cmd_t, queue),
-                           NGX_MPK_REDIS_FAILED);
+        ngx_mpk_redis_cmd_finish(conn->node->worker, ngx_mpk_redis_cmd_at(q),
+                                 NGX_MPK_REDIS_FAILED);
     }
 }
 
@@ -362,9 +371,9 @@ ngx_mpk_redis_durable_drain(ngx_mpk_redis_conn_t *conn)
 void
 ngx_mpk_redis_durable_close(ngx_mpk_redis_conn_t *conn)
 {
-    if (conn->asked) {
+    if (conn->wait_pending) {
         ngx_queue_remove(&conn->wait.queue);
-        conn->asked = 0;
+        conn->wait_pending = 0;
         conn->pending--;
     }
 
@@ -380,55 +389,55 @@ ngx_mpk_redis_durable_log(ngx_mpk_redis_conn_t *conn,
 {
     u_char       buf[NGX_MPK_REDIS_TEXT_MAX];
     ngx_log_t   *log;
-    ngx_str_t    words;
+    ngx_str_t    text;
     ngx_uint_t   aof;
-    const char  *what, *remedy;
+    const char  *name, *remedy;
 
-    /* replicas that lag are short again and again */
+    /* with replicas that lag, a WAIT fails again and again */
 
-    if ((count >= 0 || conn->refusing)
-        && !ngx_mpk_redis_log_due(&conn->node->worker->durable_logged))
+    if ((count >= 0 || conn->wait_failed)
+        && !ngx_mpk_redis_log_due(&conn->node->worker->wait_logged))
     {
         return;
     }
 
-    conn->node->worker->durable_logged = ngx_current_msec | 1;
-    conn->refused = 1;
+    conn->node->worker->wait_logged = ngx_current_msec | 1;
+    conn->wait_failure_logged = 1;
 
     log = conn->node->worker->cycle->log;
 
     aof = (conn->redis->durability == NGX_MPK_REDIS_AOF);
-    what = aof ? "WAITAOF" : "WAIT";
+    name = aof ? "WAITAOF" : "WAIT";
 
     if (count >= 0) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "mpk_redis %V: %s was acknowledged by %L of %ui within "
-                      "%Mms%s, commits are refused until it is; %ui that are "
-                      "written are not answered",
-                      &conn->node->name, what, count, conn->redis->needed,
+                      "%Mms%s; refusing commits until it succeeds, written "
+                      "commits reported as lost: %ui",
+                      &conn->node->name, name, count, conn->redis->needed,
                       conn->redis->wait_timeout,
                       aof ? ": the disk is slow, or redis.conf needs "
-                            "\"appendfsync always\", or \"everysec\" and a "
-                            "timeout of 3s" : "",
+                            "\"appendfsync always\", or \"everysec\" and "
+                            "timeout=3s" : "",
                       lost);
         return;
     }
 
     if (reply->type != NGX_MPK_REDIS_ERROR) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "mpk_redis %V: %s was answered as Redis never does, "
-                      "commits are refused; %ui that are written are not "
-                      "answered", &conn->node->name, what, lost);
+                      "mpk_redis %V: unexpected reply to %s; refusing commits "
+                      "until it succeeds, written commits reported as lost: "
+                      "%ui", &conn->node->name, name, lost);
         return;
     }
 
-    words = ngx_mpk_redis_hello_text(reply->str, buf);
+    text = ngx_mpk_redis_log_text(reply->str, buf);
     remedy = ngx_mpk_redis_durable_remedy(conn, reply->str);
 
     ngx_log_error(NGX_LOG_ERR, log, 0,
-                  "mpk_redis %V: %s was refused with \"%V\"%s, commits are "
-                  "refused; %ui that are written are not answered",
-                  &conn->node->name, what, &words, remedy, lost);
+                  "mpk_redis %V: %s was refused with \"%V\"%s; refusing "
+                  "commits until it succeeds, written commits reported as "
+                  "lost: %ui", &conn->node->name, name, &text, remedy, lost);
 }
 
 
@@ -437,20 +446,20 @@ ngx_mpk_redis_durable_remedy(ngx_mpk_redis_conn_t *conn, mpk_str_t text)
 {
     if (ngx_mpk_redis_error_find(text) == NGX_MPK_REDIS_ERR_NOPERM) {
         return conn->redis->durability == NGX_MPK_REDIS_AOF
-               ? ": let the ACL of Redis' user have +waitaof"
-               : ": let the ACL of Redis' user have +wait";
+               ? ": grant the Redis user +waitaof"
+               : ": grant the Redis user +wait";
     }
 
     if (conn->redis->durability != NGX_MPK_REDIS_AOF) {
         return "";
     }
 
-    if (ngx_mpk_redis_durable_says(text, "unknown command")) {
+    if (ngx_mpk_redis_durable_contains(text, "unknown command")) {
         return ": durability=aof needs Redis >= 7.2, upgrade it or use "
                "durability=replicas=N";
     }
 
-    if (ngx_mpk_redis_durable_says(text, "appendonly is disabled")) {
+    if (ngx_mpk_redis_durable_contains(text, "appendonly is disabled")) {
         return ": durability=aof needs \"appendonly yes\" in redis.conf";
     }
 
@@ -459,14 +468,14 @@ ngx_mpk_redis_durable_remedy(ngx_mpk_redis_conn_t *conn, mpk_str_t text)
 
 
 static ngx_uint_t
-ngx_mpk_redis_durable_says(mpk_str_t text, const char *words)
+ngx_mpk_redis_durable_contains(mpk_str_t text, const char *part)
 {
     size_t  i, len;
 
-    len = ngx_strlen(words);
+    len = ngx_strlen(part);
 
     for (i = 0; i + len <= text.len; i++) {
-        if (ngx_strncmp(text.data + i, words, len) == 0) {
+        if (ngx_strncmp(text.data + i, part, len) == 0) {
             return 1;
         }
     }

@@ -1,88 +1,80 @@
-/* What the parts of the Redis client share: the server, a worker's connections. */
+/* The structures that the files of the Redis client share. */
 
 #ifndef NGX_MPK_REDIS_INT_H
 #define NGX_MPK_REDIS_INT_H
 
 #include "ngx_mpk_redis.h"
-#include "ngx_mpk_redis_slots.h"
+#include "ngx_mpk_assert.h"
 
-#define NGX_MPK_REDIS_BUFFER         16384   /* bytes read at once */
-#define NGX_MPK_REDIS_ROUNDS         8       /* reads in one pass of the event loop */
-#define NGX_MPK_REDIS_QUEUE_MAX      16384   /* commands of one connection */
-#define NGX_MPK_REDIS_BACKOFF_MIN    50      /* ms */
-#define NGX_MPK_REDIS_BACKOFF_MAX    1000
-#define NGX_MPK_REDIS_STABLE         1000    /* ms: a connection that lived so long is retried at once */
-#define NGX_MPK_REDIS_LOG_INTERVAL   10000   /* ms between two lines about the same */
-#define NGX_MPK_REDIS_DOUBTS         3       /* times connect_timeout, for others to say what it is */
-#define NGX_MPK_REDIS_REFUSED_TIME   5000    /* ms until a node that refused a commit may take the next */
-#define NGX_MPK_REDIS_REASON_TIME    1000    /* ms until another reason is worth a line */
-#define NGX_MPK_REDIS_REASON         256     /* bytes of an explanation */
-#define NGX_MPK_REDIS_TEXT_MAX       160     /* bytes of Redis' own words in a log line */
+#define NGX_MPK_REDIS_BUFFER   16384   /* bytes of one recv() */
+#define NGX_MPK_REDIS_FAILURE  256     /* bytes of the reason why a connection failed */
 
 
-/* What the URL names. */
+/* The setup of a new connection: what it sends before any command. */
 typedef enum {
-    NGX_MPK_REDIS_SERVER = 0,
-    NGX_MPK_REDIS_CLUSTER,           /* some nodes of it */
-    NGX_MPK_REDIS_SENTINEL           /* Sentinels, who know the master */
-} ngx_mpk_redis_kind_t;
+    NGX_MPK_REDIS_STEP_AUTH = 0,
+    NGX_MPK_REDIS_STEP_SELECT,
+    NGX_MPK_REDIS_STEP_NAME,
+    NGX_MPK_REDIS_STEP_ROLE,
+    NGX_MPK_REDIS_STEP_MEMORY,
+    NGX_MPK_REDIS_STEP_SERVER,
+    NGX_MPK_REDIS_STEP_PING,
+    NGX_MPK_REDIS_STEP_MASTER,
+    NGX_MPK_REDIS_STEP_SUBSCRIBE,
+    NGX_MPK_REDIS_STEP_MAX
+} ngx_mpk_redis_step_t;
 
 
-/* What a new connection asks before anything else. */
-typedef enum {
-    NGX_MPK_REDIS_HELLO_AUTH = 0,
-    NGX_MPK_REDIS_HELLO_SELECT,
-    NGX_MPK_REDIS_HELLO_NAME,
-    NGX_MPK_REDIS_HELLO_ROLE,
-    NGX_MPK_REDIS_HELLO_MEMORY,
-    NGX_MPK_REDIS_HELLO_SERVER,
-    NGX_MPK_REDIS_HELLO_PING,
-    NGX_MPK_REDIS_HELLO_MASTER,
-    NGX_MPK_REDIS_HELLO_SUBSCRIBE,
-    NGX_MPK_REDIS_HELLO_MAX
-} ngx_mpk_redis_hello_t;
-
-
-/* All of it, sent in one write. */
+/* All steps of a setup, sent in one write. */
 typedef struct {
-    ngx_str_t                 bytes;         /* the password is in them */
+    ngx_str_t                 bytes;         /* contains the password */
     ngx_uint_t                nsteps;
-    ngx_mpk_redis_hello_t     steps[NGX_MPK_REDIS_HELLO_MAX];
-} ngx_mpk_redis_greeting_t;
+    ngx_mpk_redis_step_t      steps[NGX_MPK_REDIS_STEP_MAX];
+    const char             *(*remedy)(ngx_mpk_redis_error_t error);
+} ngx_mpk_redis_setup_t;
 
 
+/*
+ * The states of a connection:
+ *
+ *     DOWN > [DISCOVERING >] CONNECTING > [HANDSHAKE >] SETUP > [UNCONFIRMED >] READY
+ *
+ * and from READY, after an error reply or for another address, DRAINING > DOWN.  Any
+ * failure leads to DOWN.  The order matters: states are compared.
+ */
 typedef enum {
     NGX_MPK_REDIS_DOWN = 0,
-    NGX_MPK_REDIS_SEEKING,           /* Sentinel has not said yet where the master is */
+    NGX_MPK_REDIS_DISCOVERING,       /* no Sentinel has named the master yet */
     NGX_MPK_REDIS_CONNECTING,
-    NGX_MPK_REDIS_HANDSHAKE,
-    NGX_MPK_REDIS_HELLO,
-    NGX_MPK_REDIS_DOUBTED,           /* ready, once others say that it is still the master */
+    NGX_MPK_REDIS_HANDSHAKE,         /* TLS */
+    NGX_MPK_REDIS_SETUP,
+    NGX_MPK_REDIS_UNCONFIRMED,       /* set up; others must confirm that it is a master */
     NGX_MPK_REDIS_READY,
-    NGX_MPK_REDIS_DRAINING           /* takes no more commands, closes after the last answer */
+    NGX_MPK_REDIS_DRAINING,          /* takes no more commands, closes after the last reply */
+    NGX_MPK_REDIS_STATES
 } ngx_mpk_redis_state_t;
 
 
-/* Who must have a commit before it is answered. */
+/* What must acknowledge a commit before its caller gets the reply. */
 typedef enum {
-    NGX_MPK_REDIS_NONE = 0,          /* nobody else */
-    NGX_MPK_REDIS_REPLICAS,
-    NGX_MPK_REDIS_AOF                /* the server's own disk */
+    NGX_MPK_REDIS_NONE = 0,
+    NGX_MPK_REDIS_REPLICAS,          /* WAIT */
+    NGX_MPK_REDIS_AOF                /* WAITAOF: the server's own disk */
 } ngx_mpk_redis_durability_t;
 
 
-typedef struct ngx_mpk_redis_worker_s  ngx_mpk_redis_worker_t;
-typedef struct ngx_mpk_redis_node_s    ngx_mpk_redis_node_t;
-typedef struct ngx_mpk_redis_cluster_s  ngx_mpk_redis_cluster_t;
+typedef struct ngx_mpk_redis_worker_s    ngx_mpk_redis_worker_t;
+typedef struct ngx_mpk_redis_node_s      ngx_mpk_redis_node_t;
+typedef struct ngx_mpk_redis_topology_s  ngx_mpk_redis_topology_t;
 
 
 struct ngx_mpk_redis_s {
-    ngx_str_t                 name;          /* the URL, as logs say it */
-    ngx_mpk_redis_kind_t      kind;
-    ngx_str_t                 master;        /* as Sentinels call it */
-    ngx_addr_t               *addrs;         /* as the configuration found them */
+    ngx_str_t                 name;          /* the URL, for logs */
+    const ngx_mpk_redis_topology_t  *topology;
+    ngx_str_t                 master;        /* the master's name in Sentinel */
+    ngx_addr_t               *addrs;         /* of the URL, resolved at configuration time */
     ngx_uint_t                naddrs;
-    ngx_str_t                 host;          /* empty: there is nothing to resolve */
+    ngx_str_t                 host;          /* to resolve again; empty: none */
     in_port_t                 port;
     ngx_resolver_t           *resolver;      /* NULL: none */
     ngx_msec_t                resolver_timeout;
@@ -92,11 +84,11 @@ struct ngx_mpk_redis_s {
 
     ngx_mpk_redis_durability_t  durability;
     ngx_uint_t                needed;        /* acknowledgements of a WAIT */
-    ngx_msec_t                wait_timeout;  /* well within timeout */
-    ngx_str_t                 wait;          /* bytes */
+    ngx_msec_t                wait_timeout;  /* well below timeout */
+    ngx_str_t                 wait;          /* the WAIT command, formatted */
 
-    ngx_mpk_redis_greeting_t  greeting;
-    ngx_mpk_redis_greeting_t  sentinel;      /* what Sentinels are asked */
+    ngx_mpk_redis_setup_t     setup;
+    ngx_mpk_redis_setup_t     sentinel_setup;
 
 #if (NGX_SSL)
     ngx_ssl_t                *ssl;
@@ -104,7 +96,7 @@ struct ngx_mpk_redis_s {
     unsigned                  tls_ip:1;      /* tls_name is an address */
 #endif
 
-    ngx_mpk_redis_stats_t    *stats;         /* NULL: nobody counts */
+    ngx_mpk_redis_stats_t    *stats;         /* NULL: do not count */
     ngx_mpk_redis_worker_t   *worker;        /* set in each worker */
 };
 
@@ -112,32 +104,32 @@ struct ngx_mpk_redis_s {
 typedef struct {
     ngx_mpk_redis_node_t     *node;
     ngx_mpk_redis_t          *redis;
-    ngx_connection_t         *connection;    /* NULL: DOWN */
+    ngx_connection_t         *connection;    /* NULL in DOWN and DISCOVERING */
 
     /* event ident must be after 3 pointers as in ngx_connection_t */
     ngx_int_t                 ident;
 
     ngx_mpk_redis_state_t     state;
-    ngx_queue_t               waiting;       /* commands not written at all */
-    ngx_queue_t               sent;          /* the others, as answers will come */
-    ngx_queue_t               held;          /* answered, their WAIT is not */
-    ngx_uint_t                pending;       /* all of them */
+    ngx_queue_t               waiting;       /* commands of which no byte is written */
+    ngx_queue_t               sent;          /* the others, in the order of their replies */
+    ngx_queue_t               held;          /* replied to; the WAIT after them is not */
+    ngx_uint_t                pending;       /* commands in all three */
     ngx_chain_t              *out;           /* bytes still to be written */
     ngx_chain_t             **last;
 
     ngx_mpk_redis_parser_t   *parser;
-    mpk_mem_t                 mem;           /* connection->pool, for the hello */
-    ngx_uint_t                step;
-    ngx_chain_t               hello;
-    ngx_buf_t                 hello_buf;
+    mpk_mem_t                 mem;           /* connection->pool, for replies to the setup */
+    ngx_uint_t                step;          /* of the setup, to be replied to next */
+    ngx_chain_t               setup;
+    ngx_buf_t                 setup_buf;
 
     ngx_peer_connection_t     peer;
     ngx_sockaddr_t            sockaddr;      /* the peer's */
     ngx_str_t                 sockaddr_name;
     u_char                    sockaddr_text[NGX_SOCKADDR_STRLEN];
-    ngx_uint_t                addr;
-    ngx_uint_t                tried;         /* addresses, since the last success */
-    ngx_msec_t                begun_at;      /* the last connect() */
+    ngx_uint_t                addr;          /* index of the node's address in use */
+    ngx_uint_t                tried;         /* addresses tried since the last success */
+    ngx_msec_t                connect_at;    /* the last connect() */
     ngx_msec_t                connect_deadline;
     ngx_msec_t                ready_at;
     ngx_msec_t                backoff;
@@ -146,307 +138,158 @@ typedef struct {
     ngx_event_t               timer;         /* never later than the next deadline */
     ngx_event_t               retry;
 
+    /* of the commit lane's connection */
     ngx_mpk_redis_cmd_t       wait;          /* has no handler */
     ngx_event_t               probe;
-    ngx_msec_t                probe_delay;
+    ngx_msec_t                probe_backoff;
 
-    ngx_log_t                 log;           /* nginx core's words, muted when repeated */
-    ngx_msec_t                reported_at;
-    u_char                    reason[64];    /* the reported one begins so */
-    unsigned                  reported:1;    /* the log says that it is down */
-    unsigned                  moving:1;      /* DRAINING for a new address, not an error */
-    unsigned                  failing:1;     /* the last attempt was in vain */
-    unsigned                  durable:1;     /* of the commits' lane, with WAIT */
-    unsigned                  asked:1;       /* a WAIT is out */
-    unsigned                  refusing:1;    /* the last WAIT was not reached */
-    unsigned                  refused:1;     /* the log says so */
+    ngx_log_t                 log;           /* for nginx core; muted while lines would repeat */
+    ngx_msec_t                down_logged_at;
+    u_char                    down_reason[64];  /* the start of the logged reason */
+    u_char                    failure[NGX_MPK_REDIS_FAILURE];  /* see _log_failure() */
+    unsigned                  down_logged:1;
+    unsigned                  moving:1;      /* DRAINING for another address, not after an error */
+    unsigned                  failing:1;     /* the last attempt to connect failed */
+    unsigned                  durable:1;     /* the commit lane's: a WAIT follows its commands */
+    unsigned                  wait_pending:1;
+    unsigned                  wait_failed:1; /* the last WAIT was not reached: commits are refused */
+    unsigned                  wait_failure_logged:1;
 } ngx_mpk_redis_conn_t;
 
 
-/* One server, and the worker's connections to it. */
+/* A server, and the worker's connections to it. */
 struct ngx_mpk_redis_node_s {
     ngx_mpk_redis_worker_t   *worker;
-    ngx_str_t                 name;          /* as logs say it */
-    ngx_mpk_redis_greeting_t *greeting;
-    ngx_addr_t               *addrs;         /* tried in turn; none: SEEKING */
+    ngx_str_t                 name;          /* for logs */
+    ngx_mpk_redis_setup_t    *setup;
+    ngx_addr_t               *addrs;         /* tried in turn; none: DISCOVERING */
     ngx_uint_t                naddrs;
-    ngx_uint_t                readers;       /* connections that anything is sent on */
+    ngx_uint_t                readers;       /* connections of the read lane */
 
-    ngx_mpk_redis_conn_t     *conns;         /* readers, and the commits' own */
+    ngx_mpk_redis_conn_t     *conns;         /* the readers, then the commit lane's if durable */
     ngx_uint_t                nconns;
-    ngx_uint_t                next;
-    unsigned                  durable:1;     /* commits have one of their own */
-    unsigned                  stale:1;       /* of no use: does not connect again */
-    unsigned                  evicts:1;      /* by its maxmemory-policy, at the last connect */
-    unsigned                  silent:1;      /* it did not answer; see _cluster_doubts() */
-    ngx_msec_t                refused_at;    /* the last commit; 0: it was taken */
+    ngx_uint_t                next;          /* reader to try first */
+    ngx_pool_t               *messages;      /* for the messages of a subscription; NULL: none */
+    mpk_mem_t                 messages_mem;
+    unsigned                  durable:1;     /* the commit lane has a connection of its own */
+    unsigned                  retired:1;     /* no longer used: does not reconnect */
+    unsigned                  evicts:1;      /* its maxmemory-policy, at the last connect */
+    unsigned                  timed_out:1;   /* and may have been demoted since */
+    ngx_msec_t                refused_at;    /* when it refused a commit; 0: it took the last */
 
     /* of a cluster's node */
     ngx_queue_t               queue;
     ngx_pool_t               *pool;
-    ngx_str_t                 endpoint;      /* host:port, as the cluster says it */
+    ngx_str_t                 endpoint;      /* host:port, as the cluster announces it */
     ngx_str_t                 host;          /* NUL-terminated; empty: an address */
     ngx_uint_t                slots;
-    ngx_msec_t                asking_at;     /* the last ASK named it */
+    ngx_msec_t                asking_at;     /* when an ASK named it last */
 };
 
 
 struct ngx_mpk_redis_worker_s {
     ngx_mpk_redis_t          *redis;
     ngx_cycle_t              *cycle;
-    ngx_mpk_redis_node_t      home;          /* the server, the master, the cluster's seeds */
-    ngx_mpk_redis_cluster_t  *cluster;
+    ngx_mpk_redis_node_t      node;          /* the server, the master, the cluster's seeds */
+    void                     *topology;      /* the topology's own state */
 
-    ngx_mpk_redis_node_t      watch;         /* a Sentinel, who tells of failovers */
-    ngx_event_t               ask;
-    ngx_msec_t                asked_at;
-    ngx_msec_t                named_at;      /* the master: when who named it last was asked */
-    unsigned                  lost:1;        /* and it was not reached, or silent, since then */
-    ngx_pool_t               *push;          /* what it told, one at a time */
-    mpk_mem_t                 push_mem;
-    ngx_addr_t                master;
-    ngx_sockaddr_t            master_sockaddr;
-    u_char                    master_text[NGX_SOCKADDR_STRLEN];
+    ngx_queue_t               finished;      /* commands whose handlers are to be called */
+    ngx_event_t               finish;
 
-    ngx_pool_t               *resolved;      /* where addrs are, if not in the configuration */
-    ngx_resolver_ctx_t       *resolving;
-    ngx_msec_t                resolve_logged;
-    ngx_queue_t               done;          /* commands whose handlers wait for a call */
-    ngx_event_t               done_event;
+    /* when each of these was logged last */
     ngx_msec_t                error_logged[NGX_MPK_REDIS_ERR_MAX];
-    ngx_msec_t                hello_logged[NGX_MPK_REDIS_HELLO_MAX];
-    ngx_msec_t                durable_logged;
-    ngx_msec_t                trust_logged;
+    ngx_msec_t                step_logged[NGX_MPK_REDIS_STEP_MAX];
+    ngx_msec_t                wait_logged;
+    ngx_msec_t                unconfirmed_logged;
+
     u_char                    buffer[NGX_MPK_REDIS_BUFFER];
 };
 
 
-/* ngx_mpk_redis_node.c */
-
-/* Makes the node's connections, in pool, and connects; it is filled in down to readers. */
-ngx_int_t ngx_mpk_redis_node_init(ngx_mpk_redis_node_t *node, ngx_pool_t *pool);
-void ngx_mpk_redis_node_exit(ngx_mpk_redis_node_t *node);
-
-/* NULL: no connection of the lane takes a command. */
-ngx_mpk_redis_conn_t *ngx_mpk_redis_node_pick(ngx_mpk_redis_node_t *node,
-    ngx_mpk_redis_lane_t lane);
-
-
-/* ngx_mpk_redis_conn.c */
-
-void ngx_mpk_redis_connect(ngx_mpk_redis_conn_t *conn);
-
 /*
- * Closes the connection, gives up its commands, logs once per change of state, and
- * tries the next address, or again later.  A failure at level INFO is one that
- * nobody noticed.  The caller does not touch the connection afterwards.
+ * What differs between a server, a master behind Sentinels and a cluster; the tables are
+ * in ngx_mpk_redis_topology.c.  NULL: nothing is to be done.
  */
-void ngx_mpk_redis_fail(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
-    ngx_err_t err, const char *fmt, ...);
-void ngx_mpk_redis_close(ngx_mpk_redis_conn_t *conn);
-void ngx_mpk_redis_ready(ngx_mpk_redis_conn_t *conn);
+struct ngx_mpk_redis_topology_s {
 
-/* Makes a doubted connection ready, though nobody else could say. */
-void ngx_mpk_redis_trust(ngx_mpk_redis_conn_t *conn);
+    /* the URL */
+    in_port_t                 port;          /* the default */
+    unsigned                  host_list:1;   /* several hosts, separated by commas */
+    unsigned                  master_name:1; /* the path begins with the name of a master */
+    unsigned                  databases:1;   /* the path can end with a database */
 
-/* Lets all that waits go out with the next write. */
-void ngx_mpk_redis_gather(ngx_mpk_redis_conn_t *conn);
-void ngx_mpk_redis_drain(ngx_mpk_redis_conn_t *conn);
+    /* setup */
+    unsigned                  check_role:1;  /* ROLE must reply "master" */
+    const char               *role_remedy;   /* for a log line, otherwise */
+    const char               *confirmer;     /* see needs_confirmation */
 
-/* Goes to the node's address as it is now, when what is under way is answered. */
-void ngx_mpk_redis_move(ngx_mpk_redis_conn_t *conn);
-void ngx_mpk_redis_reconnect(ngx_mpk_redis_conn_t *conn);
-ngx_uint_t ngx_mpk_redis_give_up(ngx_mpk_redis_conn_t *conn,
-    ngx_queue_t *queue, ngx_mpk_redis_result_t result);
-void ngx_mpk_redis_arm(ngx_mpk_redis_conn_t *conn, ngx_msec_t deadline);
-void ngx_mpk_redis_timer_handler(ngx_event_t *ev);
-void ngx_mpk_redis_retry_handler(ngx_event_t *ev);
+    /* In a worker.  start connects; stop closes all but worker->node. */
+    ngx_int_t               (*start)(ngx_mpk_redis_worker_t *worker);
+    void                    (*stop)(ngx_mpk_redis_worker_t *worker);
 
+    /* Queues a formatted command on the node that owns its key; NULL: on worker->node. */
+    void                    (*send)(ngx_mpk_redis_worker_t *worker,
+                                    ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc,
+                                    const mpk_str_t *argv);
 
-/* ngx_mpk_redis_log.c */
+    /* The node after node, NULL before the first and after the last; NULL: worker->node. */
+    ngx_mpk_redis_node_t   *(*next_node)(ngx_mpk_redis_worker_t *worker,
+                                         ngx_mpk_redis_node_t *node);
 
-/* That the connection is down, once, or for another reason.  INFO: nobody noticed. */
-void ngx_mpk_redis_report(ngx_mpk_redis_conn_t *conn, ngx_uint_t level,
-    ngx_err_t err, const char *reason, ngx_uint_t lost, ngx_uint_t unsent);
+    /* The node's name in metrics: no secret, no scheme. */
+    void                    (*node_name)(ngx_mpk_redis_node_t *node,
+                                         ngx_str_t *name);
 
-/* An error answer, by name only: its text can hold what the command held. */
-void ngx_mpk_redis_log_error(ngx_mpk_redis_conn_t *conn,
-    ngx_mpk_redis_error_t error);
+    /* A connection is DISCOVERING: its node has no address. */
+    void                    (*discover)(ngx_mpk_redis_worker_t *worker);
 
-/* True at most once in NGX_MPK_REDIS_LOG_INTERVAL. */
-ngx_uint_t ngx_mpk_redis_log_due(ngx_msec_t *last);
+    /* Sentinel's reply, in the setup, to the query for the master; NGX_ERROR: can't be used. */
+    ngx_int_t               (*on_master)(ngx_mpk_redis_conn_t *conn,
+                                         ngx_mpk_redis_reply_t *reply);
 
-/* Whether a failure would be logged: once for each time the connection goes down. */
-ngx_uint_t ngx_mpk_redis_report_due(ngx_mpk_redis_conn_t *conn);
+    /*
+     * A connection is set up.  True if its node timed out or was lost, may have been
+     * demoted since, and another server is being queried: the connection is UNCONFIRMED
+     * until that one replies, or the time is up (accept_unconfirmed).
+     */
+    ngx_uint_t              (*needs_confirmation)(ngx_mpk_redis_conn_t *conn);
 
-/* Silences nginx core's own lines, which would come with every attempt. */
-void ngx_mpk_redis_mute(ngx_mpk_redis_conn_t *conn, ngx_uint_t mute);
+    void                    (*on_ready)(ngx_mpk_redis_conn_t *conn);
 
+    /* A message of a subscription, in node->messages. */
+    void                    (*on_message)(ngx_mpk_redis_conn_t *conn,
+                                          ngx_mpk_redis_reply_t *reply);
 
-/* ngx_mpk_redis_durable.c */
+    /* NGX_OK: the error reply was a redirect, and cmd is queued again. */
+    ngx_int_t               (*redirect)(ngx_mpk_redis_conn_t *conn,
+                                        ngx_mpk_redis_cmd_t *cmd);
 
-/* Makes redis->wait. */
-ngx_int_t ngx_mpk_redis_durable_make(ngx_conf_t *cf, ngx_mpk_redis_t *redis);
+    /* A command timed out; conn is closed next. */
+    void                    (*on_timeout)(ngx_mpk_redis_conn_t *conn);
 
-/* Makes conn the commits' own. */
-ngx_int_t ngx_mpk_redis_durable_init(ngx_mpk_redis_conn_t *conn);
-void ngx_mpk_redis_durable_exit(ngx_mpk_redis_conn_t *conn);
-
-/* NULL: commits are not taken now. */
-ngx_mpk_redis_conn_t *ngx_mpk_redis_durable_pick(ngx_mpk_redis_node_t *node);
-void ngx_mpk_redis_durable_ready(ngx_mpk_redis_conn_t *conn);
-
-/* A command is answered, a WAIT is. */
-void ngx_mpk_redis_durable_hold(ngx_mpk_redis_conn_t *conn,
-    ngx_mpk_redis_cmd_t *cmd);
-void ngx_mpk_redis_durable_answer(ngx_mpk_redis_conn_t *conn,
-    ngx_mpk_redis_reply_t *reply);
-void ngx_mpk_redis_durable_drain(ngx_mpk_redis_conn_t *conn);
-void ngx_mpk_redis_durable_close(ngx_mpk_redis_conn_t *conn);
-
-
-/* ngx_mpk_redis_resolve.c */
-
-/* Asks for the server's name again, unless somebody does so already. */
-void ngx_mpk_redis_resolve(ngx_mpk_redis_worker_t *worker);
-void ngx_mpk_redis_resolve_cancel(ngx_mpk_redis_worker_t *worker);
+    /* conn is closed, and was in the state before that; all addresses were tried. */
+    void                    (*on_lost)(ngx_mpk_redis_conn_t *conn,
+                                       ngx_mpk_redis_state_t state);
+};
 
 
-/* ngx_mpk_redis_tls.c */
-
-#if (NGX_SSL)
-void ngx_mpk_redis_handshake(ngx_mpk_redis_conn_t *conn);
-#endif
-
-
-/* ngx_mpk_redis_hello.c */
-
-/* Make redis->greeting, redis->sentinel.  An empty password: no AUTH. */
-ngx_int_t ngx_mpk_redis_hello_make(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
-    ngx_str_t *user, ngx_str_t *password, ngx_uint_t db);
-ngx_int_t ngx_mpk_redis_hello_make_sentinel(ngx_conf_t *cf,
-    ngx_mpk_redis_t *redis, ngx_str_t *user, ngx_str_t *password);
-void ngx_mpk_redis_hello_start(ngx_mpk_redis_conn_t *conn);
-
-/* NGX_AGAIN: more are to come; NGX_OK: that was the last; NGX_ERROR: failed. */
-ngx_int_t ngx_mpk_redis_hello_reply(ngx_mpk_redis_conn_t *conn,
-    ngx_mpk_redis_reply_t *reply);
-
-/* Redis' words for a log line: cut, and printable; buf has TEXT_MAX bytes. */
-ngx_str_t ngx_mpk_redis_hello_text(mpk_str_t text, u_char *buf);
+#define ngx_mpk_redis_count(redis, counter)                                  \
+    do {                                                                     \
+        if ((redis)->stats) {                                                \
+            (void) ngx_atomic_fetch_add(&(redis)->stats->counter, 1);        \
+        }                                                                    \
+    } while (0)
 
 
-/* ngx_mpk_redis_cluster.c */
+/* Whether a string is a literal, or begins with it and is longer. */
 
-ngx_int_t ngx_mpk_redis_cluster_init(ngx_mpk_redis_worker_t *worker);
-void ngx_mpk_redis_cluster_exit(ngx_mpk_redis_worker_t *worker);
+#define ngx_mpk_redis_str_is(str, literal)                                   \
+    ((str)->len == sizeof(literal) - 1                                       \
+     && ngx_memcmp((str)->data, literal, sizeof(literal) - 1) == 0)
 
-/* Hands a command to the node that has its key. */
-void ngx_mpk_redis_cluster_send(ngx_mpk_redis_worker_t *worker,
-    ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc, const mpk_str_t *argv);
-
-/* NGX_OK: an error answer was about slots, and the command is sent on. */
-ngx_int_t ngx_mpk_redis_cluster_follow(ngx_mpk_redis_conn_t *conn,
-    ngx_mpk_redis_cmd_t *cmd);
-
-/* Its nodes, one after the other: NULL is before the first, and after the last. */
-ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_next(
-    ngx_mpk_redis_worker_t *worker, ngx_mpk_redis_node_t *node);
-
-/*
- * A node that was silent, and speaks again, may not know yet that it was replaced: what
- * it would tell is old.  True if another one is to be asked first.
- */
-ngx_uint_t ngx_mpk_redis_cluster_doubts(ngx_mpk_redis_node_t *node);
-
-/* Asks for the slots again, soon. */
-void ngx_mpk_redis_cluster_refresh(ngx_mpk_redis_worker_t *worker);
-
-
-/* ngx_mpk_redis_sentinel.c */
-
-ngx_int_t ngx_mpk_redis_sentinel_init(ngx_mpk_redis_worker_t *worker);
-void ngx_mpk_redis_sentinel_exit(ngx_mpk_redis_worker_t *worker);
-
-/* Asks the next one who is master, soon. */
-void ngx_mpk_redis_sentinel_ask(ngx_mpk_redis_worker_t *worker);
-
-/*
- * A master that was lost, and comes back while another is promoted, still takes itself for
- * one.  True if nobody has named it since this connection to it was begun; one is asked.
- */
-ngx_uint_t ngx_mpk_redis_sentinel_doubts(ngx_mpk_redis_conn_t *conn);
-
-/* Whether it is one to the master that was named last. */
-ngx_uint_t ngx_mpk_redis_sentinel_current(ngx_mpk_redis_conn_t *conn);
-
-/* Connections that are no longer doubted are ready; all of them, if Sentinels are silent. */
-void ngx_mpk_redis_sentinel_settle(ngx_mpk_redis_worker_t *worker,
-    ngx_uint_t silent);
-
-/* The answer of one, and what it tells later.  NGX_ERROR: the connection has failed. */
-ngx_int_t ngx_mpk_redis_sentinel_answer(ngx_mpk_redis_conn_t *conn,
-    ngx_mpk_redis_reply_t *reply);
-void ngx_mpk_redis_sentinel_told(ngx_mpk_redis_conn_t *conn,
-    ngx_mpk_redis_reply_t *reply);
-
-
-/* ngx_mpk_redis_url.c */
-
-/* The parameters of mpk_redis. */
-typedef struct {
-    ngx_str_t                 user;
-    ngx_str_t                 password_file;
-    ngx_str_t                 sentinel_user;
-    ngx_str_t                 sentinel_password_file;
-    ngx_str_t                 tls_ca;
-    ngx_str_t                 tls_cert;
-    ngx_str_t                 tls_key;
-    ngx_str_t                 tls_name;
-    ngx_str_t                 connect_timeout;
-    ngx_str_t                 timeout;
-    ngx_str_t                 connections;
-    ngx_str_t                 durability;
-
-    ngx_str_t                 host;          /* of the URL, if it has one only */
-    ngx_uint_t                db;
-    unsigned                  tls:1;
-} ngx_mpk_redis_params_t;
-
-ngx_int_t ngx_mpk_redis_url(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
-    ngx_mpk_redis_params_t *params, ngx_str_t *url);
-
-
-/* ngx_mpk_redis_stats.c */
-
-#define ngx_mpk_redis_count(redis, what)                                     \
-    if ((redis)->stats) {                                                    \
-        (void) ngx_atomic_fetch_add(&(redis)->stats->what, 1);               \
-    }
-
-/* A command that no connection takes: an overflow, if too many wait. */
-void ngx_mpk_redis_stats_refused(ngx_mpk_redis_node_t *node,
-    ngx_mpk_redis_lane_t lane);
-
-
-/* ngx_mpk_redis.c */
-
-/* cmd is formatted. */
-void ngx_mpk_redis_node_send(ngx_mpk_redis_node_t *node,
-    ngx_mpk_redis_cmd_t *cmd);
-void ngx_mpk_redis_queue(ngx_mpk_redis_conn_t *conn, ngx_mpk_redis_cmd_t *cmd);
-ngx_int_t ngx_mpk_redis_format(ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc,
-    const mpk_str_t *argv);
-void ngx_mpk_redis_write(ngx_mpk_redis_conn_t *conn);
-void ngx_mpk_redis_flush_handler(ngx_event_t *ev);
-void ngx_mpk_redis_read_handler(ngx_event_t *rev);
-void ngx_mpk_redis_write_handler(ngx_event_t *wev);
-void ngx_mpk_redis_done(ngx_mpk_redis_worker_t *worker,
-    ngx_mpk_redis_cmd_t *cmd, ngx_mpk_redis_result_t result);
-void *ngx_mpk_redis_alloc(void *ctx, size_t size);
-
-#define ngx_mpk_redis_cmd_of(chain)                                          \
-    (ngx_queue_data(chain, ngx_mpk_redis_cmd_t, link))
+#define ngx_mpk_redis_str_begins(str, literal)                               \
+    ((str)->len > sizeof(literal) - 1                                        \
+     && ngx_memcmp((str)->data, literal, sizeof(literal) - 1) == 0)
 
 
 #endif /* NGX_MPK_REDIS_INT_H */

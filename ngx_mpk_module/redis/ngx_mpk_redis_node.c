@@ -1,12 +1,19 @@
-/* A server and the worker's connections to it: made, chosen from, closed. */
+/* A server and the worker's connections to it. */
 
-#include "ngx_mpk_redis_int.h"
+#include "ngx_mpk_redis_node.h"
+#include "ngx_mpk_redis_conn.h"
+#include "ngx_mpk_redis_durable.h"
+#include "ngx_mpk_redis_queue.h"
 
 
-static void ngx_mpk_redis_node_conn(ngx_mpk_redis_node_t *node,
-    ngx_mpk_redis_conn_t *conn);
+#define NGX_MPK_REDIS_REFUSED_TIME  5000    /* ms for which a refused commit counts */
+
+
 static ngx_mpk_redis_conn_t *ngx_mpk_redis_node_reader(
     ngx_mpk_redis_node_t *node);
+static ngx_uint_t ngx_mpk_redis_node_full(ngx_mpk_redis_node_t *node,
+    ngx_mpk_redis_lane_t lane);
+static ngx_uint_t ngx_mpk_redis_node_usable(ngx_mpk_redis_conn_t *conn);
 
 
 ngx_int_t
@@ -22,7 +29,7 @@ ngx_mpk_redis_node_init(ngx_mpk_redis_node_t *node, ngx_pool_t *pool)
     }
 
     for (i = 0; i < n; i++) {
-        ngx_mpk_redis_node_conn(node, &node->conns[i]);
+        ngx_mpk_redis_conn_init(&node->conns[i], node);
         node->nconns = i + 1;
 
         if (i == node->readers
@@ -31,43 +38,10 @@ ngx_mpk_redis_node_init(ngx_mpk_redis_node_t *node, ngx_pool_t *pool)
             return NGX_ERROR;
         }
 
-        ngx_mpk_redis_connect(&node->conns[i]);
+        ngx_mpk_redis_conn_connect(&node->conns[i]);
     }
 
     return NGX_OK;
-}
-
-
-static void
-ngx_mpk_redis_node_conn(ngx_mpk_redis_node_t *node, ngx_mpk_redis_conn_t *conn)
-{
-    ngx_log_t  *log;
-
-    log = node->worker->cycle->log;
-
-    conn->node = node;
-    conn->redis = node->worker->redis;
-    conn->ident = -1;
-    conn->log = *log;
-    conn->last = &conn->out;
-
-    ngx_queue_init(&conn->waiting);
-    ngx_queue_init(&conn->sent);
-    ngx_queue_init(&conn->held);
-
-    conn->flush.handler = ngx_mpk_redis_flush_handler;
-    conn->flush.data = conn;
-    conn->flush.log = log;
-
-    conn->timer.handler = ngx_mpk_redis_timer_handler;
-    conn->timer.data = conn;
-    conn->timer.log = log;
-    conn->timer.cancelable = 1;
-
-    conn->retry.handler = ngx_mpk_redis_retry_handler;
-    conn->retry.data = conn;
-    conn->retry.log = log;
-    conn->retry.cancelable = 1;
 }
 
 
@@ -80,7 +54,7 @@ ngx_mpk_redis_node_exit(ngx_mpk_redis_node_t *node)
     for (i = 0; i < node->nconns; i++) {
         conn = &node->conns[i];
 
-        ngx_mpk_redis_close(conn);
+        ngx_mpk_redis_conn_close(conn);
         ngx_mpk_redis_durable_exit(conn);
 
         if (conn->retry.timer_set) {
@@ -89,6 +63,27 @@ ngx_mpk_redis_node_exit(ngx_mpk_redis_node_t *node)
     }
 
     node->nconns = 0;
+}
+
+
+void
+ngx_mpk_redis_node_send(ngx_mpk_redis_node_t *node, ngx_mpk_redis_cmd_t *cmd)
+{
+    ngx_mpk_redis_conn_t  *conn;
+
+    conn = ngx_mpk_redis_node_pick(node, cmd->lane);
+
+    if (conn == NULL) {
+
+        if (ngx_mpk_redis_node_full(node, cmd->lane)) {
+            ngx_mpk_redis_count(node->worker->redis, overflows);
+        }
+
+        ngx_mpk_redis_cmd_finish(node->worker, cmd, NGX_MPK_REDIS_FAILED);
+        return;
+    }
+
+    ngx_mpk_redis_conn_send(conn, cmd);
 }
 
 
@@ -101,7 +96,8 @@ ngx_mpk_redis_node_pick(ngx_mpk_redis_node_t *node, ngx_mpk_redis_lane_t lane)
 }
 
 
-/* The best state first, then the shortest queue; NULL: nobody takes a command. */
+/* The best state first, then the shortest queue; NULL: none takes a command. */
+
 static ngx_mpk_redis_conn_t *
 ngx_mpk_redis_node_reader(ngx_mpk_redis_node_t *node)
 {
@@ -153,11 +149,158 @@ ngx_mpk_redis_node_reader(ngx_mpk_redis_node_t *node)
         }
     }
 
-    /* the one after the one taken is looked at first next time */
+    /* the next command tries the connection after this one first */
 
     if (best) {
         node->next = (ngx_uint_t) (best - node->conns) + 1;
     }
 
     return best;
+}
+
+
+/* Whether a queue of the lane is full. */
+
+static ngx_uint_t
+ngx_mpk_redis_node_full(ngx_mpk_redis_node_t *node, ngx_mpk_redis_lane_t lane)
+{
+    ngx_uint_t  i, last;
+
+    i = 0;
+    last = node->readers;
+
+    if (lane == NGX_MPK_REDIS_COMMIT && node->durable) {
+        i = last++;
+    }
+
+    for ( /* void */ ; i < last; i++) {
+        if (node->conns[i].pending >= NGX_MPK_REDIS_QUEUE_MAX) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+ngx_mpk_redis_node_reconnect_idle(ngx_mpk_redis_node_t *node,
+    ngx_mpk_redis_conn_t *conn)
+{
+    ngx_uint_t             i;
+    ngx_mpk_redis_conn_t  *other;
+
+    for (i = 0; i < node->nconns; i++) {
+        other = &node->conns[i];
+
+        if (other != conn && other->state == NGX_MPK_REDIS_READY
+            && other->pending == 0)
+        {
+            ngx_mpk_redis_conn_reconnect(other);
+        }
+    }
+}
+
+
+ngx_uint_t
+ngx_mpk_redis_node_idle(ngx_mpk_redis_node_t *node)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < node->nconns; i++) {
+        if (node->conns[i].pending) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+ngx_uint_t
+ngx_mpk_redis_node_writable(ngx_mpk_redis_node_t *node)
+{
+    ngx_uint_t  i;
+
+    if (node->refused_at
+        && (ngx_msec_int_t) (ngx_current_msec - node->refused_at)
+           < NGX_MPK_REDIS_REFUSED_TIME)
+    {
+        return 0;
+    }
+
+    if (node->durable) {
+        return ngx_mpk_redis_node_usable(&node->conns[node->readers]);
+    }
+
+    for (i = 0; i < node->readers; i++) {
+        if (ngx_mpk_redis_node_usable(&node->conns[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * A connection that is connecting, or connects with the next command, counts unless the
+ * last attempt failed: commands wait for it, and a worker that just started or shuts down
+ * must not look unready to a load balancer.
+ */
+
+static ngx_uint_t
+ngx_mpk_redis_node_usable(ngx_mpk_redis_conn_t *conn)
+{
+    if (conn->wait_failed || conn->pending >= NGX_MPK_REDIS_QUEUE_MAX) {
+        return 0;
+    }
+
+    switch (conn->state) {
+
+    case NGX_MPK_REDIS_READY:
+        return 1;
+
+    case NGX_MPK_REDIS_DRAINING:
+        return 0;
+
+    default:
+        return !conn->failing;
+    }
+}
+
+
+void
+ngx_mpk_redis_node_info(ngx_mpk_redis_node_t *node,
+    ngx_mpk_redis_node_info_t *info)
+{
+    ngx_uint_t             i;
+    ngx_mpk_redis_conn_t  *conn;
+
+    ngx_memzero(info, sizeof(ngx_mpk_redis_node_info_t));
+
+    node->worker->redis->topology->node_name(node, &info->name);
+
+    info->evicts = node->evicts;
+
+    for (i = 0; i < node->nconns; i++) {
+        conn = &node->conns[i];
+
+        info->pending += conn->pending;
+
+        if (conn->state != NGX_MPK_REDIS_READY) {
+            continue;
+        }
+
+        if (conn->durable) {
+            info->durable = !conn->wait_failed;
+
+        } else {
+            info->ready = 1;
+        }
+    }
+
+    if (!node->durable) {
+        info->durable = info->ready;
+    }
 }

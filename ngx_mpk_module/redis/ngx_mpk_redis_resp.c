@@ -1,6 +1,6 @@
 /*
- * Redis' protocol: replies through hiredis' reader under caps, commands written
- * straight into the caller's memory, errors by name.
+ * Redis' protocol: replies parsed by hiredis' reader within limits, commands written into
+ * the caller's memory, errors by name.
  */
 
 #include <stdlib.h>
@@ -20,8 +20,8 @@ typedef int     ngx_mpk_redis_elements_t;
 struct ngx_mpk_redis_parser_s {
     redisReader            *reader;
     mpk_mem_t              *mem;
-    size_t                  elements;    /* of the reply under way */
-    size_t                  bytes;       /* likewise, of its strings */
+    size_t                  elements;    /* of the reply being parsed */
+    size_t                  bytes;       /* of its strings */
     mpk_status_t            status;
     ngx_mpk_redis_reply_t   dropped;
 };
@@ -47,7 +47,7 @@ static mpk_status_t ngx_mpk_redis_parser_check(
     const ngx_mpk_redis_parser_t *parser);
 
 
-/* hiredis takes a NULL from one of these for lack of memory and stops. */
+/* hiredis treats a NULL from one of these as out of memory, and stops. */
 static redisReplyObjectFunctions  ngx_mpk_redis_functions = {
     .createString = ngx_mpk_redis_create_string,
     .createArray = ngx_mpk_redis_create_array,
@@ -60,60 +60,61 @@ static redisReplyObjectFunctions  ngx_mpk_redis_functions = {
 };
 
 
-static const ngx_mpk_redis_error_info_t
-    ngx_mpk_redis_errors[NGX_MPK_REDIS_ERR_MAX] =
-{
+static const ngx_mpk_redis_error_info_t  ngx_mpk_redis_errors[] = {
     [NGX_MPK_REDIS_ERR_OTHER] = { { 0, NULL }, false, true,
-        "not an error this module knows: is it Redis >= 6.2 or Valkey, with no "
-        "commands renamed?" },
+        "unknown error, the server must be Redis >= 6.2 or Valkey without "
+        "renamed commands" },
 
-    [NGX_MPK_REDIS_ERR_NOSCRIPT] = { mpk_string("NOSCRIPT"), false, false,
+    [NGX_MPK_REDIS_ERR_NOSCRIPT] = { mpk_literal("NOSCRIPT"), false, false,
         NULL },
 
-    [NGX_MPK_REDIS_ERR_LOADING] = { mpk_string("LOADING"), true, false,
-        "Redis is still reading its data from disk, wait until it is done" },
+    [NGX_MPK_REDIS_ERR_LOADING] = { mpk_literal("LOADING"), true, false,
+        "Redis is loading its data from disk, wait until it is done" },
 
-    [NGX_MPK_REDIS_ERR_READONLY] = { mpk_string("READONLY"), true, true,
-        "this Redis is a replica now: name the master, or with "
-        "redis+sentinel:// those who know it" },
+    [NGX_MPK_REDIS_ERR_READONLY] = { mpk_literal("READONLY"), true, true,
+        "this server is a replica now: set \"mpk_redis\" to the master, or use "
+        "redis+sentinel://" },
 
-    [NGX_MPK_REDIS_ERR_MOVED] = { mpk_string("MOVED"), false, true,
-        "this Redis is part of a cluster, name it with redis+cluster://" },
+    [NGX_MPK_REDIS_ERR_MOVED] = { mpk_literal("MOVED"), false, true,
+        "this server is part of a cluster, use redis+cluster://" },
 
-    [NGX_MPK_REDIS_ERR_ASK] = { mpk_string("ASK"), false, true,
-        "this Redis is part of a cluster, name it with redis+cluster://" },
+    [NGX_MPK_REDIS_ERR_ASK] = { mpk_literal("ASK"), false, true,
+        "this server is part of a cluster, use redis+cluster://" },
 
-    [NGX_MPK_REDIS_ERR_CLUSTERDOWN] = { mpk_string("CLUSTERDOWN"), false, true,
-        "slots of the cluster have no master just now, see CLUSTER INFO" },
+    [NGX_MPK_REDIS_ERR_CLUSTERDOWN] = { mpk_literal("CLUSTERDOWN"), false, true,
+        "slots of the cluster have no master, see CLUSTER INFO" },
 
-    [NGX_MPK_REDIS_ERR_MASTERDOWN] = { mpk_string("MASTERDOWN"), true, true,
-        "this Redis is a replica that has lost its master, let mpk_redis name "
-        "the master" },
+    [NGX_MPK_REDIS_ERR_MASTERDOWN] = { mpk_literal("MASTERDOWN"), true, true,
+        "this server is a replica that has lost its master: set \"mpk_redis\" "
+        "to the master" },
 
-    [NGX_MPK_REDIS_ERR_TRYAGAIN] = { mpk_string("TRYAGAIN"), false, false,
-        "a cluster is moving the keys just now" },
+    [NGX_MPK_REDIS_ERR_TRYAGAIN] = { mpk_literal("TRYAGAIN"), false, false,
+        "the cluster is migrating the keys, the caller must retry" },
 
-    [NGX_MPK_REDIS_ERR_OOM] = { mpk_string("OOM"), false, true,
-        "Redis has reached its maxmemory, give it more" },
+    [NGX_MPK_REDIS_ERR_OOM] = { mpk_literal("OOM"), false, true,
+        "Redis has reached maxmemory, raise it" },
 
-    [NGX_MPK_REDIS_ERR_MISCONF] = { mpk_string("MISCONF"), false, true,
+    [NGX_MPK_REDIS_ERR_MISCONF] = { mpk_literal("MISCONF"), false, true,
         "Redis can't write to its disk, see Redis' own log" },
 
-    [NGX_MPK_REDIS_ERR_NOREPLICAS] = { mpk_string("NOREPLICAS"), false, true,
-        "fewer replicas are connected than min-replicas-to-write asks for" },
+    [NGX_MPK_REDIS_ERR_NOREPLICAS] = { mpk_literal("NOREPLICAS"), false, true,
+        "fewer replicas are connected than min-replicas-to-write requires" },
 
-    [NGX_MPK_REDIS_ERR_NOAUTH] = { mpk_string("NOAUTH"), true, true,
-        "Redis wants a password, give it with password_file=" },
+    [NGX_MPK_REDIS_ERR_NOAUTH] = { mpk_literal("NOAUTH"), true, true,
+        "Redis requires a password, set password_file=" },
 
-    [NGX_MPK_REDIS_ERR_WRONGPASS] = { mpk_string("WRONGPASS"), true, true,
+    [NGX_MPK_REDIS_ERR_WRONGPASS] = { mpk_literal("WRONGPASS"), true, true,
         "compare user= and password_file= with Redis' ACL" },
 
-    [NGX_MPK_REDIS_ERR_NOPERM] = { mpk_string("NOPERM"), false, true,
-        "the ACL of Redis' user lacks a command or a key pattern" },
+    [NGX_MPK_REDIS_ERR_NOPERM] = { mpk_literal("NOPERM"), false, true,
+        "grant the Redis user the commands and key patterns of "
+        "docs/operations.md" },
 
-    [NGX_MPK_REDIS_ERR_BUSY] = { mpk_string("BUSY"), false, true,
+    [NGX_MPK_REDIS_ERR_BUSY] = { mpk_literal("BUSY"), false, true,
         "a script blocks Redis, see SCRIPT KILL" },
 };
+
+mpk_assert_rows(ngx_mpk_redis_errors, NGX_MPK_REDIS_ERR_MAX);
 
 
 ngx_mpk_redis_parser_t *
@@ -149,7 +150,7 @@ ngx_mpk_redis_parser_free(ngx_mpk_redis_parser_t *parser)
 
 
 void
-ngx_mpk_redis_parser_mem(ngx_mpk_redis_parser_t *parser, mpk_mem_t *mem)
+ngx_mpk_redis_parser_set_mem(ngx_mpk_redis_parser_t *parser, mpk_mem_t *mem)
 {
     parser->mem = mem;
 }
@@ -184,7 +185,7 @@ ngx_mpk_redis_parser_next(ngx_mpk_redis_parser_t *parser,
 
     if (redisReaderGetReply(parser->reader, &object) != REDIS_OK) {
 
-        /* the functions below say why they give no object, but for want of memory */
+        /* the functions below set status, except when out of memory */
 
         if (parser->status == MPK_OK) {
             parser->status = parser->reader->err == REDIS_ERR_OOM
@@ -209,15 +210,15 @@ ngx_mpk_redis_parser_next(ngx_mpk_redis_parser_t *parser,
 
 
 size_t
-ngx_mpk_redis_parser_rest(const ngx_mpk_redis_parser_t *parser)
+ngx_mpk_redis_parser_buffered(const ngx_mpk_redis_parser_t *parser)
 {
     return parser->reader->len - parser->reader->pos;
 }
 
 
 /*
- * Looks at what the reader waits for: it would buffer a string of any announced
- * length, and a line without an end.
+ * Checks an incomplete reply: hiredis would buffer a string of any announced length, and
+ * a line without an end.
  */
 static mpk_status_t
 ngx_mpk_redis_parser_check(const ngx_mpk_redis_parser_t *parser)
@@ -258,7 +259,7 @@ ngx_mpk_redis_parser_check(const ngx_mpk_redis_parser_t *parser)
         }
     }
 
-    /* one more for a CR that waits for its LF */
+    /* one more for a CR whose LF has not come yet */
 
     return len > NGX_MPK_REDIS_LINE_MAX + 1 ? MPK_LIMIT : MPK_OK;
 }
@@ -278,7 +279,7 @@ ngx_mpk_redis_create_string(const redisReadTask *task, char *data, size_t len)
     case REDIS_REPLY_STRING:
         type = NGX_MPK_REDIS_STRING;
 
-        /* the reader skips these two unseen */
+        /* the reader skips these two unchecked */
 
         if (data[len] != '\r' || data[len + 1] != '\n') {
             parser->status = MPK_MALFORMED;
@@ -295,7 +296,7 @@ ngx_mpk_redis_create_string(const redisReadTask *task, char *data, size_t len)
         type = NGX_MPK_REDIS_ERROR;
         break;
 
-    default:                             /* RESP3's: never asked for */
+    default:                             /* a type of RESP3, which we never enable */
         parser->status = MPK_MALFORMED;
         return NULL;
     }
@@ -436,7 +437,7 @@ ngx_mpk_redis_create_bool(const redisReadTask *task, int value)
 #endif
 
 
-/* An element lives in its array, which was made whole; only the root is new. */
+/* Elements are allocated with their array; only the root needs memory of its own. */
 static ngx_mpk_redis_reply_t *
 ngx_mpk_redis_create(const redisReadTask *task, ngx_mpk_redis_type_t type)
 {

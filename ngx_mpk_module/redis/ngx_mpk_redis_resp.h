@@ -1,7 +1,7 @@
 /*
- * Redis' protocol, apart from nginx: hiredis' reader with reply objects of our own,
- * under caps (hiredis 0.14 would allocate for "*100000000" at once), commands as
- * bytes, and the names of Redis' errors.
+ * Redis' protocol, without nginx: hiredis' reader with reply objects of our own, within
+ * limits (hiredis 0.14 allocates for "*100000000" at once), commands as bytes, and Redis'
+ * errors.
  */
 
 #ifndef NGX_MPK_REDIS_RESP_H
@@ -9,10 +9,10 @@
 
 #include "mpk.h"
 
-#define NGX_MPK_REDIS_ELEMENTS_MAX  65536               /* of one reply, nested ones counted */
-#define NGX_MPK_REDIS_BYTES_MAX     (8 * 1024 * 1024)   /* of one reply's strings */
-#define NGX_MPK_REDIS_LINE_MAX      (16 * 1024)         /* of a status or an error */
-#define NGX_MPK_REDIS_DEPTH_MAX     7                   /* of arrays in arrays */
+#define NGX_MPK_REDIS_ELEMENTS_MAX  65536               /* of a reply, including nested ones */
+#define NGX_MPK_REDIS_BYTES_MAX     (8 * 1024 * 1024)   /* of a reply's strings */
+#define NGX_MPK_REDIS_LINE_MAX      (16 * 1024)         /* of a status or error */
+#define NGX_MPK_REDIS_DEPTH_MAX     7                   /* of nested arrays */
 
 
 typedef enum {
@@ -42,40 +42,41 @@ ngx_mpk_redis_parser_t *ngx_mpk_redis_parser_create(void);   /* NULL: no memory 
 void ngx_mpk_redis_parser_free(ngx_mpk_redis_parser_t *parser);
 
 /*
- * The memory that the next reply's objects are taken from; it must stay the same
- * until that reply is whole.  NULL: the next reply is checked and dropped.
+ * Sets the memory for the objects of the next reply; it must stay the same until that
+ * reply is complete.  NULL: the next reply is checked and dropped.
  */
-void ngx_mpk_redis_parser_mem(ngx_mpk_redis_parser_t *parser, mpk_mem_t *mem);
+void ngx_mpk_redis_parser_set_mem(ngx_mpk_redis_parser_t *parser,
+    mpk_mem_t *mem);
 
-/* Hands over bytes as they came from the socket, in any portions. */
+/* Appends bytes as they come from the socket, in any portions. */
 mpk_status_t ngx_mpk_redis_parser_feed(ngx_mpk_redis_parser_t *parser,
     const uint8_t *data, size_t len);
 
 /*
- * The next whole reply, or MPK_OK with *reply == NULL when more bytes are needed.
- * A dropped reply is a NIL that belongs to the parser.  MPK_MALFORMED, MPK_LIMIT,
- * MPK_NOMEM: the connection can't be used any longer, and every later call says
- * the same.  A reply over a cap ends with MPK_LIMIT as soon as its announced
- * length is seen: nothing of that size is allocated or waited for.
+ * Returns the next complete reply, or MPK_OK with *reply == NULL when more bytes are
+ * needed.  A dropped reply is a NIL that belongs to the parser.  MPK_MALFORMED, MPK_LIMIT,
+ * MPK_NOMEM: the connection must be closed; every later call returns the same.  A reply
+ * over a limit fails as soon as its length is announced: nothing of that size is
+ * allocated or waited for.
  */
 mpk_status_t ngx_mpk_redis_parser_next(ngx_mpk_redis_parser_t *parser,
     ngx_mpk_redis_reply_t **reply);
 
-/* The bytes handed over that belong to no reply yet. */
-size_t ngx_mpk_redis_parser_rest(const ngx_mpk_redis_parser_t *parser);
+/* The number of appended bytes that belong to no complete reply yet. */
+size_t ngx_mpk_redis_parser_buffered(const ngx_mpk_redis_parser_t *parser);
 
 
 /*
- * A command as bytes: its length, and the bytes themselves, exactly so many; the
- * end of what was written is returned.
+ * A command as bytes: _len returns how many, _write writes exactly so many and returns
+ * their end.
  */
 size_t ngx_mpk_redis_command_len(size_t argc, const mpk_str_t *argv);
 uint8_t *ngx_mpk_redis_command_write(uint8_t *p, size_t argc, const mpk_str_t *argv);
 
 
-/* What an error reply means for the caller. */
+/* Redis' errors, as far as they are told apart. */
 typedef enum {
-    NGX_MPK_REDIS_ERR_OTHER = 0,         /* a bug of ours or an unknown server */
+    NGX_MPK_REDIS_ERR_OTHER = 0,         /* a bug of ours, or another kind of server */
     NGX_MPK_REDIS_ERR_NOSCRIPT,
     NGX_MPK_REDIS_ERR_LOADING,
     NGX_MPK_REDIS_ERR_READONLY,
@@ -96,15 +97,18 @@ typedef enum {
 
 
 typedef struct {
-    mpk_str_t    name;         /* as Redis spells it: the reply's first word */
-    bool         reconnect;    /* this connection is of no use any longer */
-    bool         ops;          /* somebody must look at it: logged as ERR, else WARN */
-    const char  *remedy;       /* in words, for the error log; NULL: not logged */
+    mpk_str_t    name;         /* the first word of the reply */
+    bool         reconnect;    /* the connection must be drained and closed */
+    bool         operator;     /* it needs an operator: logged as [error], else [warn] */
+    const char  *remedy;       /* for the log line; NULL: not logged */
 } ngx_mpk_redis_error_info_t;
 
-/* Which error the text of an ERROR reply is (a table's row, found by its first word). */
+/* Finds the error of an ERROR reply by the first word of its text. */
 ngx_mpk_redis_error_t ngx_mpk_redis_error_find(mpk_str_t text);
-const ngx_mpk_redis_error_info_t *ngx_mpk_redis_error_info(ngx_mpk_redis_error_t error);
+
+/* The table's row of an error; never NULL. */
+const ngx_mpk_redis_error_info_t *ngx_mpk_redis_error_info(
+    ngx_mpk_redis_error_t error);
 
 
 #endif /* NGX_MPK_REDIS_RESP_H */

@@ -1,4 +1,4 @@
-/* Slots of a Redis Cluster: who has which. */
+/* The slots of a Redis Cluster. */
 
 #include <strings.h>
 
@@ -24,7 +24,8 @@ ngx_mpk_redis_slot(size_t argc, const mpk_str_t *argv)
 
     /* EVAL script numkeys key, EVALSHA sha numkeys key */
 
-    n = argv[0].len >= 4 && strncasecmp((char *) argv[0].data, "EVAL", 4) == 0
+    n = argv[0].len >= sizeof("EVAL") - 1
+        && strncasecmp((char *) argv[0].data, "EVAL", sizeof("EVAL") - 1) == 0
         ? 3 : 1;
 
     if (n >= argc || argv[n].len == 0) {
@@ -33,7 +34,7 @@ ngx_mpk_redis_slot(size_t argc, const mpk_str_t *argv)
 
     key = argv[n];
 
-    /* the first braces, if they hold anything, or else all of it */
+    /* the hash tag: what is between the first braces, unless empty; else the whole key */
 
     open = memchr(key.data, '{', key.len);
 
@@ -156,7 +157,7 @@ ngx_mpk_redis_range_read(const ngx_mpk_redis_reply_t *reply,
         }
     }
 
-    /* a name was preferred, and the node has none */
+    /* host names are preferred, and the node announces none */
 
     if (mpk_str_eq(range->host, mpk_string("?"))) {
         range->host = range->ip;
@@ -167,7 +168,7 @@ ngx_mpk_redis_range_read(const ngx_mpk_redis_reply_t *reply,
 }
 
 
-/* A name, an address, or nothing: the host of the node that says so. */
+/* A name, an address, or nothing: the host of the node that replied. */
 
 static mpk_status_t
 ngx_mpk_redis_range_host(const ngx_mpk_redis_reply_t *reply, mpk_str_t *host)
@@ -186,7 +187,7 @@ ngx_mpk_redis_range_host(const ngx_mpk_redis_reply_t *reply, mpk_str_t *host)
 }
 
 
-/* It gets into logs, and is compared with certificates. */
+/* The host is logged, and compared with certificates. */
 
 static mpk_status_t
 ngx_mpk_redis_range_printable(mpk_str_t host)
