@@ -3,6 +3,7 @@
 #   make              objs/ngx_http_mpk_module.so for the installed nginx
 #   make NGINX=f NGINX_SRC=d  the same, for another nginx and the source it is of; CC=, CC_OPT=
 #                     and LD_OPT= for its compiler, OBJS= for another folder than objs
+#   make debug        objs/debug/ngx_http_mpk_module.so: -O0, debug log lines, assertions
 #   make install      copies it to that nginx's modules folder (DESTDIR, MODULES_PATH)
 #   make deps         installs what the targets below need of Debian's packages
 #   make demo         a shop to try, on http://127.0.0.1:8080 (PORT=, ONCE=1)
@@ -70,7 +71,7 @@ DEPS_TEST  = $(DEPS_DEMO) nginx nginx-dev clang libclang-rt-dev llvm valgrind dp
 DEPS_BENCH = $(DEPS_DEMO) wrk perl
 
 
-.PHONY: default build install demo test test-all units test-unit test-fuzz fuzz \
+.PHONY: default build debug install demo test test-all units test-unit test-fuzz fuzz \
         test-t test-asan test-valgrind test-builds test-versions test-compilers soak bench cov \
         clean deps deps-build deps-demo deps-test deps-bench FORCE
 
@@ -78,6 +79,14 @@ default: deps-build
 	@$(MAKE) --no-print-directory build
 
 build: $(MODULE)
+
+# An nginx without --with-debug loads this, too: of the headers' structures NGX_DEBUG changes
+# ngx_event_conf_t only, which the module does not use.  Distributions set NGX_DEBUG
+# themselves, so assertions have a macro of their own.
+
+debug: deps-build
+	@$(MAKE) --no-print-directory build OBJS=objs/debug \
+	    CC_OPT='-O0 -DNGX_DEBUG=1 -DNGX_MPK_ASSERT=1 $(CC_OPT)'
 
 
 deps: deps-test deps-bench
@@ -196,11 +205,11 @@ test-t: build
 	@MPK_MODULE=$(CURDIR)/$(MODULE) $(if $(T),,MPK_ANSWERS=$(CURDIR)/objs/answers.ndjson) \
 	    misc/run-tests t $(or $(T),$(filter-out $(SKIP),$(wildcard t/*.t)))
 
-# nginx and the module, both with AddressSanitizer and UBSan
+# nginx and the module, both with AddressSanitizer and UBSan; assertions in the module
 
 ASAN_CC    = -O1 -fsanitize=address,undefined -fno-omit-frame-pointer \
              -fno-sanitize=nonnull-attribute,alignment,pointer-overflow \
-             -U_FORTIFY_SOURCE -Wno-error
+             -U_FORTIFY_SOURCE -DNGX_MPK_ASSERT=1 -Wno-error
 ASAN_BUILD = nginx=$$(misc/nginx-build asan) && $(MAKE) --no-print-directory build \
                  OBJS=$(ASAN) NGINX=$$nginx/nginx NGINX_SRC=$$nginx/source \
                  CC_OPT='$(ASAN_CC)' LD_OPT='-fsanitize=address,undefined'
