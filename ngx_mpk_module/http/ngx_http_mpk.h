@@ -9,6 +9,7 @@
 
 #include "ngx_http_mpk_mem.h"
 #include "ngx_http_mpk_words.h"
+#include "ngx_mpk_assert.h"
 #include "ngx_mpk_redis.h"
 
 #include "mpk_journal.h"

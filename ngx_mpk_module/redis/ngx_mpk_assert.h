@@ -1,6 +1,6 @@
 /*
  * ngx_mpk_assert(): a condition that only a bug of ours makes false.  Compiled in with
- * -DNGX_MPK_ASSERT=1, as "make debug" and misc/nginx-asan do; not with NGX_DEBUG, which
+ * -DNGX_MPK_ASSERT=1, as "make debug" and "make test-asan" do; not with NGX_DEBUG, which
  * distributions set in the nginx they ship: a worker in production must not abort.
  */
 

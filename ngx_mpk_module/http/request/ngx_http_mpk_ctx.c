@@ -122,6 +122,8 @@ ngx_http_mpk_resume(ngx_http_request_t *r, uint64_t store_time)
     c = r->connection;
     ctx = ngx_http_mpk_get_ctx(r);
 
+    ngx_mpk_assert(ctx && ctx->waiting);
+
     ngx_http_set_log_request(c->log, r);
 
     ctx->stored = 1;

@@ -97,6 +97,8 @@ ngx_http_mpk_batch_handler(ngx_mpk_redis_cmd_t *cmd)
 
     uint64_t  store_time;
 
+    ngx_mpk_assert(batch->waiting && batch->waiting <= batch->count);
+
     if (cmd->result != NGX_MPK_REDIS_ANSWERED) {
         batch->failed = 1;
     }

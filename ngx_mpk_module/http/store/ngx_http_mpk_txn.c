@@ -237,6 +237,8 @@ static void
 ngx_http_mpk_txn_send(ngx_http_mpk_txn_t *txn, ngx_mpk_redis_lane_t lane,
     ngx_mpk_redis_handler_pt handler, ngx_uint_t argc, const mpk_str_t *argv)
 {
+    ngx_mpk_assert(!txn->waiting);
+
     txn->cmd.pool = txn->pool;
     txn->cmd.handler = handler;
     txn->cmd.data = txn;
@@ -882,6 +884,9 @@ ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
 {
     ngx_http_request_t  *r;
 
+    ngx_mpk_assert(!txn->waiting);
+    ngx_mpk_assert(result != NGX_HTTP_MPK_TXN_OK || txn->decided);
+
     txn->result = result;
     txn->store_time = ngx_http_mpk_stats_clock() - txn->started;
 
@@ -1046,6 +1051,8 @@ ngx_http_mpk_txn_detach(void *data)
 void
 ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn)
 {
+    ngx_mpk_assert(!txn->waiting);
+
     mpk_cleanse(&txn->data_key, sizeof(mpk_data_key_t));
 
     if (txn->request.event == MPK_EVENT_ERASED) {
