@@ -73,7 +73,7 @@ like(said(), qr/\n0\n.*Done\./s, 'nothing secret is in Redis');
 is(left($pid), '', 'nothing is left');
 
 $pid = demo("PORT=$port");
-ok(wait_for(sub { said() =~ /Ctrl-C stops it/ }, 'the demo', 60), 'make demo leaves the site running');
+ok(wait_for(sub { said() =~ /Ctrl-C stops it/ }, 'the demo', 60), 'make demo leaves the site running') or diag(said());
 my ($link) = said() =~ m{a fresh link.*?\n\s*http://[^/]+(/r/\S+)}s;
 like(Mpk::Http::request($port, 'GET', $link)->{body}, qr/Office 2024 Home/, 'with a link to try');
 kill 'INT', -$pid;
