@@ -175,6 +175,9 @@ ngx_http_mpk_log_handler(ngx_http_request_t *r)
 #if (NGX_HTTP_V2)
         && (r->stream == NULL || (r->stream->queued == 0 && !c->error))
 #endif
+#if (NGX_HTTP_V3)
+        && (c->quic == NULL || (!c->error && !c->write->error))
+#endif
        )
     {
         return NGX_OK;
