@@ -7,8 +7,8 @@
 
 
 #define ngx_http_mpk_endpoint(name, ...)                                     \
-    [NGX_HTTP_MPK_ENDPOINT_##name] = { NGX_HTTP_MPK_ENDPOINT_##name,         \
-                                       __VA_ARGS__ }
+    [NGX_HTTP_MPK_ENDPOINT_##name] = { .id = NGX_HTTP_MPK_ENDPOINT_##name,   \
+                                       .handler = __VA_ARGS__ }
 
 const ngx_http_mpk_endpoint_t  ngx_http_mpk_endpoints[] = {
 
