@@ -28,15 +28,16 @@ for my $what (grep { $_ ne $own } split ' ', ($ENV{SUITES} // 'bookworm trixie s
         CC_OPT => '-O1'));
     ok($module, "nginx $version: the module builds without a warning, and is loaded") or diag($said), next;
 
-    push @runs, map { [ $version, "$folder/nginx", $module, $_ ] } qw(reveal tls status);
+    my @files = (qw(reveal tls status), `$folder/nginx -V 2>&1` =~ /--with-http_v3_module/ ? ('http3', 'reveal over HTTP/3') : ());
+    push @runs, map { [ $version, "$folder/nginx", $module, $_ ] } @files;
 }
 
-# they wait for the most part: a release's three at once
+# they wait for the most part: some at once
 
 while (my @now = splice @runs, 0, 3) {
     my @out = map {
         my ($version, $nginx, $module, $file) = @$_;
-        local @ENV{qw(MPK_NGINX MPK_MODULE)} = ($nginx, $module);
+        local @ENV{qw(MPK_NGINX MPK_MODULE MPK_HTTP3)} = ($nginx, $module, $file =~ s/ over.*// ? 1 : 0);
         open my $out, '-|', "$^X -It/lib t/$file.t 2>&1" or die "t/$file.t: $!";
         $out;
     } @now;
@@ -44,7 +45,7 @@ while (my @now = splice @runs, 0, 3) {
     for my $run (@now) {
         my $out = shift @out;
         my $said = join '', grep { !/^ok / } <$out>;
-        ok(close($out), "nginx $run->[0]: t/$run->[3].t passes") or diag($said);
+        ok(close($out), "nginx $run->[0]: t/" . $run->[3] =~ s/( |$)/.t$1/r . ' passes') or diag($said);
     }
 }
 

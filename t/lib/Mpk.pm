@@ -22,6 +22,7 @@ use Time::HiRes qw(sleep time);
 
 use Mpk::Http;
 use Mpk::Redis;
+use Mpk::Tls;
 
 our @EXPORT_OK = qw(wait_for ago quick memory child);
 
@@ -195,6 +196,8 @@ sub conf {
     my $shop = $self->port('shop');
     my $dir = $self->{dir};
 
+    $p{server} .= $self->http3 if $ENV{MPK_HTTP3};
+
     $self->{processes} = $p{workers};
 
     $self->write('nginx.conf', <<CONF);
@@ -268,6 +271,15 @@ http {
 CONF
 
     return $self;
+}
+
+
+# http3(): what makes a server of nginx.conf speak HTTP/3, too, which MPK_HTTP3 makes request() use
+sub http3 {
+    my ($self) = @_;
+    my $certs = $self->{http3} //= Mpk::Tls->new($self);
+    $certs->certificate('edge', 'localhost') unless -f "$self->{dir}/edge.pem";
+    return " listen 127.0.0.1:@{[$self->port('edge')]} quic; ssl_certificate $self->{dir}/edge.pem; ssl_certificate_key $self->{dir}/edge.key;";
 }
 
 
@@ -432,8 +444,8 @@ sub logged {
 # request(method, path, %options): one HTTP/1.1 request to the edge, see Mpk::Http
 sub request {
     my ($self, $method, $path, %options) = @_;
-    my $r = Mpk::Http::request($options{port} // $self->port('edge'), $method, $path,
-        %options);
+    my $over = $ENV{MPK_HTTP3} && !$options{port} && !$options{socket} ? \&Mpk::Http::h3 : \&Mpk::Http::request;
+    my $r = $over->($options{port} // $self->port('edge'), $method, $path, %options);
     $self->keep($method, $path, $r) if $ENV{MPK_ANSWERS} && $path =~ m{^/mpk/v1/};
     return $r;
 }

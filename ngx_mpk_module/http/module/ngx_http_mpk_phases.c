@@ -123,6 +123,20 @@ ngx_http_mpk_handler(ngx_http_request_t *r)
     }
 
     if (ctx->waiting) {
+
+#if (NGX_HTTP_V3)
+
+        /* ngx_http_test_reading() does not see STOP_SENDING */
+
+        if (r->connection->quic && r->connection->write->error
+            && r == r->main)
+        {
+            r->connection->error = 1;
+            return NGX_HTTP_CLIENT_CLOSED_REQUEST;
+        }
+
+#endif
+
         return NGX_AGAIN;
     }
 
@@ -151,7 +165,8 @@ ngx_http_mpk_begin(ngx_http_request_t *r)
 
 /*
  * Journals a view as cut off if its answer was not written completely.  nginx keeps
- * unsent data in r->out or in the connection.
+ * unsent data in r->out or in the connection.  In HTTP/3 the stream's buffer counts as
+ * written, as a socket's does: the request ends before nginx can tell more.
  */
 
 static ngx_int_t

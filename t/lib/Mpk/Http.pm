@@ -1,6 +1,6 @@
 package Mpk::Http;
 
-# HTTP/1.1 by hand, so that a test sees and sends every byte; HTTP/2 by curl.
+# HTTP/1.1 by hand, so that a test sees and sends every byte; HTTP/2 by curl, HTTP/3 by libcurl.
 
 use warnings;
 use strict;
@@ -8,6 +8,9 @@ use strict;
 use File::Temp;
 use IO::Select;
 use IO::Socket::INET;
+use IPC::Open2;
+use JSON::PP qw(decode_json encode_json);
+use MIME::Base64 qw(decode_base64 encode_base64);
 use Socket qw(SOL_SOCKET SO_LINGER SO_RCVBUF inet_aton pack_sockaddr_in);
 use Time::HiRes qw(time);
 
@@ -164,6 +167,52 @@ sub h2 {
     for (@lines) {
         my ($name, $value) = /^([^:]+): ?(.*)$/ or next;
         $r{headers}{lc $name} = $value;
+    }
+    return \%r;
+}
+
+
+# h3(port, method, path, %options): over HTTP/3, by libcurl; stop: closes the connection
+# after so many bytes of the body
+my ($h3_in, $h3_out, $h3_owner);
+
+sub h3 {
+    my ($port, $method, $path, %options) = @_;
+
+    if (($h3_owner // 0) != $$) {
+        chomp(my $library = `misc/http3-curl`);
+        die 'no HTTP/3' if $? != 0;
+        local $ENV{LD_LIBRARY_PATH} = $library;
+        open2($h3_out, $h3_in, 'python3', 't/lib/h3.py');
+        $h3_owner = $$;
+    }
+
+    # there are no chunks, but bodies without a length
+
+    my %headers = (Host => '127.0.0.1', %{$options{headers} // {}});
+    my $body = $options{body};
+
+    if (delete $headers{'Transfer-Encoding'}) {
+        $headers{'Content-Length'} = undef;
+        $body =~ s/\G([0-9a-f]+)\r\n((??{".{" . hex($1) . "}"}))\r\n/$2/gsi;
+    }
+
+    print $h3_in encode_json({ port => $port, method => $method, path => $path, headers => \%headers,
+        stop => $options{stop}, timeout => $options{timeout} // 30,
+        body => defined $body ? encode_base64($body, '') : undef }), "\n";
+    $h3_in->flush;
+
+    my $answer = decode_json(scalar <$h3_out> // die 'the HTTP/3 client is gone');
+    my %r = (status => 0, headers => {}, body => decode_base64($answer->{body}), curl => $answer->{curl});
+    my ($head) = reverse grep { length } split /\r\n\r\n/, $answer->{head};
+    my ($line, @lines) = split /\r\n/, $head // '';
+    ($r{status}) = ($line // '') =~ m{^HTTP/3 (\d+)};
+    $r{head} = $head;
+    $r{raw} = ($head // '') . "\r\n\r\n$r{body}";
+    for (@lines) {
+        my ($name, $value) = /^([^:]+): ?(.*)$/ or next;
+        my $seen = $r{headers}{lc $name};
+        $r{headers}{lc $name} = defined $seen ? "$seen, $value" : $value;
     }
     return \%r;
 }

@@ -1,0 +1,56 @@
+#!/usr/bin/perl
+
+# HTTP/3: what was not sent whole is journaled as cut off, what was is not.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+use Mpk;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+plan(skip_all => 'this nginx has no HTTP/3') unless `@{[Mpk::nginx()]} -V 2>&1` =~ /--with-http_v3_module/;
+
+$ENV{MPK_HTTP3} = 1;
+
+my $t = Mpk->new;
+my $redis = $t->redis;
+$t->conf->start;
+
+# reveal(order, how many keys of 500 bytes, %options of the POST)
+sub reveal {
+    my ($order, $count, %options) = @_;
+    $t->file($order, items => [ map { { sku => "S-$_", product => "P $_", key => "XK7QX$_-" . 'x' x 500 } } 1 .. $count ]);
+    my $link = $t->mint($order);
+    my $nonce = $t->nonce($link);
+    my $paused = delete $options{paused} and $redis->pause;
+    my $r = $t->request('POST', $link, headers => { Accept => 'application/json', 'Content-Type' => 'application/x-www-form-urlencoded' },
+        body => Mpk::Http::form(nonce => $nonce, email => 'ann@example.com'), %options);
+    sleep 0.1, $redis->resume if $paused;
+    return $r;
+}
+
+sub becomes {
+    my ($order, $events, $name) = @_;
+    wait_for(sub { $t->events($order) eq "filed link_minted opened$events" }, $name);
+    is($t->events($order), "filed link_minted opened$events", $name);
+}
+
+for (['A-1', 1], ['A-2', 200], ['A-3', 500]) {
+    my ($order, $count) = @$_;
+    my $r = reveal($order, $count);
+    is($r->{status}, 200, "a reveal of $count keys is answered");
+    like($r->{body}, qr/XK7QX$count-/, 'to the last key');
+    is($t->events($order), 'filed link_minted opened viewed', 'and is not cut off');
+}
+
+my $r = reveal('B-1', 500, stop => 1000);
+ok(length $r->{body} < 200000, 'a client that goes in the middle');
+becomes('B-1', ' viewed cut_off', 'was cut off');
+
+reveal('B-2', 1, paused => 1, timeout => 1);
+is($t->get('/')->{body}, "shop\n", 'a client that goes during the read');
+becomes('B-2', '', 'uses nothing up');
+
+$t->finish;
