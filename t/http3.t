@@ -7,6 +7,7 @@ use strict;
 
 use lib 't/lib';
 use Mpk;
+use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -16,7 +17,12 @@ $ENV{MPK_HTTP3} = 1;
 
 my $t = Mpk->new;
 my $redis = $t->redis;
-$t->conf->start;
+
+# one order's keys have something to do after the answer: post_action waits for $after
+
+my $after = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') // die "no port: $!";
+$t->conf(reveal => 'post_action @after;', location => 'location @after { if ($request_method != POST) { return 204; } if ($mpk_order != C-1) { return 204; }'
+    . " proxy_pass http://127.0.0.1:@{[$after->sockport]}; }")->start;
 
 # reveal(order, how many keys of 500 bytes, %options of the POST)
 sub reveal {
@@ -49,8 +55,16 @@ my $r = reveal('B-1', 500, stop => 1000);
 ok(length $r->{body} < 200000, 'a client that goes in the middle');
 becomes('B-1', ' viewed cut_off', 'was cut off');
 
+# nginx has written all of this one, but has not ended its stream
+
+$r = reveal('C-1', 1, stop => 1);
+is($r->{status}, 200, 'an answer whose stream does not end');
+close $after->accept;
+becomes('C-1', ' viewed cut_off', 'and is reset by the client was cut off');
+
 reveal('B-2', 1, paused => 1, timeout => 1);
 is($t->get('/')->{body}, "shop\n", 'a client that goes during the read');
 becomes('B-2', '', 'uses nothing up');
 
+$t->quit('TERM');  # QUIT would wait for the QUIC connection of C-1 to time out
 $t->finish;
