@@ -380,6 +380,7 @@ sub reload {
 sub quit {
     my ($self, $signal) = @_;
     my $pid = delete $self->{nginx} or return 1;
+    Mpk::Http::h3_close();
     kill $signal // 'QUIT', $pid;
     my $gone = wait_for(sub { waitpid($pid, WNOHANG) == $pid }, 'nginx goes');
     kill 'KILL', $pid unless $gone;

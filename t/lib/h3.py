@@ -13,6 +13,7 @@ curl.curl_slist_append.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
 curl.curl_slist_free_all.argtypes = [ctypes.c_void_p]
 curl.curl_easy_reset.argtypes = [ctypes.c_void_p]
 curl.curl_easy_perform.argtypes = [ctypes.c_void_p]
+curl.curl_easy_cleanup.argtypes = [ctypes.c_void_p]
 
 DATA = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p)
 
@@ -91,3 +92,5 @@ def ask(request):
 
 for line in sys.stdin:
     print(json.dumps(ask(json.loads(line))), flush=True)
+
+curl.curl_easy_cleanup(handle)

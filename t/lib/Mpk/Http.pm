@@ -174,7 +174,7 @@ sub h2 {
 
 # h3(port, method, path, %options): over HTTP/3, by libcurl; stop: closes the connection
 # after so many bytes of the body
-my ($h3_in, $h3_out, $h3_owner);
+my ($h3_in, $h3_out, $h3_owner, $h3_pid);
 
 sub h3 {
     my ($port, $method, $path, %options) = @_;
@@ -183,7 +183,7 @@ sub h3 {
         chomp(my $library = `misc/http3-curl`);
         die 'no HTTP/3' if $? != 0;
         local $ENV{LD_LIBRARY_PATH} = $library;
-        open2($h3_out, $h3_in, 'python3', 't/lib/h3.py');
+        $h3_pid = open2($h3_out, $h3_in, 'python3', 't/lib/h3.py');
         $h3_owner = $$;
     }
 
@@ -215,6 +215,14 @@ sub h3 {
         $r{headers}{lc $name} = defined $seen ? "$seen, $value" : $value;
     }
     return \%r;
+}
+
+# h3_close(): ends its connection, for which nginx would wait when it goes
+sub h3_close {
+    return if ($h3_owner // 0) != $$;
+    close $h3_in;
+    waitpid $h3_pid, 0;
+    undef $h3_owner;
 }
 
 1;
