@@ -70,7 +70,9 @@ ngx_mpk_redis_exit_worker(ngx_mpk_redis_t *redis)
 
     ngx_mpk_redis_node_exit(&worker->node);
 
-    redis->topology->stop(worker);
+    if (worker->topology) {
+        redis->topology->stop(worker);
+    }
 
     if (worker->finish.posted) {
         ngx_delete_posted_event(&worker->finish);

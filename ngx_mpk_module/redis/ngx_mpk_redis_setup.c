@@ -301,13 +301,14 @@ ngx_mpk_redis_setup_error(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_count(conn->redis, errors[error]);
 
     if (info->secret) {
+        remedy = conn->node->setup->remedy(error);
 
-        if (error == NGX_MPK_REDIS_ERR_OTHER) {
-            error = NGX_MPK_REDIS_ERR_WRONGPASS;
+        if (error == NGX_MPK_REDIS_ERR_OTHER || remedy == NULL) {
+            remedy = conn->node->setup->remedy(NGX_MPK_REDIS_ERR_WRONGPASS);
         }
 
         return ngx_mpk_redis_log_failure(conn, "%s was refused: %s", info->name,
-                                         conn->node->setup->remedy(error));
+                                         remedy);
     }
 
     line = ngx_mpk_redis_log_text(text, buf);
