@@ -369,6 +369,21 @@ for my $state (
 }
 
 
+# an order has room for 64 claims, and none ever leaves it
+
+viewed('C-full');
+
+for my $n (1 .. 64) {
+    claim(path(look('C-full')->{claim_url}), %ann, order => 'C-full')->{status} == 201 or die;
+    decide('C-full', $n, 'reject', { reason => 'late' })->{status} == 200 or die;
+}
+
+$r = $t->post('/claim/' . $t->sign($t->claims('C-full', aud => 'claim', ch => undef)), { %ann, order => 'C-full' });
+is($r->{status}, 409, 'an order takes no more than 64 claims');
+is($r->{headers}{'retry-after'}, undef, 'and does not say to come back');
+unlike($r->{body}, qr/try again/i, 'on its page either');
+
+
 # nothing in the logs, nothing plain in Redis
 
 $t->get('/echo', headers => { Referer => "http://shop.example$path" });

@@ -239,11 +239,22 @@ ngx_http_mpk_claim_refused(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_outcome_t outcome)
 {
     mpk_buf_t                  detail;
+    ngx_http_mpk_notice_t      notice;
     const mpk_outcome_info_t  *info;
 
     info = mpk_outcome_info(outcome);
+    notice = ngx_http_mpk_refusal(outcome)->notice;
 
     ctx->outcome = outcome;
+
+    if (outcome == MPK_CROWDED) {
+
+        /* unlike links, claims do not expire: later is no better */
+
+        notice.page = NGX_HTTP_MPK_PAGE_DECIDED;
+        notice.retry = 0;
+        notice.retry_after = 0;
+    }
 
     mpk_buf_init(&detail, &ctx->mem, 200);
     mpk_buf_str(&detail, info->detail);
@@ -253,10 +264,8 @@ ngx_http_mpk_claim_refused(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
                              "support; the shop's support answers all others.");
     }
 
-    return ngx_http_mpk_send_notice(r, ctx,
-                                    &ngx_http_mpk_refusal(outcome)->notice,
-                                    info->name, mpk_buf_done(&detail),
-                                    info->rule);
+    return ngx_http_mpk_send_notice(r, ctx, &notice, info->name,
+                                    mpk_buf_done(&detail), info->rule);
 }
 
 
