@@ -19,7 +19,9 @@ my $redis = $t->redis;
 
 my $reads = 0;
 
-my $fake = Mpk::FakeRedis->new(test => $t, real => $redis, script => sub {
+my $fake = Mpk::FakeRedis->new(test => $t, real => $redis, hello => {
+    AUTH => sub { return $t->read('mode') =~ /^AUTH/ ? "-NOSCRIPT No matching script\r\n" : "+OK\r\n" },
+}, script => sub {
     my ($words) = @_;
     my ($on, $what, $bytes) = split / /, $t->read('mode'), 3;
 
@@ -194,6 +196,17 @@ is($t->confirm($t->link('S-1'))->{status}, 200, 'after bytes that nobody asked f
 
 $redis->cmd('SCRIPT', 'FLUSH');
 is($t->confirm($t->link('S-2'))->{status}, 200, 'a forgotten script is sent again');
+
+
+# a password that is answered with an error of another command
+
+my $password = $t->write('password', "one\n", 0600);
+$fake->mode('AUTH');
+$t->conf(redis => "redis://127.0.0.1:$fake->{port} connect_timeout=5s timeout=2s password_file=$password");
+ok($t->reload, 'a reload with a password');
+is($t->api('GET', 'orders/nobody')->{status}, 503, 'AUTH answered with the error of another command: 503');
+ok($t->logged(qr/AUTH was refused: compare user= and password_file=/), 'and what to look at is in the error log');
+ok(well(), 'and service once it is accepted');
 
 
 # the rest of the site
