@@ -67,7 +67,7 @@ DEPS_DEMO  = $(DEPS_BUILD) redis-server openssl curl jq
 DEPS_TEST  = $(DEPS_DEMO) nginx nginx-dev clang libclang-rt-dev llvm valgrind dpkg-dev \
              perl libio-socket-ssl-perl iproute2 \
              procps strace python3 gcc-aarch64-linux-gnu qemu-user-static \
-             chromium nodejs prometheus $(if $(shell command -v npm),,npm)
+             chromium-headless-shell nodejs prometheus $(if $(shell command -v npm),,npm)
 DEPS_BENCH = $(DEPS_DEMO) wrk perl
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 
-# The pages in a real browser: Debian's Chromium, driven by the modules in t/browser/.
+# The pages in a real browser: Debian's Chromium, as the build without a desktop (the
+# same pages take half the time), driven by the modules in t/browser/.
 # They print TAP; a line that begins with "@" is a call of this side, see %calls.
 
 use warnings;
@@ -17,7 +18,7 @@ use Test::More;
 plan skip_all => 'a browser finds nothing more on this nginx'
     if $ENV{MPK_NGINX} || $ENV{MPK_VALGRIND};
 
-my $chromium = $ENV{MPK_CHROMIUM} // '/usr/bin/chromium';
+my $chromium = $ENV{MPK_CHROMIUM} // '/usr/bin/chromium-headless-shell';
 my $home = 'objs/browser';
 my $limit = 1500;                             # seconds, on a machine that is busy with more
 
@@ -32,10 +33,10 @@ sub without {
     exit 1;
 }
 
-without("$chromium is there", "$chromium is missing: install Debian's package chromium (make deps)")
+without("$chromium is there", "$chromium is missing: install Debian's package chromium-headless-shell (make deps)")
     unless Mpk::Node::found($chromium);
 
-make_path('objs/screens');
+make_path($ENV{MPK_SCREENS}) if $ENV{MPK_SCREENS};
 
 my $missing = Mpk::Node::packages('t/browser', $home);
 without('what the test needs is installed', $missing) if $missing;

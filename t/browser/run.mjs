@@ -61,7 +61,11 @@ async function look(page, { lang, width, scheme, js }, { name, status, title, he
     });
 
     await page.stay();
-    await page.screenshot({ path: `objs/screens/${name}-${lang}-${width}-${scheme}.png`, fullPage: true });
+
+    if (process.env.MPK_SCREENS) {
+        const path = `${process.env.MPK_SCREENS}/${name}-${lang}-${width}-${scheme}.png`;
+        await page.screenshot({ path, fullPage: true });
+    }
 
     for (const check of checks.filter(check => js || !check.js)) {
         await test(`${what}: ${check.name}`, async () => {
