@@ -6,15 +6,12 @@
 
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_body.h"
+#include "ngx_http_mpk_body_lines.h"
 #include "ngx_http_mpk_refusal.h"
 #include "ngx_http_mpk_stats.h"
 
-#include "mpk_lines.h"
-
 #define NGX_HTTP_MPK_NDJSON_WINDOW   64                  /* lines in flight */
 #define NGX_HTTP_MPK_NDJSON_BYTES    (2 * 1024 * 1024)   /* of their bytes, plus one line */
-#define NGX_HTTP_MPK_NDJSON_PASS     (256 * 1024)        /* bytes of body in one pass */
-#define NGX_HTTP_MPK_NDJSON_FILE     16384           /* bytes of a file at once */
 #define NGX_HTTP_MPK_NDJSON_BUFFER   16384           /* bytes of the answer */
 #define NGX_HTTP_MPK_NDJSON_RESULT   4096            /* bytes of a line with its errors */
 
@@ -49,15 +46,7 @@ struct ngx_http_mpk_ndjson_s {
     ngx_pool_t   *pool;            /* reset for each line */
     mpk_mem_t     mem;             /* of it */
 
-    /* the body */
-    ngx_chain_t                  *in;              /* buffers read; the first one is being split */
-    off_t                         at;              /* offset in the first one, if it is a file */
-    u_char                       *buffer;          /* for data of a file */
-    mpk_str_t                     piece;           /* the rest of the first buffer */
-    mpk_lines_t                   lines;
-    size_t                        taken;           /* bytes in this pass */
-    unsigned                      shared:1;        /* the buffers are not ours to reuse */
-    unsigned                      last:1;          /* piece is the last one */
+    ngx_http_mpk_body_lines_t     lines;
 
     /* the window: a ring, in the order of the body */
     ngx_http_mpk_ndjson_line_t    window[NGX_HTTP_MPK_NDJSON_WINDOW];
@@ -111,9 +100,6 @@ static void ngx_http_mpk_ndjson_fail(ngx_http_mpk_ndjson_t *nd, ngx_int_t rc);
 static void ngx_http_mpk_ndjson_stop(void *data);
 static ngx_uint_t ngx_http_mpk_ndjson_room(ngx_http_mpk_ndjson_t *nd);
 static ngx_int_t ngx_http_mpk_ndjson_take(ngx_http_mpk_ndjson_t *nd);
-static ngx_int_t ngx_http_mpk_ndjson_read(ngx_http_mpk_ndjson_t *nd);
-static ngx_int_t ngx_http_mpk_ndjson_piece(ngx_http_mpk_ndjson_t *nd);
-static void ngx_http_mpk_ndjson_release(ngx_http_mpk_ndjson_t *nd);
 static ngx_int_t ngx_http_mpk_ndjson_line(ngx_http_mpk_ndjson_t *nd,
     mpk_status_t status, mpk_str_t text);
 static void ngx_http_mpk_ndjson_txn_handler(ngx_http_mpk_txn_t *txn);
@@ -163,12 +149,8 @@ ngx_http_mpk_api_ndjson(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     ctx->waiting = 1;
 
-    nd->shared = (r->request_body || r->discard_body);
-
-    r->request_body_no_buffering = 1;
-
-    rc = ngx_http_read_client_request_body(r,
-                                           ngx_http_mpk_ndjson_body_handler);
+    rc = ngx_http_mpk_body_lines_read(&nd->lines,
+                                      ngx_http_mpk_ndjson_body_handler);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         return rc;
@@ -217,7 +199,8 @@ ngx_http_mpk_ndjson_create(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     nd->event.data = nd;
     nd->event.log = r->connection->log;
 
-    mpk_lines_init(&nd->lines, &ctx->mem, NGX_HTTP_MPK_API_BODY_MAX);
+    ngx_http_mpk_body_lines_init(&nd->lines, r, &ctx->mem,
+                                 NGX_HTTP_MPK_API_BODY_MAX);
 
     cln = ngx_http_cleanup_add(r, 0);
     if (cln == NULL) {
@@ -249,15 +232,7 @@ ngx_http_mpk_ndjson_body_handler(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
     nd = ctx->data;
 
-    /* NULL: the body was discarded */
-
-    if (r->request_body) {
-        nd->in = r->request_body->bufs;
-    }
-
-    if (!nd->shared) {
-        r->request_body->bufs = NULL;
-    }
+    ngx_http_mpk_body_lines_begin(&nd->lines);
 
     r->read_event_handler = ngx_http_mpk_ndjson_read_handler;
     r->write_event_handler = ngx_http_mpk_ndjson_write_handler;
@@ -365,7 +340,7 @@ ngx_http_mpk_ndjson_go_on(ngx_http_mpk_ndjson_t *nd)
 {
     ngx_int_t  rc;
 
-    nd->taken = 0;
+    nd->lines.taken = 0;
 
     if (ngx_http_mpk_ndjson_collect(nd) != NGX_OK
         || ngx_http_mpk_ndjson_send(nd, 0) == NGX_ERROR)
@@ -602,11 +577,7 @@ ngx_http_mpk_ndjson_room(ngx_http_mpk_ndjson_t *nd)
 }
 
 
-/*
- * Reads the next line of the body into the window.  NGX_AGAIN: no more has arrived;
- * NGX_BUSY: enough for this pass; NGX_DONE: that was the last line; NGX_ERROR or a
- * status: the body can't be read.
- */
+/* Reads the next line of the body into the window; returns as the reader does. */
 
 static ngx_int_t
 ngx_http_mpk_ndjson_take(ngx_http_mpk_ndjson_t *nd)
@@ -615,163 +586,9 @@ ngx_http_mpk_ndjson_take(ngx_http_mpk_ndjson_t *nd)
     mpk_str_t     text;
     mpk_status_t  status;
 
-    for ( ;; ) {
-        status = mpk_lines_next(&nd->lines, &nd->piece, nd->last, &text);
+    rc = ngx_http_mpk_body_lines_next(&nd->lines, &status, &text);
 
-        if (status == MPK_OK || status == MPK_LIMIT) {
-            return ngx_http_mpk_ndjson_line(nd, status, text);
-        }
-
-        if (status != MPK_MISSING) {
-            return NGX_ERROR;
-        }
-
-        if (nd->last) {
-            return NGX_DONE;
-        }
-
-        rc = ngx_http_mpk_ndjson_read(nd);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-}
-
-
-/* Sets the next piece, or nd->last. */
-
-static ngx_int_t
-ngx_http_mpk_ndjson_read(ngx_http_mpk_ndjson_t *nd)
-{
-    ngx_int_t            rc;
-    ngx_http_request_t  *r;
-
-    r = nd->request;
-
-    if (nd->taken >= NGX_HTTP_MPK_NDJSON_PASS) {
-        return NGX_BUSY;
-    }
-
-    for ( ;; ) {
-        rc = ngx_http_mpk_ndjson_piece(nd);
-
-        if (rc != NGX_DONE) {
-            return rc;
-        }
-
-        if (!r->reading_body) {
-            nd->last = 1;
-            return NGX_OK;
-        }
-
-        rc = ngx_http_read_unbuffered_request_body(r);
-
-        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-            return rc;
-        }
-
-        nd->in = r->request_body->bufs;
-        r->request_body->bufs = NULL;
-
-        if (nd->in == NULL && r->reading_body) {
-            return NGX_AGAIN;
-        }
-    }
-}
-
-
-/* Sets the next piece of the buffers that were read; NGX_DONE: none. */
-
-static ngx_int_t
-ngx_http_mpk_ndjson_piece(ngx_http_mpk_ndjson_t *nd)
-{
-    size_t      size;
-    ssize_t     n;
-    ngx_buf_t  *b;
-
-    /* the previous piece was the rest of a memory buffer */
-
-    if (nd->piece.data && nd->in && ngx_buf_in_memory(nd->in->buf)) {
-        ngx_http_mpk_ndjson_release(nd);
-    }
-
-    nd->piece = (mpk_str_t) { 0, NULL };
-
-    for ( /* void */ ; nd->in; ngx_http_mpk_ndjson_release(nd)) {
-        b = nd->in->buf;
-
-        if (ngx_buf_in_memory(b)) {
-
-            if (b->pos == b->last) {
-                continue;
-            }
-
-            nd->piece.data = b->pos;
-            nd->piece.len = b->last - b->pos;
-            nd->taken += nd->piece.len;
-
-            return NGX_OK;
-        }
-
-        if (!b->in_file || b->file_pos + nd->at >= b->file_last) {
-            continue;
-        }
-
-        if (nd->buffer == NULL) {
-            nd->buffer = ngx_palloc(nd->request->pool,
-                                    NGX_HTTP_MPK_NDJSON_FILE);
-            if (nd->buffer == NULL) {
-                return NGX_ERROR;
-            }
-        }
-
-        size = (size_t) ngx_min(b->file_last - b->file_pos - nd->at,
-                                NGX_HTTP_MPK_NDJSON_FILE);
-
-        n = ngx_read_file(b->file, nd->buffer, size, b->file_pos + nd->at);
-
-        if (n == NGX_ERROR || (size_t) n != size) {
-            return NGX_ERROR;
-        }
-
-        nd->at += n;
-        nd->taken += n;
-
-        nd->piece.data = nd->buffer;
-        nd->piece.len = n;
-
-        return NGX_OK;
-    }
-
-    return NGX_DONE;
-}
-
-
-/* Releases the first buffer, so that nginx can read into it again. */
-
-static void
-ngx_http_mpk_ndjson_release(ngx_http_mpk_ndjson_t *nd)
-{
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    cl = nd->in;
-    b = cl->buf;
-
-    nd->in = cl->next;
-    nd->at = 0;
-
-    if (nd->shared) {
-        return;
-    }
-
-    if (ngx_buf_in_memory(b)) {
-        mpk_cleanse(b->pos, b->last - b->pos);
-        b->pos = b->last;
-    }
-
-    ngx_free_chain(nd->request->pool, cl);
+    return rc == NGX_OK ? ngx_http_mpk_ndjson_line(nd, status, text) : rc;
 }
 
 
@@ -792,7 +609,7 @@ ngx_http_mpk_ndjson_line(ngx_http_mpk_ndjson_t *nd, mpk_status_t status,
     ngx_memzero(line, sizeof(ngx_http_mpk_ndjson_line_t));
 
     line->ndjson = nd;
-    line->number = nd->lines.number;
+    line->number = nd->lines.split.number;
 
     nd->count++;
 
@@ -1175,13 +992,5 @@ ngx_http_mpk_ndjson_forget(ngx_http_mpk_ndjson_t *nd)
         }
     }
 
-    while (nd->in) {
-        ngx_http_mpk_ndjson_release(nd);
-    }
-
-    if (nd->buffer) {
-        mpk_cleanse(nd->buffer, NGX_HTTP_MPK_NDJSON_FILE);
-    }
-
-    mpk_lines_forget(&nd->lines);
+    ngx_http_mpk_body_lines_forget(&nd->lines);
 }
