@@ -96,9 +96,11 @@ SKIP: {
     like($like, qr{^--with-cc-opt=(?!.*(?:nowhere|O3|lto|SOURCE=3)).* -DNGX_ODD=1 -I/usr/include }m, 'what changes its headers');
     like($like, qr{^--with-ld-opt=(?!.*nowhere).* -L/usr/lib$}m, 'and where libraries are');
 
-    for my $cc ('gcc', 'gcc -D_FORTIFY_SOURCE=3', 'gcc -O0 -U_FORTIFY_SOURCE') {
-        my ($options) = $flags->(CC => $cc) =~ /^--with-cc-opt=(.*)$/m;
-        is(system("$cc -Werror $options -include stdio.h -c -x c /dev/null -o $dir/x.o 2>&1"), 0, "$cc: _FORTIFY_SOURCE is not defined twice");
+    for (['gcc', ''], ['gcc -D_FORTIFY_SOURCE=3', ''], ['gcc', '-O0']) {
+        my ($cc, $opt) = @$_;
+        my ($options) = $flags->(CC => $cc, CC_OPT => $opt) =~ /^--with-cc-opt=(.*)$/m;
+        is(system("$cc -Werror $options -include stdio.h -c -x c /dev/null -o $dir/x.o 2>&1"), 0,
+            "$cc $opt: _FORTIFY_SOURCE is not defined twice");
     }
 
 

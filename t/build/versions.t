@@ -14,7 +14,7 @@ use Test::More;
 
 my ($own) = map { /^VERSION_CODENAME=(\S+)/ } do { local @ARGV = '/etc/os-release'; <> };
 my %seen = (Mpk::Build::version('nginx') => 1);
-my @runs;
+my (@builds, @runs);
 
 for my $what (grep { $_ ne $own } split ' ', ($ENV{SUITES} // 'bookworm trixie sid') . ' ' . ($ENV{TREES} // '')) {
     my $folder = Mpk::Build::nginx($what);
@@ -24,8 +24,13 @@ for my $what (grep { $_ ne $own } split ' ', ($ENV{SUITES} // 'bookworm trixie s
     next if $seen{$version}++;
 
     (my $objs = "objs/versions/$version") =~ tr/ /-/;
-    my ($module, $said) = Mpk::Build::module(Mpk::Build::begin($objs, NGINX => "$folder/nginx", NGINX_SRC => "$folder/source",
-        CC_OPT => '-O1'));
+    push @builds, [ $version, $folder, Mpk::Build::begin($objs, NGINX => "$folder/nginx", NGINX_SRC => "$folder/source",
+        CC_OPT => '-O1') ];
+}
+
+for (@builds) {
+    my ($version, $folder, $build) = @$_;
+    my ($module, $said) = Mpk::Build::module($build);
     ok($module, "nginx $version: the module builds without a warning, and is loaded") or diag($said), next;
 
     my @files = (qw(reveal tls status), `$folder/nginx -V 2>&1` =~ /--with-http_v3_module/ ? ('http3', 'reveal over HTTP/3') : ());
@@ -34,7 +39,7 @@ for my $what (grep { $_ ne $own } split ' ', ($ENV{SUITES} // 'bookworm trixie s
 
 # they wait for the most part: some at once
 
-while (my @now = splice @runs, 0, 3) {
+while (my @now = splice @runs, 0, 5) {
     my @out = map {
         my ($version, $nginx, $module, $file) = @$_;
         local @ENV{qw(MPK_NGINX MPK_MODULE MPK_HTTP3)} = ($nginx, $module, $file =~ s/ over.*// ? 1 : 0);
