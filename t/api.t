@@ -214,16 +214,18 @@ is($t->api('GET', 'orders/J-0/journal?anchor=nonsense')->{status}, 422, 'a bad a
 
 prepared('K-1'); prepared('K-2');
 my ($k1, $k2) = map { $redis->cmd('KEYS', "mpk:*:o:$_")->[0] } qw(K-1 K-2);
-$redis->cmd('HSET', $k1, 'i', $redis->cmd('HGET', $k2, 'i'));
+my $own = $redis->cmd('HGET', $k1, 'k');
+$redis->cmd('HSET', $k1, 'k', $redis->cmd('HGET', $k2, 'k'));
 my $r1 = $t->confirm('/r/' . $t->sign($t->claims('K-1')));
-is($r1->{status}, 503, "another order's key does not open");
-unlike($r1->{body}, qr/XK7QX/, 'and is not shown');
-is($t->events('K-1'), 'filed link_minted opened viewed opened', 'and uses nothing up');
-like($t->read('error.log'), qr/\[crit\].*the key of item 1 of order "K-1" can't be decrypted/, 'ops learn of it');
+is($r1->{status}, 503, "an order with another order's key is not read");
+unlike($r1->{body}, qr/XK7QX/, 'and nothing is shown');
+like($t->read('error.log'), qr/\[crit\].*order "K-1" is not authentic/, 'ops learn of it');
+$redis->cmd('HSET', $k1, 'k', $own);
+is($t->events('K-1'), 'filed link_minted opened viewed opened', 'nothing was used up');
 
 $redis->cmd('HSET', $k2, 'h', 'garbage');
 is($t->api('GET', 'orders/K-2')->{status}, 500, 'a broken order is an error');
-like($t->read('error.log'), qr/\[crit\].*order "K-2" as stored in Redis can't be parsed/, 'that ops learn of');
+like($t->read('error.log'), qr/\[crit\].*order "K-2" is not authentic/, 'that ops learn of');
 
 
 # R9, over HTTP/2, and by many at once

@@ -441,8 +441,8 @@ sub torn {
     my @keys = @{$redis->cmd('KEYS', "mpk:*:o:$prefix-*")};
     for my $n (0 .. $#keys) {
         my ($id) = $keys[$n] =~ /:o:(.*)/;
-        my ($revision, undef, @ids) = $t->stored_head($redis, $keys[$n]);
-        my $whole = $revision == 1 && @ids == 1 && 2 == grep { length } @{$redis->cmd('HMGET', $keys[$n], qw(f i))};
+        my ($revision, @numbers) = $t->revision($redis, $id);
+        my $whole = $revision == 1 && @numbers == 1 && 3 == grep { length } @{$redis->cmd('HMGET', $keys[$n], qw(f i k))};
         $whole &&= $t->journal($id)->{verdict} eq 'intact' unless $n % 40;
         push @bad, $id unless $whole;
     }

@@ -116,7 +116,7 @@ for my $fate ('gone', 'erased') {
 
     # of an order that is erased, the head alone is left
 
-    $master->cmd($fate eq 'gone' ? ('DEL', $stored) : ('HDEL', $stored, 'f', 'i'));
+    $master->cmd($fate eq 'gone' ? ('DEL', $stored) : ('HDEL', $stored, grep { $_ ne 'h' } @{$master->cmd('HKEYS', $stored)}));
     $proxy->mode('pass');
     ok(wait_for(sub { $master->calls('eval') > $evals }, 'the count'), "when its order is $fate");
     is(join(' ', @{$master->cmd('HKEYS', $stored)}), $fate eq 'gone' ? '' : 'h', 'it brings nothing back');
@@ -133,5 +133,27 @@ $master->cmd('DEL', $stored);
 $proxy->mode('pass');
 is(Mpk::Http::response($client)->{status}, 201, 'I7: and filed again, since it is not there any longer');
 is($master->cmd('EXISTS', $stored), 1, 'it is there');
+
+
+# a backup that is restored while a view is under way, and an order that was cancelled since:
+# both have the revision that the view was decided by
+
+$t->file('undone', state => 'held');
+$stored = stored('undone');
+my $backup = $master->cmd('DUMP', $stored);
+is($t->api('POST', 'orders/undone/cancel', { reason => 'fraud', not_sent => JSON::PP::true })->{status}, 200, 'an order is cancelled');
+my $cancelled = $master->cmd('DUMP', $stored);
+$master->cmd('RESTORE', $stored, 0, $backup, 'REPLACE');
+is($t->api('POST', 'orders/undone/release')->{status}, 200, 'and, in another history, released');
+
+$client = asked('POST', '/r/' . $t->sign($t->claims('undone')), 'email=ann%40example.com', 'Idempotency-Key' => 'x',
+    'Content-Type' => 'application/x-www-form-urlencoded', Accept => 'application/json');
+$proxy->mode('hold', 'requests');
+$master->cmd('RESTORE', $stored, 0, $cancelled, 'REPLACE');
+$proxy->mode('pass');
+my $r = Mpk::Http::response($client);
+is($r->{status}, 410, 'R5: the view that was under way does not win over the cancellation');
+unlike($r->{body}, qr/XK7QX/, 'no key is shown');
+is($t->events('undone'), 'filed cancelled', 'nor is a view journaled');
 
 $t->finish;

@@ -28,9 +28,8 @@ my $order = $t->order(state => 'held', items => [ map { { sku => "S$_", product 
 
 sub entries {
     my ($id) = @_;
-    my ($key) = @{$redis->cmd('KEYS', "mpk:{??}:o:$id")} or return (0, 0);
-    my ($r, undef, @ids) = $t->stored_head($redis, $key);
-    return ($r, scalar @ids);
+    my ($r, @numbers) = $t->revision($redis, $id);
+    return ($r, scalar @numbers);
 }
 
 sub token { my ($id, %o) = @_; return $t->sign($t->claims($id, %o)) }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mails each order's link as soon as the order is ready: an example of a consumer.
 
-It reads the journal's streams as one consumer of a group (see ../integration.md), asks
+It reads the outbox's streams as one consumer of a group (see ../integration.md), asks
 the API for the link when it sends the mail, passes the mail to sendmail, and acknowledges
 the entry only after that.  An entry that was not acknowledged is redelivered: after a
 kill at any moment, after a failure of sendmail, the API or Redis, and if another
@@ -44,7 +44,7 @@ TAGS = """
     bj bb ca bs ac ak ar az c0 c8 dh b3 fj fb a2 fs bk bc bz br ab aj as f2 c1 c9 di b2 fk fc a3 fr
 """.split()
 
-STREAMS = ["mpk:{%s}:journal" % tag for tag in TAGS]
+STREAMS = ["mpk:{%s}:out" % tag for tag in TAGS]
 
 
 class Later(Exception):
@@ -116,7 +116,7 @@ class Redis:
         data = self.answers.read(int(rest) + 2)
         if len(data) != int(rest) + 2:
             raise ConnectionError("closed")
-        return data[:-2].decode(errors="replace")    # "x" is binary
+        return data[:-2].decode()
 
 
 def api(method, path, **headers):
@@ -138,14 +138,14 @@ def api(method, path, **headers):
 
 def made_ready(entry):
     """Returns the order if this entry made it ready and it still is ready; else None."""
-    if entry["event"] not in ("filed", "released"):
+    if entry["e"] not in ("filed", "released"):
         return None
-    order = api("GET", f"orders/{entry['order']}")
+    order = api("GET", f"orders/{entry['o']}")
     if order is None or order["state"] != "ready":
         return None
     # an order can be filed ready; if it was released later, the mail belongs to that entry
-    if entry["event"] == "filed":
-        journal = api("GET", f"orders/{entry['order']}/journal")
+    if entry["e"] == "filed":
+        journal = api("GET", f"orders/{entry['o']}/journal")
         if journal is None or any(e["event"] == "released" for e in journal["entries"]):
             return None
     return order
@@ -187,7 +187,7 @@ def work(redis, batch, backoff):
             return          # others may take over the rest soon: it is redelivered
         try:
             if fields:      # else the entry was trimmed
-                mail(stream, entry_id, json.loads(dict(zip(fields[::2], fields[1::2]))["e"]))
+                mail(stream, entry_id, dict(zip(fields[::2], fields[1::2])))
         except Exception as e:
             # other exceptions' texts can contain an address or a link
             backoff.fail(f"{stream} {entry_id}: {e if isinstance(e, Later) else type(e).__name__}")

@@ -258,11 +258,11 @@ test_seal(void)
        && mpk_str_eq(order.items[0].sku, str("S")) && mpk_str_eq(order.items[0].product, str("P")),
        "what is not secret is not sealed");
 
-    ok(mpk_lookup_email(crypto, str("ANN@example.com"), hash) == MPK_OK
+    ok(mpk_lookup_email(crypto, str("A-1"), str("ANN@example.com"), hash) == MPK_OK
        && mpk_str_eq(order.email_hash, (mpk_str_t) { MPK_MAC_LEN, hash }), "it is found by its email");
-    ok(mpk_lookup_account(crypto, str("ann"), hash) == MPK_OK
-       && mpk_str_eq(order.account_hash, (mpk_str_t) { MPK_MAC_LEN, hash })
-       && memcmp(index, hash, MPK_MAC_LEN) == 0, "and by its account");
+    ok(mpk_lookup_account(crypto, str("A-1"), str("ann"), hash) == MPK_OK
+       && mpk_str_eq(order.account_hash, (mpk_str_t) { MPK_MAC_LEN, hash }), "and by its account");
+    ok(mpk_lookup_index(crypto, str("ann"), hash) == MPK_OK && memcmp(index, hash, MPK_MAC_LEN) == 0, "whose index lists it");
 
     ok(mpk_envelope_unwrap(crypto, &test_mem, str("A-1"), order.data_key, &opened) == MPK_OK
        && memcmp(opened.bytes, key.bytes, MPK_DATA_KEY_LEN) == 0, "its data key is wrapped");
@@ -289,7 +289,7 @@ test_seal(void)
 
     (void) reads("A-1", others[2]);
     (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &again, &key, other);
-    (void) mpk_lookup_account(crypto, str("ann@example.com"), hash);
+    (void) mpk_lookup_index(crypto, str("ann@example.com"), hash);
     ok(again.account_hash.len == 0 && memcmp(other, hash, MPK_MAC_LEN) == 0,
        "without an account it is listed under its email");
 

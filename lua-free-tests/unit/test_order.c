@@ -1,10 +1,49 @@
 /* The encoding of orders and of the values in them: written and read back. */
 
+#include <stdlib.h>
+
 #include "mpk_bucket.h"
+#include "mpk_lookup.h"
 #include "mpk_order.h"
 #include "mpk_pack.h"
 #include "mpk_time.h"
 #include "test.h"
+
+
+static const char  ring[] =
+    "{\"keys\":["
+    "{\"kty\":\"oct\",\"use\":\"token\",\"alg\":\"HS256\",\"kid\":\"t1\",\"k\":\"dG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4tdG8\"},"
+    "{\"kty\":\"oct\",\"use\":\"wrap\",\"alg\":\"A256GCM\",\"kid\":\"w1\",\"k\":\"d3JhcC13cmFwLXdyYXAtd3JhcC13cmFwLXdyYXAtd3I\"},"
+    "{\"kty\":\"oct\",\"use\":\"lookup\",\"alg\":\"HS256\",\"kid\":\"l1\",\"k\":\"bG9va3VwLWxvb2t1cC1sb29rdXAtbG9va3VwLWxvb2s\"},"
+    "{\"kty\":\"oct\",\"use\":\"journal\",\"alg\":\"HS256\",\"kid\":\"%s\",\"k\":\"%s\"},"
+    "%s"
+    "{\"kty\":\"OKP\",\"use\":\"evidence\",\"alg\":\"EdDSA\",\"crv\":\"Ed25519\",\"kid\":\"e1\","
+    "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"}]}";
+
+static const char  j1[] = "am91cm5hbC1qb3VybmFsLWpvdXJuYWwtam91cm5hbC0";
+static const char  j2[] = "c2Vjb25kLWpvdXJuYWwta2V5LXNlY29uZC1qb3VybmE";
+static const char  older[] = "{\"kty\":\"oct\",\"use\":\"journal\",\"alg\":\"HS256\",\"kid\":\"j1\",\"k\":\"am91cm5hbC1qb3VybmFsLWpvdXJuYWwtam91cm5hbC0\"},";
+
+static mpk_crypto_t  *crypto;
+
+
+static mpk_crypto_t *
+open_ring(mpk_keyring_t *keyring, const char *kid, const char *k, const char *more)
+{
+    int           n;
+    char         *text;
+    mpk_error_t   error;
+
+    text = mpk_alloc(&test_mem, sizeof(ring) + 512);
+    n = snprintf(text, sizeof(ring) + 512, ring, kid, k, more);
+
+    if (mpk_keyring_read(&test_mem, (uint8_t *) text, (size_t) n, keyring, &error) != MPK_OK) {
+        printf("# %s\n", error.text);
+        exit(1);
+    }
+
+    return mpk_crypto_create(keyring);
+}
 
 
 static mpk_str_t
@@ -69,7 +108,6 @@ make(size_t items, size_t links)
 
     order.id = str("A-1");
     order.revision = 7;
-    order.entries = str("1795453178995-0 1795453178997-12 ");
     order.state = MPK_ORDER_READY;
     order.filed_at = 1000;
     order.released_at = 1001;
@@ -146,142 +184,229 @@ make(size_t items, size_t links)
 }
 
 
+/* all of an order's fields, without claims if it has none */
 static void
-fields(const mpk_order_t *order, mpk_str_t f[MPK_ORDER_FIELDS])
+fields(mpk_order_t *order, mpk_str_t f[MPK_ORDER_FIELDS])
 {
-    mpk_buf_t  head, filed, items, claims;
+    unsigned  changed;
 
-    mpk_buf_init(&head, &test_mem, 0);
-    mpk_buf_init(&filed, &test_mem, 0);
-    mpk_buf_init(&items, &test_mem, 0);
-    mpk_buf_init(&claims, &test_mem, 0);
+    changed = 1 << MPK_ORDER_FILED | 1 << MPK_ORDER_ITEMS | 1 << MPK_ORDER_KEYS;
 
-    mpk_order_write_head(order, &head);
-    mpk_order_write_filed(order, &filed);
-    mpk_order_write_items(order, &items);
-    mpk_claims_write(order->claims, order->claims_count, &claims);
+    if (order->claims_count) {
+        changed |= 1 << MPK_ORDER_CLAIMS;
+    }
 
-    f[0] = mpk_buf_done(&head);
-    f[1] = mpk_buf_done(&filed);
-    f[2] = mpk_buf_done(&items);
-    f[3] = mpk_buf_done(&claims);
+    if (mpk_order_write(crypto, &test_mem, order, changed, f) != MPK_OK) {
+        exit(1);
+    }
 }
 
 
 static bool
-same(const mpk_str_t a[MPK_ORDER_FIELDS], const mpk_str_t b[MPK_ORDER_FIELDS])
+same(const mpk_str_t *a, const mpk_str_t *b)
 {
-    return mpk_str_eq(a[0], b[0]) && mpk_str_eq(a[1], b[1]) && mpk_str_eq(a[2], b[2])
-           && mpk_str_eq(a[3], b[3]);
+    size_t  i;
+
+    for (i = 0; i < MPK_ORDER_FIELDS; i++) {
+        if (!mpk_str_eq(a[i], b[i])) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+static mpk_status_t
+reread(const mpk_str_t *f, mpk_order_t *order)
+{
+    return mpk_order_read(crypto, &test_mem, str("A-1"), f, MPK_ORDER_FIELDS, order);
 }
 
 
 static void
 test_order(size_t items, size_t links, const char *name)
 {
-    mpk_str_t    f[MPK_ORDER_FIELDS], g[MPK_ORDER_FIELDS], owner;
-    mpk_order_t  order, again;
+    mpk_str_t    f[MPK_ORDER_FIELDS], g[MPK_ORDER_FIELDS];
+    mpk_order_t  order, again, few;
 
     order = make(items, links);
     fields(&order, f);
 
-    if (mpk_order_read(&test_mem, order.id, f, &again) != MPK_OK) {
+    if (reread(f, &again) != MPK_OK) {
         ok(0, name);
         return;
     }
 
     fields(&again, g);
 
-    ok(mpk_order_read_owner(f[1], &owner) == MPK_OK && mpk_str_eq(owner, order.email_hash)
-       && mpk_order_read_owner((mpk_str_t) { f[1].len - 1, f[1].data }, &owner) == MPK_MALFORMED
-       && mpk_order_read_owner((mpk_str_t) { 0, NULL }, &owner) == MPK_MALFORMED,
+    ok(mpk_order_read_owner(crypto, order.id, f[0], f[1], &few) == MPK_OK && mpk_str_eq(few.email_hash, order.email_hash),
        "the owner can be read without the rest");
 
-    ok(same(f, g) && again.revision == 7 && mpk_str_eq(again.entries, order.entries) && again.views == 3 && again.delivered_by == MPK_CHANNEL_TRACK
-       && again.links_count == links && again.items_count == items, name);
+    ok(mpk_order_read(crypto, &test_mem, order.id, f, MPK_ORDER_KEYS, &few) == MPK_OK && few.items[0].key.len == 0
+       && mpk_str_eq(few.items[0].sku, str("SKU")), "an order can be read without its keys");
+
+    ok(same(f, g) && again.revision == 7 && again.views == 3 && again.delivered_by == MPK_CHANNEL_TRACK
+       && again.links_count == links && again.items_count == items && mpk_str_eq(again.items[items - 1].key, str("key")), name);
+
+    ok(again.guard.len && memcmp(f[0].data, again.guard.data, again.guard.len) == 0
+       && memcmp(again.guard.data + again.guard.len - MPK_MAC_LEN - 3, "\2j1", 3) == 0, "its guard ends with the MAC");
 }
 
 
-/* Any bytes in Redis are read or refused; what is read is written back as the same bytes. */
+/* replaces field n by other bytes, and reads the order again */
+static mpk_status_t
+changed(const mpk_str_t *f, size_t n, const void *bytes, size_t len)
+{
+    mpk_str_t    g[MPK_ORDER_FIELDS];
+    mpk_order_t  order;
+
+    memcpy(g, f, sizeof(g));
+    g[n] = (mpk_str_t) { len, bytes };
+
+    return reread(g, &order);
+}
+
 
 static void
-test_damage(void)
+test_tampering(mpk_crypto_t *rotated, mpk_crypto_t *foreign)
 {
-    bool          fine;
-    size_t        n, i, whole;
-    uint8_t      *p;
-    mpk_str_t     f[MPK_ORDER_FIELDS], g[MPK_ORDER_FIELDS], h[MPK_ORDER_FIELDS];
-    mpk_order_t   order, again;
-    mpk_status_t  status;
+    bool           fine;
+    size_t         n, i;
+    uint8_t       *p;
+    mpk_str_t      f[MPK_ORDER_FIELDS], g[MPK_ORDER_FIELDS], later[MPK_ORDER_FIELDS];
+    mpk_order_t    order, again;
+    mpk_crypto_t  *mine;
 
-    static const char  *revisions[] = { "", "0", "07", "x", "-7", "7x", "99999999999999999999" };
+    static const char  *revisions[] = { "", "0", "07", "x", "-7", "7x", "8", "99999999999999999999" };
 
     order = make(3, 5);
     fields(&order, f);
-    fine = true;
 
     for (n = 0; n < MPK_ORDER_FIELDS; n++) {
-
-        whole = f[n].len - (n == 0 ? order.entries.len : 0);
-
-        for (i = 0; i < whole; i++) {
-            memcpy(g, f, sizeof(g));
-
-            p = mpk_alloc(&test_mem, i + 1);
-            memcpy(p, f[n].data, i);
-            g[n] = (mpk_str_t) { i, p };
-
-            fine &= mpk_order_read(&test_mem, order.id, g, &again) == MPK_MALFORMED;
+        for (i = 0, fine = true; i < f[n].len; i++) {
+            fine &= changed(f, n, f[n].data, i) == MPK_FORGED;
         }
 
-        ok(fine, "a field truncated anywhere is refused");
+        ok(fine, "a field that is cut anywhere is not authentic");
 
-        for (i = 0; i < f[n].len * 4; i++) {
-            memcpy(g, f, sizeof(g));
-
+        for (i = 0, fine = true; i < f[n].len * 8; i++) {
             p = mpk_alloc(&test_mem, f[n].len);
             memcpy(p, f[n].data, f[n].len);
-            p[i / 4] ^= (uint8_t) (1 << (i % 4) * 2);
-            g[n] = (mpk_str_t) { f[n].len, p };
+            p[i / 8] ^= (uint8_t) (1 << i % 8);
 
-            status = mpk_order_read(&test_mem, order.id, g, &again);
+            /* another key's id, and a later version, are what they say */
 
-            if (status == MPK_OK) {
-                fields(&again, h);
-                fine &= same(g, h);
+            switch (changed(f, n, p, f[n].len)) {
+
+            case MPK_FORGED:
+                break;
+
+            case MPK_UNKNOWN:
+                fine &= n == 0 && i / 8 >= 3 && i / 8 < 5;
+                break;
+
+            case MPK_NEWER:
+                fine &= n == 0;
+                break;
+
+            default:
+                fine = false;
             }
         }
 
-        ok(fine, "a field with a flipped bit is refused, or written back as read");
-    }
+        ok(fine, "with any bit flipped it is never read");
 
-    memcpy(g, f, sizeof(g));
-    g[1] = (mpk_str_t) { 0, NULL };
-    ok(mpk_order_read(&test_mem, order.id, g, &again) == MPK_MALFORMED, "an order without a field is refused");
-    memcpy(g, f, sizeof(g));
+        p = mpk_alloc(&test_mem, f[n].len + 1);
+        memcpy(p, f[n].data, f[n].len);
+        p[f[n].len] = 0;
+        ok(changed(f, n, p, f[n].len + 1) == MPK_FORGED, "with a byte more it is not authentic");
+
+        if (n) {
+            ok(changed(f, n, NULL, 0) == MPK_FORGED, "without a field it is not authentic");
+            ok(changed(f, n, "", 0) == MPK_FORGED, "nor with an empty one");
+        }
+    }
 
     for (i = 0; i < sizeof(revisions) / sizeof(revisions[0]); i++) {
         p = mpk_alloc(&test_mem, strlen(revisions[i]) + f[0].len - 1);
         memcpy(p, revisions[i], strlen(revisions[i]));
         memcpy(p + strlen(revisions[i]), f[0].data + 1, f[0].len - 1);
-        g[0] = (mpk_str_t) { strlen(revisions[i]) + f[0].len - 1, p };
-        ok(mpk_order_read(&test_mem, order.id, g, &again) == MPK_MALFORMED, "a revision that is not a number is refused");
+        ok(changed(f, 0, p, strlen(revisions[i]) + f[0].len - 1) == MPK_FORGED, "another revision is not authentic");
     }
 
-    g[0] = (mpk_str_t) { 0, NULL };
-    ok(mpk_order_read(&test_mem, order.id, g, &again) == MPK_OK && again.state == MPK_ORDER_ABSENT,
+    ok(mpk_order_read(crypto, &test_mem, str("A-2"), f, MPK_ORDER_FIELDS, &again) == MPK_FORGED, "nor is another order's");
+
+    /* a field of an earlier or a later revision */
+
+    order.revision++;
+    order.purchased_at++;
+    order.items[0].sku = str("other");
+    order.items[0].key = str("other");
+    order.claims[0].state = MPK_CLAIM_REJECTED;
+    fields(&order, later);
+
+    for (n = 0; n < MPK_ORDER_FIELDS; n++) {
+        ok(changed(f, n, later[n].data, later[n].len) == MPK_FORGED, "a field of another revision does not go with the others");
+    }
+
+    ok(reread(later, &again) == MPK_OK, "all of them together do: a rollback is not found here");
+
+    ok(mpk_order_read_owner(crypto, order.id, f[0], later[1], &again) == MPK_FORGED, "an owner of another revision is not authentic");
+    ok(mpk_order_read_owner(crypto, str("A-2"), f[0], f[1], &again) == MPK_FORGED, "nor is another order's");
+    ok(mpk_order_read_owner(crypto, order.id, (mpk_str_t) { 0, NULL }, f[1], &again) == MPK_MISSING, "an order without a head has none");
+
+    /* an unchanged field keeps its hash */
+
+    order = make(3, 5);
+    fields(&order, f);
+    (void) reread(f, &again);
+    again.revision++;
+    ok(mpk_order_write(crypto, &test_mem, &again, 0, g) == MPK_OK && g[1].data == NULL && g[4].data == NULL
+       && changed(f, 0, g[0].data, g[0].len) == MPK_OK, "a head is written without the fields that stay");
+
+    /* keys */
+
+    mine = crypto;
+    crypto = rotated;
+    ok(reread(f, &again) == MPK_OK, "an older key still verifies");
+    crypto = foreign;
+    ok(reread(f, &again) == MPK_UNKNOWN && mpk_str_eq(again.kid, str("j1")), "of a key that is not there, the id is told");
+    crypto = mine;
+
+    f[0] = (mpk_str_t) { 0, NULL };
+    ok(reread(f, &again) == MPK_OK && again.state == MPK_ORDER_ABSENT && again.guard.len == 0,
        "an order without a head is absent");
+}
+
+
+static void
+test_newer(void)
+{
+    size_t       at;
+    uint8_t     *p;
+    mpk_str_t    f[MPK_ORDER_FIELDS];
+    mpk_order_t  order;
+
+    order = make(1, 0);
+    fields(&order, f);
+
+    at = 2 + 3 + MPK_MAC_LEN;
+
+    p = mpk_alloc(&test_mem, f[0].len);
+    memcpy(p, f[0].data, f[0].len);
+    p[at] = 3;
+    ok(changed(f, 0, p, f[0].len) == MPK_NEWER, "what a newer release wrote is said to be so");
+    p[at] = 1;
+    ok(changed(f, 0, p, f[0].len) == MPK_FORGED, "an older version is not authentic");
 }
 
 
 static void
 test_erased(void)
 {
-    mpk_buf_t    head;
     mpk_str_t    f[MPK_ORDER_FIELDS];
     mpk_order_t  order, again;
-
-    memset(f, 0, sizeof(f));
 
     order = make(0, 0);
     order.state = MPK_ORDER_ERASED;
@@ -289,14 +414,12 @@ test_erased(void)
     order.gone = 6;
     memset(order.gone_mac, 8, MPK_MAC_LEN);
 
-    mpk_buf_init(&head, &test_mem, 0);
-    mpk_order_write_head(&order, &head);
-
-    f[0] = mpk_buf_done(&head);
-
-    ok(mpk_order_read(&test_mem, order.id, f, &again) == MPK_OK && again.state == MPK_ORDER_ERASED
+    ok(mpk_order_write(crypto, &test_mem, &order, 0, f) == MPK_OK && f[1].data == NULL && f[2].data == NULL
+       && reread(f, &again) == MPK_OK && again.state == MPK_ORDER_ERASED
        && again.erased_at == 1005 && again.gone == 6 && again.gone_mac[31] == 8 && again.first_viewed_at == 1003,
        "an erased order is read without the fields that have gone");
+    ok(mpk_order_read_owner(crypto, order.id, f[0], f[1], &again) == MPK_MISSING, "it has no owner");
+    ok(changed(f, 1, "x", 1) == MPK_FORGED, "a field that came back is not authentic");
 }
 
 
@@ -382,14 +505,27 @@ test_time(void)
 int
 main(void)
 {
+    mpk_crypto_t  *rotated, *foreign;
+
+    static mpk_keyring_t  k1, k2, k3;
+
+    crypto = open_ring(&k1, "j1", j1, "");
+    rotated = open_ring(&k2, "j2", j2, older);
+    foreign = open_ring(&k3, "j2", j2, "");
+
     test_pack();
     test_order(1, 0, "an order with one item");
     test_order(3, 12, "an order with links");
     test_order(500, 256, "an order with 500 items and 256 links");
-    test_damage();
+    test_tampering(rotated, foreign);
+    test_newer();
     test_erased();
     test_buckets();
     test_time();
+
+    mpk_crypto_free(crypto);
+    mpk_crypto_free(rotated);
+    mpk_crypto_free(foreign);
 
     return done_testing();
 }

@@ -23,6 +23,7 @@ static const char *const  mpk_status_texts[] = {
     [MPK_FORGED] = "authentication failed",
     [MPK_EXPIRED] = "expired",
     [MPK_PURPOSE] = "issued for another use",
+    [MPK_NEWER] = "written by a newer release",
 };
 
 mpk_assert_rows(mpk_status_texts, MPK_STATUS_MAX);

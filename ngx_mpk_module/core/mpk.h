@@ -46,6 +46,7 @@ typedef enum {
     MPK_FORGED,          /* a MAC, tag or signature does not match */
     MPK_EXPIRED,         /* authentic, but past its time */
     MPK_PURPOSE,         /* authentic, but issued for another use */
+    MPK_NEWER,           /* written by a newer release */
     MPK_STATUS_MAX
 } mpk_status_t;
 

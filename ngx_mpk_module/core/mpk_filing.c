@@ -391,7 +391,7 @@ mpk_filing_hash(mpk_crypto_t *crypto, mpk_mem_t *mem,
     account = email + MPK_MAC_LEN;
     digest = account + MPK_MAC_LEN;
 
-    status = mpk_lookup_email(crypto, person->email, email);
+    status = mpk_lookup_email(crypto, order->id, person->email, email);
     if (status != MPK_OK) {
         return status;
     }
@@ -400,16 +400,20 @@ mpk_filing_hash(mpk_crypto_t *crypto, mpk_mem_t *mem,
 
     /* without an account: it is listed under the account named as the email */
 
-    status = mpk_lookup_account(crypto, person->account.len ? person->account
-                                                            : person->email,
-                                account);
+    status = mpk_lookup_index(crypto, person->account.len ? person->account
+                                                          : person->email,
+                              index);
     if (status != MPK_OK) {
         return status;
     }
 
-    memcpy(index, account, MPK_MAC_LEN);
-
     if (person->account.len) {
+        status = mpk_lookup_account(crypto, order->id, person->account,
+                                    account);
+        if (status != MPK_OK) {
+            return status;
+        }
+
         order->account_hash = (mpk_str_t) { MPK_MAC_LEN, account };
     }
 

@@ -1,44 +1,95 @@
 /* Journal entries: written, read, and their chain verified. */
 
+#include <stddef.h>
+
 #include "mpk_base64url.h"
 #include "mpk_escape.h"
 #include "mpk_journal.h"
 #include "mpk_pack.h"
 #include "mpk_time.h"
 
-#define MPK_MAC_TEXT_LEN  mpk_base64url_encoded_len(MPK_MAC_LEN)
+#define MPK_JOURNAL_VERSION  2
+#define MPK_MAC_TEXT_LEN     mpk_base64url_encoded_len(MPK_MAC_LEN)
+#define MPK_REQUEST_ID_LEN   16      /* bytes of nginx's $request_id */
+
+
+/* Tags of members in clear; they never change. */
+enum {
+    MPK_CLEAR_CHANNEL = 1,
+    MPK_CLEAR_ITEMS,
+    MPK_CLEAR_GENERATIONS,
+    MPK_CLEAR_TOKEN_ID,
+    MPK_CLEAR_CLAIM,
+    MPK_CLEAR_CATEGORY,
+    MPK_CLEAR_REASON,
+    MPK_CLEAR_ACTOR,
+    MPK_CLEAR_REQUEST_ID,
+    MPK_CLEAR_REQUEST,               /* an id that is not nginx's */
+    MPK_CLEAR_MAX
+};
+
+/* Members of the personal part are strings; a member's tag is its row, from 1. */
+typedef struct {
+    mpk_str_t  name;
+    size_t     offset;
+    size_t     max;                  /* bytes kept; 0: all */
+} mpk_personal_t;
+
+static const mpk_personal_t  mpk_personal[] = {
+    { mpk_literal("ip"), offsetof(mpk_entry_t, ip), 0 },
+    { mpk_literal("user_agent"), offsetof(mpk_entry_t, user_agent), MPK_AGENT_MAX },
+    { mpk_literal("accept_language"), offsetof(mpk_entry_t, accept_language), MPK_LANGUAGE_MAX },
+    { mpk_literal("challenge"), offsetof(mpk_entry_t, challenge), 0 },
+    { mpk_literal("consent"), offsetof(mpk_entry_t, consent), 0 },
+    { mpk_literal("language"), offsetof(mpk_entry_t, consent_language), 0 },
+    { mpk_literal("policy"), offsetof(mpk_entry_t, policy), 0 },
+    { mpk_literal("name"), offsetof(mpk_entry_t, name), 0 },
+    { mpk_literal("note"), offsetof(mpk_entry_t, note), 0 },
+};
+
+#define MPK_PERSONAL_MAX  (sizeof(mpk_personal) / sizeof(mpk_personal[0]))
+
+
+/* An entry as stored, taken apart. */
+typedef struct {
+    mpk_str_t  kid;
+    mpk_str_t  mac;
+    mpk_str_t  rest;                 /* what the MAC covers */
+    mpk_str_t  clear;
+    mpk_str_t  sealed;
+} mpk_record_t;
 
 
 static void mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out);
+static void mpk_journal_write_request(mpk_str_t id, mpk_buf_t *out);
 static void mpk_journal_write_personal(mpk_mem_t *mem,
     const mpk_entry_t *entry, mpk_buf_t *out);
-static void mpk_journal_member(mpk_buf_t *out, mpk_str_t name,
-    mpk_str_t value);
+static void mpk_journal_member(mpk_buf_t *out, unsigned tag, mpk_str_t value);
 static mpk_str_t mpk_journal_text(mpk_mem_t *mem, mpk_str_t text,
     size_t max);
+static mpk_status_t mpk_journal_parse(mpk_str_t value, mpk_record_t *record);
 static mpk_status_t mpk_journal_mac(mpk_crypto_t *crypto,
-    mpk_mem_t *mem, const mpk_key_t *key,
-    const uint8_t before[MPK_MAC_LEN], mpk_str_t order, uint64_t number,
-    const mpk_record_t *record, uint8_t mac[MPK_MAC_LEN]);
-static mpk_status_t mpk_journal_members(mpk_mem_t *mem, mpk_str_t json,
+    const mpk_key_t *key, const uint8_t before[MPK_MAC_LEN], mpk_str_t order,
+    uint64_t number, mpk_str_t rest, uint8_t mac[MPK_MAC_LEN]);
+static mpk_status_t mpk_journal_read_clear(mpk_mem_t *mem, mpk_str_t clear,
+    mpk_value_t *object);
+static mpk_status_t mpk_journal_read_member(mpk_mem_t *mem,
+    mpk_unpack_t *in, uint64_t tag, size_t *items, mpk_value_t *object);
+static mpk_status_t mpk_journal_read_personal(mpk_str_t personal,
     mpk_value_t *object);
 static void mpk_chain_fault(mpk_chain_t *chain, mpk_verdict_t verdict,
     uint64_t number);
 
 
-static const mpk_json_limits_t  mpk_journal_limits = {
-    .size = 64 * 1024, .depth = 3, .values = 2 * MPK_ITEMS_MAX + 32
-};
-
-
 mpk_status_t
 mpk_journal_write(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *data_key, const mpk_entry_t *entry,
-    const uint8_t before[MPK_MAC_LEN], mpk_record_t *record,
+    const uint8_t before[MPK_MAC_LEN], mpk_str_t *record,
     uint8_t mac[MPK_MAC_LEN])
 {
-    uint8_t          *p, bytes[512];
-    mpk_buf_t         clear, personal, sealed, text;
+    size_t            start;
+    uint8_t          *p, bytes[256], more[512];
+    mpk_buf_t         clear, personal, out;
     mpk_place_t       place;
     mpk_status_t      status;
     const mpk_key_t  *key;
@@ -48,50 +99,51 @@ mpk_journal_write(mpk_crypto_t *crypto, mpk_mem_t *mem,
         return MPK_UNKNOWN;
     }
 
-    mpk_buf_over(&personal, mem, bytes, sizeof(bytes));
+    mpk_buf_over(&clear, mem, bytes, sizeof(bytes));
+    mpk_journal_write_clear(entry, &clear);
+
+    mpk_buf_over(&personal, mem, more, sizeof(more));
     personal.secret = true;
     mpk_journal_write_personal(mem, entry, &personal);
 
-    mpk_buf_init(&sealed, mem, personal.len + MPK_SEAL_OVERHEAD);
+    mpk_buf_init(&out, mem, 64 + MPK_KID_MAX + clear.len + personal.len
+                            + MPK_SEAL_OVERHEAD);
+
+    mpk_pack_str(&out, key->kid);
+
+    p = mpk_buf_room(&out, MPK_MAC_LEN);
+    if (p) {
+        memset(p, 0, MPK_MAC_LEN);
+    }
+
+    start = out.len;
+
+    mpk_pack_str(&out, mpk_buf_done(&clear));
 
     place = (mpk_place_t) { entry->order, mpk_string("entry"),
                             entry->number, 0 };
 
-    status = personal.failed ? MPK_NOMEM
+    status = (clear.failed || personal.failed || out.failed) ? MPK_NOMEM
              : mpk_envelope_seal(crypto, mem, data_key, &place,
-                                 mpk_buf_done(&personal), &sealed);
+                                 mpk_buf_done(&personal), &out);
 
     mpk_cleanse(personal.data, personal.len);
 
+    if (status == MPK_OK) {
+        status = mpk_journal_mac(crypto, key, before, entry->order,
+                                 entry->number,
+                                 (mpk_str_t) { out.len - start,
+                                               out.data + start },
+                                 mac);
+    }
+
     if (status != MPK_OK) {
         return status;
     }
 
-    mpk_buf_init(&clear, mem, 256);
-    mpk_journal_write_clear(entry, &clear);
+    memcpy(out.data + start - MPK_MAC_LEN, mac, MPK_MAC_LEN);
 
-    mpk_buf_init(&text, mem, key->kid.len + 1 + MPK_MAC_TEXT_LEN);
-
-    if (clear.failed || text.failed) {
-        return MPK_NOMEM;
-    }
-
-    record->clear = mpk_buf_done(&clear);
-    record->sealed = mpk_buf_done(&sealed);
-
-    status = mpk_journal_mac(crypto, mem, key, before, entry->order,
-                             entry->number, record, mac);
-    if (status != MPK_OK) {
-        return status;
-    }
-
-    mpk_buf_str(&text, key->kid);
-    mpk_buf_byte(&text, '.');
-
-    p = mpk_buf_room(&text, MPK_MAC_TEXT_LEN);
-    mpk_base64url_encode(p, mac, MPK_MAC_LEN);
-
-    record->mac = mpk_buf_done(&text);
+    *record = mpk_buf_done(&out);
 
     return MPK_OK;
 }
@@ -102,68 +154,96 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
 {
     bool      replaced;
     size_t    i;
-    uint8_t  *p;
+    uint8_t   id[MPK_ID_LEN];
+    uint64_t  generation;
 
-    mpk_buf_lit(out, "{\"n\":");
-    mpk_buf_int(out, (int64_t) entry->number);
+    mpk_pack_int(out, MPK_JOURNAL_VERSION);
+    mpk_pack_int(out, entry->event);
+    mpk_pack_int(out, (uint64_t) entry->at);
 
-    mpk_journal_member(out, mpk_string("order"), entry->order);
-    mpk_journal_member(out, mpk_string("event"), mpk_event_name(entry->event));
-
-    mpk_buf_lit(out, ",\"at\":\"");
-    p = mpk_buf_room(out, MPK_TIME_LEN);
-    if (p) {
-        mpk_time_format(entry->at, p);
+    if (entry->channel) {
+        mpk_pack_int(out, MPK_CLEAR_CHANNEL);
+        mpk_pack_int(out, entry->channel);
     }
-
-    mpk_buf_byte(out, '"');
-
-    mpk_journal_member(out, mpk_string("channel"),
-                       mpk_channel_name(entry->channel));
 
     replaced = false;
 
-    for (i = 0; i < entry->items_count; i++) {
-        mpk_buf_str(out, i ? mpk_string(",") : mpk_string(",\"items\":["));
-        mpk_buf_int(out, entry->items[i]);
-
-        if (entry->generations
-            && entry->generations[entry->items[i] - 1].generation > 1)
-        {
-            replaced = true;
-        }
+    if (entry->items_count) {
+        mpk_pack_int(out, MPK_CLEAR_ITEMS);
+        mpk_pack_int(out, entry->items_count);
     }
 
-    if (entry->items_count) {
-        mpk_buf_byte(out, ']');
+    for (i = 0; i < entry->items_count; i++) {
+        mpk_pack_int(out, entry->items[i]);
+
+        replaced |= entry->generations
+                    && entry->generations[entry->items[i] - 1].generation > 1;
     }
 
     /* absent: all are of the first generation */
 
     if (replaced) {
-        for (i = 0; i < entry->items_count; i++) {
-            mpk_buf_str(out, i ? mpk_string(",")
-                               : mpk_string(",\"generations\":["));
-            mpk_buf_int(out, (int64_t)
-                        entry->generations[entry->items[i] - 1].generation);
-        }
+        mpk_pack_int(out, MPK_CLEAR_GENERATIONS);
 
-        mpk_buf_byte(out, ']');
+        for (i = 0; i < entry->items_count; i++) {
+            generation = entry->generations[entry->items[i] - 1].generation;
+            mpk_pack_int(out, generation);
+        }
     }
 
-    mpk_journal_member(out, mpk_string("token_id"), entry->token_id);
+    if (entry->token_id.len == MPK_TOKEN_ID_LEN
+        && mpk_base64url_decode(id, entry->token_id.data, MPK_TOKEN_ID_LEN)
+           == MPK_OK)
+    {
+        mpk_pack_int(out, MPK_CLEAR_TOKEN_ID);
+        mpk_buf_put(out, id, MPK_ID_LEN);
+    }
 
     if (entry->claim) {
-        mpk_buf_lit(out, ",\"claim\":");
-        mpk_buf_int(out, (int64_t) entry->claim);
+        mpk_pack_int(out, MPK_CLEAR_CLAIM);
+        mpk_pack_int(out, entry->claim);
     }
 
-    mpk_journal_member(out, mpk_string("category"), entry->category);
-    mpk_journal_member(out, mpk_string("reason"), entry->reason);
-    mpk_journal_member(out, mpk_string("actor"), entry->actor);
-    mpk_journal_member(out, mpk_string("request_id"), entry->request_id);
+    mpk_journal_member(out, MPK_CLEAR_CATEGORY, entry->category);
+    mpk_journal_member(out, MPK_CLEAR_REASON, entry->reason);
+    mpk_journal_member(out, MPK_CLEAR_ACTOR, entry->actor);
+    mpk_journal_write_request(entry->request_id, out);
+}
 
-    mpk_buf_byte(out, '}');
+
+/* nginx's ids take half as many bytes as they have digits. */
+
+static void
+mpk_journal_write_request(mpk_str_t id, mpk_buf_t *out)
+{
+    size_t   i;
+    uint8_t  ch, bytes[MPK_REQUEST_ID_LEN];
+
+    memset(bytes, 0, sizeof(bytes));
+
+    for (i = 0; i < id.len && i < 2 * MPK_REQUEST_ID_LEN; i++) {
+        ch = id.data[i];
+
+        if (ch >= '0' && ch <= '9') {
+            ch -= '0';
+
+        } else if (ch >= 'a' && ch <= 'f') {
+            ch = (uint8_t) (ch - 'a' + 10);
+
+        } else {
+            break;
+        }
+
+        bytes[i / 2] = (uint8_t) (bytes[i / 2] << 4 | ch);
+    }
+
+    if (i == id.len && i == 2 * MPK_REQUEST_ID_LEN) {
+        mpk_pack_int(out, MPK_CLEAR_REQUEST_ID);
+        mpk_buf_put(out, bytes, MPK_REQUEST_ID_LEN);
+        return;
+    }
+
+    mpk_journal_member(out, MPK_CLEAR_REQUEST, id);
 }
 
 
@@ -171,43 +251,27 @@ static void
 mpk_journal_write_personal(mpk_mem_t *mem, const mpk_entry_t *entry,
     mpk_buf_t *out)
 {
-    /* "ip" is always there: the members after it begin with a comma */
+    size_t      i;
+    mpk_str_t  *value;
 
-    mpk_buf_lit(out, "{\"ip\":");
-    mpk_json_write_string(out, entry->ip);
+    for (i = 0; i < MPK_PERSONAL_MAX; i++) {
+        value = (mpk_str_t *) (void *) ((uint8_t *) entry
+                                        + mpk_personal[i].offset);
 
-    mpk_journal_member(out, mpk_string("user_agent"),
-                       mpk_journal_text(mem, entry->user_agent,
-                                        MPK_AGENT_MAX));
-    mpk_journal_member(out, mpk_string("accept_language"),
-                       mpk_journal_text(mem, entry->accept_language,
-                                        MPK_LANGUAGE_MAX));
-    mpk_journal_member(out, mpk_string("challenge"), entry->challenge);
-
-    if (entry->consent.len) {
-        mpk_buf_lit(out, ",\"consent\":{\"text\":");
-        mpk_json_write_string(out, entry->consent);
-        mpk_journal_member(out, mpk_string("language"),
-                           entry->consent_language);
-        mpk_buf_byte(out, '}');
+        mpk_journal_member(out, (unsigned) i + 1,
+                           mpk_personal[i].max
+                           ? mpk_journal_text(mem, *value, mpk_personal[i].max)
+                           : *value);
     }
-
-    mpk_journal_member(out, mpk_string("policy"), entry->policy);
-    mpk_journal_member(out, mpk_string("name"), entry->name);
-    mpk_journal_member(out, mpk_string("note"), entry->note);
-
-    mpk_buf_byte(out, '}');
 }
 
 
 static void
-mpk_journal_member(mpk_buf_t *out, mpk_str_t name, mpk_str_t value)
+mpk_journal_member(mpk_buf_t *out, unsigned tag, mpk_str_t value)
 {
     if (value.len) {
-        mpk_buf_lit(out, ",\"");
-        mpk_buf_str(out, name);
-        mpk_buf_lit(out, "\":");
-        mpk_json_write_string(out, value);
+        mpk_pack_int(out, tag);
+        mpk_pack_str(out, value);
     }
 }
 
@@ -246,41 +310,60 @@ mpk_journal_text(mpk_mem_t *mem, mpk_str_t text, size_t max)
 
 
 static mpk_status_t
-mpk_journal_mac(mpk_crypto_t *crypto, mpk_mem_t *mem,
-    const mpk_key_t *key, const uint8_t before[MPK_MAC_LEN], mpk_str_t order,
-    uint64_t number, const mpk_record_t *record, uint8_t mac[MPK_MAC_LEN])
+mpk_journal_parse(mpk_str_t value, mpk_record_t *record)
 {
-    uint8_t    bytes[128];
+    mpk_unpack_t  in;
+
+    mpk_unpack_init(&in, value);
+
+    record->kid = mpk_unpack_str(&in);
+    record->mac = mpk_unpack_bytes(&in, MPK_MAC_LEN);
+    record->rest = (mpk_str_t) { (size_t) (in.end - in.p), in.p };
+    record->clear = mpk_unpack_str(&in);
+    record->sealed = (mpk_str_t) { (size_t) (in.end - in.p), in.p };
+
+    return in.failed || record->kid.len > MPK_KID_MAX ? MPK_MALFORMED : MPK_OK;
+}
+
+
+static mpk_status_t
+mpk_journal_mac(mpk_crypto_t *crypto, const mpk_key_t *key,
+    const uint8_t before[MPK_MAC_LEN], mpk_str_t order, uint64_t number,
+    mpk_str_t rest, uint8_t mac[MPK_MAC_LEN])
+{
+    uint8_t    bytes[160];
     mpk_buf_t  head;
-    mpk_str_t  parts[3];
+    mpk_str_t  parts[2];
 
-    mpk_buf_over(&head, mem, bytes, sizeof(bytes));
+    if (!mpk_order_id_valid(order)) {
+        return MPK_MALFORMED;
+    }
 
+    /* it fits: an id has 64 bytes at most */
+
+    mpk_buf_over(&head, NULL, bytes, sizeof(bytes));
+
+    mpk_buf_lit(&head, "mpk entry 2");
     mpk_buf_put(&head, before, MPK_MAC_LEN);
     mpk_pack_int(&head, number);
     mpk_pack_str(&head, order);
-    mpk_pack_int(&head, record->clear.len);
-
-    if (head.failed) {
-        return MPK_NOMEM;
-    }
 
     parts[0] = mpk_buf_done(&head);
-    parts[1] = record->clear;
-    parts[2] = record->sealed;
+    parts[1] = rest;
 
-    return mpk_crypto_mac(crypto, key, parts, 3, mac);
+    return mpk_crypto_mac(crypto, key, parts, 2, mac);
 }
 
 
 mpk_status_t
 mpk_journal_read(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *data_key, mpk_str_t order, uint64_t number,
-    const mpk_record_t *record, mpk_value_t *array)
+    mpk_str_t value, mpk_value_t *array)
 {
     mpk_str_t      personal;
     mpk_place_t    place;
     mpk_value_t   *object;
+    mpk_record_t   record;
     mpk_status_t   status;
 
     object = mpk_value_object(array, mpk_string(""));
@@ -288,54 +371,225 @@ mpk_journal_read(mpk_crypto_t *crypto, mpk_mem_t *mem,
         return MPK_NOMEM;
     }
 
-    status = mpk_journal_members(mem, record->clear, object);
+    mpk_value_int(object, mpk_string("n"), (int64_t) number);
+    mpk_value_string(object, mpk_string("order"), order);
+
+    status = mpk_journal_parse(value, &record);
+
+    if (status == MPK_OK) {
+        status = mpk_journal_read_clear(mem, record.clear, object);
+    }
+
     if (status != MPK_OK || data_key == NULL) {
         return status;
     }
 
     place = (mpk_place_t) { order, mpk_string("entry"), number, 0 };
 
-    status = mpk_envelope_open(crypto, mem, data_key, &place, record->sealed,
+    status = mpk_envelope_open(crypto, mem, data_key, &place, record.sealed,
                                &personal);
-    if (status != MPK_OK) {
-        return status;
-    }
 
-    return mpk_journal_members(mem, personal, object);
+    return status == MPK_OK ? mpk_journal_read_personal(personal, object)
+                            : status;
 }
 
 
-/* Moves the members of an object in JSON to another object. */
-
 static mpk_status_t
-mpk_journal_members(mpk_mem_t *mem, mpk_str_t json, mpk_value_t *object)
+mpk_journal_read_clear(mpk_mem_t *mem, mpk_str_t clear, mpk_value_t *object)
 {
-    mpk_value_t   *value;
-    mpk_status_t   status;
+    size_t        items;
+    uint8_t      *at;
+    uint64_t      version, event, tag;
+    mpk_unpack_t  in;
+    mpk_status_t  status;
 
-    status = mpk_json_read(mem, json.data, json.len, &mpk_journal_limits,
-                           &value, NULL);
-    if (status != MPK_OK) {
-        return status;
+    mpk_unpack_init(&in, clear);
+
+    version = mpk_unpack_int(&in);
+    event = mpk_unpack_int(&in);
+
+    if (version > MPK_JOURNAL_VERSION || event >= MPK_EVENT_MAX) {
+        return MPK_NEWER;
     }
 
-    if (value->type != MPK_VALUE_OBJECT) {
+    at = mpk_alloc(mem, MPK_TIME_LEN);
+    if (at == NULL) {
+        return MPK_NOMEM;
+    }
+
+    mpk_time_format((int64_t) mpk_unpack_upto(&in, INT64_MAX), at);
+
+    if (in.failed || version != MPK_JOURNAL_VERSION) {
         return MPK_MALFORMED;
     }
 
-    if (value->u.list.first == NULL) {
-        return MPK_OK;
+    mpk_value_string(object, mpk_string("event"),
+                     mpk_event_name((mpk_event_t) event));
+    mpk_value_string(object, mpk_string("at"),
+                     (mpk_str_t) { MPK_TIME_LEN, at });
+
+    items = 0;
+
+    while (!mpk_unpack_done(&in)) {
+        tag = mpk_unpack_int(&in);
+
+        if (in.failed) {
+            return MPK_MALFORMED;
+        }
+
+        status = mpk_journal_read_member(mem, &in, tag, &items, object);
+        if (status != MPK_OK) {
+            return status;
+        }
     }
 
-    if (object->u.list.last) {
-        object->u.list.last->next = value->u.list.first;
+    return MPK_OK;
+}
 
-    } else {
-        object->u.list.first = value->u.list.first;
+
+/* *items: the number of items, of which the generations are. */
+
+static mpk_status_t
+mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
+    size_t *items, mpk_value_t *object)
+{
+    size_t        i;
+    uint8_t      *p;
+    uint64_t      n;
+    mpk_str_t     bytes;
+    mpk_value_t  *list;
+
+    static const mpk_str_t  names[] = {
+        [0] = mpk_literal(""),
+        [MPK_CLEAR_CHANNEL] = mpk_literal("channel"),
+        [MPK_CLEAR_ITEMS] = mpk_literal("items"),
+        [MPK_CLEAR_GENERATIONS] = mpk_literal("generations"),
+        [MPK_CLEAR_TOKEN_ID] = mpk_literal("token_id"),
+        [MPK_CLEAR_CLAIM] = mpk_literal("claim"),
+        [MPK_CLEAR_CATEGORY] = mpk_literal("category"),
+        [MPK_CLEAR_REASON] = mpk_literal("reason"),
+        [MPK_CLEAR_ACTOR] = mpk_literal("actor"),
+        [MPK_CLEAR_REQUEST_ID] = mpk_literal("request_id"),
+        [MPK_CLEAR_REQUEST] = mpk_literal("request_id"),
+    };
+
+    mpk_assert_rows(names, MPK_CLEAR_MAX);
+
+    if (tag == 0 || tag >= MPK_CLEAR_MAX) {
+        return MPK_NEWER;
     }
 
-    object->u.list.last = value->u.list.last;
-    object->u.list.count += value->u.list.count;
+    switch (tag) {
+
+    case MPK_CLEAR_CHANNEL:
+        n = mpk_unpack_upto(in, MPK_CHANNEL_MAX - 1);
+        mpk_value_string(object, names[tag],
+                         mpk_channel_name((mpk_channel_t) n));
+        break;
+
+    case MPK_CLEAR_ITEMS:
+        *items = mpk_unpack_upto(in, MPK_ITEMS_MAX);
+
+        /* fall through */
+
+    case MPK_CLEAR_GENERATIONS:
+        list = mpk_value_array(object, names[tag]);
+
+        for (i = 0; i < *items; i++) {
+            mpk_value_int(list, mpk_string(""),
+                          (int64_t) mpk_unpack_upto(in, INT64_MAX));
+        }
+
+        break;
+
+    case MPK_CLEAR_CLAIM:
+        mpk_value_int(object, names[tag],
+                      (int64_t) mpk_unpack_upto(in, INT64_MAX));
+        break;
+
+    case MPK_CLEAR_TOKEN_ID:
+        bytes = mpk_unpack_bytes(in, MPK_ID_LEN);
+        p = mpk_alloc(mem, MPK_TOKEN_ID_LEN);
+
+        if (p == NULL || bytes.data == NULL) {
+            return p ? MPK_MALFORMED : MPK_NOMEM;
+        }
+
+        mpk_base64url_encode(p, bytes.data, MPK_ID_LEN);
+        mpk_value_string(object, names[tag],
+                         (mpk_str_t) { MPK_TOKEN_ID_LEN, p });
+        break;
+
+    case MPK_CLEAR_REQUEST_ID:
+        bytes = mpk_unpack_bytes(in, MPK_REQUEST_ID_LEN);
+        p = mpk_alloc(mem, 2 * MPK_REQUEST_ID_LEN);
+
+        if (p == NULL || bytes.data == NULL) {
+            return p ? MPK_MALFORMED : MPK_NOMEM;
+        }
+
+        for (i = 0; i < 2 * MPK_REQUEST_ID_LEN; i++) {
+            p[i] = (uint8_t) "0123456789abcdef"[(i % 2 ? bytes.data[i / 2]
+                                                 : bytes.data[i / 2] >> 4)
+                                                & 15];
+        }
+
+        mpk_value_string(object, names[tag],
+                         (mpk_str_t) { 2 * MPK_REQUEST_ID_LEN, p });
+        break;
+
+    default:
+        bytes = mpk_unpack_str(in);
+
+        if (!mpk_utf8_valid(bytes.data, bytes.len)) {
+            return MPK_MALFORMED;
+        }
+
+        mpk_value_string(object, names[tag], bytes);
+    }
+
+    return in->failed ? MPK_MALFORMED : MPK_OK;
+}
+
+
+static mpk_status_t
+mpk_journal_read_personal(mpk_str_t personal, mpk_value_t *object)
+{
+    uint64_t               tag;
+    mpk_str_t              value;
+    mpk_value_t           *consent;
+    mpk_unpack_t           in;
+    const mpk_personal_t  *member;
+
+    mpk_unpack_init(&in, personal);
+
+    consent = NULL;
+
+    while (!mpk_unpack_done(&in)) {
+        tag = mpk_unpack_int(&in);
+        value = mpk_unpack_str(&in);
+
+        if (in.failed || !mpk_utf8_valid(value.data, value.len)) {
+            return MPK_MALFORMED;
+        }
+
+        if (tag == 0 || tag > MPK_PERSONAL_MAX) {
+            return MPK_NEWER;
+        }
+
+        member = &mpk_personal[tag - 1];
+
+        if (member->offset == offsetof(mpk_entry_t, consent)) {
+            consent = mpk_value_object(object, member->name);
+            mpk_value_string(consent, mpk_string("text"), value);
+
+        } else if (member->offset == offsetof(mpk_entry_t, consent_language)) {
+            mpk_value_string(consent, member->name, value);
+
+        } else {
+            mpk_value_string(object, member->name, value);
+        }
+    }
 
     return MPK_OK;
 }
@@ -348,7 +602,7 @@ mpk_verdict_name(mpk_verdict_t verdict)
         [MPK_INTACT] = mpk_literal("intact"),
         [MPK_ALTERED] = mpk_literal("altered"),
         [MPK_MISSING_ENTRY] = mpk_literal("missing"),
-        [MPK_EXPIRED_ENTRY] = mpk_literal("expired"),
+        [MPK_UNVERIFIABLE] = mpk_literal("unverifiable"),
         [MPK_ERASED_ENTRIES] = mpk_literal("erased"),
     };
 
@@ -379,70 +633,55 @@ mpk_chain_erased(mpk_chain_t *chain, uint64_t gone,
 
 
 mpk_status_t
-mpk_chain_next(mpk_chain_t *chain, mpk_crypto_t *crypto,
-    mpk_mem_t *mem, const mpk_record_t *record)
+mpk_chain_next(mpk_chain_t *chain, mpk_crypto_t *crypto, mpk_mem_t *mem,
+    mpk_str_t value)
 {
-    uint8_t           mac[MPK_MAC_LEN], stored[MPK_MAC_LEN];
-    mpk_str_t         kid, text;
+    uint8_t           mac[MPK_MAC_LEN];
+    mpk_record_t      record;
     mpk_status_t      status;
-    const uint8_t    *dot;
     const mpk_key_t  *key;
 
     chain->number++;
 
-    if (record->clear.data == NULL) {
-        mpk_chain_fault(chain, record->expired ? MPK_EXPIRED_ENTRY
-                                               : MPK_MISSING_ENTRY,
-                        chain->number);
+    if (value.data == NULL) {
+        mpk_chain_fault(chain, MPK_MISSING_ENTRY, chain->number);
         chain->broken = true;
         return MPK_OK;
     }
 
-    dot = NULL;
-
-    if (record->mac.len > MPK_MAC_TEXT_LEN) {
-        dot = record->mac.data + record->mac.len - MPK_MAC_TEXT_LEN - 1;
-    }
-
-    if (dot == NULL || *dot != '.') {
+    if (mpk_journal_parse(value, &record) != MPK_OK) {
         mpk_chain_fault(chain, MPK_ALTERED, chain->number);
         chain->broken = true;
         return MPK_OK;
     }
 
-    kid.data = record->mac.data;
-    kid.len = (size_t) (dot - kid.data);
+    key = mpk_keyring_find(mpk_crypto_keyring(crypto), MPK_USE_JOURNAL,
+                           record.kid);
 
-    text.data = dot + 1;
-    text.len = MPK_MAC_TEXT_LEN;
+    if (key == NULL) {
+        if (chain->kid.len == 0
+            && mpk_dup(mem, record.kid, &chain->kid) != MPK_OK)
+        {
+            return MPK_NOMEM;
+        }
 
-    key = mpk_keyring_find(mpk_crypto_keyring(crypto), MPK_USE_JOURNAL, kid);
+        mpk_chain_fault(chain, MPK_UNVERIFIABLE, chain->number);
 
-    if (key == NULL
-        || mpk_base64url_decode(stored, text.data, text.len) != MPK_OK)
-    {
-        mpk_chain_fault(chain, MPK_ALTERED, chain->number);
-        chain->broken = true;
-        return MPK_OK;
-    }
-
-    /* after a missing entry its MAC is unknown: restart the chain from this one */
-
-    if (!chain->broken) {
-        status = mpk_journal_mac(crypto, mem, key, chain->mac, chain->order,
-                                 chain->number, record, mac);
+    } else if (!chain->broken) {
+        status = mpk_journal_mac(crypto, key, chain->mac, chain->order,
+                                 chain->number, record.rest, mac);
         if (status != MPK_OK) {
             return status;
         }
 
-        if (!mpk_secret_eq((mpk_str_t) { MPK_MAC_LEN, mac },
-                           (mpk_str_t) { MPK_MAC_LEN, stored }))
-        {
+        if (!mpk_secret_eq((mpk_str_t) { MPK_MAC_LEN, mac }, record.mac)) {
             mpk_chain_fault(chain, MPK_ALTERED, chain->number);
         }
     }
 
-    memcpy(chain->mac, stored, MPK_MAC_LEN);
+    /* after a missing entry, whose MAC is unknown, the chain restarts from this one */
+
+    memcpy(chain->mac, record.mac.data, MPK_MAC_LEN);
     chain->broken = false;
 
     return MPK_OK;
@@ -478,36 +717,35 @@ mpk_chain_end(mpk_chain_t *chain, uint64_t revision,
 
 void
 mpk_chain_anchor(mpk_chain_t *chain, mpk_str_t anchor_mac,
-    uint64_t anchor_number, uint64_t number, const mpk_record_t *record)
+    uint64_t anchor_number, uint64_t number, mpk_str_t value)
 {
-    mpk_str_t  text;
+    uint8_t       text[MPK_MAC_TEXT_LEN];
+    mpk_record_t  record;
 
-    if (number != anchor_number || record->clear.data == NULL) {
+    if (number != anchor_number || value.data == NULL) {
         return;
     }
 
-    text = record->mac;
+    if (mpk_journal_parse(value, &record) == MPK_OK) {
+        mpk_base64url_encode(text, record.mac.data, MPK_MAC_LEN);
 
-    if (text.len > MPK_MAC_TEXT_LEN) {
-        text.data += text.len - MPK_MAC_TEXT_LEN;
-        text.len = MPK_MAC_TEXT_LEN;
+        if (mpk_secret_eq((mpk_str_t) { MPK_MAC_TEXT_LEN, text }, anchor_mac)) {
+            return;
+        }
     }
 
-    if (!mpk_secret_eq(text, anchor_mac)) {
-        mpk_chain_fault(chain, MPK_ALTERED, number);
-    }
+    mpk_chain_fault(chain, MPK_ALTERED, number);
 }
 
 
-/* The verdict is the fault at the lowest entry; any other fault outranks "expired". */
+/* The verdict is the fault at the lowest entry; any other outranks "unverifiable". */
 
 static void
 mpk_chain_fault(mpk_chain_t *chain, mpk_verdict_t verdict, uint64_t number)
 {
     if (chain->verdict == MPK_INTACT
-        || (chain->verdict == MPK_EXPIRED_ENTRY
-            && verdict != MPK_EXPIRED_ENTRY)
-        || (number < chain->fault && verdict != MPK_EXPIRED_ENTRY))
+        || (chain->verdict == MPK_UNVERIFIABLE && verdict != MPK_UNVERIFIABLE)
+        || (number < chain->fault && verdict != MPK_UNVERIFIABLE))
     {
         chain->verdict = verdict;
         chain->fault = number;

@@ -2,9 +2,10 @@
  * The journal: what happened to an order.  A keyed MAC chains each entry to the one
  * before; the personal part is sealed with the order's data key.
  *
- * In the bucket's stream an entry has three fields: "e", JSON in clear; "x", the
- * personal part, sealed JSON; "m", "kid.MAC" with the MAC in base64url.  The MAC covers
- * the MAC of the entry before, the entry's number, the order id, e and x.
+ * Entry n is the value of the field "e" n of the order's hash: the id of a "journal" key;
+ * the MAC, over the MAC of the entry before, n, the order's id and the rest; the clear
+ * part; the sealed part.  Both parts are members, each a tag and its value, in the order
+ * of their tags; absent ones are not written.
  */
 
 #ifndef MPK_JOURNAL_H
@@ -48,35 +49,27 @@ typedef struct {
 } mpk_entry_t;
 
 
-/* An entry as stored; clear.data == NULL: it is not in the stream. */
-typedef struct {
-    mpk_str_t           clear;
-    mpk_str_t           sealed;
-    mpk_str_t           mac;
-    bool                expired;         /* not in the stream, and old enough to be trimmed */
-} mpk_record_t;
-
-
 /* Writes the entry that follows the one with MAC "before" (zeros: none); mac gets its own. */
 mpk_status_t mpk_journal_write(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *key, const mpk_entry_t *entry,
-    const uint8_t before[MPK_MAC_LEN], mpk_record_t *record,
+    const uint8_t before[MPK_MAC_LEN], mpk_str_t *record,
     uint8_t mac[MPK_MAC_LEN]);
 
 /*
- * Appends the entry's clear and personal members to array, as one object.  key may
- * be NULL: the personal part is left out.  MPK_FORGED: it can't be opened.
+ * Appends an object to array: the entry's number and order, and its clear and personal
+ * members.  key may be NULL: the personal part is left out.  MPK_FORGED: it can't be
+ * opened; MPK_MALFORMED; MPK_NEWER.  What could be read is there all the same.
  */
 mpk_status_t mpk_journal_read(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *key, mpk_str_t order, uint64_t number,
-    const mpk_record_t *record, mpk_value_t *array);
+    mpk_str_t record, mpk_value_t *array);
 
 
 typedef enum {
     MPK_INTACT = 0,
     MPK_ALTERED,         /* the MAC of an entry does not match */
     MPK_MISSING_ENTRY,   /* an entry is missing */
-    MPK_EXPIRED_ENTRY,   /* an entry is missing, but older than entries are kept */
+    MPK_UNVERIFIABLE,    /* the key of an entry's MAC is not in the keyring */
     MPK_ERASED_ENTRIES,  /* the order's data was erased, its entries with it */
     MPK_VERDICT_MAX
 } mpk_verdict_t;
@@ -91,6 +84,7 @@ typedef struct {
     uint8_t             mac[MPK_MAC_LEN];
     bool                broken;          /* mac is unknown: that record is missing */
     bool                erased;
+    mpk_str_t           kid;             /* UNVERIFIABLE: the id of the first missing key */
     mpk_verdict_t       verdict;         /* the first fault */
     uint64_t            fault;           /* the entry it was found at */
 } mpk_chain_t;
@@ -101,8 +95,9 @@ void mpk_chain_init(mpk_chain_t *chain, mpk_str_t order);
 void mpk_chain_erased(mpk_chain_t *chain, uint64_t gone,
     const uint8_t mac[MPK_MAC_LEN]);
 
+/* record.data == NULL: it is missing.  The entry behind such a gap can't be proved. */
 mpk_status_t mpk_chain_next(mpk_chain_t *chain, mpk_crypto_t *crypto,
-    mpk_mem_t *mem, const mpk_record_t *record);
+    mpk_mem_t *mem, mpk_str_t record);
 
 /* Compares with the order: its number of entries, and the MAC of the last one. */
 void mpk_chain_end(mpk_chain_t *chain, uint64_t revision,
@@ -113,7 +108,7 @@ void mpk_chain_end(mpk_chain_t *chain, uint64_t revision,
  * and its MAC in base64url.
  */
 void mpk_chain_anchor(mpk_chain_t *chain, mpk_str_t anchor_mac,
-    uint64_t anchor_number, uint64_t number, const mpk_record_t *record);
+    uint64_t anchor_number, uint64_t number, mpk_str_t record);
 
 
 #endif /* MPK_JOURNAL_H */

@@ -5,7 +5,7 @@
 
 static bool mpk_lookup_lower(mpk_str_t *email, uint8_t lower[MPK_EMAIL_MAX]);
 static mpk_status_t mpk_lookup_hash(mpk_crypto_t *crypto, mpk_str_t kind,
-    mpk_str_t value, uint8_t hash[MPK_MAC_LEN]);
+    mpk_str_t order, mpk_str_t value, uint8_t hash[MPK_MAC_LEN]);
 
 
 bool
@@ -23,7 +23,7 @@ mpk_email_valid(mpk_str_t email)
 
 
 mpk_status_t
-mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t email,
+mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t order, mpk_str_t email,
     uint8_t hash[MPK_MAC_LEN])
 {
     uint8_t       lower[MPK_EMAIL_MAX];
@@ -33,7 +33,7 @@ mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t email,
         return MPK_MALFORMED;
     }
 
-    status = mpk_lookup_hash(crypto, mpk_string("email:"), email, hash);
+    status = mpk_lookup_hash(crypto, mpk_string("email:"), order, email, hash);
 
     mpk_cleanse(lower, email.len);
 
@@ -42,7 +42,7 @@ mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t email,
 
 
 mpk_status_t
-mpk_lookup_account(mpk_crypto_t *crypto, mpk_str_t account,
+mpk_lookup_account(mpk_crypto_t *crypto, mpk_str_t order, mpk_str_t account,
     uint8_t hash[MPK_MAC_LEN])
 {
     uint8_t       lower[MPK_EMAIL_MAX];
@@ -50,11 +50,21 @@ mpk_lookup_account(mpk_crypto_t *crypto, mpk_str_t account,
 
     (void) mpk_lookup_lower(&account, lower);
 
-    status = mpk_lookup_hash(crypto, mpk_string("account:"), account, hash);
+    status = mpk_lookup_hash(crypto, mpk_string("account:"), order, account, hash);
 
     mpk_cleanse(lower, sizeof(lower));
 
     return status;
+}
+
+
+mpk_status_t
+mpk_lookup_index(mpk_crypto_t *crypto, mpk_str_t account,
+    uint8_t hash[MPK_MAC_LEN])
+{
+    /* no order has an empty id */
+
+    return mpk_lookup_account(crypto, mpk_string(""), account, hash);
 }
 
 
@@ -104,7 +114,8 @@ mpk_status_t
 mpk_lookup_address(mpk_crypto_t *crypto, mpk_str_t address,
     uint8_t hash[MPK_MAC_LEN])
 {
-    return mpk_lookup_hash(crypto, mpk_string("address:"), address, hash);
+    return mpk_lookup_hash(crypto, mpk_string("address:"), mpk_string(""),
+                           address, hash);
 }
 
 
@@ -112,15 +123,18 @@ mpk_status_t
 mpk_lookup_digest(mpk_crypto_t *crypto, mpk_str_t content,
     uint8_t hash[MPK_MAC_LEN])
 {
-    return mpk_lookup_hash(crypto, mpk_string("digest:"), content, hash);
+    return mpk_lookup_hash(crypto, mpk_string("digest:"), mpk_string(""),
+                           content, hash);
 }
 
 
+/* Neither a kind nor the id of an order contains another colon. */
+
 static mpk_status_t
-mpk_lookup_hash(mpk_crypto_t *crypto, mpk_str_t kind, mpk_str_t value,
-    uint8_t hash[MPK_MAC_LEN])
+mpk_lookup_hash(mpk_crypto_t *crypto, mpk_str_t kind, mpk_str_t order,
+    mpk_str_t value, uint8_t hash[MPK_MAC_LEN])
 {
-    mpk_str_t         parts[2];
+    mpk_str_t         parts[4];
     const mpk_key_t  *key;
 
     key = mpk_keyring_current(mpk_crypto_keyring(crypto), MPK_USE_LOOKUP);
@@ -129,7 +143,9 @@ mpk_lookup_hash(mpk_crypto_t *crypto, mpk_str_t kind, mpk_str_t value,
     }
 
     parts[0] = kind;
-    parts[1] = value;
+    parts[1] = order;
+    parts[2] = mpk_string(":");
+    parts[3] = value;
 
-    return mpk_crypto_mac(crypto, key, parts, 2, hash);
+    return mpk_crypto_mac(crypto, key, parts, 4, hash);
 }

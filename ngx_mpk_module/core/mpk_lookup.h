@@ -1,4 +1,7 @@
-/* Keyed hashes (use "lookup"): what Redis finds orders by, without seeing the values. */
+/*
+ * Keyed hashes (use "lookup").  Those that prove an owner are bound to the order: copied
+ * to another one, they prove nothing.
+ */
 
 #ifndef MPK_LOOKUP_H
 #define MPK_LOOKUP_H
@@ -12,18 +15,22 @@
 bool mpk_email_valid(mpk_str_t email);
 
 /*
- * Email addresses are trimmed and their ASCII letters lower-cased.  Nothing else is
- * normalized: dots and plus tags are up to the mail provider.
- * MPK_MALFORMED: not mpk_email_valid().
+ * The billing email of an order.  Email addresses are trimmed and their ASCII letters
+ * lower-cased.  Nothing else is normalized: dots and plus tags are up to the mail
+ * provider.  MPK_MALFORMED: not mpk_email_valid().
  */
-mpk_status_t mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t email,
-    uint8_t hash[MPK_MAC_LEN]);
+mpk_status_t mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t order,
+    mpk_str_t email, uint8_t hash[MPK_MAC_LEN]);
 
 /*
- * The shop's name for an account: compared byte for byte, or as an email address if it
- * is one.
+ * The account of an order, by the shop's name for it: compared byte for byte, or as an
+ * email address if it is one.
  */
-mpk_status_t mpk_lookup_account(mpk_crypto_t *crypto, mpk_str_t account,
+mpk_status_t mpk_lookup_account(mpk_crypto_t *crypto, mpk_str_t order,
+    mpk_str_t account, uint8_t hash[MPK_MAC_LEN]);
+
+/* The same account in the name of the index of its orders; proves nothing. */
+mpk_status_t mpk_lookup_index(mpk_crypto_t *crypto, mpk_str_t account,
     uint8_t hash[MPK_MAC_LEN]);
 
 /* A network address or prefix, as bytes. */

@@ -2,96 +2,242 @@
 
 #include "mpk_order.h"
 
-#define MPK_ORDER_VERSION       1
+#define MPK_ORDER_VERSION       2
 #define MPK_ORDER_REVISION_MAX  1000000000000000
 
 
-static mpk_status_t mpk_order_read_head(mpk_mem_t *mem, mpk_str_t in,
+static mpk_status_t mpk_order_verify(mpk_crypto_t *crypto, mpk_str_t value,
+    mpk_unpack_t *in, mpk_order_t *order);
+static mpk_status_t mpk_order_verify_field(mpk_crypto_t *crypto,
+    mpk_str_t value, const uint8_t hash[MPK_MAC_LEN]);
+static mpk_status_t mpk_order_mac(mpk_crypto_t *crypto, const mpk_key_t *key,
+    const mpk_order_t *order, mpk_str_t rest, uint8_t mac[MPK_MAC_LEN]);
+static mpk_status_t mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in,
     mpk_order_t *order);
 static mpk_status_t mpk_order_read_links(mpk_mem_t *mem,
     mpk_unpack_t *in, mpk_order_t *order);
-static mpk_status_t mpk_order_read_filed(mpk_str_t in, mpk_order_t *order);
-static mpk_status_t mpk_order_read_items(mpk_str_t in, mpk_order_t *order);
+static mpk_status_t mpk_order_read_filed(mpk_str_t value, mpk_order_t *order);
+static mpk_status_t mpk_order_read_items(mpk_str_t value, mpk_order_t *order);
+static mpk_status_t mpk_order_read_keys(mpk_str_t value, mpk_order_t *order);
+static void mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out);
+static void mpk_order_write_field(const mpk_order_t *order, size_t field,
+    mpk_buf_t *out);
 static uint64_t mpk_order_revision(mpk_unpack_t *in);
 static int64_t mpk_order_time(mpk_unpack_t *in);
 
 
-mpk_status_t
-mpk_order_read(mpk_mem_t *mem, mpk_str_t id,
-    const mpk_str_t fields[MPK_ORDER_FIELDS], mpk_order_t *order)
+static const uint8_t  mpk_order_nothing[MPK_MAC_LEN];
+
+
+mpk_str_t
+mpk_order_field(size_t field)
 {
+    static const mpk_str_t  names[] = {
+        [MPK_ORDER_HEAD] = mpk_literal("h"),
+        [MPK_ORDER_FILED] = mpk_literal("f"),
+        [MPK_ORDER_ITEMS] = mpk_literal("i"),
+        [MPK_ORDER_CLAIMS] = mpk_literal("c"),
+        [MPK_ORDER_KEYS] = mpk_literal("k"),
+    };
+
+    mpk_assert_rows(names, MPK_ORDER_FIELDS);
+
+    return names[field];
+}
+
+
+mpk_status_t
+mpk_order_read(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
+    const mpk_str_t *fields, size_t count, mpk_order_t *order)
+{
+    size_t        i;
     mpk_status_t  status;
+    mpk_unpack_t  in;
 
     memset(order, 0, sizeof(mpk_order_t));
 
     order->id = id;
 
-    if (fields[0].data == NULL) {
+    if (fields[MPK_ORDER_HEAD].data == NULL) {
         return MPK_OK;
     }
 
-    status = mpk_order_read_head(mem, fields[0], order);
+    status = mpk_order_verify(crypto, fields[MPK_ORDER_HEAD], &in, order);
+
+    for (i = MPK_ORDER_HEAD + 1; status == MPK_OK && i < count; i++) {
+        status = mpk_order_verify_field(crypto, fields[i], order->hashes[i]);
+    }
+
+    if (status == MPK_OK) {
+        status = mpk_order_read_head(mem, &in, order);
+    }
+
+    if (status == MPK_OK && order->state != MPK_ORDER_ERASED) {
+        status = mpk_order_read_filed(fields[MPK_ORDER_FILED], order);
+
+        if (status == MPK_OK) {
+            status = mpk_order_read_items(fields[MPK_ORDER_ITEMS], order);
+        }
+
+        if (status == MPK_OK && count > MPK_ORDER_KEYS) {
+            status = mpk_order_read_keys(fields[MPK_ORDER_KEYS], order);
+        }
+
+        if (status == MPK_OK) {
+            status = mpk_claims_read(mem, fields[MPK_ORDER_CLAIMS],
+                                     order->items_count, &order->claims,
+                                     &order->claims_count);
+        }
+    }
+
+    /* what this release can't parse under a MAC that holds is not of its making */
+
+    return status == MPK_MALFORMED ? MPK_FORGED : status;
+}
+
+
+/* Verifies the head, and reads it up to the hashes of the other fields. */
+
+static mpk_status_t
+mpk_order_verify(mpk_crypto_t *crypto, mpk_str_t value, mpk_unpack_t *in,
+    mpk_order_t *order)
+{
+    size_t            i;
+    uint8_t           mac[MPK_MAC_LEN];
+    uint64_t          version, present;
+    mpk_str_t         stored, hash, rest;
+    mpk_status_t      status;
+    const mpk_key_t  *key;
+
+    mpk_unpack_init(in, value);
+
+    order->revision = mpk_order_revision(in);
+    order->kid = mpk_unpack_str(in);
+    stored = mpk_unpack_bytes(in, MPK_MAC_LEN);
+
+    order->guard = (mpk_str_t) { (size_t) (in->p - value.data), value.data };
+    rest = (mpk_str_t) { (size_t) (in->end - in->p), in->p };
+
+    version = mpk_unpack_int(in);
+
+    if (in->failed || order->revision == 0 || order->kid.len > MPK_KID_MAX) {
+        order->kid.len = 0;
+        return MPK_FORGED;
+    }
+
+    if (version > MPK_ORDER_VERSION) {
+        return MPK_NEWER;
+    }
+
+    key = mpk_keyring_find(mpk_crypto_keyring(crypto), MPK_USE_JOURNAL,
+                           order->kid);
+    if (key == NULL) {
+        return MPK_UNKNOWN;
+    }
+
+    status = mpk_order_mac(crypto, key, order, rest, mac);
     if (status != MPK_OK) {
         return status;
     }
 
-    if (order->state == MPK_ORDER_ERASED) {
-        return MPK_OK;
+    if (!mpk_secret_eq(stored, (mpk_str_t) { MPK_MAC_LEN, mac })
+        || version != MPK_ORDER_VERSION)
+    {
+        return MPK_FORGED;
     }
 
-    status = mpk_order_read_filed(fields[1], order);
-    if (status != MPK_OK) {
-        return status;
+    present = mpk_unpack_upto(in, (1 << MPK_ORDER_FIELDS) - 1);
+
+    for (i = 0; i < MPK_ORDER_FIELDS; i++) {
+        if (present & (1u << i)) {
+            hash = mpk_unpack_bytes(in, MPK_MAC_LEN);
+
+            if (hash.len) {
+                memcpy(order->hashes[i], hash.data, MPK_MAC_LEN);
+            }
+        }
     }
 
-    status = mpk_order_read_items(fields[2], order);
-    if (status != MPK_OK) {
-        return status;
-    }
-
-    return mpk_claims_read(mem, fields[3], order->items_count, &order->claims,
-                           &order->claims_count);
+    return in->failed ? MPK_MALFORMED : MPK_OK;
 }
 
 
 static mpk_status_t
-mpk_order_read_head(mpk_mem_t *mem, mpk_str_t value, mpk_order_t *order)
+mpk_order_verify_field(mpk_crypto_t *crypto, mpk_str_t value,
+    const uint8_t stored[MPK_MAC_LEN])
+{
+    uint8_t       hash[MPK_MAC_LEN];
+    mpk_status_t  status;
+
+    memset(hash, 0, MPK_MAC_LEN);
+
+    if (value.data) {
+        status = mpk_crypto_hash(crypto, value, hash);
+        if (status != MPK_OK) {
+            return status;
+        }
+    }
+
+    return memcmp(hash, stored, MPK_MAC_LEN) == 0 ? MPK_OK : MPK_FORGED;
+}
+
+
+static mpk_status_t
+mpk_order_mac(mpk_crypto_t *crypto, const mpk_key_t *key,
+    const mpk_order_t *order, mpk_str_t rest, uint8_t mac[MPK_MAC_LEN])
+{
+    uint8_t    bytes[128];
+    mpk_buf_t  head;
+    mpk_str_t  parts[2];
+
+    if (!mpk_order_id_valid(order->id)) {
+        return MPK_MALFORMED;
+    }
+
+    /* it fits: an id has 64 bytes at most */
+
+    mpk_buf_over(&head, NULL, bytes, sizeof(bytes));
+
+    mpk_buf_lit(&head, "mpk order 2");
+    mpk_pack_str(&head, order->id);
+    mpk_pack_int(&head, order->revision);
+
+    parts[0] = mpk_buf_done(&head);
+    parts[1] = rest;
+
+    return mpk_crypto_mac(crypto, key, parts, 2, mac);
+}
+
+
+static mpk_status_t
+mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
 {
     size_t        i;
     mpk_str_t     mac, gone;
     mpk_item_t   *item;
-    mpk_unpack_t  in;
     mpk_status_t  status;
 
-    mpk_unpack_init(&in, value);
-
-    order->revision = mpk_order_revision(&in);
-
-    if (order->revision == 0 || mpk_unpack_int(&in) != MPK_ORDER_VERSION) {
-        return MPK_MALFORMED;
-    }
-
-    order->state = mpk_unpack_upto(&in, MPK_ORDER_STATE_MAX - 1);
-    order->filed_at = mpk_order_time(&in);
-    order->released_at = mpk_order_time(&in);
-    order->cancelled_at = mpk_order_time(&in);
-    order->cancel_reason = mpk_unpack_str(&in);
-    order->delivered_at = mpk_order_time(&in);
-    order->delivered_by = mpk_unpack_upto(&in, MPK_CHANNEL_MAX - 1);
-    order->first_viewed_at = mpk_order_time(&in);
-    order->views = mpk_unpack_int(&in);
-    mac = mpk_unpack_bytes(&in, MPK_MAC_LEN);
+    order->state = mpk_unpack_upto(in, MPK_ORDER_STATE_MAX - 1);
+    order->filed_at = mpk_order_time(in);
+    order->released_at = mpk_order_time(in);
+    order->cancelled_at = mpk_order_time(in);
+    order->cancel_reason = mpk_unpack_str(in);
+    order->delivered_at = mpk_order_time(in);
+    order->delivered_by = mpk_unpack_upto(in, MPK_CHANNEL_MAX - 1);
+    order->first_viewed_at = mpk_order_time(in);
+    order->views = mpk_unpack_int(in);
+    mac = mpk_unpack_bytes(in, MPK_MAC_LEN);
     gone = mac;
 
     if (order->state == MPK_ORDER_ERASED) {
-        order->erased_at = mpk_order_time(&in);
-        order->gone = mpk_unpack_int(&in);
-        gone = mpk_unpack_bytes(&in, MPK_MAC_LEN);
+        order->erased_at = mpk_order_time(in);
+        order->gone = mpk_unpack_int(in);
+        gone = mpk_unpack_bytes(in, MPK_MAC_LEN);
     }
 
-    order->items_count = mpk_unpack_upto(&in, MPK_ITEMS_MAX);
+    order->items_count = mpk_unpack_upto(in, MPK_ITEMS_MAX);
 
-    if (in.failed || order->state == MPK_ORDER_ABSENT) {
+    if (in->failed || order->state == MPK_ORDER_ABSENT) {
         return MPK_MALFORMED;
     }
 
@@ -106,24 +252,18 @@ mpk_order_read_head(mpk_mem_t *mem, mpk_str_t value, mpk_order_t *order)
     for (i = 0; i < order->items_count; i++) {
         item = &order->items[i];
 
-        item->state = mpk_unpack_upto(&in, MPK_ITEM_STATE_MAX - 1);
-        item->generation = mpk_unpack_int(&in);
-        item->since = mpk_unpack_int(&in);
-        item->viewed_at = mpk_order_time(&in);
+        item->state = mpk_unpack_upto(in, MPK_ITEM_STATE_MAX - 1);
+        item->generation = mpk_unpack_int(in);
+        item->since = mpk_unpack_int(in);
+        item->viewed_at = mpk_order_time(in);
     }
 
-    status = mpk_order_read_links(mem, &in, order);
+    status = mpk_order_read_links(mem, in, order);
     if (status != MPK_OK) {
         return status;
     }
 
-    if (in.failed) {
-        return MPK_MALFORMED;
-    }
-
-    order->entries = mpk_unpack_bytes(&in, (size_t) (in.end - in.p));
-
-    return MPK_OK;
+    return mpk_unpack_done(in) ? MPK_OK : MPK_MALFORMED;
 }
 
 
@@ -194,18 +334,32 @@ mpk_order_read_links(mpk_mem_t *mem, mpk_unpack_t *in,
 
 
 mpk_status_t
-mpk_order_read_owner(mpk_str_t filed, mpk_str_t *email_hash)
+mpk_order_read_owner(mpk_crypto_t *crypto, mpk_str_t id, mpk_str_t head,
+    mpk_str_t filed, mpk_order_t *order)
 {
     mpk_status_t  status;
-    mpk_order_t   order;
+    mpk_unpack_t  in;
 
-    memset(&order, 0, sizeof(mpk_order_t));
+    memset(order, 0, sizeof(mpk_order_t));
 
-    status = mpk_order_read_filed(filed, &order);
+    order->id = id;
 
-    *email_hash = order.email_hash;
+    if (head.data == NULL) {
+        return MPK_MISSING;
+    }
 
-    return status;
+    status = mpk_order_verify(crypto, head, &in, order);
+
+    if (status == MPK_OK) {
+        status = mpk_order_verify_field(crypto, filed,
+                                        order->hashes[MPK_ORDER_FILED]);
+    }
+
+    if (status == MPK_OK) {
+        status = filed.data ? mpk_order_read_filed(filed, order) : MPK_MISSING;
+    }
+
+    return status == MPK_MALFORMED ? MPK_FORGED : status;
 }
 
 
@@ -255,6 +409,27 @@ mpk_order_read_items(mpk_str_t value, mpk_order_t *order)
     for (i = 0; i < order->items_count; i++) {
         order->items[i].sku = mpk_unpack_str(&in);
         order->items[i].product = mpk_unpack_str(&in);
+    }
+
+    return mpk_unpack_done(&in) ? MPK_OK : MPK_MALFORMED;
+}
+
+
+static mpk_status_t
+mpk_order_read_keys(mpk_str_t value, mpk_order_t *order)
+{
+    size_t        i;
+    mpk_unpack_t  in;
+
+    mpk_unpack_init(&in, value);
+
+    if (mpk_unpack_int(&in) != MPK_ORDER_VERSION
+        || mpk_unpack_int(&in) != order->items_count)
+    {
+        return MPK_MALFORMED;
+    }
+
+    for (i = 0; i < order->items_count; i++) {
         order->items[i].key = mpk_unpack_str(&in);
     }
 
@@ -262,17 +437,97 @@ mpk_order_read_items(mpk_str_t value, mpk_order_t *order)
 }
 
 
-void
+mpk_status_t
+mpk_order_write(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_order_t *order,
+    unsigned changed, mpk_str_t fields[MPK_ORDER_FIELDS])
+{
+    size_t            i;
+    uint8_t          *p, mac[MPK_MAC_LEN];
+    mpk_buf_t         rest, head, value;
+    mpk_status_t      status;
+    const mpk_key_t  *key;
+
+    key = mpk_keyring_current(mpk_crypto_keyring(crypto), MPK_USE_JOURNAL);
+    if (key == NULL) {
+        return MPK_UNKNOWN;
+    }
+
+    for (i = MPK_ORDER_HEAD + 1; i < MPK_ORDER_FIELDS; i++) {
+        fields[i] = (mpk_str_t) { 0, NULL };
+
+        if ((changed & (1u << i)) == 0) {
+            continue;
+        }
+
+        mpk_buf_init(&value, mem, 512);
+        mpk_order_write_field(order, i, &value);
+
+        if (value.failed) {
+            return MPK_NOMEM;
+        }
+
+        fields[i] = mpk_buf_done(&value);
+
+        status = mpk_crypto_hash(crypto, fields[i], order->hashes[i]);
+        if (status != MPK_OK) {
+            return status;
+        }
+    }
+
+    mpk_buf_init(&rest, mem, 384);
+    mpk_order_write_head(order, &rest);
+
+    if (rest.failed) {
+        return MPK_NOMEM;
+    }
+
+    status = mpk_order_mac(crypto, key, order, mpk_buf_done(&rest), mac);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    mpk_buf_init(&head, mem, 24 + MPK_KID_MAX + MPK_MAC_LEN + rest.len);
+
+    mpk_buf_int(&head, (int64_t) order->revision);
+    mpk_buf_byte(&head, ' ');
+    mpk_pack_str(&head, key->kid);
+
+    p = mpk_buf_room(&head, MPK_MAC_LEN);
+    if (p) {
+        memcpy(p, mac, MPK_MAC_LEN);
+    }
+
+    mpk_buf_str(&head, mpk_buf_done(&rest));
+
+    fields[MPK_ORDER_HEAD] = mpk_buf_done(&head);
+
+    return head.failed ? MPK_NOMEM : MPK_OK;
+}
+
+
+static void
 mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
 {
     size_t             i, n;
+    uint64_t           present;
     const mpk_link_t  *link;
     const mpk_item_t  *item;
 
-    mpk_buf_int(out, (int64_t) order->revision);
-    mpk_buf_byte(out, ' ');
+    for (i = 0, present = 0; i < MPK_ORDER_FIELDS; i++) {
+        if (memcmp(order->hashes[i], mpk_order_nothing, MPK_MAC_LEN) != 0) {
+            present |= 1u << i;
+        }
+    }
 
     mpk_pack_int(out, MPK_ORDER_VERSION);
+    mpk_pack_int(out, present);
+
+    for (i = 0; i < MPK_ORDER_FIELDS; i++) {
+        if (present & (1u << i)) {
+            mpk_buf_put(out, order->hashes[i], MPK_MAC_LEN);
+        }
+    }
+
     mpk_pack_int(out, order->state);
     mpk_pack_int(out, (uint64_t) order->filed_at);
     mpk_pack_int(out, (uint64_t) order->released_at);
@@ -324,37 +579,49 @@ mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
             mpk_pack_int(out, link->items[n]);
         }
     }
-
-    mpk_buf_str(out, order->entries);
 }
 
 
-void
-mpk_order_write_filed(const mpk_order_t *order, mpk_buf_t *out)
-{
-    mpk_pack_int(out, MPK_ORDER_VERSION);
-    mpk_pack_int(out, (uint64_t) order->purchased_at);
-    mpk_pack_str(out, order->locale);
-    mpk_pack_str(out, order->email_hash);
-    mpk_pack_str(out, order->account_hash);
-    mpk_pack_str(out, order->digest);
-    mpk_pack_str(out, order->data_key);
-    mpk_pack_str(out, order->person);
-}
-
-
-void
-mpk_order_write_items(const mpk_order_t *order, mpk_buf_t *out)
+static void
+mpk_order_write_field(const mpk_order_t *order, size_t field, mpk_buf_t *out)
 {
     size_t  i;
 
-    mpk_pack_int(out, MPK_ORDER_VERSION);
-    mpk_pack_int(out, order->items_count);
+    if (field == MPK_ORDER_CLAIMS) {
+        mpk_claims_write(order->claims, order->claims_count, out);
+        return;
+    }
 
-    for (i = 0; i < order->items_count; i++) {
-        mpk_pack_str(out, order->items[i].sku);
-        mpk_pack_str(out, order->items[i].product);
-        mpk_pack_str(out, order->items[i].key);
+    mpk_pack_int(out, MPK_ORDER_VERSION);
+
+    switch (field) {
+
+    case MPK_ORDER_FILED:
+        mpk_pack_int(out, (uint64_t) order->purchased_at);
+        mpk_pack_str(out, order->locale);
+        mpk_pack_str(out, order->email_hash);
+        mpk_pack_str(out, order->account_hash);
+        mpk_pack_str(out, order->digest);
+        mpk_pack_str(out, order->data_key);
+        mpk_pack_str(out, order->person);
+        break;
+
+    case MPK_ORDER_ITEMS:
+        mpk_pack_int(out, order->items_count);
+
+        for (i = 0; i < order->items_count; i++) {
+            mpk_pack_str(out, order->items[i].sku);
+            mpk_pack_str(out, order->items[i].product);
+        }
+
+        break;
+
+    case MPK_ORDER_KEYS:
+        mpk_pack_int(out, order->items_count);
+
+        for (i = 0; i < order->items_count; i++) {
+            mpk_pack_str(out, order->items[i].key);
+        }
     }
 }
 

@@ -1,16 +1,19 @@
 /*
- * An order in memory, and its encoding in Redis: a hash of four fields.
+ * An order in memory, and its encoding in Redis: fields of a hash.
  *
  *   h  the head: all that an event may change.  It begins with the revision (the number
- *      of its journal entries) and a blank: the script compares it, to detect that another
- *      event was committed.  It ends with the ids of its entries in the bucket's stream,
- *      each followed by a blank, where the script appends the next one.
+ *      of its journal entries), a blank, the id of a "journal" key, and a MAC over the
+ *      order's id, the revision and the rest of h.  The rest has the SHA-256 of each of
+ *      the other fields, so that the MAC covers them, too.  A commit compares h up to and
+ *      including the MAC, to detect that another event was committed.
  *   f  what was fixed when it was filed: time of purchase, keyed hashes, the wrapped data
  *      key, the person
- *   i  the items: SKU, product, sealed key
+ *   i  the items: SKU, product
  *   c  its claims, if there are any
+ *   k  the items' sealed keys: read only where one is needed
  *
- * An erased order has only h.
+ * An erased order has only h.  Entry n of the journal is the field "e" n, see
+ * mpk_journal.h.  Any version begins with revision, key id, MAC and its number.
  */
 
 #ifndef MPK_ORDER_H
@@ -24,7 +27,14 @@
 #define MPK_KEYS_BYTES_MAX  (256 * 1024)    /* of all product keys of an order */
 #define MPK_LINKS_MAX       256             /* links stored per order */
 #define MPK_ID_LEN          16              /* a token id or nonce, as stored */
-#define MPK_ORDER_FIELDS    4               /* h, f, i, c */
+
+/* The fields, in the order in which they are read and written. */
+#define MPK_ORDER_HEAD      0
+#define MPK_ORDER_FILED     1
+#define MPK_ORDER_ITEMS     2
+#define MPK_ORDER_CLAIMS    3
+#define MPK_ORDER_KEYS      4
+#define MPK_ORDER_FIELDS    5
 
 
 typedef enum {
@@ -54,7 +64,9 @@ typedef struct {
     /* field i */
     mpk_str_t           sku;
     mpk_str_t           product;
-    mpk_str_t           key;                /* sealed */
+
+    /* field k */
+    mpk_str_t           key;                /* sealed; empty: not read */
 } mpk_item_t;
 
 
@@ -87,7 +99,10 @@ typedef struct {
     int64_t             first_viewed_at;
     uint64_t            views;
     uint8_t             mac[MPK_MAC_LEN];   /* of the newest journal entry */
-    mpk_str_t           entries;            /* ids in the stream, each followed by a blank */
+
+    mpk_str_t           kid;                /* of the key of the head's MAC */
+    mpk_str_t           guard;              /* the head as read, up to its MAC */
+    uint8_t             hashes[MPK_ORDER_FIELDS][MPK_MAC_LEN];  /* zeros: no such field */
 
     int64_t             erased_at;
     uint64_t            gone;               /* how many first entries were erased */
@@ -120,24 +135,34 @@ typedef struct {
 } mpk_person_t;
 
 
-/*
- * Reads an order from the values of h, f, i and c (data == NULL: no such field)
- * into mem; strings refer to the values.  Without h: MPK_OK, with state ABSENT and
- * revision 0.  MPK_MALFORMED: not written by mpk_order_write_*().
- */
-mpk_status_t mpk_order_read(mpk_mem_t *mem, mpk_str_t id,
-    const mpk_str_t fields[MPK_ORDER_FIELDS], mpk_order_t *order);
+/* The name of a field in Redis. */
+mpk_str_t mpk_order_field(size_t field);
 
 /*
- * Reads only the keyed hash of the billing email, from the value of f.  MPK_MALFORMED: no
- * such field, or not written by mpk_order_write_filed().
+ * Reads an order from the first count values, all or all but k (data == NULL: no such
+ * field), into mem; strings refer to the values.  Without h: MPK_OK, with state ABSENT and
+ * revision 0.
+ *
+ * MPK_FORGED: not what mpk_order_write() wrote for this id; MPK_UNKNOWN: the key of its MAC
+ * is not in the keyring, order->kid is its id; MPK_NEWER.  Nothing else in *order may be
+ * used then.
  */
-mpk_status_t mpk_order_read_owner(mpk_str_t filed, mpk_str_t *email_hash);
+mpk_status_t mpk_order_read(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
+    const mpk_str_t *fields, size_t count, mpk_order_t *order);
 
-/* Append the values of h, f and i. */
-void mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out);
-void mpk_order_write_filed(const mpk_order_t *order, mpk_buf_t *out);
-void mpk_order_write_items(const mpk_order_t *order, mpk_buf_t *out);
+/*
+ * Reads only the keyed hash of the billing email, from the values of h and f.  As above;
+ * MPK_MISSING: there is no such order, or it was erased.
+ */
+mpk_status_t mpk_order_read_owner(mpk_crypto_t *crypto, mpk_str_t id,
+    mpk_str_t head, mpk_str_t filed, mpk_order_t *order);
+
+/*
+ * Writes the head and those of the other fields whose bit (1 << field) is in changed; the
+ * others get data == NULL.  The key of the MAC is the current one.
+ */
+mpk_status_t mpk_order_write(mpk_crypto_t *crypto, mpk_mem_t *mem,
+    mpk_order_t *order, unsigned changed, mpk_str_t fields[MPK_ORDER_FIELDS]);
 
 void mpk_person_write(const mpk_person_t *person, mpk_buf_t *out);
 mpk_status_t mpk_person_read(mpk_str_t in, mpk_person_t *person);

@@ -149,6 +149,38 @@ ngx_http_mpk_stats_viewed(mpk_channel_t channel, ngx_uint_t repeat)
 
 
 void
+ngx_http_mpk_stats_unread(mpk_status_t status)
+{
+    ngx_uint_t           reason;
+    ngx_http_mpk_shm_t  *shm;
+
+    switch (status) {
+
+    case MPK_FORGED:
+        reason = NGX_HTTP_MPK_UNREAD_FORGED;
+        break;
+
+    case MPK_UNKNOWN:
+        reason = NGX_HTTP_MPK_UNREAD_KEY;
+        break;
+
+    case MPK_NEWER:
+        reason = NGX_HTTP_MPK_UNREAD_NEWER;
+        break;
+
+    default:
+        return;
+    }
+
+    shm = ngx_http_mpk_stats_get();
+
+    if (shm) {
+        ngx_http_mpk_stats_add(&shm->unread[reason], 1);
+    }
+}
+
+
+void
 ngx_http_mpk_stats_lines(uint64_t created, uint64_t unchanged, uint64_t failed)
 {
     ngx_http_mpk_shm_t  *shm;

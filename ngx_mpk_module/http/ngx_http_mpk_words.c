@@ -87,3 +87,19 @@ ngx_http_mpk_lines_name(ngx_uint_t result)
 
     return names[result];
 }
+
+
+mpk_str_t
+ngx_http_mpk_unread_name(ngx_uint_t reason)
+{
+    static const mpk_str_t  names[] = {
+        [NGX_HTTP_MPK_UNREAD_FORGED] = mpk_literal("not_authentic"),
+        [NGX_HTTP_MPK_UNREAD_KEY] = mpk_literal("unknown_key"),
+        [NGX_HTTP_MPK_UNREAD_NEWER] = mpk_literal("newer_release"),
+    };
+
+    _Static_assert(sizeof(names) / sizeof(names[0]) == NGX_HTTP_MPK_UNREAD_MAX,
+                   "a name for each reason");
+
+    return names[reason];
+}

@@ -45,6 +45,14 @@ typedef enum {
     NGX_HTTP_MPK_ENDPOINT_STATUS = NGX_HTTP_MPK_ENDPOINT_MAX
 } ngx_http_mpk_endpoint_id_t;
 
+/* Why an order can't be read. */
+typedef enum {
+    NGX_HTTP_MPK_UNREAD_FORGED = 0,
+    NGX_HTTP_MPK_UNREAD_KEY,
+    NGX_HTTP_MPK_UNREAD_NEWER,
+    NGX_HTTP_MPK_UNREAD_MAX
+} ngx_http_mpk_unread_t;
+
 /* What became of a line of POST /orders. */
 typedef enum {
     NGX_HTTP_MPK_LINES_CREATED = 0,
@@ -60,6 +68,7 @@ mpk_str_t ngx_http_mpk_outcome_name(ngx_uint_t outcome);
 
 mpk_str_t ngx_http_mpk_endpoint_name(ngx_uint_t endpoint);
 mpk_str_t ngx_http_mpk_lines_name(ngx_uint_t result);
+mpk_str_t ngx_http_mpk_unread_name(ngx_uint_t reason);
 
 
 #endif /* NGX_HTTP_MPK_WORDS_H */

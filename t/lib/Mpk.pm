@@ -580,17 +580,19 @@ sub journal {
     return $self->api('GET', "orders/$id/journal" . ($query // ''))->{json};
 }
 
-# stored_head(redis, key), put_head(redis, key, ...): an order's head as it lies in Redis:
-# its revision, what is packed, and the ids of its journal entries
-sub stored_head {
-    my ($self, $redis, $key) = @_;
-    my ($revision, $packed, $ids) = $redis->cmd('HGET', $key, 'h') =~ /^(\d+) (.*?)((?:\d+-\d+ )*)\z/s or return 0;
-    return ($revision, $packed, split ' ', $ids);
+# stored(redis, id): an order as it lies in Redis: its key, and its fields
+sub stored {
+    my ($self, $redis, $id) = @_;
+    my ($key) = @{$redis->cmd('KEYS', "mpk:{??}:o:$id")} or return;
+    return ($key, @{$redis->cmd('HGETALL', $key)});
 }
 
-sub put_head {
-    my ($self, $redis, $key, $revision, $packed, @ids) = @_;
-    $redis->cmd('HSET', $key, 'h', join '', "$revision $packed", map { "$_ " } @ids);
+# revision(redis, id): its revision, and the numbers of its journal entries
+sub revision {
+    my ($self, $redis, $id) = @_;
+    my (undef, %field) = $self->stored($redis, $id) or return 0;
+    my ($revision) = $field{h} =~ /^(\d+) /;
+    return ($revision // 0, sort { $a <=> $b } map { /^e(\d+)$/ } keys %field);
 }
 
 # events(id): the events in an order's journal, as one string

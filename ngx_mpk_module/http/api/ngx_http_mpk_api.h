@@ -32,6 +32,7 @@ typedef struct {
     mpk_value_t                  *errors;          /* {pointer, detail}; NULL: none */
     ngx_uint_t                    claim;           /* its number; 0: the path has none */
     void                         *data;            /* the call's own */
+    unsigned                      verdict:1;       /* it answers for any order, see "status" */
 } ngx_http_mpk_api_t;
 
 

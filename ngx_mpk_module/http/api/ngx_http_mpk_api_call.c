@@ -74,7 +74,15 @@ ngx_http_mpk_api_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_api_fail(r, ctx, ctx->orders->result);
     }
 
-    if (ctx->orders->list[0].order.state == MPK_ORDER_ABSENT) {
+    /* the journal says in its verdict that an order is not authentic */
+
+    if (ctx->orders->list[0].status != MPK_OK && !api->verdict) {
+        return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
+    }
+
+    if (ctx->orders->list[0].order.state == MPK_ORDER_ABSENT
+        && ctx->orders->list[0].status == MPK_OK)
+    {
         return ngx_http_mpk_api_outcome(r, ctx, MPK_ABSENT, NULL);
     }
 

@@ -221,6 +221,7 @@ ngx_http_mpk_claims_listed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     orders->history = 0;
+    orders->sealed = 0;
 
     for (i = 0; i < n; i++) {
         slash = ngx_strlchr((u_char *) open[i].member.data,

@@ -57,11 +57,6 @@ ngx_http_mpk_erase_prepare(ngx_http_mpk_txn_t *txn)
         txn->unwrapped = 1;
     }
 
-    if (txn->order.account_hash.len) {
-        txn->account = txn->order.account_hash.data;
-        return NGX_OK;
-    }
-
     place = (mpk_place_t) { txn->id, mpk_string("person"), 0, 0 };
 
     account = mpk_alloc(mem, MPK_MAC_LEN);
@@ -73,12 +68,14 @@ ngx_http_mpk_erase_prepare(ngx_http_mpk_txn_t *txn)
                           txn->order.person, &plain)
         != MPK_OK
         || mpk_person_read(plain, &person) != MPK_OK
-        || mpk_lookup_account(txn->mmcf->crypto, person.email, account)
+        || mpk_lookup_index(txn->mmcf->crypto,
+                            person.account.len ? person.account : person.email,
+                            account)
            != MPK_OK)
     {
         ngx_log_error(NGX_LOG_ERR, txn->log, 0,
                       "mpk: order \"%*s\" is erased, but its id stays in an "
-                      "account's index: the email could not be decrypted",
+                      "account's index: whose it was could not be decrypted",
                       txn->id.len, txn->id.data);
         return NGX_OK;
     }

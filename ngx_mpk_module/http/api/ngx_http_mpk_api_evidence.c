@@ -134,6 +134,11 @@ ngx_http_mpk_evidence_order(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 {
     *person = NULL;
 
+    if (order->status != MPK_OK) {
+        mpk_value_string(document, mpk_string("order"), order->id);
+        return NGX_OK;
+    }
+
     if (!order->unwrapped) {
         mpk_value_string(document, mpk_string("order"), order->id);
         mpk_value_string(document, mpk_string("state"),
@@ -215,6 +220,10 @@ ngx_http_mpk_evidence_verification(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_journal_verdict(journal, facts);
 
     mpk_value_string(facts, mpk_string("anchor"), anchors[journal->anchor]);
+
+    if (order->status != MPK_OK) {
+        return;
+    }
 
     mpk_buf_init(&head, mem, 80);
     mpk_buf_int(&head, (int64_t) order->order.revision);

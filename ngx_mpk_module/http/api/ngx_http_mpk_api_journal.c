@@ -9,7 +9,7 @@ static ngx_int_t ngx_http_mpk_journal_done(ngx_http_request_t *r,
 static ngx_int_t ngx_http_mpk_journal_anchor(ngx_http_request_t *r,
     mpk_str_t *mac, uint64_t *number);
 static void ngx_http_mpk_journal_compare(ngx_http_mpk_journal_t *journal,
-    mpk_str_t mac, uint64_t number, uint64_t n, const mpk_record_t *record);
+    mpk_str_t mac, uint64_t number, uint64_t n, mpk_str_t record);
 
 
 ngx_int_t
@@ -54,8 +54,12 @@ ngx_int_t
 ngx_http_mpk_journal_ask(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_next_pt next)
 {
-    mpk_str_t  mac;
-    uint64_t   number;
+    mpk_str_t            mac;
+    uint64_t             number;
+    ngx_http_mpk_api_t  *api;
+
+    api = ctx->data;
+    api->verdict = 1;
 
     if (ngx_http_mpk_journal_anchor(r, &mac, &number) == NGX_ERROR) {
         ngx_http_mpk_api_error(ctx, mpk_string("?anchor"),
@@ -71,16 +75,14 @@ ngx_int_t
 ngx_http_mpk_journal_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, ngx_http_mpk_journal_t *journal)
 {
-    mpk_str_t            mac;
+    mpk_str_t            mac, record;
     uint64_t             number, n;
     ngx_int_t            anchor;
     mpk_mem_t           *mem;
     ngx_uint_t           i;
     mpk_chain_t         *chain;
-    mpk_value_t         *entry;
     mpk_status_t         status;
     mpk_crypto_t        *crypto;
-    const mpk_record_t  *record;
 
     crypto = ctx->mmcf->crypto;
     mem = &ctx->mem;
@@ -96,6 +98,14 @@ ngx_http_mpk_journal_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     if (anchor == NGX_OK) {
         journal->anchor = NGX_HTTP_MPK_ANCHOR_ABSENT;
+    }
+
+    /* of an order that is not authentic nothing is shown, not even its entries */
+
+    if (order->status != MPK_OK) {
+        journal->chain.verdict = order->status == MPK_FORGED
+                                 ? MPK_ALTERED : MPK_UNVERIFIABLE;
+        return NGX_OK;
     }
 
     /*
@@ -116,7 +126,7 @@ ngx_http_mpk_journal_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     }
 
     for (i = 0; i < order->records_count; i++) {
-        record = &order->records[i];
+        record = order->records[i];
         n = order->skipped + i + 1;
 
         if (mpk_chain_next(chain, crypto, mem, record) != MPK_OK) {
@@ -127,7 +137,7 @@ ngx_http_mpk_journal_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
             ngx_http_mpk_journal_compare(journal, mac, number, n, record);
         }
 
-        if (record->clear.data == NULL) {
+        if (record.data == NULL) {
             continue;
         }
 
@@ -139,21 +149,20 @@ ngx_http_mpk_journal_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
             return NGX_ERROR;
         }
 
-        entry = journal->entries->u.list.last;
-
-        if (entry->u.list.count == 0) {
-
-            /* unreadable: show its number alone */
-
-            mpk_value_int(entry, mpk_string("n"), (int64_t) n);
-        }
-
         if (chain->verdict == MPK_INTACT) {
             journal->proved++;
         }
     }
 
     mpk_chain_end(chain, order->order.revision, order->order.mac);
+
+    if (chain->kid.len) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "mpk: the journal of order \"%*s\" can't be verified: "
+                      "journal key \"%*s\" is not in the keyring; add it",
+                      order->id.len, order->id.data,
+                      chain->kid.len, chain->kid.data);
+    }
 
     /* the end of the chain can reveal a fault in entries that looked intact */
 
@@ -193,13 +202,13 @@ ngx_http_mpk_journal_verdict(ngx_http_mpk_journal_t *journal,
 
 static void
 ngx_http_mpk_journal_compare(ngx_http_mpk_journal_t *journal, mpk_str_t mac,
-    uint64_t number, uint64_t n, const mpk_record_t *record)
+    uint64_t number, uint64_t n, mpk_str_t record)
 {
     mpk_chain_t  alone;
 
     mpk_chain_anchor(&journal->chain, mac, number, n, record);
 
-    if (n != number || record->clear.data == NULL) {
+    if (n != number || record.data == NULL) {
         return;
     }
 

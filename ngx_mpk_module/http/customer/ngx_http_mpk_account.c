@@ -17,9 +17,8 @@
 
 /* A page of an account: ctx->data. */
 typedef struct {
-    u_char                        hash[MPK_MAC_LEN];
-    u_char                        email[MPK_MAC_LEN];
-    ngx_uint_t                    is_email;
+    mpk_str_t                     identity;        /* as the upstream named it */
+    u_char                        index[MPK_MAC_LEN];
     ngx_uint_t                    page;
     ngx_uint_t                    pages;
     ngx_uint_t                    total;
@@ -34,7 +33,7 @@ static ngx_int_t ngx_http_mpk_account_listed(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_account_show(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
-static ngx_uint_t ngx_http_mpk_account_owns(ngx_http_mpk_account_t *account,
+static ngx_uint_t ngx_http_mpk_account_owns(ngx_http_mpk_ctx_t *ctx,
     const mpk_order_t *order);
 static ngx_int_t ngx_http_mpk_account_failed(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
@@ -89,17 +88,13 @@ ngx_http_mpk_account_handler(ngx_http_request_t *r)
 
     account->page = ngx_http_mpk_account_page(r);
 
-    if (mpk_lookup_account(ctx->mmcf->crypto, ngx_http_mpk_str(&identity),
-                           account->hash)
+    account->identity = ngx_http_mpk_str(&identity);
+
+    if (mpk_lookup_index(ctx->mmcf->crypto, account->identity, account->index)
         != MPK_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    account->is_email = mpk_lookup_email(ctx->mmcf->crypto,
-                                         ngx_http_mpk_str(&identity),
-                                         account->email)
-                        == MPK_OK;
 
     batch = ngx_http_mpk_batch_create(r, ctx, 2);
     if (batch == NULL) {
@@ -109,7 +104,7 @@ ngx_http_mpk_account_handler(ngx_http_request_t *r)
     account->batch = batch;
 
     argv[0] = mpk_string("ZCARD");
-    argv[1] = ngx_http_mpk_account_key(&batch->mem, account->hash);
+    argv[1] = ngx_http_mpk_account_key(&batch->mem, account->index);
 
     account->card = ngx_http_mpk_batch_add(batch, 2, argv);
 
@@ -220,7 +215,7 @@ ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     for (i = 0; i < ctx->orders->count; i++) {
         order = &ctx->orders->list[i];
 
-        if (!ngx_http_mpk_account_owns(account, &order->order)) {
+        if (!ngx_http_mpk_account_owns(ctx, &order->order)) {
             continue;
         }
 
@@ -266,23 +261,34 @@ ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 /* An order filed without an account belongs to its email address. */
 
 static ngx_uint_t
-ngx_http_mpk_account_owns(ngx_http_mpk_account_t *account,
-    const mpk_order_t *order)
+ngx_http_mpk_account_owns(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order)
 {
+    u_char                   hash[MPK_MAC_LEN];
+    mpk_str_t                owner;
+    mpk_status_t             status;
+    ngx_http_mpk_account_t  *account;
+
     if (order->state == MPK_ORDER_ABSENT
         || order->state == MPK_ORDER_ERASED)
     {
         return 0;
     }
 
+    account = ctx->data;
+
     if (order->account_hash.len) {
-        return mpk_secret_eq(order->account_hash,
-                             (mpk_str_t) { MPK_MAC_LEN, account->hash });
+        owner = order->account_hash;
+        status = mpk_lookup_account(ctx->mmcf->crypto, order->id,
+                                    account->identity, hash);
+
+    } else {
+        owner = order->email_hash;
+        status = mpk_lookup_email(ctx->mmcf->crypto, order->id,
+                                  account->identity, hash);
     }
 
-    return account->is_email
-           && mpk_secret_eq(order->email_hash,
-                            (mpk_str_t) { MPK_MAC_LEN, account->email });
+    return status == MPK_OK
+           && mpk_secret_eq(owner, (mpk_str_t) { MPK_MAC_LEN, hash });
 }
 
 

@@ -284,8 +284,8 @@ ngx_http_mpk_claim_check(ngx_http_mpk_main_conf_t *mmcf,
         wrong |= 1 << NGX_HTTP_MPK_CLAIM_ORDER;
     }
 
-    if (mpk_lookup_email(mmcf->crypto, given[NGX_HTTP_MPK_CLAIM_EMAIL],
-                         claim->email)
+    if (mpk_lookup_email(mmcf->crypto, ctx->order,
+                         given[NGX_HTTP_MPK_CLAIM_EMAIL], claim->email)
         != MPK_OK)
     {
         wrong |= 1 << NGX_HTTP_MPK_CLAIM_EMAIL;

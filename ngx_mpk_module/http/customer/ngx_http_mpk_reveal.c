@@ -238,7 +238,9 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
         email = mpk_value_get_string(fields, mpk_string("email"));
 
-        if (mpk_lookup_email(ctx->mmcf->crypto, email, reveal->email) == MPK_OK) {
+        if (mpk_lookup_email(ctx->mmcf->crypto, txn->id, email, reveal->email)
+            == MPK_OK)
+        {
             txn->request.email_hash = reveal->email;
         }
 

@@ -10,6 +10,7 @@
 #include "ngx_http_mpk_keys.h"
 #include "ngx_http_mpk_language.h"
 #include "ngx_http_mpk_limit.h"
+#include "ngx_http_mpk_sealed.h"
 #include "ngx_http_mpk_request.h"
 
 #include "mpk_base64url.h"
@@ -133,7 +134,8 @@ ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     if (!mpk_order_id_valid(order)
-        || mpk_lookup_email(ctx->mmcf->crypto, track->given_email, track->email)
+        || mpk_lookup_email(ctx->mmcf->crypto, order, track->given_email,
+                            track->email)
            != MPK_OK)
     {
         /* checked before any lookup: reveals nothing about orders */
@@ -159,7 +161,7 @@ ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_track_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t              argv[3];
+    mpk_str_t              argv[4];
     ngx_http_mpk_batch_t  *batch;
     ngx_http_mpk_track_t  *track;
 
@@ -192,9 +194,10 @@ ngx_http_mpk_track_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     argv[0] = mpk_string("HMGET");
     argv[1] = ngx_http_mpk_key(&batch->mem, ctx->order, ":o:", ctx->order);
-    argv[2] = mpk_string("f");
+    argv[2] = mpk_order_field(MPK_ORDER_HEAD);
+    argv[3] = mpk_order_field(MPK_ORDER_FILED);
 
-    track->filed = ngx_http_mpk_batch_add(batch, 3, argv);
+    track->filed = ngx_http_mpk_batch_add(batch, 4, argv);
 
     return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_track_found);
 }
@@ -267,24 +270,25 @@ ngx_http_mpk_track_address(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 static ngx_int_t
 ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t               filed, owner;
+    mpk_str_t               fields[2];
     ngx_int_t               failures;
     ngx_uint_t              right;
+    mpk_order_t             order;
+    mpk_status_t            status;
     ngx_mpk_redis_reply_t  *reply;
     ngx_http_mpk_track_t   *track;
     ngx_http_mpk_orders_t  *orders;
     ngx_http_mpk_limit_t   *limit;
     ngx_http_mpk_notice_t   crowd;
 
-    static const u_char  nobody[MPK_MAC_LEN];
+    static u_char  nobody[MPK_MAC_LEN];
 
     track = ctx->data;
     limit = ctx->mlcf->track_limit;
 
     if (track->batch->failed
         || track->tries->reply->type != NGX_MPK_REDIS_INTEGER
-        || track->filed->reply->type != NGX_MPK_REDIS_ARRAY
-        || track->filed->reply->count != 1)
+        || ngx_http_mpk_reply_fields(track->filed->reply, 2, fields) != NGX_OK)
     {
         return ngx_http_mpk_send_unavailable(r, ctx,
                    mpk_string("Orders can't be read right now; send the same "
@@ -326,15 +330,18 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     /* compare in constant time, also if the order does not exist */
 
-    reply = &track->filed->reply->elements[0];
-    filed = reply->type == NGX_MPK_REDIS_STRING ? reply->str
-                                                : (mpk_str_t) { 0, NULL };
+    status = mpk_order_read_owner(ctx->mmcf->crypto, ctx->order, fields[0],
+                                  fields[1], &order);
+    if (status != MPK_OK) {
+        order.email_hash = (mpk_str_t) { MPK_MAC_LEN, nobody };
 
-    if (mpk_order_read_owner(filed, &owner) != MPK_OK) {
-        owner = (mpk_str_t) { MPK_MAC_LEN, nobody };
+        if (status != MPK_MISSING) {
+            ngx_http_mpk_order_unread(r->connection->log, &order, status);
+        }
     }
 
-    right = mpk_secret_eq(owner, (mpk_str_t) { MPK_MAC_LEN, track->email });
+    right = mpk_secret_eq(order.email_hash,
+                          (mpk_str_t) { MPK_MAC_LEN, track->email });
 
     if (right) {
         ngx_http_mpk_limit_forgive(ctx->mmcf, track->address, ":l:a:",

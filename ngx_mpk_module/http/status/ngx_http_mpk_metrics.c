@@ -86,6 +86,13 @@ const ngx_http_mpk_metric_table_t  ngx_http_mpk_metric_tables[] = {
           ngx_http_mpk_metric(COUNTER, "", "mpk_ndjson_lines_total",
               "Lines of POST /orders, by result.") } },
 
+    { .member = mpk_literal("orders_unread"), .labels = { "reason" },
+      ngx_http_mpk_counters(unread, 0, NGX_HTTP_MPK_UNREAD_MAX,
+                            ngx_http_mpk_unread_name),
+      .metrics = {
+          ngx_http_mpk_metric(COUNTER, "", "mpk_orders_unread_total",
+              "Reads of orders of which nothing was shown, by reason.") } },
+
     { .parent = mpk_literal("redis"), .form = NGX_HTTP_MPK_METRIC_MEMBERS,
       .row = ngx_http_mpk_row_redis,
       .metrics = {

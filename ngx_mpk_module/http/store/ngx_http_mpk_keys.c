@@ -39,6 +39,26 @@ ngx_http_mpk_account_key(mpk_mem_t *mem,
 }
 
 
+ngx_uint_t
+ngx_http_mpk_order_args(mpk_str_t key, ngx_uint_t keys, mpk_str_t *argv)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    argv[n++] = mpk_string("HMGET");
+    argv[n++] = key;
+
+    for (i = 0; i < MPK_ORDER_FIELDS; i++) {
+        if (i != MPK_ORDER_KEYS || keys) {
+            argv[n++] = mpk_order_field(i);
+        }
+    }
+
+    return n;
+}
+
+
 ngx_int_t
 ngx_http_mpk_reply_fields(ngx_mpk_redis_reply_t *reply, ngx_uint_t n,
     mpk_str_t *fields)

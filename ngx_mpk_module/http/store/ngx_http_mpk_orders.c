@@ -2,6 +2,7 @@
 
 #include "ngx_http_mpk_orders.h"
 #include "ngx_http_mpk_keys.h"
+#include "ngx_http_mpk_sealed.h"
 
 #define NGX_HTTP_MPK_HISTORY_BATCH  256     /* entries asked for at a time */
 
@@ -11,15 +12,12 @@ static ngx_int_t ngx_http_mpk_orders_headers(ngx_http_request_t *r,
 static mpk_status_t ngx_http_mpk_orders_header(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_orders_t *orders, ngx_http_mpk_order_t *order,
     ngx_mpk_redis_reply_t *reply);
-static ngx_int_t ngx_http_mpk_orders_ids(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_orders_t *orders, ngx_http_mpk_order_t *order);
 static ngx_int_t ngx_http_mpk_orders_history(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_orders_ask(ngx_http_mpk_batch_t *batch,
+    ngx_http_mpk_order_t *order, ngx_uint_t from, ngx_uint_t n);
 static ngx_int_t ngx_http_mpk_orders_records(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
-static ngx_int_t ngx_http_mpk_orders_record(ngx_mpk_redis_reply_t *reply,
-    mpk_record_t *record);
-static ngx_uint_t ngx_http_mpk_orders_expired(time_t retention, mpk_str_t id);
 static ngx_int_t ngx_http_mpk_orders_failed(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_result_t result);
 static void ngx_http_mpk_orders_cleanse(void *data);
@@ -51,6 +49,7 @@ ngx_http_mpk_orders_create(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     orders->count = count;
     orders->history = NGX_MAX_UINT32_VALUE;
+    orders->sealed = 1;
 
     ctx->orders = orders;
 
@@ -75,8 +74,8 @@ ngx_int_t
 ngx_http_mpk_orders_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_next_pt next)
 {
-    mpk_str_t               argv[6];
-    ngx_uint_t              i;
+    mpk_str_t               key, argv[NGX_HTTP_MPK_ORDER_ARGS];
+    ngx_uint_t              i, argc;
     ngx_http_mpk_batch_t   *batch;
     ngx_http_mpk_orders_t  *orders;
 
@@ -90,17 +89,12 @@ ngx_http_mpk_orders_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     orders->batch = batch;
 
-    argv[0] = mpk_string("HMGET");
-    argv[2] = mpk_string("h");
-    argv[3] = mpk_string("f");
-    argv[4] = mpk_string("i");
-    argv[5] = mpk_string("c");
-
     for (i = 0; i < orders->count; i++) {
-        argv[1] = ngx_http_mpk_key(&batch->mem, orders->list[i].id, ":o:",
-                                   orders->list[i].id);
+        key = ngx_http_mpk_key(&batch->mem, orders->list[i].id, ":o:",
+                               orders->list[i].id);
+        argc = ngx_http_mpk_order_args(key, orders->sealed, argv);
 
-        (void) ngx_http_mpk_batch_add(batch, 6, argv);
+        (void) ngx_http_mpk_batch_add(batch, argc, argv);
     }
 
     return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_orders_headers);
@@ -129,15 +123,22 @@ ngx_http_mpk_orders_headers(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
         status = ngx_http_mpk_orders_header(ctx, orders, order,
                                             batch->cmds[i].reply);
-        if (status != MPK_OK) {
-            ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
-                          "mpk: order \"%*s\" as stored in Redis can't be "
-                          "parsed: %s; the request fails",
-                          order->id.len, order->id.data,
-                          mpk_status_text(status));
 
+        if (status == MPK_NOMEM) {
             return ngx_http_mpk_orders_failed(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
         }
+
+        /* one order that can't be read does not hide the others */
+
+        if (status != MPK_OK) {
+            ngx_http_mpk_order_unread(r->connection->log, &order->order,
+                                      status);
+
+            ngx_memzero(&order->order, sizeof(mpk_order_t));
+            order->order.id = order->id;
+        }
+
+        order->status = status;
     }
 
     return ngx_http_mpk_orders_history(r, ctx);
@@ -149,71 +150,36 @@ ngx_http_mpk_orders_header(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_orders_t *orders, ngx_http_mpk_order_t *order,
     ngx_mpk_redis_reply_t *reply)
 {
+    uint64_t      n;
     mpk_str_t     fields[MPK_ORDER_FIELDS];
+    ngx_uint_t    count;
     mpk_status_t  status;
 
-    if (ngx_http_mpk_reply_fields(reply, MPK_ORDER_FIELDS, fields) != NGX_OK) {
+    count = orders->sealed ? MPK_ORDER_FIELDS : MPK_ORDER_KEYS;
+
+    order->order.id = order->id;
+
+    if (ngx_http_mpk_reply_fields(reply, count, fields) != NGX_OK) {
         return MPK_MALFORMED;
     }
 
-    status = mpk_order_read(&ctx->mem, order->id, fields, &order->order);
+    status = mpk_order_read(ctx->mmcf->crypto, &ctx->mem, order->id, fields,
+                            count, &order->order);
     if (status != MPK_OK) {
         return status;
     }
 
-    return ngx_http_mpk_orders_ids(ctx, orders, order) == NGX_OK
-           ? MPK_OK : MPK_NOMEM;
-}
-
-
-/* The ids of the newest entries, which will be read. */
-
-static ngx_int_t
-ngx_http_mpk_orders_ids(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_orders_t *orders, ngx_http_mpk_order_t *order)
-{
-    size_t      i, start;
-    mpk_str_t   text;
-    ngx_uint_t  n;
-
-    text = order->order.entries;
-    n = 0;
-
-    for (i = 0; i < text.len; i++) {
-        n += (text.data[i] == ' ');
-    }
+    n = order->order.revision - order->order.gone;
 
     if (n > orders->history) {
-        order->skipped = n - orders->history;
         n = orders->history;
     }
 
-    order->ids = mpk_alloc(&ctx->mem, (n + 1) * sizeof(mpk_str_t));
-    order->records = mpk_calloc(&ctx->mem, (n + 1) * sizeof(mpk_record_t));
+    order->records_count = n;
+    order->skipped = order->order.revision - n;
+    order->records = mpk_calloc(&ctx->mem, (n + 1) * sizeof(mpk_str_t));
 
-    if (order->ids == NULL || order->records == NULL) {
-        return NGX_ERROR;
-    }
-
-    n = 0;
-
-    for (i = 0, start = 0; i < text.len; i++) {
-        if (text.data[i] == ' ') {
-
-            if (n >= order->skipped) {
-                order->ids[n - order->skipped] =
-                    (mpk_str_t) { i - start, text.data + start };
-            }
-
-            n++;
-            start = i + 1;
-        }
-    }
-
-    order->records_count = n - order->skipped;
-    order->skipped += order->order.gone;
-
-    return NGX_OK;
+    return order->records ? MPK_OK : MPK_NOMEM;
 }
 
 
@@ -222,61 +188,86 @@ ngx_http_mpk_orders_ids(ngx_http_mpk_ctx_t *ctx,
 static ngx_int_t
 ngx_http_mpk_orders_history(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t               argv[4];
-    ngx_uint_t              i, n;
+    ngx_uint_t              i, n, left, from;
     ngx_http_mpk_batch_t   *batch;
     ngx_http_mpk_order_t   *order;
     ngx_http_mpk_orders_t  *orders;
 
     orders = ctx->orders;
 
+    while (orders->order < orders->count
+           && orders->record == orders->list[orders->order].records_count)
+    {
+        orders->order++;
+        orders->record = 0;
+    }
+
     if (orders->order == orders->count) {
         return orders->next(r, ctx);
     }
 
-    batch = ngx_http_mpk_batch_create(r, ctx, NGX_HTTP_MPK_HISTORY_BATCH);
+    batch = ngx_http_mpk_batch_create(r, ctx, orders->count - orders->order);
     if (batch == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     orders->batch = batch;
 
-    argv[0] = mpk_string("XRANGE");
+    left = NGX_HTTP_MPK_HISTORY_BATCH;
+    from = orders->record;
 
-    n = orders->record;
-
-    for (i = orders->order; i < orders->count; i++) {
+    for (i = orders->order; i < orders->count && left; i++) {
         order = &orders->list[i];
+        n = ngx_min(order->records_count - from, left);
 
-        argv[1] = ngx_http_mpk_key(&batch->mem, order->id, ":journal",
-                                   (mpk_str_t) { 0, NULL });
-
-        for ( /* void */ ; n < order->records_count; n++) {
-
-            if (batch->count == batch->size) {
-                goto full;
-            }
-
-            argv[2] = order->ids[n];
-            argv[3] = order->ids[n];
-
-            (void) ngx_http_mpk_batch_add(batch, 4, argv);
+        if (n && ngx_http_mpk_orders_ask(batch, order, from, n) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        n = 0;
+        left -= n;
+        from = 0;
     }
 
-full:
-
     return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_orders_records);
+}
+
+
+/* Asks for n of an order's entries. */
+
+static ngx_int_t
+ngx_http_mpk_orders_ask(ngx_http_mpk_batch_t *batch,
+    ngx_http_mpk_order_t *order, ngx_uint_t from, ngx_uint_t n)
+{
+    u_char      *p;
+    mpk_str_t   *argv;
+    ngx_uint_t   i;
+
+    argv = mpk_alloc(&batch->mem, (2 + n) * sizeof(mpk_str_t));
+    p = mpk_alloc(&batch->mem, n * (1 + NGX_INT64_LEN));
+
+    if (argv == NULL || p == NULL) {
+        return NGX_ERROR;
+    }
+
+    argv[0] = mpk_string("HMGET");
+    argv[1] = ngx_http_mpk_key(&batch->mem, order->id, ":o:", order->id);
+
+    for (i = 0; i < n; i++) {
+        argv[2 + i].data = p;
+        p = ngx_sprintf(p, "e%ui", order->skipped + from + i + 1);
+        argv[2 + i].len = p - argv[2 + i].data;
+    }
+
+    (void) ngx_http_mpk_batch_add(batch, 2 + n, argv);
+
+    return NGX_OK;
 }
 
 
 static ngx_int_t
 ngx_http_mpk_orders_records(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    ngx_uint_t              i;
-    mpk_record_t           *record;
+    ngx_uint_t              i, n;
     ngx_http_mpk_batch_t   *batch;
     ngx_http_mpk_order_t   *order;
     ngx_http_mpk_orders_t  *orders;
@@ -297,108 +288,20 @@ ngx_http_mpk_orders_records(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         }
 
         order = &orders->list[orders->order];
+        n = batch->cmds[i].reply->count;
 
-        record = &order->records[orders->record];
-
-        if (ngx_http_mpk_orders_record(batch->cmds[i].reply, record)
-            != NGX_OK)
+        if (n > order->records_count - orders->record
+            || ngx_http_mpk_reply_fields(batch->cmds[i].reply, n,
+                                         &order->records[orders->record])
+               != NGX_OK)
         {
             return ngx_http_mpk_orders_failed(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
         }
 
-        if (record->clear.data == NULL) {
-            record->expired =
-                ngx_http_mpk_orders_expired(ctx->mmcf->retention,
-                                            order->ids[orders->record]);
-        }
-
-        orders->record++;
-    }
-
-    /* skip orders without further entries */
-
-    while (orders->order < orders->count
-           && orders->record == orders->list[orders->order].records_count)
-    {
-        orders->order++;
-        orders->record = 0;
+        orders->record += n;
     }
 
     return ngx_http_mpk_orders_history(r, ctx);
-}
-
-
-/* An entry's id begins with the time it was written, in milliseconds of Redis' clock. */
-
-static ngx_uint_t
-ngx_http_mpk_orders_expired(time_t retention, mpk_str_t id)
-{
-    u_char  *dash;
-    time_t   written;
-
-    if (retention == 0) {
-        return 0;
-    }
-
-    dash = ngx_strlchr((u_char *) id.data, (u_char *) id.data + id.len, '-');
-    if (dash == NULL) {
-        return 0;
-    }
-
-    written = ngx_atotm((u_char *) id.data, dash - id.data);
-
-    return written != NGX_ERROR
-           && written / 1000 + retention < ngx_time();
-}
-
-
-/* [[id, [name, value, ...]]]; an empty array where the entry is missing. */
-
-static ngx_int_t
-ngx_http_mpk_orders_record(ngx_mpk_redis_reply_t *reply,
-    mpk_record_t *record)
-{
-    size_t                  i;
-    ngx_mpk_redis_reply_t  *entry, *fields;
-
-    if (reply->type != NGX_MPK_REDIS_ARRAY) {
-        return NGX_ERROR;
-    }
-
-    if (reply->count == 0) {
-        return NGX_OK;
-    }
-
-    entry = &reply->elements[0];
-
-    if (entry->type != NGX_MPK_REDIS_ARRAY || entry->count != 2
-        || entry->elements[1].type != NGX_MPK_REDIS_ARRAY)
-    {
-        return NGX_ERROR;
-    }
-
-    fields = &entry->elements[1];
-
-    /* an entry without our fields exists, and fails verification */
-
-    record->clear = mpk_string("");
-    record->sealed = mpk_string("");
-    record->mac = mpk_string("");
-
-    for (i = 0; i + 1 < fields->count; i += 2) {
-
-        if (mpk_str_eq(fields->elements[i].str, mpk_string("e"))) {
-            record->clear = fields->elements[i + 1].str;
-
-        } else if (mpk_str_eq(fields->elements[i].str, mpk_string("x"))) {
-            record->sealed = fields->elements[i + 1].str;
-
-        } else if (mpk_str_eq(fields->elements[i].str, mpk_string("m"))) {
-            record->mac = fields->elements[i + 1].str;
-        }
-    }
-
-    return NGX_OK;
 }
 
 

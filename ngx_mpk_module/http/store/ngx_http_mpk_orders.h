@@ -10,8 +10,8 @@
 typedef struct {
     mpk_str_t                     id;
     mpk_order_t                   order;           /* its state may be ABSENT */
-    mpk_str_t                    *ids;
-    mpk_record_t                 *records;
+    mpk_status_t                  status;          /* of reading it; not OK: ABSENT */
+    mpk_str_t                    *records;         /* data == NULL: it is missing */
     ngx_uint_t                    records_count;
     ngx_uint_t                    skipped;         /* older entries that were not read */
     mpk_data_key_t                data_key;
@@ -23,6 +23,7 @@ struct ngx_http_mpk_orders_s {
     ngx_http_mpk_order_t         *list;            /* the caller sets each id */
     ngx_uint_t                    count;
     ngx_uint_t                    history;         /* entries read of each at most */
+    unsigned                      sealed:1;        /* read the sealed keys, too */
     ngx_http_mpk_txn_result_t     result;          /* OK, UNAVAILABLE or ERROR */
 
     /* internal */

@@ -1,10 +1,50 @@
 /* Sealed data, decrypted with the order's data key when needed. */
 
 #include "ngx_http_mpk_sealed.h"
+#include "ngx_http_mpk_stats.h"
 
 
 static void ngx_http_mpk_sealed_log(ngx_log_t *log, mpk_str_t order,
     mpk_status_t status);
+
+
+void
+ngx_http_mpk_order_unread(ngx_log_t *log, const mpk_order_t *order,
+    mpk_status_t status)
+{
+    ngx_http_mpk_stats_unread(status);
+
+    switch (status) {
+
+    case MPK_FORGED:
+        ngx_log_error(NGX_LOG_CRIT, log, 0,
+                      "mpk: order \"%*s\" is not authentic: somebody changed "
+                      "it in Redis; nothing of it is shown, restore it",
+                      order->id.len, order->id.data);
+        return;
+
+    case MPK_UNKNOWN:
+        ngx_log_error(NGX_LOG_CRIT, log, 0,
+                      "mpk: order \"%*s\" can't be verified: journal key "
+                      "\"%*s\" is not in the keyring; nothing of the order "
+                      "is shown, add the key", order->id.len, order->id.data,
+                      order->kid.len, order->kid.data);
+        return;
+
+    case MPK_NEWER:
+        ngx_log_error(NGX_LOG_CRIT, log, 0,
+                      "mpk: order \"%*s\" was written by a newer release; "
+                      "nothing of it is shown, upgrade this edge",
+                      order->id.len, order->id.data);
+        return;
+
+    default:
+        ngx_log_error(NGX_LOG_CRIT, log, 0,
+                      "mpk: order \"%*s\" can't be read: %s; the request "
+                      "fails", order->id.len, order->id.data,
+                      mpk_status_text(status));
+    }
+}
 
 
 ngx_int_t

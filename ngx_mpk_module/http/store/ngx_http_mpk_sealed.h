@@ -7,6 +7,10 @@
 #include "ngx_http_mpk_txn.h"
 
 
+/* Logs and counts an order that can't be read, see mpk_order_read(). */
+void ngx_http_mpk_order_unread(ngx_log_t *log, const mpk_order_t *order,
+    mpk_status_t status);
+
 /* Each logs what can't be decrypted, and returns NGX_ERROR. */
 
 /* Unwraps the data key, once. */

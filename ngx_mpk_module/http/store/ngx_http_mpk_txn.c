@@ -34,10 +34,8 @@ static void ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn);
 static ngx_int_t ngx_http_mpk_commit_keys(ngx_http_mpk_txn_t *txn);
 static ngx_int_t ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn);
 static mpk_str_t ngx_http_mpk_commit_begin(ngx_http_mpk_txn_t *txn);
-static mpk_str_t ngx_http_mpk_commit_head(ngx_http_mpk_txn_t *txn);
-static mpk_str_t ngx_http_mpk_commit_erased(ngx_http_mpk_txn_t *txn);
 static ngx_uint_t ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn,
-    mpk_str_t *fields);
+    mpk_str_t *args);
 static ngx_uint_t ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn,
     mpk_str_t *args);
 static mpk_str_t ngx_http_mpk_commit_int(ngx_http_mpk_txn_t *txn, int64_t n);
@@ -52,44 +50,37 @@ static void ngx_http_mpk_txn_detach(void *data);
 
 
 /*
- * KEYS: the order, its bucket's journal.  ARGV: the beginning of the head that was read;
- * e, x, m; the new head, to which the entry's id is appended; field and value pairs.
- * Returns the id, or 0 if the order has another revision.
+ * KEYS: the order, its bucket's outbox.  ARGV: the beginning of the head that was read;
+ * order, number and event of the entry; field and value pairs, the head and the entry
+ * among them.  Returns a string, or 0 if the order has changed.  What an error leaves
+ * undone comes last: a pointer in the outbox without its entry is skipped.
  */
 static u_char  ngx_http_mpk_script[] =
     "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
     "if string.sub(h, 1, #ARGV[1]) ~= ARGV[1] then return 0 end\n"
-    "local id = redis.call('XADD', KEYS[2], '*',"
-        " 'e', ARGV[2], 'x', ARGV[3], 'm', ARGV[4])\n"
-    "redis.call('HSET', KEYS[1], 'h', ARGV[5] .. id .. ' ', unpack(ARGV, 6))\n"
-    "return id\n";
+    "redis.call('XADD', KEYS[2], '*',"
+        " 'o', ARGV[2], 'n', ARGV[3], 'e', ARGV[4])\n"
+    "redis.call('HSET', KEYS[1], unpack(ARGV, 5))\n"
+    "return ''\n";
 
 /*
- * The same for commits that need more.  KEYS: also the bucket's open claims.  ARGV 1-5 as
- * above; 6: ids of the entries to erase, together with the order, or ""; 7: the id before
- * which the journal is trimmed, or ""; 8: when the order expires, or ""; 9: the number of
- * arguments with fields and values; those; optionally ZADD or ZREM and its arguments
- * after the key.
+ * The same for commits that need more.  KEYS: also the bucket's open claims.  ARGV 1-4 as
+ * above; 5: not empty to delete the order first; 6: when the order expires, or ""; 7:
+ * the number of arguments with fields and values; those; optionally ZADD or ZREM and its
+ * arguments after the key.
  */
 static u_char  ngx_http_mpk_script_more[] =
     "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
     "if string.sub(h, 1, #ARGV[1]) ~= ARGV[1] then return 0 end\n"
-    "if ARGV[6] ~= '' then\n"
-    "  for id in string.gmatch(ARGV[6], '%S+') do"
-        " redis.call('XDEL', KEYS[2], id) end\n"
-    "  redis.call('DEL', KEYS[1])\n"
-    "end\n"
-    "if ARGV[7] ~= '' then"
-        " redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[7]) end\n"
-    "local id = redis.call('XADD', KEYS[2], '*',"
-        " 'e', ARGV[2], 'x', ARGV[3], 'm', ARGV[4])\n"
-    "local n = 10 + ARGV[9]\n"
-    "redis.call('HSET', KEYS[1], 'h', ARGV[5] .. id .. ' ',"
-        " unpack(ARGV, 10, n - 1))\n"
-    "if ARGV[8] ~= '' then redis.call('EXPIREAT', KEYS[1], ARGV[8]) end\n"
+    "if ARGV[5] ~= '' then redis.call('UNLINK', KEYS[1]) end\n"
+    "redis.call('XADD', KEYS[2], '*',"
+        " 'o', ARGV[2], 'n', ARGV[3], 'e', ARGV[4])\n"
+    "local n = 8 + ARGV[7]\n"
     "if ARGV[n] then"
         " redis.call(ARGV[n], KEYS[3], unpack(ARGV, n + 1)) end\n"
-    "return id\n";
+    "redis.call('HSET', KEYS[1], unpack(ARGV, 8, n - 1))\n"
+    "if ARGV[6] ~= '' then redis.call('EXPIREAT', KEYS[1], ARGV[6]) end\n"
+    "return ''\n";
 
 /*
  * A write that changes nothing.  KEYS: the order.  ARGV: the beginning of the head that
@@ -196,6 +187,10 @@ ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn)
     txn->started = ngx_http_mpk_stats_clock();
     txn->key = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
 
+    txn->sealed = (txn->request.event == MPK_EVENT_VIEWED
+                   || txn->request.event == MPK_EVENT_CLAIM_OPENED
+                   || txn->request.event == MPK_EVENT_CLAIM_REPLACED);
+
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, txn->log, 0,
                    "mpk txn start, order:\"%*s\" event:%ui dry:%ud",
                    txn->id.len, txn->id.data,
@@ -208,20 +203,13 @@ ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn)
 static void
 ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
 {
-    mpk_str_t   argv[7];
+    mpk_str_t   argv[NGX_HTTP_MPK_ORDER_ARGS + 1];
     ngx_uint_t  argc;
 
     txn->unwrapped = 0;
     txn->decided = 0;
 
-    argc = 6;
-
-    argv[0] = mpk_string("HMGET");
-    argv[1] = txn->key;
-    argv[2] = mpk_string("h");
-    argv[3] = mpk_string("f");
-    argv[4] = mpk_string("i");
-    argv[5] = mpk_string("c");
+    argc = ngx_http_mpk_order_args(txn->key, txn->sealed, argv);
 
     if (txn->counted) {
         argv[argc++] = ngx_http_mpk_limit_field(&txn->mem,
@@ -283,10 +271,7 @@ ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
     status = ngx_http_mpk_txn_order(txn);
 
     if (status != MPK_OK) {
-        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
-                      "mpk: order \"%*s\" as stored in Redis can't be parsed: "
-                      "%s; requests for it fail", txn->id.len, txn->id.data,
-                      mpk_status_text(status));
+        ngx_http_mpk_order_unread(txn->log, &txn->order, status);
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
         return;
     }
@@ -306,10 +291,12 @@ ngx_http_mpk_txn_abandoned(ngx_http_mpk_txn_t *txn)
 static mpk_status_t
 ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn)
 {
-    mpk_str_t  fields[MPK_ORDER_FIELDS + 1];
+    mpk_str_t   fields[MPK_ORDER_FIELDS + 1];
+    ngx_uint_t  n;
 
-    if (ngx_http_mpk_reply_fields(txn->cmd.reply, MPK_ORDER_FIELDS + txn->counted,
-                                  fields)
+    n = txn->sealed ? MPK_ORDER_FIELDS : MPK_ORDER_KEYS;
+
+    if (ngx_http_mpk_reply_fields(txn->cmd.reply, n + txn->counted, fields)
         != NGX_OK)
     {
         return MPK_MALFORMED;
@@ -317,11 +304,11 @@ ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn)
 
     if (txn->counted) {
         txn->request.challenge_closed =
-            ngx_http_mpk_limit_closed(fields[MPK_ORDER_FIELDS],
-                                      txn->request.now);
+            ngx_http_mpk_limit_closed(fields[n], txn->request.now);
     }
 
-    return mpk_order_read(&txn->mem, txn->id, fields, &txn->order);
+    return mpk_order_read(txn->mmcf->crypto, &txn->mem, txn->id, fields, n,
+                          &txn->order);
 }
 
 
@@ -472,8 +459,7 @@ ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
     }
 
     txn->more = (decision->claim || decision->event == MPK_EVENT_ERASED
-                 || (decision->event == MPK_EVENT_FILED
-                     && txn->mmcf->retention));
+                 || txn->mmcf->retention);
 
     argv = ngx_palloc(txn->pool, (NGX_HTTP_MPK_COMMIT_ARGS
                                   + (txn->more ? MPK_CLAIMS_MAX : 0))
@@ -488,40 +474,40 @@ ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
     argv[n++] = (mpk_str_t) { 40, ngx_http_mpk_scripts[txn->more].sha };
     argv[n++] = txn->more ? mpk_string("3") : mpk_string("2");
     argv[n++] = txn->key;
-    argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":journal", none);
+    argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":out", none);
 
     if (txn->more) {
         argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":claims", none);
     }
 
     argv[n++] = ngx_http_mpk_commit_begin(txn);
-    argv[n++] = txn->record.clear;
-    argv[n++] = txn->record.sealed;
-    argv[n++] = txn->record.mac;
-    argv[n++] = ngx_http_mpk_commit_head(txn);
+    argv[n++] = txn->id;
+    argv[n++] = ngx_http_mpk_commit_int(txn, (int64_t) order->revision);
+    argv[n++] = mpk_event_name(decision->event);
 
-    if (!txn->more) {
-        n += ngx_http_mpk_commit_fields(txn, &argv[n]);
+    start = n;
 
-    } else {
-        argv[n++] = ngx_http_mpk_commit_erased(txn);
-        argv[n++] = none;
+    if (txn->more) {
+        argv[n++] = decision->event == MPK_EVENT_ERASED ? mpk_string("1")
+                                                        : none;
         argv[n++] = none;
 
-        /* trimmed by the edge's clock; every order expires before its entries do */
-
-        if (txn->mmcf->retention && (decision->event == MPK_EVENT_FILED
-                                     || decision->event == MPK_EVENT_ERASED))
-        {
-            argv[n - 2] = ngx_http_mpk_commit_int(txn,
-                              (txn->request.now - txn->mmcf->retention) * 1000);
+        if (txn->mmcf->retention) {
             argv[n - 1] = ngx_http_mpk_commit_int(txn,
                               ngx_min(order->purchased_at, order->filed_at)
                               + txn->mmcf->retention);
         }
 
         start = ++n;
-        n += ngx_http_mpk_commit_fields(txn, &argv[n]);
+    }
+
+    n += ngx_http_mpk_commit_fields(txn, &argv[n]);
+
+    if (n == start) {
+        return NGX_ERROR;
+    }
+
+    if (txn->more) {
         argv[start - 1] = ngx_http_mpk_commit_int(txn, (int64_t) (n - start));
         n += ngx_http_mpk_commit_claims(txn, &argv[n]);
     }
@@ -622,84 +608,69 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
 }
 
 
-/* The beginning of a head with the revision that was read. */
+/* The beginning of the head that was read. */
 
 static mpk_str_t
 ngx_http_mpk_commit_begin(ngx_http_mpk_txn_t *txn)
 {
-    mpk_buf_t  begin;
-
-    mpk_buf_init(&begin, &txn->mem, NGX_INT64_LEN + 1);
-    mpk_buf_int(&begin, (int64_t) txn->order.revision);
-    mpk_buf_byte(&begin, ' ');
-
-    return mpk_buf_done(&begin);
+    return txn->order.guard.len ? txn->order.guard : mpk_string("0 ");
 }
 
 
-static mpk_str_t
-ngx_http_mpk_commit_head(ngx_http_mpk_txn_t *txn)
-{
-    mpk_buf_t  head;
-
-    mpk_buf_init(&head, &txn->mem, 256 + txn->order.entries.len);
-    mpk_order_write_head(&txn->decision.order, &head);
-
-    return mpk_buf_done(&head);
-}
-
-
-/* Ids of the entries to erase; not empty when an order is erased. */
-
-static mpk_str_t
-ngx_http_mpk_commit_erased(ngx_http_mpk_txn_t *txn)
-{
-    if (txn->decision.event != MPK_EVENT_ERASED) {
-        return mpk_string("");
-    }
-
-    return txn->order.entries.len ? txn->order.entries : mpk_string(" ");
-}
-
-
-/* The order's other fields that have changed. */
+/* The entry, the head, and the order's other fields that have changed; 0: an error. */
 
 static ngx_uint_t
-ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn, mpk_str_t *fields)
+ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
 {
-    mpk_buf_t           value;
-    mpk_mem_t          *mem;
-    ngx_uint_t          n;
-    mpk_event_t         event;
-    const mpk_order_t  *order;
+    unsigned       changed;
+    mpk_str_t      fields[MPK_ORDER_FIELDS];
+    mpk_buf_t      name;
+    ngx_uint_t     i, n;
+    mpk_event_t    event;
+    mpk_order_t   *order;
+    mpk_status_t   status;
 
-    mem = &txn->mem;
     order = &txn->decision.order;
     event = txn->decision.event;
-    n = 0;
+    changed = 0;
 
     if (event == MPK_EVENT_FILED) {
-        mpk_buf_init(&value, mem, 512);
-        mpk_order_write_filed(order, &value);
-
-        fields[n++] = mpk_string("f");
-        fields[n++] = mpk_buf_done(&value);
+        changed |= 1 << MPK_ORDER_FILED | 1 << MPK_ORDER_ITEMS
+                   | 1 << MPK_ORDER_KEYS;
     }
 
-    if (event == MPK_EVENT_FILED || event == MPK_EVENT_CLAIM_REPLACED) {
-        mpk_buf_init(&value, mem, 512);
-        mpk_order_write_items(order, &value);
-
-        fields[n++] = mpk_string("i");
-        fields[n++] = mpk_buf_done(&value);
+    if (event == MPK_EVENT_CLAIM_REPLACED) {
+        changed |= 1 << MPK_ORDER_KEYS;
     }
 
     if (txn->decision.claim) {
-        mpk_buf_init(&value, mem, 512);
-        mpk_claims_write(order->claims, order->claims_count, &value);
+        changed |= 1 << MPK_ORDER_CLAIMS;
+    }
 
-        fields[n++] = mpk_string("c");
-        fields[n++] = mpk_buf_done(&value);
+    status = mpk_order_write(txn->mmcf->crypto, &txn->mem, order, changed,
+                             fields);
+    if (status != MPK_OK) {
+        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
+                      "mpk: order \"%*s\" could not be authenticated: %s; "
+                      "nothing was committed, the request was refused",
+                      txn->id.len, txn->id.data, mpk_status_text(status));
+        return 0;
+    }
+
+    mpk_buf_init(&name, &txn->mem, 1 + NGX_INT64_LEN);
+    mpk_buf_byte(&name, 'e');
+    mpk_buf_int(&name, (int64_t) order->revision);
+
+    n = 0;
+
+    args[n++] = mpk_buf_done(&name);
+    args[n++] = txn->record;
+
+    for (i = 0; i < MPK_ORDER_FIELDS; i++) {
+        if (fields[i].data) {
+            args[n++] = mpk_order_field(i);
+            args[n++] = fields[i];
+        }
     }
 
     return n;

@@ -62,11 +62,12 @@ struct ngx_http_mpk_txn_s {
     ngx_uint_t                    argc;
     ngx_uint_t                    tries;
     uint64_t                      started;         /* us */
-    mpk_record_t                  record;
+    mpk_str_t                     record;          /* the journal entry */
     unsigned                      waiting:1;       /* for the reply to a command */
     unsigned                      decided:1;
     unsigned                      unwrapped:1;
     unsigned                      more:1;          /* the commit takes the longer script */
+    unsigned                      sealed:1;        /* the sealed keys are read, too */
 };
 
 

@@ -232,10 +232,10 @@ ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
     for (i = 0; i < opened->records_count; i++) {
 
-        if (opened->records[i].clear.data == NULL
+        if (opened->records[i].data == NULL
             || mpk_journal_read(ctx->mmcf->crypto, mem,
                                 &opened->data_key, opened->id,
-                                opened->skipped + i + 1, &opened->records[i],
+                                opened->skipped + i + 1, opened->records[i],
                                 all)
                != MPK_OK)
         {

@@ -111,11 +111,11 @@ sub clients {
     return scalar grep { $_ =~ $pattern } split /\n/, $self->cmd('CLIENT', 'LIST');
 }
 
-# entries(): how many the journals have
+# entries(): how many the outboxes have, one for each of a journal
 sub entries {
     my ($self) = @_;
     my $n = 0;
-    $n += $self->cmd('XLEN', $_) for @{$self->cmd('KEYS', 'mpk:*:journal')};
+    $n += $self->cmd('XLEN', $_) for @{$self->cmd('KEYS', 'mpk:{??}:out')};
     return $n;
 }
 
