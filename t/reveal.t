@@ -146,8 +146,8 @@ for (['If-Match', '"x"'], ['If-None-Match', '*'], ['If-Unmodified-Since', 'Thu, 
 }
 
 $link = $t->link('B-2');
-$t->nonce($link) for 1 .. 14;
-is($t->events('B-2'), join(' ', 'filed link_minted', ('opened') x 10), 'R4: ten opened a token are journaled');
+$t->nonce($link) for 1 .. 34;
+is($t->events('B-2'), join(' ', 'filed link_minted', ('opened') x 30), 'R4: thirty openings of an order in a day are journaled');
 
 $link = $t->link('B-3');
 $nonce = $t->nonce($link);
@@ -326,13 +326,39 @@ $r = $t->get($t->link('H-2'), headers => { Accept => 'application/json;q=0.5, te
 like($r->{headers}{'content-type'}, qr/html/, 'Accept is weighed');
 
 
-# the links of an order have a bound, and the same status wherever it is reached
+# the bounds of an order
 
 $t->file('I-1');
-my @minted = map { $t->api('POST', 'orders/I-1/links', {})->{status} } 1 .. 257;
-is("@minted[0, 255, 256]", '200 200 409', '256 links of an order are remembered, and no more');
-$r = $t->get('/r/' . $t->sign($t->claims('I-1')), headers => \%json);
-is(join(' ', @{ decode_json($r->{body}) }{qw(status type)}), '409 urn:mpk:crowded', 'the customer gets the same answer for one more');
-is($r->{headers}{'retry-after'}, 3600, 'and when to come back');
+my @minted = map { $t->api('POST', 'orders/I-1/links', {}) } 1 .. 260;
+is((grep { $_->{status} != 200 } @minted), 0, 'minting a link is never refused');
+my ($oldest, $newest) = map { $minted[$_]{json}{url} =~ m{(/r/.*)} } 0, 259;
+is($t->confirm($oldest)->{status}, 200, 'a link that was forgotten still works');
+is($t->confirm($oldest, nonce => 'other')->{status}, 410, 'once');
+is($t->confirm($newest)->{status}, 200, 'as does the newest');
+
+$t->get('/r/' . $t->sign($t->claims('I-2'))) for $t->file('I-2'), 1 .. 299;
+is($t->events('I-2'), join(' ', 'filed', ('opened') x 30), '300 fresh links that are opened leave 30 entries');
+is($t->confirm($t->mint('I-2'))->{status}, 200, 'and close nothing');
+
+$link = $t->link('I-3');
+$nonce = $t->nonce($link);
+my @repeats = map { $t->confirm($link, nonce => $nonce, headers => { %json }) } 0 .. 21;
+is(join(' ', map { $_->{status} } @repeats[0, 20, 21]), '200 200 429', 'R3: a view is repeated twenty times, and no more');
+is($repeats[21]{json}{type}, 'urn:mpk:exhausted', 'which has a name');
+my $wait = $repeats[21]{headers}{'retry-after'};
+ok($wait > 3500 && $wait <= 3601, 'and a time: when the grace ends');
+unlike($repeats[21]{body}, qr/XK7QX/, 'without the key');
+is(() = $t->events('I-3') =~ /repeated/g, 20, 'R2: each that showed a key is journaled');
+
+# a second token that the shop has signed with the same id
+
+$t->file('I-4', items => [ map { { sku => "S$_", product => "P$_", key => "KEY-$_" } } 1, 2 ]);
+my $same = $t->claims('I-4', items => [ 1 ]);
+my $one = '/r/' . $t->sign($same);
+my $two = '/r/' . $t->sign({ %$same, items => [ 2 ] });
+is(join(' ', map { $_->{key} } @{$t->confirm($one, headers => { %json })->{json}{items}}), 'KEY-1', 'a token shows its items');
+$r = $t->confirm($two, nonce => 'x', headers => { %json });
+is($r->{status}, 404, 'another with the same id shows no others');
+unlike($r->{body}, qr/KEY-2/, 'nor a key of them');
 
 $t->finish;

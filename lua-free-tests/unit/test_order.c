@@ -116,6 +116,10 @@ make(size_t items, size_t links)
     order.delivered_by = MPK_CHANNEL_TRACK;
     order.first_viewed_at = 1003;
     order.views = 3;
+    order.day = 20786;
+    order.day_views = 5;
+    order.day_opened = 300;
+    order.floor = 4999;
     memset(order.mac, 5, MPK_MAC_LEN);
 
     order.purchased_at = 900;
@@ -146,12 +150,12 @@ make(size_t items, size_t links)
         memset(order.links[i].id, (int) i, MPK_ID_LEN);
         order.links[i].iat = (int64_t) i;
         order.links[i].exp = 5000;
-        order.links[i].opened = i;
         order.links[i].delivered = i % 3 == 0;
 
         if (i % 2) {
             order.links[i].used_at = 77;
             order.links[i].used_revision = 6;
+            order.links[i].repeats = i;
             memset(order.links[i].nonce, 9, MPK_ID_LEN);
         }
 
@@ -246,7 +250,7 @@ test_order(size_t items, size_t links, const char *name)
     ok(mpk_order_read(crypto, &test_mem, order.id, f, MPK_ORDER_KEYS, &few) == MPK_OK && few.items[0].key.len == 0
        && mpk_str_eq(few.items[0].sku, str("SKU")), "an order can be read without its keys");
 
-    ok(same(f, g) && again.revision == 7 && again.views == 3 && again.delivered_by == MPK_CHANNEL_TRACK
+    ok(same(f, g) && again.revision == 7 && again.views == 3 && again.day_opened == 300 && again.floor == 4999 && again.delivered_by == MPK_CHANNEL_TRACK
        && again.links_count == links && again.items_count == items && mpk_str_eq(again.items[items - 1].key, str("key")), name);
 
     ok(again.guard.len && memcmp(f[0].data, again.guard.data, again.guard.len) == 0

@@ -282,6 +282,52 @@ test_rules(void)
 
     ok(decide(&viewed, request(MPK_EVENT_OPENED)).outcome == MPK_USED, "R3: a used link is used when opened, too");
 
+    /* bounds */
+
+    d.order = decide(&order, request(MPK_EVENT_VIEWED)).order;
+    for (i = 0; i < MPK_REPEATS_MAX; i++) {
+        d = decide(&d.order, request(MPK_EVENT_VIEWED));
+    }
+    ok(d.outcome == MPK_DONE && d.event == MPK_EVENT_REPEATED, "R3: a view can be repeated twenty times");
+    d = decide(&d.order, request(MPK_EVENT_VIEWED));
+    ok(d.outcome == MPK_EXHAUSTED && d.retry_at == NOW + GRACE + 1, "R3: and no more, until the grace has ended");
+
+    viewed = order;
+    viewed.day = (uint64_t) (NOW / 86400);
+    viewed.day_views = MPK_DAY_VIEWS_MAX - 1;
+    d = decide(&viewed, request(MPK_EVENT_VIEWED));
+    ok(d.outcome == MPK_DONE && d.order.day_views == MPK_DAY_VIEWS_MAX, "an order has so many views in a day");
+    d = decide(&d.order, request(MPK_EVENT_VIEWED));
+    ok(d.outcome == MPK_EXHAUSTED && d.retry_at == (NOW / 86400 + 1) * 86400, "repeats among them, and no more until the next");
+    viewed.day_views = MPK_DAY_VIEWS_MAX;
+    ok(decide(&viewed, request(MPK_EVENT_VIEWED)).outcome == MPK_EXHAUSTED, "nor views");
+    viewed.day--;
+    ok(decide(&viewed, request(MPK_EVENT_VIEWED)).order.day_views == 1, "a new day counts anew");
+
+    viewed = order;
+    viewed.revision = MPK_ENTRIES_CUSTOMER_MAX - 1;
+    ok(decide(&viewed, request(MPK_EVENT_VIEWED)).outcome == MPK_DONE, "a journal has room for 3500 entries");
+    viewed.revision++;
+    d = decide(&viewed, request(MPK_EVENT_VIEWED));
+    ok(d.outcome == MPK_EXHAUSTED && d.retry_at == 0, "and for no more by customers");
+    ok(decide(&viewed, request(MPK_EVENT_OPENED)).outcome == MPK_SAME
+       && decide(&viewed, request(MPK_EVENT_CUT_OFF)).outcome == MPK_SAME, "what says least is left out");
+    ok(decide(&viewed, request(MPK_EVENT_LINK_MINTED)).outcome == MPK_DONE, "the shop's go on");
+    viewed.revision = MPK_ENTRIES_MAX;
+    ok(decide(&viewed, request(MPK_EVENT_LINK_MINTED)).outcome == MPK_EXHAUSTED, "to 4000");
+    d = decide(&viewed, request(MPK_EVENT_ERASED));
+    ok(d.outcome == MPK_DONE && d.order.revision == MPK_ENTRIES_MAX + 1, "erasing always works");
+
+    d = decide(&order, request(MPK_EVENT_LINK_MINTED));
+    r = request(MPK_EVENT_VIEWED);
+    r.items = two;
+    r.items_count = 2;
+    ok(decide(&d.order, r).outcome == MPK_NO_ITEM, "a second token with the same id shows no other items");
+    r.event = MPK_EVENT_OPENED;
+    ok(decide(&d.order, r).outcome == MPK_NO_ITEM, "nor are they opened");
+
+    viewed = decide(&order, request(MPK_EVENT_VIEWED)).order;
+
     /* R4 */
 
     r = request(MPK_EVENT_VIEWED);
@@ -308,9 +354,13 @@ test_rules(void)
     for (i = 0; i < MPK_OPENED_MAX; i++) {
         d = decide(&d.order, request(MPK_EVENT_OPENED));
     }
-    ok(d.outcome == MPK_DONE && d.link->opened == MPK_OPENED_MAX && d.link->used_at == 0,
-       "R4: ten opened are journaled and use nothing up");
-    ok(decide(&d.order, request(MPK_EVENT_OPENED)).outcome == MPK_SAME, "R4: the eleventh is not journaled");
+    ok(d.outcome == MPK_DONE && d.order.day_opened == MPK_OPENED_MAX && d.order.links_count == 0,
+       "R4: thirty opened are journaled, use nothing up and take no room");
+    ok(decide(&d.order, request(MPK_EVENT_OPENED)).outcome == MPK_SAME, "R4: the next is not journaled");
+    r = request(MPK_EVENT_OPENED);
+    r.now = NOW + 86400;
+    r.exp = NOW + 90000;
+    ok(decide(&d.order, r).outcome == MPK_DONE, "R4: until another day begins");
     ok(decide(&d.order, request(MPK_EVENT_VIEWED)).outcome == MPK_DONE, "R4: and the link is still good");
 
     /* consent */
@@ -377,8 +427,36 @@ test_rules(void)
         d = decide(&d.order, r);
     }
     ok(d.outcome == MPK_DONE && d.order.links_count == MPK_LINKS_MAX, "an order remembers 256 links");
+    d.order.links[0].iat = NOW - 200;
     r.token_id[2]++;
-    ok(decide(&d.order, r).outcome == MPK_CROWDED, "and no more");
+    d = decide(&d.order, r);
+    ok(d.outcome == MPK_DONE && d.order.links_count == MPK_LINKS_MAX && d.order.links[0].id[0] == 1 && d.order.floor == 0,
+       "one more takes the place of the oldest that was not used");
+    for (i = 0; i < MPK_LINKS_MAX; i++) {
+        d.order.links[i].used_at = NOW;
+        d.order.links[i].exp = NOW + 5000 - (int64_t) i;
+    }
+    r.token_id[3]++;
+    d = decide(&d.order, r);
+    ok(d.outcome == MPK_DONE && d.order.links_count == MPK_LINKS_MAX && d.order.floor == NOW + 5000 - (MPK_LINKS_MAX - 1),
+       "if all were used, that of the used one that expires first");
+    r = request(MPK_EVENT_VIEWED);
+    memset(r.token_id, 99, MPK_ID_LEN);
+    r.exp = d.order.floor;
+    ok(decide(&d.order, r).outcome == MPK_USED, "R3: a forgotten link stays used, whatever a clock says");
+    r.event = MPK_EVENT_OPENED;
+    ok(decide(&d.order, r).outcome == MPK_USED, "R3: also when it is opened");
+    r.event = MPK_EVENT_VIEWED;
+    r.exp++;
+    ok(decide(&d.order, r).outcome == MPK_DONE, "R3: one that expires later was not forgotten");
+    r.exp--;
+    r.renews = true;
+    ok(decide(&d.order, r).outcome == MPK_DONE, "R4: nor was the page after the order");
+
+    d.order = order;
+    r = request(MPK_EVENT_LINK_MINTED);
+    d = decide(&d.order, r);
+    r.token_id[2]++;
     r.now = r.exp + MPK_TOKEN_SKEW + 1;
     r.exp = r.now + 10;
     ok(decide(&d.order, r).order.links_count == 1, "expired links make room");

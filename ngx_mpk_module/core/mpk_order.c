@@ -226,6 +226,10 @@ mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
     order->delivered_by = mpk_unpack_upto(in, MPK_CHANNEL_MAX - 1);
     order->first_viewed_at = mpk_order_time(in);
     order->views = mpk_unpack_int(in);
+    order->day = mpk_unpack_int(in);
+    order->day_views = mpk_unpack_int(in);
+    order->day_opened = mpk_unpack_int(in);
+    order->floor = mpk_order_time(in);
     mac = mpk_unpack_bytes(in, MPK_MAC_LEN);
     gone = mac;
 
@@ -290,11 +294,11 @@ mpk_order_read_links(mpk_mem_t *mem, mpk_unpack_t *in,
         link->iat = mpk_order_time(in);
         link->exp = mpk_order_time(in);
         link->delivered = mpk_unpack_upto(in, 1) == 1;
-        link->opened = mpk_unpack_int(in);
         link->used_at = mpk_order_time(in);
 
         if (link->used_at) {
             link->used_revision = mpk_unpack_int(in);
+            link->repeats = mpk_unpack_int(in);
             nonce = mpk_unpack_bytes(in, MPK_ID_LEN);
 
         } else {
@@ -537,6 +541,10 @@ mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
     mpk_pack_int(out, order->delivered_by);
     mpk_pack_int(out, (uint64_t) order->first_viewed_at);
     mpk_pack_int(out, order->views);
+    mpk_pack_int(out, order->day);
+    mpk_pack_int(out, order->day_views);
+    mpk_pack_int(out, order->day_opened);
+    mpk_pack_int(out, (uint64_t) order->floor);
     mpk_buf_put(out, order->mac, MPK_MAC_LEN);
 
     if (order->state == MPK_ORDER_ERASED) {
@@ -565,11 +573,11 @@ mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
         mpk_pack_int(out, (uint64_t) link->iat);
         mpk_pack_int(out, (uint64_t) link->exp);
         mpk_pack_int(out, link->delivered);
-        mpk_pack_int(out, link->opened);
         mpk_pack_int(out, (uint64_t) link->used_at);
 
         if (link->used_at) {
             mpk_pack_int(out, link->used_revision);
+            mpk_pack_int(out, link->repeats);
             mpk_buf_put(out, link->nonce, MPK_ID_LEN);
         }
 

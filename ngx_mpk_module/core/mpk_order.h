@@ -25,7 +25,7 @@
 #define MPK_ITEMS_MAX       500
 #define MPK_KEY_MAX         4096            /* bytes of one product key */
 #define MPK_KEYS_BYTES_MAX  (256 * 1024)    /* of all product keys of an order */
-#define MPK_LINKS_MAX       256             /* links stored per order */
+#define MPK_LINKS_MAX       256             /* links that were handed out or used */
 #define MPK_ID_LEN          16              /* a token id or nonce, as stored */
 
 /* The fields, in the order in which they are read and written. */
@@ -70,15 +70,15 @@ typedef struct {
 } mpk_item_t;
 
 
-/* A token of the order that was handed out, opened or used. */
+/* A token of the order that was handed out or used. */
 typedef struct {
     uint8_t             id[MPK_ID_LEN];
     int64_t             iat;
     int64_t             exp;
     bool                delivered;          /* minted or registered, to be sent by email */
-    uint64_t            opened;             /* journaled GETs */
     int64_t             used_at;            /* 0: not used */
     uint64_t            used_revision;
+    uint64_t            repeats;            /* of that use */
     uint8_t             nonce[MPK_ID_LEN];  /* hash of the confirmation's nonce */
     size_t              items_count;        /* 0: all */
     const uint16_t     *items;
@@ -99,6 +99,11 @@ typedef struct {
     int64_t             first_viewed_at;
     uint64_t            views;
     uint8_t             mac[MPK_MAC_LEN];   /* of the newest journal entry */
+
+    uint64_t            day;                /* days since 1970; what it had of: */
+    uint64_t            day_views;          /* views and repeats */
+    uint64_t            day_opened;         /* journaled GETs */
+    int64_t             floor;              /* unknown links that expire by then were used */
 
     mpk_str_t           kid;                /* of the key of the head's MAC */
     mpk_str_t           guard;              /* the head as read, up to its MAC */

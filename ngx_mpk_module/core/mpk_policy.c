@@ -21,6 +21,8 @@ static mpk_outcome_t mpk_policy_cancel(const mpk_request_t *request,
     mpk_decision_t *decision);
 static mpk_outcome_t mpk_policy_erase(const mpk_request_t *request,
     mpk_decision_t *decision);
+static mpk_outcome_t mpk_policy_entries(const mpk_order_t *order,
+    const mpk_decision_t *decision);
 
 
 /* event: absent, held, ready, cancelled, erased */
@@ -161,10 +163,41 @@ mpk_policy_decide(mpk_mem_t *mem, const mpk_order_t *order,
     decision->outcome = policy->apply(request, decision);
 
     if (decision->outcome == MPK_DONE) {
+        decision->outcome = mpk_policy_entries(order, decision);
+    }
+
+    if (decision->outcome == MPK_DONE) {
         decision->order.revision = order->revision + 1;
     }
 
     return MPK_OK;
+}
+
+
+/* The bound of a journal; what says least is left out of it first. */
+
+static mpk_outcome_t
+mpk_policy_entries(const mpk_order_t *order, const mpk_decision_t *decision)
+{
+    switch (decision->event) {
+
+    case MPK_EVENT_ERASED:
+        return MPK_DONE;
+
+    case MPK_EVENT_OPENED:
+    case MPK_EVENT_CUT_OFF:
+        return order->revision < MPK_ENTRIES_CUSTOMER_MAX ? MPK_DONE
+                                                          : MPK_SAME;
+
+    case MPK_EVENT_VIEWED:
+    case MPK_EVENT_REPEATED:
+    case MPK_EVENT_CLAIM_OPENED:
+        return order->revision < MPK_ENTRIES_CUSTOMER_MAX ? MPK_DONE
+                                                          : MPK_EXHAUSTED;
+
+    default:
+        return order->revision < MPK_ENTRIES_MAX ? MPK_DONE : MPK_EXHAUSTED;
+    }
 }
 
 

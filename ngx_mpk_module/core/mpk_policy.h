@@ -9,7 +9,14 @@
 
 #include "mpk_order.h"
 
-#define MPK_OPENED_MAX      10      /* journaled GETs of one token */
+#define MPK_OPENED_MAX      30      /* journaled GETs of an order in a day */
+#define MPK_REPEATS_MAX     20      /* repeats of one view: reloads, and a page sent twice */
+#define MPK_DAY_VIEWS_MAX   1000    /* of an order: each of 500 items, and each again */
+
+/* Entries of an order's journal, which is read as a whole; erasing always works. */
+#define MPK_ENTRIES_MAX     4000
+#define MPK_ENTRIES_CUSTOMER_MAX  3500    /* the rest is left to the shop and its support */
+
 #define MPK_CHALLENGES_MAX  10      /* wrong challenges that close a token for a while */
 #define MPK_CHALLENGES_TIME 900     /* seconds for which it is closed */
 
@@ -53,7 +60,8 @@ typedef enum {
     MPK_UNSENT,          /* R5: unregistered links may have been sent */
     MPK_DIFFERS,         /* R10: done before with other content */
     MPK_NO_ITEM,         /* the order has no such item */
-    MPK_CROWDED,         /* MPK_LINKS_MAX or MPK_CLAIMS_MAX is reached */
+    MPK_CROWDED,         /* MPK_CLAIMS_MAX is reached */
+    MPK_EXHAUSTED,       /* as often as a view, a day or an order permits */
     MPK_ERASED,          /* the order's data was erased */
     MPK_REFUNDED,        /* R7: the key was refunded */
     MPK_UNDELIVERED,     /* R6: no claims before delivery */
@@ -131,6 +139,7 @@ typedef struct {
     size_t               items_count;
     uint16_t            *items;              /* the event is about these */
     size_t               claim;              /* number of the claim; 0: none */
+    int64_t              retry_at;           /* EXHAUSTED: until then; 0: for good */
 } mpk_decision_t;
 
 

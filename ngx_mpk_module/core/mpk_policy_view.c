@@ -2,14 +2,23 @@
 
 #include "mpk_policy_int.h"
 
+#define MPK_DAY  86400      /* seconds */
+
 
 static mpk_outcome_t mpk_policy_challenge(const mpk_request_t *request,
     const mpk_order_t *order);
 static bool mpk_policy_items(const mpk_request_t *request,
     mpk_decision_t *decision);
 static bool mpk_policy_shown(mpk_decision_t *decision);
-static mpk_link_t *mpk_policy_link(const mpk_request_t *request,
+static mpk_outcome_t mpk_policy_link(const mpk_request_t *request,
     mpk_decision_t *decision);
+static mpk_link_t *mpk_policy_slot(const mpk_request_t *request,
+    mpk_decision_t *decision);
+static void mpk_policy_drop(mpk_order_t *order, size_t n);
+static bool mpk_policy_same_items(const mpk_request_t *request,
+    const mpk_link_t *link);
+static void mpk_policy_day(const mpk_request_t *request, mpk_order_t *order);
+static mpk_outcome_t mpk_policy_count(mpk_decision_t *decision);
 
 
 mpk_outcome_t
@@ -28,19 +37,22 @@ mpk_policy_mint(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_REFUNDED;
     }
 
-    link = mpk_policy_link(request, decision);
+    link = mpk_order_link(order, request->token_id);
+
+    if (link && !mpk_policy_same_items(request, link)) {
+        return MPK_DIFFERS;
+    }
+
+    if (link && link->delivered) {
+        decision->link = link;
+        return MPK_SAME;
+    }
+
     if (link == NULL) {
-        return MPK_CROWDED;
+        link = mpk_policy_slot(request, decision);
     }
 
-    if (link->delivered) {
-        return (link->items_count == request->items_count
-                && (link->items_count == 0
-                    || memcmp(link->items, request->items,
-                              link->items_count * sizeof(uint16_t)) == 0))
-               ? MPK_SAME : MPK_DIFFERS;
-    }
-
+    decision->link = link;
     link->delivered = true;
 
     if (order->delivered_at == 0) {
@@ -55,7 +67,10 @@ mpk_policy_mint(const mpk_request_t *request, mpk_decision_t *decision)
 mpk_outcome_t
 mpk_policy_open(const mpk_request_t *request, mpk_decision_t *decision)
 {
-    mpk_link_t  *link;
+    mpk_order_t    *order;
+    mpk_outcome_t   outcome;
+
+    order = &decision->order;
 
     if (!mpk_policy_items(request, decision)) {
         return MPK_NO_ITEM;
@@ -65,12 +80,12 @@ mpk_policy_open(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_REFUNDED;
     }
 
-    link = mpk_policy_link(request, decision);
-    if (link == NULL) {
-        return MPK_CROWDED;
+    outcome = mpk_policy_link(request, decision);
+    if (outcome != MPK_DONE) {
+        return outcome;
     }
 
-    if (link->used_at) {
+    if (decision->link && decision->link->used_at) {
         return MPK_USED;
     }
 
@@ -78,11 +93,13 @@ mpk_policy_open(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_TOKEN_EXPIRED;
     }
 
-    if (link->opened >= MPK_OPENED_MAX) {
+    mpk_policy_day(request, order);
+
+    if (order->day_opened >= MPK_OPENED_MAX) {
         return MPK_SAME;
     }
 
-    link->opened++;
+    order->day_opened++;
 
     return MPK_DONE;
 }
@@ -109,18 +126,22 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_REFUNDED;
     }
 
-    link = mpk_policy_link(request, decision);
-    if (link == NULL) {
-        return MPK_CROWDED;
+    outcome = mpk_policy_link(request, decision);
+    if (outcome != MPK_DONE) {
+        return outcome;
     }
 
-    if (link->used_at && request->renews
+    mpk_policy_day(request, order);
+
+    link = decision->link;
+
+    if (link && link->used_at && request->renews
         && request->now - link->used_at > request->grace)
     {
         link->used_at = 0;
     }
 
-    if (link->used_at) {
+    if (link && link->used_at) {
 
         if (request->now - link->used_at > request->grace
             || !mpk_secret_eq((mpk_str_t) { MPK_ID_LEN, link->nonce },
@@ -147,7 +168,18 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
         decision->items_count = n;
         decision->event = MPK_EVENT_REPEATED;
 
-        return n ? MPK_DONE : MPK_USED;
+        if (n == 0) {
+            return MPK_USED;
+        }
+
+        if (link->repeats >= MPK_REPEATS_MAX) {
+            decision->retry_at = link->used_at + request->grace + 1;
+            return MPK_EXHAUSTED;
+        }
+
+        link->repeats++;
+
+        return mpk_policy_count(decision);
     }
 
     if (request->exp <= request->now) {
@@ -167,8 +199,19 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_CONSENT;
     }
 
+    outcome = mpk_policy_count(decision);
+    if (outcome != MPK_DONE) {
+        return outcome;
+    }
+
+    if (link == NULL) {
+        link = mpk_policy_slot(request, decision);
+        decision->link = link;
+    }
+
     link->used_at = request->now;
     link->used_revision = order->revision + 1;
+    link->repeats = 0;
     memcpy(link->nonce, request->nonce, MPK_ID_LEN);
 
     for (i = 0; i < decision->items_count; i++) {
@@ -284,56 +327,149 @@ mpk_policy_shown(mpk_decision_t *decision)
 }
 
 
+/* Finds the token's link; decision->link is NULL if the order does not know it. */
+
+static mpk_outcome_t
+mpk_policy_link(const mpk_request_t *request, mpk_decision_t *decision)
+{
+    mpk_link_t  *link;
+
+    link = mpk_order_link(&decision->order, request->token_id);
+    decision->link = link;
+
+    /* a link whose slot was needed; the page after the order is no link */
+
+    if (link == NULL) {
+        return !request->renews && request->exp <= decision->order.floor
+               ? MPK_USED : MPK_DONE;
+    }
+
+    /* the id is another token's, which the shop has signed */
+
+    return mpk_policy_same_items(request, link) ? MPK_DONE : MPK_NO_ITEM;
+}
+
+
 /*
- * Finds or adds the token's link; NULL: there are too many.  Expired links are dropped
- * once no repeat can need them.
+ * Makes a slot for the token's link.  Expired links are dropped once no repeat can need
+ * them; if the order still has too many, the oldest that was not used, or else the used
+ * one that expires first.
  */
 
 static mpk_link_t *
-mpk_policy_link(const mpk_request_t *request, mpk_decision_t *decision)
+mpk_policy_slot(const mpk_request_t *request, mpk_decision_t *decision)
 {
     size_t        i, n;
-    mpk_link_t   *link;
+    mpk_link_t   *link, *worst;
     mpk_order_t  *order;
 
     order = &decision->order;
 
-    for (i = 0, n = 0; i < order->links_count; i++) {
+    for (i = 0; i < order->links_count; /* void */ ) {
         link = &order->links[i];
 
-        if (memcmp(link->id, request->token_id, MPK_ID_LEN) != 0
-            && link->exp + MPK_TOKEN_SKEW < request->now
+        if (link->exp + MPK_TOKEN_SKEW < request->now
             && (link->used_at == 0
                 || link->used_at + request->grace < request->now))
         {
-            continue;
-        }
+            mpk_policy_drop(order, i);
 
-        order->links[n++] = *link;
+        } else {
+            i++;
+        }
     }
 
-    order->links_count = n;
+    if (order->links_count >= MPK_LINKS_MAX) {
 
-    link = mpk_order_link(order, request->token_id);
+        for (i = 1, n = 0; i < order->links_count; i++) {
+            link = &order->links[i];
+            worst = &order->links[n];
 
-    if (link == NULL) {
-
-        if (n == MPK_LINKS_MAX) {
-            return NULL;
+            if (link->used_at ? worst->used_at && link->exp < worst->exp
+                              : worst->used_at || link->iat < worst->iat)
+            {
+                n = i;
+            }
         }
 
-        link = &order->links[order->links_count++];
-
-        memset(link, 0, sizeof(mpk_link_t));
-        memcpy(link->id, request->token_id, MPK_ID_LEN);
-
-        link->iat = request->iat;
-        link->exp = request->exp;
-        link->items_count = request->items_count;
-        link->items = request->items;
+        mpk_policy_drop(order, n);
     }
 
-    decision->link = link;
+    link = &order->links[order->links_count++];
+
+    memset(link, 0, sizeof(mpk_link_t));
+    memcpy(link->id, request->token_id, MPK_ID_LEN);
+
+    link->iat = request->iat;
+    link->exp = request->exp;
+    link->items_count = request->items_count;
+    link->items = request->items;
 
     return link;
+}
+
+
+/* Forgets a link; a used one stays used whatever a clock says. */
+
+static void
+mpk_policy_drop(mpk_order_t *order, size_t n)
+{
+    mpk_link_t  *link;
+
+    link = &order->links[n];
+
+    if (link->used_at && link->exp > order->floor) {
+        order->floor = link->exp;
+    }
+
+    order->links_count--;
+
+    memmove(link, link + 1, (order->links_count - n) * sizeof(mpk_link_t));
+}
+
+
+static bool
+mpk_policy_same_items(const mpk_request_t *request, const mpk_link_t *link)
+{
+    return link->items_count == request->items_count
+           && (link->items_count == 0
+               || memcmp(link->items, request->items,
+                         link->items_count * sizeof(uint16_t)) == 0);
+}
+
+
+/* Starts to count anew on another day. */
+
+static void
+mpk_policy_day(const mpk_request_t *request, mpk_order_t *order)
+{
+    uint64_t  day;
+
+    day = (uint64_t) (request->now / MPK_DAY);
+
+    if (day != order->day) {
+        order->day = day;
+        order->day_views = 0;
+        order->day_opened = 0;
+    }
+}
+
+
+/* Counts a view or a repeat of the day. */
+
+static mpk_outcome_t
+mpk_policy_count(mpk_decision_t *decision)
+{
+    mpk_order_t  *order;
+
+    order = &decision->order;
+
+    if (order->day_views >= MPK_DAY_VIEWS_MAX) {
+        decision->retry_at = (int64_t) (order->day + 1) * MPK_DAY;
+        return MPK_EXHAUSTED;
+    }
+
+    order->day_views++;
+
+    return MPK_DONE;
 }

@@ -54,8 +54,10 @@ static const mpk_outcome_info_t  mpk_outcomes[] = {
         "The order has no such item."),
 
     [MPK_CROWDED] = mpk_row("crowded", "",
-        "The order has too many unexpired links or too many claims."),
-
+        "The order has as many claims as it can have."),
+    [MPK_EXHAUSTED] = mpk_row("exhausted", "",
+        "This happened as often as it may for this view, this order in one "
+        "day, or this order at all."),
     [MPK_ERASED] = mpk_row("erased", "", "The order's data was erased."),
 
     [MPK_REFUNDED] = mpk_row("refunded", "R7",

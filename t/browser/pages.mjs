@@ -166,6 +166,14 @@ export const pages = [
         }
         await confirm(page);
     } },
+    { name: 'exhausted', status: 429, open: async page => {
+        const path = await link();
+        await go(page, path);
+        for (let i = 0; i < 21; i++) {
+            await mpk('confirm', path, { nonce: 'the same' });
+        }
+        await go(page, path);
+    } },
     { name: 'refused', status: 403, open: async page => {
         await go(page, `/?to=${await link()}`, sites.foreign);
         await send(page, 'button');

@@ -52,6 +52,8 @@ static const ngx_http_mpk_page_source_t
         ngx_http_mpk_page("cancelled", "notice.mustache"),
     [NGX_HTTP_MPK_PAGE_LIMITED] =
         ngx_http_mpk_page("limited", "notice.mustache"),
+    [NGX_HTTP_MPK_PAGE_EXHAUSTED] =
+        ngx_http_mpk_page("exhausted", "notice.mustache"),
     [NGX_HTTP_MPK_PAGE_REFUSED] =
         ngx_http_mpk_page("refused", "notice.mustache"),
     [NGX_HTTP_MPK_PAGE_UNAVAILABLE] =

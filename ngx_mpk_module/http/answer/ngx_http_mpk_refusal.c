@@ -2,9 +2,6 @@
 
 #include "ngx_http_mpk_refusal.h"
 
-#define NGX_HTTP_MPK_CROWDED_RETRY  3600   /* seconds; a link has to expire first */
-
-
 /*
  * A customer's link is gone (410) or unknown (404); for the API the order exists, and its
  * state conflicts with the call (409).
@@ -43,10 +40,11 @@ static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusals[MPK_OUTCOME_MAX] = {
         { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND, .support = 1 },
         422 },
 
-    [MPK_CROWDED] = {
-        { .status = 409, .page = NGX_HTTP_MPK_PAGE_UNAVAILABLE, .retry = 1,
-          .support = 1, .retry_after = NGX_HTTP_MPK_CROWDED_RETRY },
-        409 },
+    /* the caller sets retry_after, if there is a time */
+
+    [MPK_EXHAUSTED] = {
+        { .status = 429, .page = NGX_HTTP_MPK_PAGE_EXHAUSTED, .support = 1 },
+        429 },
 
     [MPK_ERASED] = {
         { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND, .support = 1 },

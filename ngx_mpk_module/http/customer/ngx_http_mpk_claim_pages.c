@@ -247,15 +247,6 @@ ngx_http_mpk_claim_refused(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     ctx->outcome = outcome;
 
-    if (outcome == MPK_CROWDED) {
-
-        /* unlike links, claims do not expire: later is no better */
-
-        notice.page = NGX_HTTP_MPK_PAGE_DECIDED;
-        notice.retry = 0;
-        notice.retry_after = 0;
-    }
-
     mpk_buf_init(&detail, &ctx->mem, 200);
     mpk_buf_str(&detail, info->detail);
 

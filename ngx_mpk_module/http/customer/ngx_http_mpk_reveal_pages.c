@@ -283,6 +283,10 @@ ngx_http_mpk_reveal_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     notice = ngx_http_mpk_refusal(outcome)->notice;
 
+    if (outcome == MPK_EXHAUSTED && ctx->txn->decision.retry_at) {
+        notice.retry_after = ctx->txn->decision.retry_at - ngx_time();
+    }
+
     /* the longer the order is held, the less often the page reloads */
 
     if (notice.refresh) {
