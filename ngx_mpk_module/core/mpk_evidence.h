@@ -38,8 +38,8 @@ void mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry);
 
 /*
  * Appends the lines of the entries, oldest first, in at most max bytes.  If they do not
- * fit, views and deliveries are kept first, and a last line says how many lines were
- * left out.
+ * fit, the first and the last view are kept, then views and deliveries, and a last line
+ * says how many lines were left out.
  */
 mpk_status_t mpk_evidence_lines(mpk_mem_t *mem, const mpk_value_t *const *entries,
     size_t count, size_t max, mpk_buf_t *out);

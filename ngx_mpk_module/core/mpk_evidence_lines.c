@@ -4,17 +4,18 @@
 #include "mpk_time.h"
 
 #define MPK_EVIDENCE_NOTE_MAX  96    /* bytes of the line that counts those left out */
+#define MPK_EVIDENCE_RANK_MAX  3
 
 
 typedef struct {
     mpk_str_t    name;
     mpk_str_t    words;
-    unsigned     rank;               /* 0 is kept first */
+    unsigned     rank;               /* 1 is kept first */
 } mpk_evidence_word_t;
 
 typedef struct {
     mpk_str_t    text;
-    unsigned     rank;
+    unsigned     rank;               /* 0: always kept */
     bool         chosen;
 } mpk_evidence_line_t;
 
@@ -32,20 +33,20 @@ static size_t mpk_evidence_choose(mpk_evidence_line_t *lines, size_t count,
     { mpk_literal(name), mpk_literal(words), rank }
 
 static const mpk_evidence_word_t  mpk_evidence_events[] = {
-    mpk_word("filed", "order filed by the shop", 1),
-    mpk_word("released", "payment and fraud check passed", 1),
-    mpk_word("cancelled", "order cancelled", 1),
-    mpk_word("link_minted", "delivered: link to the key handed out for email", 0),
-    mpk_word("opened", "link opened, no key shown yet", 2),
-    mpk_word("viewed", "KEY SHOWN", 0),
-    mpk_word("repeated", "same key shown again", 0),
-    mpk_word("cut_off", "the answer with the key was cut off on its way", 1),
-    mpk_word("claim_opened", "problem with a key reported", 1),
-    mpk_word("claim_needs_info", "support asked for more about the report", 1),
-    mpk_word("claim_replaced", "report accepted: key replaced", 1),
-    mpk_word("claim_refunded", "report accepted: key refunded", 1),
-    mpk_word("claim_rejected", "report rejected", 1),
-    mpk_word("erased", "personal data erased", 1),
+    mpk_word("filed", "order filed by the shop", 2),
+    mpk_word("released", "payment and fraud check passed", 2),
+    mpk_word("cancelled", "order cancelled", 2),
+    mpk_word("link_minted", "delivered: link to the key handed out for email", 1),
+    mpk_word("opened", "link opened, no key shown yet", 3),
+    mpk_word("viewed", "KEY SHOWN", 1),
+    mpk_word("repeated", "same key shown again", 1),
+    mpk_word("cut_off", "the answer with the key was cut off on its way", 2),
+    mpk_word("claim_opened", "problem with a key reported", 2),
+    mpk_word("claim_needs_info", "support asked for more about the report", 2),
+    mpk_word("claim_replaced", "report accepted: key replaced", 2),
+    mpk_word("claim_refunded", "report accepted: key refunded", 2),
+    mpk_word("claim_rejected", "report rejected", 2),
+    mpk_word("erased", "personal data erased", 2),
 };
 
 mpk_assert_rows(mpk_evidence_events, MPK_EVENT_MAX - 1);    /* none for NONE */
@@ -322,7 +323,7 @@ mpk_status_t
 mpk_evidence_lines(mpk_mem_t *mem, const mpk_value_t *const *entries,
     size_t count, size_t max, mpk_buf_t *out)
 {
-    size_t                      i, left;
+    size_t                      i, left, first, last;
     mpk_buf_t                   text;
     mpk_evidence_line_t        *lines;
     const mpk_evidence_word_t  *word;
@@ -331,6 +332,9 @@ mpk_evidence_lines(mpk_mem_t *mem, const mpk_value_t *const *entries,
     if (lines == NULL) {
         return MPK_NOMEM;
     }
+
+    first = count;
+    last = count;
 
     for (i = 0; i < count; i++) {
 
@@ -346,7 +350,19 @@ mpk_evidence_lines(mpk_mem_t *mem, const mpk_value_t *const *entries,
                                  mpk_value_get_string(entries[i],
                                                       mpk_string("event")));
         lines[i].text = mpk_buf_done(&text);
-        lines[i].rank = word ? word->rank : 2;
+        lines[i].rank = word ? word->rank : MPK_EVIDENCE_RANK_MAX;
+
+        if (mpk_evidence_is(entries[i], MPK_EVENT_VIEWED)
+            || mpk_evidence_is(entries[i], MPK_EVENT_REPEATED))
+        {
+            first = first == count ? i : first;
+            last = i;
+        }
+    }
+
+    if (last < count) {
+        lines[first].rank = 0;
+        lines[last].rank = 0;
     }
 
     left = mpk_evidence_choose(lines, count, max);
@@ -394,7 +410,7 @@ mpk_evidence_choose(mpk_evidence_line_t *lines, size_t count, size_t max)
         lines[i].chosen = false;
     }
 
-    for (rank = 0; rank <= 2; rank++) {
+    for (rank = 0; rank <= MPK_EVIDENCE_RANK_MAX; rank++) {
         for (i = 0; i < count; i++) {
 
             if (lines[i].rank == rank && lines[i].text.len <= max) {
