@@ -330,6 +330,23 @@ ok(wait_for(sub { (my $n = () = $t->read('mailer.log') =~ /ValueError/g) > 1 && 
 is(count(), $before, 'nobody gets it');
 
 killed($_) for keys %consumers;
+delete @consumers{keys %consumers};
+
+
+# trimmed by age: what a group has not acknowledged is lost, counted and named; journals stay
+
+$t->conf(http => 'mpk_outbox_keep 2s;', location => 'location = /metrics { mpk_status prometheus; }');
+ok($t->reload, 'entries are kept for two seconds');
+ok(wait_for(sub { $redis->entries == 0 }, 'trimmed', 20), 'all streams are trimmed') or diag $redis->entries;
+cmp_ok($t->metric('events_lost_total'), '>', 0, 'what was pending is counted as lost');
+like($t->read('error.log'), qr/\[error\].*mpk: \d+ events of "mpk:\{..\}:out" were trimmed before group "mailer" had acknowledged them/, 'and logged');
+is(join(' ', map { $t->journal($_)->{verdict} } 'R-1', 'F-1', 'odd'), 'intact intact intact', 'no journal needs them');
+my $lost = $t->metric('events_lost_total');
+$redis->cmd('XGROUP', 'DESTROY', "mpk:{$_}:out", 'mailer') for @tags;
+$t->file('later');
+is($redis->entries, 1, 'a new entry is there');
+ok(wait_for(sub { $redis->entries == 0 }, 'trimmed', 20), 'and trimmed');
+is($t->metric('events_lost_total'), $lost, 'without a group nothing is lost');
 
 unlike($t->read('mailer.log'), qr{eyJ[\w-]+\.[\w-]+|example\.com|shop-token|password|XK7QX}, 'the log of the consumers has no secret');
 

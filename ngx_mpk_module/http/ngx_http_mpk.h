@@ -35,7 +35,7 @@ typedef struct {
     mpk_keyring_t                *keyring;
     mpk_crypto_t                 *crypto;          /* the worker's own */
     time_t                        retention;       /* seconds from purchase; 0: forever */
-    ngx_uint_t                    retention_set;
+    time_t                        outbox_keep;     /* seconds; 0: forever */
     ngx_array_t                   pages;           /* ngx_http_mpk_pages_t * */
     ngx_int_t                     request_id;      /* index of $request_id */
     ngx_uint_t                    endpoints;       /* locations that have one */

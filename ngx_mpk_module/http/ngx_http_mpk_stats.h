@@ -44,6 +44,9 @@ struct ngx_http_mpk_shm_s {
     ngx_atomic_t              repeats[MPK_CHANNEL_MAX];
     ngx_atomic_t              lines[NGX_HTTP_MPK_LINES_MAX];
     ngx_atomic_t              unread[NGX_HTTP_MPK_UNREAD_MAX];
+    ngx_atomic_t              events_lost;
+    ngx_atomic_t              outbox_at;     /* ngx_current_msec of the last trim */
+    ngx_atomic_t              outbox_bucket; /* the next */
     ngx_atomic_t              store[NGX_HTTP_MPK_BUCKETS + 1];
     ngx_atomic_t              store_time;    /* us */
     ngx_mpk_redis_stats_t     redis;
@@ -75,6 +78,9 @@ void ngx_http_mpk_stats_viewed(mpk_channel_t channel, ngx_uint_t repeat);
 
 /* An order can't be read: FORGED, UNKNOWN or NEWER; others are ignored. */
 void ngx_http_mpk_stats_unread(mpk_status_t status);
+
+/* Events were trimmed before a group had acknowledged them. */
+void ngx_http_mpk_stats_lost(uint64_t n);
 
 /* Lines of POST /orders. */
 void ngx_http_mpk_stats_lines(uint64_t created, uint64_t unchanged,

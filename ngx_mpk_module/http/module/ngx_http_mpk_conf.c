@@ -237,28 +237,30 @@ ngx_http_mpk_conf_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-char *
-ngx_http_mpk_conf_retention(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_mpk_main_conf_t *mmcf = conf;
+/* A time_t; 0: off. */
 
+char *
+ngx_http_mpk_conf_keep(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    time_t     *keep;
     ngx_str_t  *value;
 
-    if (mmcf->retention_set) {
+    keep = (time_t *) ((u_char *) conf + cmd->offset);
+
+    if (*keep != NGX_CONF_UNSET) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
-    mmcf->retention_set = 1;
-
     if (ngx_strcmp(value[1].data, "off") == 0) {
+        *keep = 0;
         return NGX_CONF_OK;
     }
 
-    mmcf->retention = ngx_parse_time(&value[1], 1);
+    *keep = ngx_parse_time(&value[1], 1);
 
-    if (mmcf->retention == (time_t) NGX_ERROR || mmcf->retention == 0) {
+    if (*keep == (time_t) NGX_ERROR || *keep == 0) {
         return "must be a time, e.g. \"2y\", or \"off\"";
     }
 

@@ -10,7 +10,7 @@
 
 char *ngx_http_mpk_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_mpk_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_mpk_conf_retention(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_mpk_conf_keep(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mpk_conf_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

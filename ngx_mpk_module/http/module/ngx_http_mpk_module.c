@@ -16,6 +16,7 @@
 
 
 static void *ngx_http_mpk_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_mpk_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_mpk_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_http_mpk_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -32,6 +33,8 @@ static ngx_conf_enum_t  ngx_http_mpk_challenges[] = {
     { ngx_null_string, 0 }
 };
 
+
+#define NGX_HTTP_MPK_OUTBOX_KEEP  (30 * 24 * 60 * 60)     /* seconds */
 
 static ngx_http_mpk_limit_t  ngx_http_mpk_track_limit = { 10, 100, 15 * 60 };
 
@@ -61,9 +64,16 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
 
     { ngx_string("mpk_retention"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_mpk_conf_retention,
+      ngx_http_mpk_conf_keep,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_mpk_main_conf_t, retention),
+      NULL },
+
+    { ngx_string("mpk_outbox_keep"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_mpk_conf_keep,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_mpk_main_conf_t, outbox_keep),
       NULL },
 
     { ngx_string("mpk_public_url"),
@@ -215,7 +225,7 @@ static ngx_http_module_t  ngx_http_mpk_module_ctx = {
     ngx_http_mpk_postconfiguration,        /* postconfiguration */
 
     ngx_http_mpk_create_main_conf,         /* create main configuration */
-    NULL,                                  /* init main configuration */
+    ngx_http_mpk_init_main_conf,           /* init main configuration */
 
     ngx_http_mpk_create_srv_conf,          /* create server configuration */
     ngx_http_mpk_merge_srv_conf,           /* merge server configuration */
@@ -258,7 +268,22 @@ ngx_http_mpk_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    mmcf->retention = NGX_CONF_UNSET;
+    mmcf->outbox_keep = NGX_CONF_UNSET;
+
     return mmcf;
+}
+
+
+static char *
+ngx_http_mpk_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_mpk_main_conf_t *mmcf = conf;
+
+    ngx_conf_init_value(mmcf->retention, 0);
+    ngx_conf_init_value(mmcf->outbox_keep, NGX_HTTP_MPK_OUTBOX_KEEP);
+
+    return NGX_CONF_OK;
 }
 
 

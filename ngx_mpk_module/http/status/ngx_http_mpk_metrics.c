@@ -12,6 +12,7 @@ ngx_http_mpk_row(worker);
 ngx_http_mpk_row(requests);
 ngx_http_mpk_row(failures);
 ngx_http_mpk_row(counters);
+ngx_http_mpk_row(outbox);
 ngx_http_mpk_row(redis);
 ngx_http_mpk_row(workers);
 ngx_http_mpk_row(nodes);
@@ -92,6 +93,13 @@ const ngx_http_mpk_metric_table_t  ngx_http_mpk_metric_tables[] = {
       .metrics = {
           ngx_http_mpk_metric(COUNTER, "", "mpk_orders_unread_total",
               "Reads of orders of which nothing was shown, by reason.") } },
+
+    { .form = NGX_HTTP_MPK_METRIC_MEMBERS,
+      .row = ngx_http_mpk_row_outbox,
+      .metrics = {
+          ngx_http_mpk_metric(COUNTER, "events_lost", "mpk_events_lost_total",
+              "Events that were trimmed before a group had acknowledged "
+              "them.") } },
 
     { .parent = mpk_literal("redis"), .form = NGX_HTTP_MPK_METRIC_MEMBERS,
       .row = ngx_http_mpk_row_redis,
@@ -244,6 +252,14 @@ ngx_http_mpk_row(counters)
     row->values[0] = counters[n];
 
     return NGX_OK;
+}
+
+
+ngx_http_mpk_row(outbox)
+{
+    row->values[0] = m->mmcf->shm->events_lost;
+
+    return n == 0 ? NGX_OK : NGX_DONE;
 }
 
 
