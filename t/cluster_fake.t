@@ -126,7 +126,7 @@ my $whose = sub {
     }
     return ":1\r\n" if uc $words->[0] eq 'WAIT';
     return [ 'pass' ] if uc $words->[0] =~ /^(XRANGE|EVAL|EVALSHA)$/ || $moved && uc $words->[0] ne 'CLUSTER';
-    return $_[1] ? "-MOVED 1 127.0.0.1:$ports[0]\r\n" : "*4\r\n" . "\$-1\r\n" x 4 if uc $words->[0] eq 'HMGET';
+    return $_[1] ? "-MOVED 1 127.0.0.1:$ports[0]\r\n" : "*" . (@$words - 2) . "\r\n" . "\$-1\r\n" x (@$words - 2) if uc $words->[0] eq 'HMGET';
     return "*2\r\n" . join '', map {
         my ($first, $last, $port) = @$_;
         "*3\r\n:$first\r\n:$last\r\n*3\r\n\$9\r\n127.0.0.1\r\n:$port\r\n\$40\r\n" . $port x 8 . "\r\n";

@@ -71,7 +71,7 @@ my %reads = (
     'nests without end' => 'say ' . '*1\r\n' x 40,
     'sends an array of another length' => 'say *1\r\n$1\r\n1\r\n',
     'sends another type' => 'say :7\r\n',
-    'sends fields that are no order' => 'say *4\r\n$1\r\n1\r\n$3\r\nfoo\r\n$3\r\nbar\r\n$1\r\nx\r\n',
+    'sends fields that are no order' => 'say *6\r\n$1\r\n1\r\n$3\r\nfoo\r\n$3\r\nbar\r\n$1\r\nx\r\n$1\r\nk\r\n$-1\r\n',
 );
 
 for my $what (sort keys %reads) {
