@@ -185,6 +185,29 @@ $t->file("S-$_", purchased_at => ago(0)) for 1 .. 20;
 ok(wait_for(sub { $t->api('GET', "orders/S-1")->{status} == 404 }, 'expired', 10), 'an order leaves Redis after its time');
 ok(wait_for(sub { !@{$redis->cmd('KEYS', 'mpk:{*}:o:S-*')} }, 'all of them', 10), 'all do');
 
+# nor does anything keep a trace of them
+
+my $left = sub { map { @{$redis->cmd('ZRANGE', $_, 0, -1)} } @{$redis->cmd('KEYS', "mpk:{*}:$_[0]")} };
+
+for my $n (1 .. 3) {
+    my $link = $t->link("V-$n", account => 'gone', purchased_at => ago(0));
+    $t->confirm($link);
+    my ($claim) = $t->track("V-$n")->{json}{claim_url} =~ m{//[^/]+(/.*)};
+    is($t->post($claim, { name => 'Ann', order => "V-$n", email => 'ann@example.com', key => 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE',
+        category => 'other', description => 'It fails.' }, headers => { Accept => 'application/json' })->{status}, 201, "a claim of an order that expires, $n");
+}
+
+is(scalar(grep { /^V-/ } $left->('claims')), 3, 'the claims are listed');
+ok(wait_for(sub { !@{$redis->cmd('KEYS', 'mpk:{*}:o:V-*')} }, 'expired', 10), 'the orders expire');
+is_deeply([ grep { $_->{order} =~ /^V-/ } @{$t->api('GET', 'claims')->{json}{claims}} ], [], 'their claims are not shown');
+ok(wait_for(sub { !grep { /^V-/ } $left->('claims') }, 'the list forgets'), 'and forgotten by the list');
+sub total { $json->decode($t->get('/account/?as=gone', headers => { Accept => 'application/json' })->{body})->{total} }
+ok(wait_for(sub { total() == 0 }, 'the account forgets', 10), 'the account forgets them, and counts them no more');
+$t->file('V-4', account => 'gone', purchased_at => ago(0));
+is(total(), 1, 'a new one is there');
+my ($index) = grep { "@{$redis->cmd('ZRANGE', $_, 0, -1)}" =~ /V-4/ } @{$redis->cmd('KEYS', 'mpk:{*}:a:*')};
+ok(wait_for(sub { !$redis->cmd('EXISTS', $index) }, 'the index expires', 15), 'an index that nobody reads expires');
+
 # no order's expiry touches another's journal
 
 is($t->journal('R-3')->{verdict}, 'intact', 'the journal of an order that stays is whole');

@@ -206,7 +206,13 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
 
     mpk_journal_member(out, MPK_CLEAR_CATEGORY, entry->category);
     mpk_journal_member(out, MPK_CLEAR_REASON, entry->reason);
-    mpk_journal_member(out, MPK_CLEAR_ACTOR, entry->actor);
+
+    /* absent: most entries are a customer's */
+
+    if (!mpk_str_eq(entry->actor, mpk_string("customer"))) {
+        mpk_journal_member(out, MPK_CLEAR_ACTOR, entry->actor);
+    }
+
     mpk_journal_write_request(entry->request_id, out);
 }
 
@@ -441,6 +447,10 @@ mpk_journal_read_clear(mpk_mem_t *mem, mpk_str_t clear, mpk_value_t *object)
         if (status != MPK_OK) {
             return status;
         }
+    }
+
+    if (mpk_value_get(object, mpk_string("actor")) == NULL) {
+        mpk_value_string(object, mpk_string("actor"), mpk_string("customer"));
     }
 
     return MPK_OK;

@@ -2,6 +2,7 @@
 
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_card_claims.h"
+#include "ngx_http_mpk_index.h"
 #include "ngx_http_mpk_sealed.h"
 
 #include "mpk_bucket.h"
@@ -291,7 +292,15 @@ ngx_http_mpk_claims_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         n = ngx_atoi((u_char *) opened->id.data + opened->id.len + 1,
                      open->member.len - opened->id.len - 1);
 
-        /* the claim was decided, or the order expired, between the two reads */
+        /* the list forgets an order that has expired */
+
+        if (order->state == MPK_ORDER_ABSENT && opened->status == MPK_OK) {
+            ngx_http_mpk_index_drop(ctx->mmcf, opened->id, ":claims",
+                                    open->member);
+            continue;
+        }
+
+        /* the claim was decided between the two reads */
 
         if (n < 1 || n > (ngx_int_t) order->claims_count
             || !mpk_claim_undecided(&order->claims[n - 1]))

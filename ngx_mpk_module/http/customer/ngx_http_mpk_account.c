@@ -7,6 +7,7 @@
 #include "ngx_http_mpk_orders.h"
 #include "ngx_http_mpk_answer.h"
 #include "ngx_http_mpk_card.h"
+#include "ngx_http_mpk_index.h"
 #include "ngx_http_mpk_keys.h"
 #include "ngx_http_mpk_language.h"
 #include "ngx_http_mpk_request.h"
@@ -96,15 +97,18 @@ ngx_http_mpk_account_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    batch = ngx_http_mpk_batch_create(r, ctx, 2);
+    batch = ngx_http_mpk_batch_create(r, ctx, 3);
     if (batch == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     account->batch = batch;
 
-    argv[0] = mpk_string("ZCARD");
     argv[1] = ngx_http_mpk_account_key(&batch->mem, account->index);
+
+    ngx_http_mpk_index_expire(ctx->mmcf, batch, argv[1]);
+
+    argv[0] = mpk_string("ZCARD");
 
     account->card = ngx_http_mpk_batch_add(batch, 2, argv);
 

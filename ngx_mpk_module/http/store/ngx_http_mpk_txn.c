@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_mpk_txn.h"
+#include "ngx_http_mpk_index.h"
 #include "ngx_http_mpk_keys.h"
 #include "ngx_http_mpk_limit.h"
 #include "ngx_http_mpk_sealed.h"
@@ -360,31 +361,21 @@ ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn)
 static void
 ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn)
 {
-    u_char      *score;
-    mpk_str_t    argv[4];
-    ngx_uint_t   n;
+    mpk_str_t   key, argv[NGX_HTTP_MPK_INDEX_ARGS];
+    ngx_uint_t  n;
 
-    n = 0;
-
-    argv[n++] = txn->request.event == MPK_EVENT_FILED ? mpk_string("ZADD")
-                                                   : mpk_string("ZREM");
-    argv[n++] = ngx_http_mpk_account_key(&txn->mem, txn->account);
+    key = ngx_http_mpk_account_key(&txn->mem, txn->account);
 
     if (txn->request.event == MPK_EVENT_FILED) {
+        n = ngx_http_mpk_index_add(txn->mmcf, &txn->mem, key, txn->id,
+                                   txn->request.filing->purchased_at, argv);
 
-        score = ngx_pnalloc(txn->pool, NGX_INT64_LEN);
-        if (score == NULL) {
-            ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
-            return;
-        }
-
-        argv[n].data = score;
-        argv[n++].len = ngx_sprintf(score, "%L",
-                                    (int64_t) txn->request.filing->purchased_at)
-                        - score;
+    } else {
+        n = 0;
+        argv[n++] = mpk_string("ZREM");
+        argv[n++] = key;
+        argv[n++] = txn->id;
     }
-
-    argv[n++] = txn->id;
 
     if (txn->mem.failed) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
