@@ -286,7 +286,7 @@ for my $order (sort keys %orders) {
 is(join(', ', sort keys %bad), '', 'entries have the members that integration.md tells, and no secret');
 is(join(' ', sort keys %events), 'cancelled filed link_minted opened released repeated viewed', 'of each event');
 cmp_ok(scalar keys %streams, '>', 55, 'all over the streams');
-is(join(' ', sort grep { !$members{$_} } qw(filed released cancelled link_minted opened viewed repeated cut_off claim_opened
+is(join(' ', sort grep { !$members{$_} } qw(filed released cancelled link_minted link_revoked opened viewed repeated cut_off claim_opened
     claim_needs_info claim_replaced claim_refunded claim_rejected erased)), '', 'integration.md has all events');
 
 

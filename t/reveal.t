@@ -361,4 +361,38 @@ $r = $t->confirm($two, nonce => 'x', headers => { %json });
 is($r->{status}, 404, 'another with the same id shows no others');
 unlike($r->{body}, qr/KEY-2/, 'nor a key of them');
 
+# a link that the shop revokes
+
+$t->file('I-5');
+my $minted = $t->api('POST', 'orders/I-5/links', {}, headers => { 'Idempotency-Key' => 'mail-5' })->{json};
+my ($revoked) = $minted->{url} =~ m{(/r/.*)};
+is($t->api('DELETE', "orders/I-5/links/$minted->{token_id}", undef, token => 'read-token')->{status}, 403, 'the role "read" may not revoke a link');
+is($t->get($revoked)->{status}, 200, 'a link is good');
+my $d = $t->api('DELETE', "orders/I-5/links/$minted->{token_id}");
+is("$d->{status} $d->{json}{state}", '200 ready', 'it is revoked');
+is($t->api('DELETE', "orders/I-5/links/$minted->{token_id}")->{status}, 200, 'R10: again, it is the same');
+is(join(' ', $t->get($revoked)->{status}, $t->confirm($revoked, nonce => 'x')->{status}), '410 410', 'and shows nothing any more');
+$r = $t->get($revoked, headers => { %json });
+is($r->{body} =~ /urn:mpk:(\w+)/ ? $1 : '', 'revoked', 'which has a name');
+is($t->api('POST', 'orders/I-5/links', {}, headers => { 'Idempotency-Key' => 'mail-5' })->{json}{type}, 'urn:mpk:revoked', 'nor is it minted again');
+is(join(' ', map { my $r = $t->api('DELETE', "orders/I-5/links/$_"); "$r->{status} $r->{json}{type}" } 'A' x 22, 'short', 'A' x 23),
+    join(' ', ('404 urn:mpk:no_link') x 3), 'a link that the order does not know is not found');
+is($t->events('I-5'), 'filed link_minted opened link_revoked', 'it is one entry');
+my $viewed = $t->api('POST', 'orders/I-5/links', {})->{json};
+my ($other_path) = $viewed->{url} =~ m{(/r/.*)};
+my $again = $t->nonce($other_path);
+is($t->confirm($other_path, nonce => $again)->{status}, 200, 'another link shows the key');
+is($t->api('DELETE', "orders/I-5/links/$viewed->{token_id}")->{status}, 200, 'a used one can be revoked');
+is($t->confirm($other_path, nonce => $again)->{status}, 410, 'and is not even repeated');
+
+# the same Idempotency-Key gives the same link after a rotation
+
+my $first = $t->api('POST', 'orders/I-2/links', {}, headers => { 'Idempotency-Key' => 'rotated' })->{json};
+system('bin/mpk-keyring', 'rotate', $t->dir . '/keyring.json', 'token') == 0 or die 'no rotation';
+ok($t->reload, 'the token key is rotated');
+my $second = $t->api('POST', 'orders/I-2/links', {}, headers => { 'Idempotency-Key' => 'rotated' })->{json};
+is($second->{token_id}, $first->{token_id}, 'R10: the same call gives the same link');
+is($t->confirm($second->{url} =~ m{(/r/.*)})->{status}, 200, 'which shows the key');
+is($t->confirm($first->{url} =~ m{(/r/.*)}, nonce => 'y')->{status}, 410, 'once, however it was signed');
+
 $t->finish;

@@ -151,6 +151,7 @@ make(size_t items, size_t links)
         order.links[i].iat = (int64_t) i;
         order.links[i].exp = 5000;
         order.links[i].delivered = i % 3 == 0;
+        order.links[i].revoked = i % 4 == 0;
 
         if (i % 2) {
             order.links[i].used_at = 77;

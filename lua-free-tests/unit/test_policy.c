@@ -179,6 +179,8 @@ test_table(void)
                                    MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_ERASED } },
         { MPK_EVENT_LINK_MINTED, { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
                                    MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED } },
+        { MPK_EVENT_LINK_REVOKED, { MPK_ABSENT, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK,
+                                   MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_ERASED } },
         { MPK_EVENT_OPENED,      { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
                                    MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED } },
         { MPK_EVENT_VIEWED,      { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
@@ -376,6 +378,24 @@ test_rules(void)
     r.consent_asked = true;
     memset(r.token_id, 8, MPK_ID_LEN);
     ok(decide(&d.order, r).outcome == MPK_DONE, "after it, consent is not asked again");
+
+    /* revoking */
+
+    r = request(MPK_EVENT_LINK_REVOKED);
+    ok(decide(&order, r).outcome == MPK_NO_LINK, "a link that the order does not know can't be revoked");
+    d = decide(&order, request(MPK_EVENT_LINK_MINTED));
+    d = decide(&d.order, r);
+    ok(d.outcome == MPK_DONE && d.order.links[0].revoked, "a minted one can");
+    ok(decide(&d.order, r).outcome == MPK_SAME, "R10: once");
+    ok(decide(&d.order, request(MPK_EVENT_VIEWED)).outcome == MPK_REVOKED
+       && decide(&d.order, request(MPK_EVENT_OPENED)).outcome == MPK_REVOKED
+       && decide(&d.order, request(MPK_EVENT_LINK_MINTED)).outcome == MPK_REVOKED, "and shows nothing, whatever is asked");
+    r = request(MPK_EVENT_LINK_MINTED);
+    memset(r.token_id, 55, MPK_ID_LEN);
+    r.now = NOW + 5000;
+    r.exp = NOW + 6000;
+    d = decide(&d.order, r);
+    ok(d.order.links_count == 1 && d.order.floor == NOW + 1000, "a forgotten one stays revoked");
 
     /* items */
 

@@ -37,6 +37,7 @@ static const mpk_evidence_word_t  mpk_evidence_events[] = {
     mpk_word("released", "payment and fraud check passed", 2),
     mpk_word("cancelled", "order cancelled", 2),
     mpk_word("link_minted", "delivered: link to the key handed out for email", 1),
+    mpk_word("link_revoked", "link revoked by the shop", 2),
     mpk_word("opened", "link opened, no key shown yet", 3),
     mpk_word("viewed", "KEY SHOWN", 1),
     mpk_word("repeated", "same key shown again", 1),

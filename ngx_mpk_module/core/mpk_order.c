@@ -277,6 +277,7 @@ mpk_order_read_links(mpk_mem_t *mem, mpk_unpack_t *in,
 {
     size_t       i, n;
     uint16_t    *items;
+    uint64_t     flags;
     mpk_str_t    id, nonce;
     mpk_link_t  *link;
 
@@ -293,7 +294,9 @@ mpk_order_read_links(mpk_mem_t *mem, mpk_unpack_t *in,
         id = mpk_unpack_bytes(in, MPK_ID_LEN);
         link->iat = mpk_order_time(in);
         link->exp = mpk_order_time(in);
-        link->delivered = mpk_unpack_upto(in, 1) == 1;
+        flags = mpk_unpack_upto(in, 3);
+        link->delivered = (flags & 1) != 0;
+        link->revoked = (flags & 2) != 0;
         link->used_at = mpk_order_time(in);
 
         if (link->used_at) {
@@ -572,7 +575,8 @@ mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
         mpk_buf_put(out, link->id, MPK_ID_LEN);
         mpk_pack_int(out, (uint64_t) link->iat);
         mpk_pack_int(out, (uint64_t) link->exp);
-        mpk_pack_int(out, link->delivered);
+        mpk_pack_int(out, (uint64_t) link->delivered
+                          | (uint64_t) link->revoked << 1);
         mpk_pack_int(out, (uint64_t) link->used_at);
 
         if (link->used_at) {

@@ -25,7 +25,7 @@
 #define MPK_ITEMS_MAX       500
 #define MPK_KEY_MAX         4096            /* bytes of one product key */
 #define MPK_KEYS_BYTES_MAX  (256 * 1024)    /* of all product keys of an order */
-#define MPK_LINKS_MAX       256             /* links that were handed out or used */
+#define MPK_LINKS_MAX       256             /* links that were handed out, used or revoked */
 #define MPK_ID_LEN          16              /* a token id or nonce, as stored */
 
 /* The fields, in the order in which they are read and written. */
@@ -70,12 +70,13 @@ typedef struct {
 } mpk_item_t;
 
 
-/* A token of the order that was handed out or used. */
+/* A token of the order that was handed out, used or revoked. */
 typedef struct {
     uint8_t             id[MPK_ID_LEN];
     int64_t             iat;
     int64_t             exp;
     bool                delivered;          /* minted or registered, to be sent by email */
+    bool                revoked;
     int64_t             used_at;            /* 0: not used */
     uint64_t            used_revision;
     uint64_t            repeats;            /* of that use */

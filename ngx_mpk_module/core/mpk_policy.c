@@ -50,6 +50,10 @@ static const mpk_policy_t  mpk_policies[] = {
         { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
           mpk_policy_mint },
 
+    [MPK_EVENT_LINK_REVOKED] =
+        { { MPK_ABSENT, MPK_NO_LINK, MPK_DONE, MPK_DONE, MPK_ERASED },
+          mpk_policy_revoke },
+
     [MPK_EVENT_OPENED] =
         { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
           mpk_policy_open },

@@ -27,6 +27,7 @@ typedef enum {
     MPK_EVENT_RELEASED,
     MPK_EVENT_CANCELLED,
     MPK_EVENT_LINK_MINTED,
+    MPK_EVENT_LINK_REVOKED,
     MPK_EVENT_OPENED,
     MPK_EVENT_VIEWED,
     MPK_EVENT_REPEATED,
@@ -52,6 +53,8 @@ typedef enum {
     MPK_CANCELLED,       /* R1: stopped before delivery */
     MPK_USED,            /* R3: the token's one view has taken place */
     MPK_TOKEN_EXPIRED,   /* R3 */
+    MPK_REVOKED,         /* the shop has revoked the link */
+    MPK_NO_LINK,         /* the order has no such link */
     MPK_CLOSED,          /* R4: too many wrong challenges; closed for a while */
     MPK_STALE,           /* R4: the confirmation's nonce is missing, forged or too old */
     MPK_CHALLENGE,       /* R4: the challenge is missing or wrong */
@@ -97,7 +100,7 @@ typedef struct {
     bool                 not_sent;           /* the shop sent no unregistered link */
     bool                 may_be_unregistered; /* the keyring has link keys */
 
-    /* LINK_MINTED, OPENED, VIEWED: the token */
+    /* LINK_MINTED, LINK_REVOKED (its id), OPENED, VIEWED: the token */
     uint8_t              token_id[MPK_ID_LEN];
     int64_t              iat;
     int64_t              exp;

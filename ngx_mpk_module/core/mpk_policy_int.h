@@ -10,6 +10,8 @@
 
 mpk_outcome_t mpk_policy_mint(const mpk_request_t *request,
     mpk_decision_t *decision);
+mpk_outcome_t mpk_policy_revoke(const mpk_request_t *request,
+    mpk_decision_t *decision);
 mpk_outcome_t mpk_policy_open(const mpk_request_t *request,
     mpk_decision_t *decision);
 mpk_outcome_t mpk_policy_view(const mpk_request_t *request,

@@ -15,6 +15,7 @@ static mpk_outcome_t mpk_policy_link(const mpk_request_t *request,
 static mpk_link_t *mpk_policy_slot(const mpk_request_t *request,
     mpk_decision_t *decision);
 static void mpk_policy_drop(mpk_order_t *order, size_t n);
+static bool mpk_policy_spent(const mpk_link_t *link);
 static bool mpk_policy_same_items(const mpk_request_t *request,
     const mpk_link_t *link);
 static void mpk_policy_day(const mpk_request_t *request, mpk_order_t *order);
@@ -43,6 +44,10 @@ mpk_policy_mint(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_DIFFERS;
     }
 
+    if (link && link->revoked) {
+        return MPK_REVOKED;
+    }
+
     if (link && link->delivered) {
         decision->link = link;
         return MPK_SAME;
@@ -59,6 +64,30 @@ mpk_policy_mint(const mpk_request_t *request, mpk_decision_t *decision)
         order->delivered_at = request->now;
         order->delivered_by = MPK_CHANNEL_EMAIL;
     }
+
+    return MPK_DONE;
+}
+
+
+/* A link that the order does not know has an expiry that it does not know, either. */
+
+mpk_outcome_t
+mpk_policy_revoke(const mpk_request_t *request, mpk_decision_t *decision)
+{
+    mpk_link_t  *link;
+
+    link = mpk_order_link(&decision->order, request->token_id);
+    if (link == NULL) {
+        return MPK_NO_LINK;
+    }
+
+    decision->link = link;
+
+    if (link->revoked) {
+        return MPK_SAME;
+    }
+
+    link->revoked = true;
 
     return MPK_DONE;
 }
@@ -209,6 +238,12 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
         decision->link = link;
     }
 
+    /* a link that the shop has registered can expire later than it said */
+
+    if (request->exp > link->exp) {
+        link->exp = request->exp;
+    }
+
     link->used_at = request->now;
     link->used_revision = order->revision + 1;
     link->repeats = 0;
@@ -344,6 +379,10 @@ mpk_policy_link(const mpk_request_t *request, mpk_decision_t *decision)
                ? MPK_USED : MPK_DONE;
     }
 
+    if (link->revoked) {
+        return MPK_REVOKED;
+    }
+
     /* the id is another token's, which the shop has signed */
 
     return mpk_policy_same_items(request, link) ? MPK_DONE : MPK_NO_ITEM;
@@ -385,8 +424,9 @@ mpk_policy_slot(const mpk_request_t *request, mpk_decision_t *decision)
             link = &order->links[i];
             worst = &order->links[n];
 
-            if (link->used_at ? worst->used_at && link->exp < worst->exp
-                              : worst->used_at || link->iat < worst->iat)
+            if (mpk_policy_spent(link)
+                ? mpk_policy_spent(worst) && link->exp < worst->exp
+                : mpk_policy_spent(worst) || link->iat < worst->iat)
             {
                 n = i;
             }
@@ -409,7 +449,16 @@ mpk_policy_slot(const mpk_request_t *request, mpk_decision_t *decision)
 }
 
 
-/* Forgets a link; a used one stays used whatever a clock says. */
+/* It must show nothing any more. */
+
+static bool
+mpk_policy_spent(const mpk_link_t *link)
+{
+    return link->used_at || link->revoked;
+}
+
+
+/* Forgets a link; a used or revoked one stays so whatever a clock says. */
 
 static void
 mpk_policy_drop(mpk_order_t *order, size_t n)
@@ -418,7 +467,7 @@ mpk_policy_drop(mpk_order_t *order, size_t n)
 
     link = &order->links[n];
 
-    if (link->used_at && link->exp > order->floor) {
+    if (mpk_policy_spent(link) && link->exp > order->floor) {
         order->floor = link->exp;
     }
 

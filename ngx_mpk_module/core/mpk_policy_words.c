@@ -25,6 +25,10 @@ static const mpk_outcome_info_t  mpk_outcomes[] = {
 
     [MPK_TOKEN_EXPIRED] = mpk_row("expired", "R3", "This link has expired."),
 
+    [MPK_REVOKED] = mpk_row("revoked", "",
+        "The shop has revoked the link."),
+    [MPK_NO_LINK] = mpk_row("no_link", "",
+        "The order knows no link with this token id."),
     [MPK_CLOSED] = mpk_row("closed", "R4",
         "Too many wrong answers; the link opens again in a while."),
 
@@ -97,6 +101,7 @@ mpk_event_name(mpk_event_t event)
         [MPK_EVENT_RELEASED] = mpk_literal("released"),
         [MPK_EVENT_CANCELLED] = mpk_literal("cancelled"),
         [MPK_EVENT_LINK_MINTED] = mpk_literal("link_minted"),
+        [MPK_EVENT_LINK_REVOKED] = mpk_literal("link_revoked"),
         [MPK_EVENT_OPENED] = mpk_literal("opened"),
         [MPK_EVENT_VIEWED] = mpk_literal("viewed"),
         [MPK_EVENT_REPEATED] = mpk_literal("repeated"),

@@ -31,6 +31,15 @@ static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusals[MPK_OUTCOME_MAX] = {
           .support = 1 },
         409 },
 
+    [MPK_REVOKED] = {
+        { .status = 410, .page = NGX_HTTP_MPK_PAGE_EXPIRED, .track = 1,
+          .support = 1 },
+        409 },
+
+    [MPK_NO_LINK] = {
+        { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND, .support = 1 },
+        404 },
+
     [MPK_CLOSED] = {
         { .status = 429, .page = NGX_HTTP_MPK_PAGE_LIMITED, .track = 1,
           .support = 1, .retry_after = MPK_CHALLENGES_TIME },

@@ -13,7 +13,7 @@ typedef struct {
 } ngx_http_mpk_api_route_t;
 
 
-static ngx_uint_t ngx_http_mpk_api_claim(ngx_http_request_t *r,
+static mpk_str_t ngx_http_mpk_api_part(ngx_http_request_t *r,
     ngx_str_t *suffix);
 static const ngx_http_mpk_api_route_t *ngx_http_mpk_api_route(
     ngx_http_request_t *r, const ngx_http_mpk_api_route_t *routes,
@@ -41,6 +41,9 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
     { ngx_string("/links"), NGX_HTTP_POST, NGX_HTTP_MPK_ROLE_SHOP, 1,
       ngx_http_mpk_api_links },
 
+    { ngx_string("/links/"), NGX_HTTP_DELETE, NGX_HTTP_MPK_ROLE_SHOP, 0,
+      ngx_http_mpk_api_revoke },
+
     { ngx_string("/journal"), NGX_HTTP_GET|NGX_HTTP_HEAD,
       NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT, 0,
       ngx_http_mpk_api_journal },
@@ -52,7 +55,7 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
     { ngx_string(""), NGX_HTTP_DELETE, NGX_HTTP_MPK_ROLE_SHOP, 0,
       ngx_http_mpk_api_erase },
 
-    /* without the claim's number: see ngx_http_mpk_api_claim() */
+    /* without the claim's number: see ngx_http_mpk_api_part() */
 
     { ngx_string("/claims/needs_info"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SUPPORT, 1, ngx_http_mpk_api_needs_info },
@@ -90,9 +93,10 @@ ngx_int_t
 ngx_http_mpk_api_handler(ngx_http_request_t *r)
 {
     u_char                          *p, *last;
-    mpk_str_t                        id;
+    mpk_str_t                        id, part;
+    ngx_int_t                        n;
     ngx_str_t                        suffix;
-    ngx_uint_t                       status, claim;
+    ngx_uint_t                       status;
     const char                      *allow;
     ngx_http_mpk_api_t              *api;
     ngx_http_mpk_ctx_t              *ctx;
@@ -112,7 +116,7 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
         p++;
     }
 
-    claim = 0;
+    part = mpk_string("");
     id = mpk_string("");
     routes = ngx_http_mpk_api_routes;
 
@@ -138,7 +142,7 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
         suffix.len = last - suffix.data;
 
         id = (mpk_str_t) { suffix.data - p, p };
-        claim = ngx_http_mpk_api_claim(r, &suffix);
+        part = ngx_http_mpk_api_part(r, &suffix);
 
     } else {
         return NGX_DECLINED;
@@ -193,7 +197,10 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
     }
 
     api->order = id;
-    api->claim = claim;
+    api->part = part;
+
+    n = ngx_atoi((u_char *) part.data, part.len);
+    api->claim = n > 0 ? n : 0;
 
     if (routes == ngx_http_mpk_api_routes && !mpk_order_id_valid(id)) {
         return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_NOT_FOUND, "absent",
@@ -213,36 +220,53 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
 }
 
 
-/* Turns "/claims/3/replace" into "/claims/replace"; returns 3, or 0 for other paths. */
+/*
+ * Turns "/claims/3/replace" into "/claims/replace", "/links/ID" into "/links/": the
+ * variable part is returned, empty for other paths.
+ */
 
-static ngx_uint_t
-ngx_http_mpk_api_claim(ngx_http_request_t *r, ngx_str_t *suffix)
+static mpk_str_t
+ngx_http_mpk_api_part(ngx_http_request_t *r, ngx_str_t *suffix)
 {
     u_char     *p, *slash, *last;
-    ngx_int_t   n;
+    mpk_str_t   part;
 
     static ngx_str_t  claims = ngx_string("/claims/");
+    static ngx_str_t  links = ngx_string("/links/");
 
     last = suffix->data + suffix->len;
+    part = mpk_string("");
+
+    if (suffix->len > links.len
+        && ngx_strncmp(suffix->data, links.data, links.len) == 0)
+    {
+        part.data = suffix->data + links.len;
+        part.len = last - part.data;
+
+        *suffix = links;
+
+        return part;
+    }
 
     if (suffix->len <= claims.len
         || ngx_strncmp(suffix->data, claims.data, claims.len) != 0)
     {
-        return 0;
+        return part;
     }
 
     p = suffix->data + claims.len;
 
     slash = ngx_strlchr(p, last, '/');
     if (slash == NULL) {
-        return 0;
+        return part;
     }
 
-    n = ngx_atoi(p, slash - p);
+    part.data = p;
+    part.len = slash - p;
 
     p = ngx_pnalloc(r->pool, suffix->len);
-    if (p == NULL || n == NGX_ERROR) {
-        return 0;
+    if (p == NULL) {
+        return mpk_string("");
     }
 
     suffix->data = p;
@@ -250,7 +274,7 @@ ngx_http_mpk_api_claim(ngx_http_request_t *r, ngx_str_t *suffix)
     p = ngx_cpymem(p, slash, last - slash);
     suffix->len = p - suffix->data;
 
-    return n;
+    return part;
 }
 
 

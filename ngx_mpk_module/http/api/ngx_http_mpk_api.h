@@ -30,7 +30,8 @@ typedef struct {
     mpk_str_t                     order;
     const mpk_value_t            *body;            /* an object; NULL: empty */
     mpk_value_t                  *errors;          /* {pointer, detail}; NULL: none */
-    ngx_uint_t                    claim;           /* its number; 0: the path has none */
+    mpk_str_t                     part;            /* of the path: a claim's number, a token id */
+    ngx_uint_t                    claim;           /* that number; 0: there is none */
     void                         *data;            /* the call's own */
     unsigned                      verdict:1;       /* it answers for any order, see "status" */
 } ngx_http_mpk_api_t;
@@ -51,6 +52,8 @@ ngx_int_t ngx_http_mpk_api_show(ngx_http_request_t *r,
 ngx_int_t ngx_http_mpk_api_release(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_cancel(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_revoke(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_links(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);

@@ -299,9 +299,37 @@ ngx_http_mpk_api_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
+ngx_int_t
+ngx_http_mpk_api_revoke(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_api_t  *api;
+    ngx_http_mpk_txn_t  *txn;
+
+    api = ctx->data;
+
+    txn = ngx_http_mpk_api_txn(r, ctx, MPK_EVENT_LINK_REVOKED);
+    if (txn == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (api->part.len != MPK_TOKEN_ID_LEN
+        || mpk_base64url_decode(txn->request.token_id, api->part.data,
+                                api->part.len)
+           != MPK_OK)
+    {
+        return ngx_http_mpk_api_outcome(r, ctx, MPK_NO_LINK, NULL);
+    }
+
+    txn->entry.token_id = ngx_http_mpk_txn_copy(txn, api->part);
+    ctx->token_id = api->part;
+
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_api_state);
+}
+
+
 /*
  * Makes a jti and its token id.  The same Idempotency-Key gives the same jti of an order,
- * so that the call can be repeated.
+ * so that the call can be repeated, also after a rotation: by the key that has none.
  */
 
 static ngx_int_t
@@ -324,7 +352,7 @@ ngx_http_mpk_links_token(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
         parts[3] = ngx_http_mpk_str(idempotency);
 
         status = mpk_crypto_mac(crypto,
-                     mpk_keyring_current(txn->mmcf->keyring, MPK_USE_TOKEN),
+                     mpk_keyring_current(txn->mmcf->keyring, MPK_USE_LOOKUP),
                      parts, 4, bytes);
     } else {
         status = mpk_crypto_random(crypto, bytes, 16);
