@@ -139,7 +139,7 @@ sub tampered {
 
 my $clear = 1 + length($t->key('journal')->{kid}) + 32;
 
-my $altered = tampered('altered 4', 'an altered event is found', 4, sub { substr($_[0], $clear + 2, 1) = "\x05" });
+my $altered = tampered('altered 4', 'an altered event is found', 4, sub { substr($_[0], $clear + 2, 1) = "\x06" });
 my $closed = tampered('altered 4', 'an altered personal part is found', 4, flip(-1));
 my $junk = tampered('altered 2', 'an entry that can\'t be read is found', 2, sub { $_[0] = substr $_[0], 0, $clear + 2 });
 

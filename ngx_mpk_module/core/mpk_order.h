@@ -37,6 +37,8 @@
 #define MPK_ORDER_FIELDS    5
 
 
+/* Both are stored: add at the end, and never change a value. */
+
 typedef enum {
     MPK_ORDER_ABSENT = 0,
     MPK_ORDER_HELD,

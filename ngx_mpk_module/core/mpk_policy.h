@@ -21,6 +21,7 @@
 #define MPK_CHALLENGES_TIME 900     /* seconds for which it is closed */
 
 
+/* Stored in journal entries: add at the end, and never change a value. */
 typedef enum {
     MPK_EVENT_NONE = 0,
     MPK_EVENT_FILED,
