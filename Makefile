@@ -4,6 +4,7 @@
 #   make NGINX=f NGINX_SRC=d  the same, for another nginx and the source it is of; CC=, CC_OPT=
 #                     and LD_OPT= for its compiler, OBJS= for another folder than objs
 #   make debug        objs/debug/ngx_http_mpk_module.so: -O0, debug log lines, assertions
+#   make tools        objs/mpk-verify, which verifies all orders in a Redis
 #   make install      copies it to that nginx's modules folder (DESTDIR, MODULES_PATH)
 #   make deps         installs what the targets below need of Debian's packages
 #   make demo         a shop to try, on http://127.0.0.1:8080 (PORT=, ONCE=1)
@@ -71,7 +72,7 @@ DEPS_TEST  = $(DEPS_DEMO) nginx nginx-dev clang libclang-rt-dev llvm valgrind dp
 DEPS_BENCH = $(DEPS_DEMO) wrk perl
 
 
-.PHONY: default build debug install demo test test-all units test-unit test-fuzz fuzz \
+.PHONY: default build debug tools install demo test test-all units test-unit test-fuzz fuzz \
         test-t test-asan test-valgrind test-builds test-versions test-compilers soak bench cov \
         clean deps deps-build deps-demo deps-test deps-bench FORCE
 
@@ -132,6 +133,17 @@ $(MODULE): $(OBJS)/nginx/objs/Makefile $(SOURCES)
 	@nginx=$$(sed -n 's/^# nginx //p' $(OBJS)/flags); \
 	    [ -z "$$nginx" ] || misc/nginx-loads "$$nginx" $(OBJS)/nginx/objs/ngx_http_mpk_module.so
 	cp $(OBJS)/nginx/objs/ngx_http_mpk_module.so $@
+
+# what ops run beside nginx
+
+TOOLS     ?= objs
+
+tools: deps-build $(TOOLS)/mpk-verify
+
+$(TOOLS)/mpk-verify: tools/mpk-verify.c $(wildcard ngx_mpk_module/core/*.[ch])
+	@mkdir -p $(TOOLS)
+	$(or $(CC),gcc) -std=gnu11 -O2 -g $(WARNINGS) -fstack-protector-strong -Ingx_mpk_module/core $(TOOLS_OPT) \
+	    $< ngx_mpk_module/core/*.c -lcrypto -lyajl -lhiredis -o $@
 
 # into the modules folder of the nginx that it was built for
 

@@ -106,6 +106,11 @@ for my $error ('LOADING Redis is loading', 'READONLY You can\'t write', 'MASTERD
         $fake->mode("$command say -$error\\r\\n");
         my $r = $t->confirm($link, nonce => $nonce);
         is($r->{status}, 503, "-$name on $command: 503");
+
+        # what a script has done before it fails stays
+
+        my $lost = $command eq 'EVALSHA' && $name =~ /^(ERR|NOPERM)$/ ? 'lost' : 'unavailable';
+        ok(wait_for(sub { $t->read('access.log') =~ /outcome=$lost order=E-$n / }, 'the log'), "which is $lost");
         unlike($r->{body}, $key, 'and no key');
 
         well();

@@ -274,6 +274,18 @@ like($t->read('error.log'), qr/\[crit\].*order "A-1" can't be verified: journal 
 put($order, $late);
 
 
+# what a newer release has written
+
+my ($revision) = $late->{h} =~ /^(\d+ )/;
+$head = $late->{h};
+substr($head, length($revision) + 1 + length($kid) + 32, 1) = "\x03";
+put($order, { %$late, h => $head });
+is(shows($id), '', 'nothing shows an order that a newer release has written');
+is($t->api('GET', "orders/$id")->{status}, 500, 'which is an error');
+like($t->read('error.log'), qr/\[crit\].*order "A-1" was written by a newer release/, 'that the log explains');
+put($order, $late);
+
+
 # one order that is not authentic does not hide the others
 
 $t->file('N-1', account => 'both');
@@ -290,6 +302,7 @@ like($t->read('error.log'), qr/\[crit\].*mpk: order "A-1" is not authentic: some
 my %unread = $t->get('/metrics')->{body} =~ /^mpk_orders_unread_total\{reason="(\w+)"\} (\d+)$/mg;
 cmp_ok($unread{not_authentic}, '>', $bytes, 'a metric counts them');
 cmp_ok($unread{unknown_key}, '>', 0, 'those of unknown keys apart');
+cmp_ok($unread{newer_release}, '>', 0, 'and those of a newer release');
 
 put($order, $late);
 is($t->journal($id)->{verdict}, 'intact', 'put back, it is as it was');

@@ -806,6 +806,15 @@ ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd)
             return;
         }
 
+        /* a command within the script can fail after others were executed */
+
+        if (cmd->error == NGX_MPK_REDIS_ERR_OTHER
+            || cmd->error == NGX_MPK_REDIS_ERR_NOPERM)
+        {
+            ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_LOST);
+            return;
+        }
+
         /* fall through */
 
     default: /* NGX_MPK_REDIS_FAILED */
