@@ -18,6 +18,7 @@
 #   make test-valgrind  the main files of t/ under valgrind
 #   make test-builds  the two that follow at once
 #   make test-versions  other releases of nginx: SUITES= of Debian, TREES= of sources
+#   make model        docs/model/commit.pml, the protocol of a commit, by spin
 #   make test-compilers  clang, _FORTIFY_SOURCE=3, 32 bits and aarch64
 #   make soak         SECONDS= of random faults under AddressSanitizer and UBSan
 #   make bench        what a reveal costs
@@ -67,13 +68,13 @@ DEPS_BUILD = $(if $(NGINX)$(NGINX_SRC),,nginx nginx-dev) gcc make \
 DEPS_DEMO  = $(DEPS_BUILD) redis-server openssl curl jq
 DEPS_TEST  = $(DEPS_DEMO) nginx nginx-dev clang libclang-rt-dev llvm valgrind dpkg-dev \
              perl libio-socket-ssl-perl iproute2 \
-             procps strace python3 gcc-aarch64-linux-gnu qemu-user-static \
+             procps strace python3 spin gcc-aarch64-linux-gnu qemu-user-static \
              chromium-headless-shell nodejs prometheus $(if $(shell command -v npm),,npm)
 DEPS_BENCH = $(DEPS_DEMO) wrk perl
 
 
 .PHONY: default build debug tools install demo test test-all units test-unit test-fuzz fuzz \
-        test-t test-asan test-valgrind test-builds test-versions test-compilers soak bench cov \
+        test-t test-asan test-valgrind test-builds test-versions test-compilers model soak bench cov \
         clean deps deps-build deps-demo deps-test deps-bench FORCE
 
 default: deps-build
@@ -244,6 +245,9 @@ test-builds:
 
 test-versions:
 	@SUITES='$(SUITES)' TREES='$(TREES)' misc/run-tests versions t/build/versions.t t/build/static.t
+
+model: deps-test
+	@misc/run-tests model t/build/model.t
 
 test-compilers:
 	@misc/run-tests compilers t/build/compilers.t

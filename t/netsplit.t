@@ -16,6 +16,8 @@ use POSIX qw(:sys_wait_h);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+Mpk::Network::apart();
+
 my $slow = $ENV{MPK_VALGRIND} ? 10 : $ENV{MPK_SANITIZED} ? 2 : 1;
 my $t = Mpk->new;
 my $dir = $t->dir;

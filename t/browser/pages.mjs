@@ -169,10 +169,11 @@ export const pages = [
     { name: 'exhausted', status: 429, open: async page => {
         const path = await link();
         await go(page, path);
+        const nonce = await page.getAttribute('[name=nonce]', 'value');
         for (let i = 0; i < 21; i++) {
-            await mpk('confirm', path, { nonce: 'the same' });
+            await mpk('confirm', path, { nonce });
         }
-        await go(page, path);
+        await confirm(page);
     } },
     { name: 'refused', status: 403, open: async page => {
         await go(page, `/?to=${await link()}`, sites.foreign);
