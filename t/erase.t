@@ -203,6 +203,12 @@ is_deeply([ grep { $_->{order} =~ /^V-/ } @{$t->api('GET', 'claims')->{json}{cla
 ok(wait_for(sub { !grep { /^V-/ } $left->('claims') }, 'the list forgets'), 'and forgotten by the list');
 sub total { $json->decode($t->get('/account/?as=gone', headers => { Accept => 'application/json' })->{body})->{total} }
 ok(wait_for(sub { total() == 0 }, 'the account forgets', 10), 'the account forgets them, and counts them no more');
+$t->file('V-5', account => 'gone', purchased_at => ago(0));
+sleep 2;
+$t->file('V-6', account => 'gone', purchased_at => ago(0));
+is(total(), 2, 'two new ones are there');
+ok(wait_for(sub { total() == 1 && $redis->cmd('EXISTS', key('V-6') // 'none') }, 'the older goes', 10), 'the older one is counted no more, while the other is there');
+wait_for(sub { total() == 0 }, 'both go', 10);
 $t->file('V-4', account => 'gone', purchased_at => ago(0));
 is(total(), 1, 'a new one is there');
 my ($index) = grep { "@{$redis->cmd('ZRANGE', $_, 0, -1)}" =~ /V-4/ } @{$redis->cmd('KEYS', 'mpk:{*}:a:*')};
