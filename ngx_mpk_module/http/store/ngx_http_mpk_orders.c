@@ -290,7 +290,7 @@ ngx_http_mpk_orders_records(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         order = &orders->list[orders->order];
         n = batch->cmds[i].reply->count;
 
-        if (n > order->records_count - orders->record
+        if (n == 0 || n > order->records_count - orders->record
             || ngx_http_mpk_reply_fields(batch->cmds[i].reply, n,
                                          &order->records[orders->record])
                != NGX_OK)
