@@ -369,6 +369,7 @@ sub workers {
 sub reload {
     my ($self, $seconds) = @_;
     my %old = map { $_ => 1 } $self->workers;
+    Mpk::Http::h3_close();
     kill 'HUP', $self->{nginx};
     return wait_for(sub {
         my @now = $self->workers;
