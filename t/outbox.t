@@ -343,6 +343,12 @@ like($t->read('error.log'), qr/\[error\].*mpk: \d+ events of "mpk:\{..\}:out" we
 is(join(' ', map { $t->journal($_)->{verdict} } 'R-1', 'F-1', 'odd'), 'intact intact intact', 'no journal needs them');
 my $lost = $t->metric('events_lost_total');
 $redis->cmd('XGROUP', 'DESTROY', "mpk:{$_}:out", 'mailer') for @tags;
+$redis->cmd('XGROUP', 'CREATE', "mpk:{$_}:out", "x\nforged line", 0, 'MKSTREAM') for @tags;
+$t->file('odd-2');
+ok(wait_for(sub { $t->metric('events_lost_total') > $lost }, 'lost', 20), 'a group with an odd name loses an event');
+unlike($t->read('error.log'), qr/^forged line/m, 'and its name is not in the log');
+$redis->cmd('XGROUP', 'DESTROY', "mpk:{$_}:out", "x\nforged line") for @tags;
+$lost = $t->metric('events_lost_total');
 $t->file('later');
 is($redis->entries, 1, 'a new entry is there');
 ok(wait_for(sub { $redis->entries == 0 }, 'trimmed', 20), 'and trimmed');

@@ -274,6 +274,19 @@ like($t->read('error.log'), qr/\[crit\].*order "A-1" can't be verified: journal 
 put($order, $late);
 
 
+# nothing of Redis gets into the log as it is there
+
+my $lines = qr/^forged line/m;
+($renamed = $late->{e4}) =~ s/\Q$kid\E/substr("\nforged line" . 'z' x 32, 0, length $kid)/e;
+verdict({ e4 => $renamed }, 'a key id that is none', 'altered 4');
+($head = $late->{h}) =~ s/\Q$kid\E/substr("\nforged line" . 'z' x 32, 0, length $kid)/e;
+put($order, { %$late, h => $head });
+is(shows($id), '', 'nothing shows an order of a key id that is none');
+is($t->journal($id)->{verdict}, 'altered', 'which is not authentic');
+unlike($t->read('error.log'), $lines, 'and no line of the log is made of it');
+put($order, $late);
+
+
 # what a newer release has written
 
 my ($revision) = $late->{h} =~ /^(\d+ )/;

@@ -328,7 +328,7 @@ mpk_journal_parse(mpk_str_t value, mpk_record_t *record)
     record->clear = mpk_unpack_str(&in);
     record->sealed = (mpk_str_t) { (size_t) (in.end - in.p), in.p };
 
-    return in.failed || record->kid.len > MPK_KID_MAX ? MPK_MALFORMED : MPK_OK;
+    return in.failed || !mpk_kid_valid(record->kid) ? MPK_MALFORMED : MPK_OK;
 }
 
 

@@ -166,6 +166,27 @@ mpk_keyring_read(mpk_mem_t *mem, const uint8_t *data, size_t len,
 }
 
 
+bool
+mpk_kid_valid(mpk_str_t kid)
+{
+    size_t   i;
+    uint8_t  ch;
+
+    for (i = 0; i < kid.len && i < MPK_KID_MAX; i++) {
+        ch = kid.data[i];
+
+        if (!((ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z')
+              || (ch >= '0' && ch <= '9') || ch == '.' || ch == '_'
+              || ch == '-'))
+        {
+            return false;
+        }
+    }
+
+    return i > 0 && i == kid.len;
+}
+
+
 const mpk_key_t *
 mpk_keyring_current(const mpk_keyring_t *keyring, mpk_use_t use)
 {
@@ -419,24 +440,13 @@ static mpk_status_t
 mpk_jwk_kid(mpk_mem_t *mem, mpk_str_t kid, const char *label,
     mpk_key_t *key, mpk_error_t *error)
 {
-    size_t   i;
-    uint8_t  ch;
-
     if (kid.len == 0 || kid.len > MPK_KID_MAX) {
         return mpk_fail(error, MPK_LIMIT, 0,
                         "%s: \"kid\" must have 1 to %d characters",
                         label, MPK_KID_MAX);
     }
 
-    for (i = 0; i < kid.len; i++) {
-        ch = kid.data[i];
-
-        if ((ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z')
-            || (ch >= '0' && ch <= '9') || ch == '.' || ch == '_' || ch == '-')
-        {
-            continue;
-        }
-
+    if (!mpk_kid_valid(kid)) {
         return mpk_fail(error, MPK_MALFORMED, 0,
                         "%s: \"kid\" may have letters, digits, \".\", \"_\" and"
                         " \"-\" only", label);

@@ -57,6 +57,9 @@ typedef struct {
 mpk_status_t mpk_keyring_read(mpk_mem_t *mem, const uint8_t *data, size_t len,
     mpk_keyring_t *keyring, mpk_error_t *error);
 
+/* True for 1 to MPK_KID_MAX of the characters A-Z, a-z, 0-9, ".", "_" and "-". */
+bool mpk_kid_valid(mpk_str_t kid);
+
 /* The current key for a use: the first in the file; NULL: there is none. */
 const mpk_key_t *mpk_keyring_current(const mpk_keyring_t *keyring, mpk_use_t use);
 

@@ -17,8 +17,8 @@ static mpk_status_t mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in,
 static mpk_status_t mpk_order_read_links(mpk_mem_t *mem,
     mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_filed(mpk_str_t value, mpk_order_t *order);
-static mpk_status_t mpk_order_read_items(mpk_str_t value, mpk_order_t *order);
-static mpk_status_t mpk_order_read_keys(mpk_str_t value, mpk_order_t *order);
+static mpk_status_t mpk_order_read_items(mpk_str_t value, bool keys,
+    mpk_order_t *order);
 static void mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out);
 static void mpk_order_write_field(const mpk_order_t *order, size_t field,
     mpk_buf_t *out);
@@ -76,11 +76,13 @@ mpk_order_read(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
         status = mpk_order_read_filed(fields[MPK_ORDER_FILED], order);
 
         if (status == MPK_OK) {
-            status = mpk_order_read_items(fields[MPK_ORDER_ITEMS], order);
+            status = mpk_order_read_items(fields[MPK_ORDER_ITEMS], false,
+                                          order);
         }
 
         if (status == MPK_OK && count > MPK_ORDER_KEYS) {
-            status = mpk_order_read_keys(fields[MPK_ORDER_KEYS], order);
+            status = mpk_order_read_items(fields[MPK_ORDER_KEYS], true,
+                                          order);
         }
 
         if (status == MPK_OK) {
@@ -90,7 +92,7 @@ mpk_order_read(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
         }
     }
 
-    /* what this release can't parse under a MAC that holds is not of its making */
+    /* the MAC holds, so this release wrote it: a bug, or two releases with one version */
 
     return status == MPK_MALFORMED ? MPK_FORGED : status;
 }
@@ -120,7 +122,7 @@ mpk_order_verify(mpk_crypto_t *crypto, mpk_str_t value, mpk_unpack_t *in,
 
     version = mpk_unpack_int(in);
 
-    if (in->failed || order->revision == 0 || order->kid.len > MPK_KID_MAX) {
+    if (in->failed || order->revision == 0 || !mpk_kid_valid(order->kid)) {
         order->kid.len = 0;
         return MPK_FORGED;
     }
@@ -399,10 +401,13 @@ mpk_order_read_filed(mpk_str_t value, mpk_order_t *order)
 }
 
 
+/* Reads the items' names, or their sealed keys. */
+
 static mpk_status_t
-mpk_order_read_items(mpk_str_t value, mpk_order_t *order)
+mpk_order_read_items(mpk_str_t value, bool keys, mpk_order_t *order)
 {
     size_t        i;
+    mpk_item_t   *item;
     mpk_unpack_t  in;
 
     mpk_unpack_init(&in, value);
@@ -414,30 +419,15 @@ mpk_order_read_items(mpk_str_t value, mpk_order_t *order)
     }
 
     for (i = 0; i < order->items_count; i++) {
-        order->items[i].sku = mpk_unpack_str(&in);
-        order->items[i].product = mpk_unpack_str(&in);
-    }
+        item = &order->items[i];
 
-    return mpk_unpack_done(&in) ? MPK_OK : MPK_MALFORMED;
-}
+        if (keys) {
+            item->key = mpk_unpack_str(&in);
 
-
-static mpk_status_t
-mpk_order_read_keys(mpk_str_t value, mpk_order_t *order)
-{
-    size_t        i;
-    mpk_unpack_t  in;
-
-    mpk_unpack_init(&in, value);
-
-    if (mpk_unpack_int(&in) != MPK_ORDER_VERSION
-        || mpk_unpack_int(&in) != order->items_count)
-    {
-        return MPK_MALFORMED;
-    }
-
-    for (i = 0; i < order->items_count; i++) {
-        order->items[i].key = mpk_unpack_str(&in);
+        } else {
+            item->sku = mpk_unpack_str(&in);
+            item->product = mpk_unpack_str(&in);
+        }
     }
 
     return mpk_unpack_done(&in) ? MPK_OK : MPK_MALFORMED;

@@ -7,6 +7,7 @@
 #include "ngx_http_mpk_stats.h"
 
 #include "mpk_bucket.h"
+#include "mpk_token.h"
 
 #define NGX_HTTP_MPK_OUTBOX_STEP_MIN  100            /* ms between two buckets */
 #define NGX_HTTP_MPK_OUTBOX_STEP_MAX  (60 * 1000)
@@ -27,9 +28,9 @@ static void ngx_http_mpk_outbox_handler(ngx_mpk_redis_cmd_t *cmd);
 
 /*
  * KEYS: a bucket's outbox.  ARGV: seconds to keep, the edge's time.  The earlier of both
- * clocks counts, because trimming destroys; a stream whose ids are of a clock that was
- * ahead has a bound of its own.  Returns the number of entries that a group was not given
- * or did not acknowledge, and its name.
+ * clocks counts, because trimming destroys.  If a clock was ahead, the ids of a stream stay
+ * ahead, so its length is bounded, too.  Returns the number of entries that a group has
+ * not read or not acknowledged, and its name.
  */
 static const mpk_str_t  ngx_http_mpk_outbox_script = mpk_literal(
     "if redis.call('EXISTS', KEYS[1]) == 0 then return {0, ''} end\n"
@@ -64,8 +65,6 @@ ngx_http_mpk_outbox_init_worker(ngx_http_mpk_main_conf_t *mmcf)
     }
 
     ev = &ngx_http_mpk_outbox_timer;
-
-    ngx_memzero(ev, sizeof(ngx_event_t));
 
     ngx_http_mpk_outbox_dumb.fd = (ngx_socket_t) -1;
     ngx_http_mpk_outbox_dumb.data = mmcf;
@@ -198,6 +197,12 @@ ngx_http_mpk_outbox_handler(ngx_mpk_redis_cmd_t *cmd)
     {
         tag = mpk_bucket_tag(trim->bucket);
         group = reply->elements[1].str;
+
+        /* anything can be in Redis, but not in the log */
+
+        if (!mpk_order_id_valid(group)) {
+            group = mpk_string("?");
+        }
 
         ngx_http_mpk_stats_lost(reply->elements[0].integer);
 

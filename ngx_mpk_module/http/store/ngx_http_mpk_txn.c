@@ -53,8 +53,9 @@ static void ngx_http_mpk_txn_detach(void *data);
 /*
  * KEYS: the order, its bucket's outbox.  ARGV: the beginning of the head that was read;
  * order, number and event of the entry; field and value pairs, the head and the entry
- * among them.  Returns a string, or 0 if the order has changed.  What an error leaves
- * undone comes last: a pointer in the outbox without its entry is skipped.
+ * among them.  Returns a string, or 0 if the order has changed.  An error leaves what was
+ * executed before it, so the order is written last: consumers skip a pointer in the
+ * outbox whose entry does not exist.
  */
 static u_char  ngx_http_mpk_script[] =
     "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
@@ -296,6 +297,8 @@ ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn)
     ngx_uint_t  n;
 
     n = txn->sealed ? MPK_ORDER_FIELDS : MPK_ORDER_KEYS;
+
+    txn->order.id = txn->id;
 
     if (ngx_http_mpk_reply_fields(txn->cmd.reply, n + txn->counted, fields)
         != NGX_OK)
