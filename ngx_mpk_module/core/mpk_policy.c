@@ -178,7 +178,7 @@ mpk_policy_decide(mpk_mem_t *mem, const mpk_order_t *order,
 }
 
 
-/* The bound of a journal; what says least is left out of it first. */
+/* Bounds the journal; openings and cut-off answers are the first to be left out. */
 
 static mpk_outcome_t
 mpk_policy_entries(const mpk_order_t *order, const mpk_decision_t *decision)

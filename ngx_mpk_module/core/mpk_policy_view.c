@@ -69,7 +69,7 @@ mpk_policy_mint(const mpk_request_t *request, mpk_decision_t *decision)
 }
 
 
-/* A link that the order does not know has an expiry that it does not know, either. */
+/* An unknown link can't be revoked: without its expiry it could not be forgotten later. */
 
 mpk_outcome_t
 mpk_policy_revoke(const mpk_request_t *request, mpk_decision_t *decision)
@@ -372,7 +372,10 @@ mpk_policy_link(const mpk_request_t *request, mpk_decision_t *decision)
     link = mpk_order_link(&decision->order, request->token_id);
     decision->link = link;
 
-    /* a link whose slot was needed; the page after the order is no link */
+    /*
+     * An unknown link that expires by the floor may be a used one whose slot was taken;
+     * the on-screen page is not a link.
+     */
 
     if (link == NULL) {
         return !request->renews && request->exp <= decision->order.floor
@@ -383,7 +386,7 @@ mpk_policy_link(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_REVOKED;
     }
 
-    /* the id is another token's, which the shop has signed */
+    /* the shop has signed two tokens with the same id */
 
     return mpk_policy_same_items(request, link) ? MPK_DONE : MPK_NO_ITEM;
 }
@@ -449,7 +452,7 @@ mpk_policy_slot(const mpk_request_t *request, mpk_decision_t *decision)
 }
 
 
-/* It must show nothing any more. */
+/* Used or revoked: it must not show a key again. */
 
 static bool
 mpk_policy_spent(const mpk_link_t *link)
@@ -487,7 +490,7 @@ mpk_policy_same_items(const mpk_request_t *request, const mpk_link_t *link)
 }
 
 
-/* Starts to count anew on another day. */
+/* Resets the counters of the day when another day has begun. */
 
 static void
 mpk_policy_day(const mpk_request_t *request, mpk_order_t *order)
