@@ -122,7 +122,7 @@ my $whose = sub {
     my $moved = $_[1] && -e "$dir/moved";
     if (-e "$dir/mute" && uc $words->[0] =~ /^(HMGET|CLUSTER)$/) {
         $t->write('asked', $t->read('asked') . "$words->[1]\n");
-        return '';
+        return [ 'silent' ];
     }
     return ":1\r\n" if uc $words->[0] eq 'WAIT';
     return [ 'pass' ] if uc $words->[0] =~ /^(XRANGE|EVAL|EVALSHA)$/ || $moved && uc $words->[0] ne 'CLUSTER';
@@ -132,10 +132,10 @@ my $whose = sub {
         "*3\r\n:$first\r\n:$last\r\n*3\r\n\$9\r\n127.0.0.1\r\n:$port\r\n\$40\r\n" . $port x 8 . "\r\n";
     } $moved ? ([ 0, 1, $ports[0] ], [ 2, 16383, $ports[1] ]) : ([ 0, 16381, $ports[0] ], [ 16382, 16383, $ports[1] ]);
 };
-$old = Mpk::FakeRedis->new(test => $t, real => $plain, script => sub { $whose->($_[0], 0) }, hello => { PING => sub {
-    my $bad = $t->read('ping') or return "+PONG\r\n";
+$old = Mpk::FakeRedis->new(test => $t, real => $plain, script => sub { $whose->($_[0], 0) }, hello => { TIME => sub {
+    my $bad = $t->read('ping') or return Mpk::FakeRedis::clock();
     $t->write('pinged', '');
-    return $bad eq 'mute' ? '' : "-$bad\r\n";
+    return $bad eq 'mute' ? [ 'silent' ] : "-$bad\r\n";
 } });
 $next = Mpk::FakeRedis->new(test => $t, real => $plain, script => sub { $whose->($_[0], 1) });
 $t->write('old.port', $old->{port});
@@ -168,7 +168,7 @@ for my $round (1 .. 3) {
     my $ready = sub { my ($is) = @_; metrics() =~ /^mpk_redis_node_ready\{[^}]*:$old->{port}"[^}]*\} $is$/m };
     ok(wait_for(sub { $ready->(1) }, 'the status'), 'is there');
     kill 'STOP', $old->{pid};
-    ok(wait_for(sub { $ready->(0) }, 'a PING that is not answered', 4 * $slow),
+    ok(wait_for(sub { $ready->(0) }, 'a TIME that is not answered', 4 * $slow),
         'hangs, which nobody needs to find out');
     is(lost(), $lost, 'and nobody\'s command is lost');
     $t->write('moved', '');
@@ -188,7 +188,7 @@ for my $bad ('MISCONF Errors writing to the AOF file', 'NOPERM this user has no 
     unlink "$dir/moved", "$dir/pinged";
     ok(wait_for(sub { status('X') == 404 }, 'the old master'), 'a master');
     $t->write('ping', $bad);
-    ok(wait_for(sub { -e "$dir/pinged" && unlink "$dir/pinged" }, 'a PING'), "that answers a PING with $name") for 1, 2;
+    ok(wait_for(sub { -e "$dir/pinged" && unlink "$dir/pinged" }, 'a TIME'), "that answers a TIME with $name") for 1, 2;
     $t->write('ping', '');
     is(status('X'), 404, 'is asked as before');
     is($t->metric(qq(redis_errors_total{error="$name"})), 0, 'of a command that nobody gave');
@@ -234,7 +234,7 @@ serve("redis+cluster://127.0.0.1:$old->{port} timeout=20s", workers => 1);
 ok(wait_for(sub { status('X') == 404 }, 'the old master'), 'a master');
 unlink "$dir/pinged";
 $t->write('ping', 'mute');
-ok(wait_for(sub { -e "$dir/pinged" }, 'a PING'), 'that does not answer a PING');
+ok(wait_for(sub { -e "$dir/pinged" }, 'a TIME'), 'that does not answer a TIME');
 my $quit = time;
 ok($t->quit, 'nginx ends');
 cmp_ok(time - $quit, '<', 5 * $slow, sprintf 'without its answer: %.0f ms', (time - $quit) * 1000);

@@ -220,6 +220,15 @@ test_entries(mpk_crypto_t *crypto)
        && mpk_journal_read(crypto, &test_mem, &data_key, str("A-1"), 1, record, array) == MPK_OK
        && mpk_value_get_string(array->u.list.first, mpk_string("user_agent")).len == MPK_AGENT_MAX - 1,
        "a long user agent is cut, not within a character");
+
+    e = entry(1);
+    e.edge_at = 1795421790;
+    array = mpk_value_new(&test_mem, MPK_VALUE_ARRAY);
+    ok(mpk_journal_write(crypto, &test_mem, &data_key, &e, macs[0], &record, mac) == MPK_OK
+       && mpk_journal_read(crypto, &test_mem, &data_key, str("A-1"), 1, record, array) == MPK_OK
+       && mpk_str_eq(mpk_value_get_string(array->u.list.first, mpk_string("edge_at")), str("2026-11-23T08:16:30Z"))
+       && mpk_str_eq(mpk_value_get_string(array->u.list.first, mpk_string("at")), str("2026-11-23T08:15:30Z")),
+       "an edge's own time is kept beside Redis'");
 }
 
 

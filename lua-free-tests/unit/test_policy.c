@@ -71,6 +71,10 @@ decide(const mpk_order_t *order, mpk_request_t r)
 {
     mpk_decision_t  d;
 
+    if (r.earliest == 0) {
+        r.earliest = r.now;
+    }
+
     if (mpk_policy_decide(&test_mem, order, &r, &d) != MPK_OK) {
         memset(&d, 0, sizeof(mpk_decision_t));
         d.outcome = MPK_OUTCOME_MAX;
@@ -295,7 +299,7 @@ test_rules(void)
     ok(d.outcome == MPK_EXHAUSTED && d.retry_at == NOW + GRACE + 1, "R3: and no more, until the grace has ended");
 
     viewed = order;
-    viewed.day = (uint64_t) (NOW / 86400);
+    viewed.at = NOW;
     viewed.day_views = MPK_DAY_VIEWS_MAX - 1;
     d = decide(&viewed, request(MPK_EVENT_VIEWED));
     ok(d.outcome == MPK_DONE && d.order.day_views == MPK_DAY_VIEWS_MAX, "an order has so many views in a day");
@@ -303,7 +307,7 @@ test_rules(void)
     ok(d.outcome == MPK_EXHAUSTED && d.retry_at == (NOW / 86400 + 1) * 86400, "repeats among them, and no more until the next");
     viewed.day_views = MPK_DAY_VIEWS_MAX;
     ok(decide(&viewed, request(MPK_EVENT_VIEWED)).outcome == MPK_EXHAUSTED, "nor views");
-    viewed.day--;
+    viewed.at -= 86400;
     ok(decide(&viewed, request(MPK_EVENT_VIEWED)).order.day_views == 1, "a new day counts anew");
 
     viewed = order;
@@ -349,8 +353,12 @@ test_rules(void)
     ok(decide(&order, r).outcome == MPK_STALE, "R4: a stale nonce is refused");
 
     r = request(MPK_EVENT_VIEWED);
-    r.exp = NOW;
+    r.exp = NOW - MPK_TOKEN_SKEW;
     ok(decide(&order, r).outcome == MPK_TOKEN_EXPIRED, "R4: an expired link shows nothing");
+    ok(decide(&order, (r.event = MPK_EVENT_OPENED, r)).outcome == MPK_TOKEN_EXPIRED, "R4: nor the page before");
+    r.exp++;
+    ok(decide(&order, r).outcome == MPK_DONE, "R4: the shop's clock may be a minute behind");
+    ok(decide(&order, (r.event = MPK_EVENT_VIEWED, r)).outcome == MPK_DONE, "R4: for a view, too");
 
     d.order = order;
     for (i = 0; i < MPK_OPENED_MAX; i++) {
@@ -485,6 +493,73 @@ test_rules(void)
     r.now = NOW + 2000;
     r.exp = NOW + 3000;
     ok(decide(&viewed, r).order.links_count == 2, "but not while a repeat may need them");
+}
+
+
+/* Clocks differ: those of edges, and of a master and the replica that is promoted. */
+
+static void
+test_time(void)
+{
+    mpk_order_t     order, viewed;
+    mpk_request_t   r;
+    mpk_decision_t  d;
+
+    order = reach(READY);
+    ok(order.at == NOW && order.filed_at == NOW, "an event has the time of its request");
+
+    r = request(MPK_EVENT_VIEWED);
+    r.now = NOW + 100;
+    viewed = decide(&order, r).order;
+    ok(viewed.at == NOW + 100 && viewed.links[0].used_at == NOW + 100, "a later one a later time");
+
+    r = request(MPK_EVENT_VIEWED);
+    r.now = NOW - 500;
+    memset(r.token_id, 9, MPK_ID_LEN);
+    d = decide(&viewed, r);
+    ok(d.outcome == MPK_DONE && d.order.at == NOW + 100 && d.order.links[1].used_at == NOW + 100,
+       "a clock that is behind does not turn an order's time back");
+
+    d = decide(&viewed, (r.event = MPK_EVENT_CLAIM_OPENED, r));
+    ok(d.outcome == MPK_DONE && d.order.claims[0].opened_at == NOW + 100, "nor that of a claim");
+    d = decide(&d.order, (r.event = MPK_EVENT_CLAIM_REFUNDED, r));
+    ok(d.outcome == MPK_DONE && d.order.claims[0].decided_at == NOW + 100, "and of its decision");
+    d = decide(&viewed, (r.event = MPK_EVENT_ERASED, r));
+    ok(d.outcome == MPK_DONE && d.order.erased_at == NOW + 100 && d.order.at == NOW + 100, "or of an erasure");
+    order.state = MPK_ORDER_HELD;
+    order.at = NOW + 7;
+    ok(decide(&order, (r.event = MPK_EVENT_RELEASED, r)).order.released_at == NOW + 7, "a release");
+    ok(decide(&order, (r.event = MPK_EVENT_CANCELLED, r)).order.cancelled_at == NOW + 7, "a cancellation");
+    order.state = MPK_ORDER_READY;
+    ok(decide(&order, (r.event = MPK_EVENT_LINK_MINTED, r)).order.delivered_at == NOW + 7, "a delivery");
+
+    /* a year ahead for one commit, then right again */
+
+    r = request(MPK_EVENT_OPENED);
+    r.now = NOW + 365 * 86400;
+    r.exp = r.now + 1000;
+    order = decide(&order, r).order;
+    ok(order.at == r.now, "a clock that was ahead leaves its time in the order");
+    ok(decide(&order, request(MPK_EVENT_VIEWED)).outcome == MPK_DONE, "but closes no link afterwards");
+    viewed.at = order.at;
+    ok(decide(&viewed, request(MPK_EVENT_CLAIM_OPENED)).outcome == MPK_DONE, "nor the time for claims");
+    r = request(MPK_EVENT_VIEWED);
+    r.now = viewed.links[0].used_at + GRACE + 1;
+    ok(decide(&viewed, r).outcome == MPK_USED, "and no grace lasts for a year");
+
+    /* one of two clocks is ahead: what is forgotten by it could be used again */
+
+    viewed = reach(VIEWED);
+    r = request(MPK_EVENT_LINK_MINTED);
+    memset(r.token_id, 1, MPK_ID_LEN);
+    r.now = NOW + 365 * 86400;
+    r.exp = r.now + 1000;
+    r.earliest = NOW + 1;
+    d = decide(&viewed, r);
+    ok(d.order.links_count == 2 && d.order.floor == 0, "links are forgotten by the earlier clock only");
+    r.earliest = r.now;
+    d = decide(&viewed, r);
+    ok(d.order.links_count == 1 && d.order.floor == NOW + 1000, "by both clocks they are");
 }
 
 
@@ -820,6 +895,7 @@ main(void)
     test_table();
     test_rules();
     test_claims();
+    test_time();
     test_random();
     test_words();
 

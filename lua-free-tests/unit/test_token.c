@@ -184,9 +184,9 @@ static const test_case_t  cases[] = {
       MPK_MALFORMED },
     { "a zero before iat", HEAD, TIMES("0" IAT, EXP), MPK_AUD_REVEAL, MPK_MALFORMED },
     { "a negative iat", HEAD, TIMES("-1", EXP), MPK_AUD_REVEAL, MPK_MALFORMED },
-    { "exp in a second", HEAD, TIMES(IAT, "1795421731"), MPK_AUD_REVEAL, MPK_OK },
-    { "exp now", HEAD, TIMES(IAT, "1795421730"), MPK_AUD_REVEAL, MPK_EXPIRED },
-    { "exp a second ago", HEAD, TIMES(IAT, "1795421729"), MPK_AUD_REVEAL,
+    { "exp now", HEAD, TIMES(IAT, "1795421730"), MPK_AUD_REVEAL, MPK_OK },
+    { "exp 59 seconds ago", HEAD, TIMES("1795421000", "1795421671"), MPK_AUD_REVEAL, MPK_OK },
+    { "exp a minute ago", HEAD, TIMES("1795421000", "1795421670"), MPK_AUD_REVEAL,
       MPK_EXPIRED },
     { "exp at the end of 9999", HEAD, TIMES(IAT, "253402300799"), MPK_AUD_REVEAL,
       MPK_OK },
@@ -408,6 +408,13 @@ test_fields(void)
     ok(test_sign(&token, &text) == MPK_OK
        && test_verify(text, MPK_AUD_CLAIM, &read) == MPK_EXPIRED
        && test_same(&token, &read), "an expired token is returned as expired");
+
+    token.exp = NOW - MPK_TOKEN_SKEW;
+    ok(test_sign(&token, &text) == MPK_OK && test_verify(text, MPK_AUD_CLAIM, &read) == MPK_EXPIRED,
+       "a minute after its end");
+    token.exp++;
+    ok(test_sign(&token, &text) == MPK_OK && test_verify(text, MPK_AUD_CLAIM, &read) == MPK_OK,
+       "but not before: clocks differ");
 }
 
 

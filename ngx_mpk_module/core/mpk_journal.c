@@ -25,6 +25,7 @@ enum {
     MPK_CLEAR_ACTOR,
     MPK_CLEAR_REQUEST_ID,
     MPK_CLEAR_REQUEST,               /* an id that is not nginx's */
+    MPK_CLEAR_EDGE_AT,
     MPK_CLEAR_MAX
 };
 
@@ -75,6 +76,7 @@ static mpk_status_t mpk_journal_read_clear(mpk_mem_t *mem, mpk_str_t clear,
     mpk_value_t *object);
 static mpk_status_t mpk_journal_read_member(mpk_mem_t *mem,
     mpk_unpack_t *in, uint64_t tag, size_t *items, mpk_value_t *object);
+static mpk_str_t mpk_journal_time(mpk_mem_t *mem, int64_t seconds);
 static mpk_status_t mpk_journal_read_personal(mpk_str_t personal,
     mpk_value_t *object);
 static void mpk_chain_fault(mpk_chain_t *chain, mpk_verdict_t verdict,
@@ -214,6 +216,11 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
     }
 
     mpk_journal_write_request(entry->request_id, out);
+
+    if (entry->edge_at > 0) {
+        mpk_pack_int(out, MPK_CLEAR_EDGE_AT);
+        mpk_pack_int(out, (uint64_t) entry->edge_at);
+    }
 }
 
 
@@ -404,7 +411,7 @@ static mpk_status_t
 mpk_journal_read_clear(mpk_mem_t *mem, mpk_str_t clear, mpk_value_t *object)
 {
     size_t        items;
-    uint8_t      *at;
+    int64_t       at;
     uint64_t      version, event, tag;
     mpk_unpack_t  in;
     mpk_status_t  status;
@@ -418,12 +425,7 @@ mpk_journal_read_clear(mpk_mem_t *mem, mpk_str_t clear, mpk_value_t *object)
         return MPK_NEWER;
     }
 
-    at = mpk_alloc(mem, MPK_TIME_LEN);
-    if (at == NULL) {
-        return MPK_NOMEM;
-    }
-
-    mpk_time_format((int64_t) mpk_unpack_upto(&in, INT64_MAX), at);
+    at = (int64_t) mpk_unpack_upto(&in, INT64_MAX);
 
     if (in.failed || version != MPK_JOURNAL_VERSION) {
         return MPK_MALFORMED;
@@ -431,8 +433,7 @@ mpk_journal_read_clear(mpk_mem_t *mem, mpk_str_t clear, mpk_value_t *object)
 
     mpk_value_string(object, mpk_string("event"),
                      mpk_event_name((mpk_event_t) event));
-    mpk_value_string(object, mpk_string("at"),
-                     (mpk_str_t) { MPK_TIME_LEN, at });
+    mpk_value_string(object, mpk_string("at"), mpk_journal_time(mem, at));
 
     items = 0;
 
@@ -481,6 +482,7 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
         [MPK_CLEAR_ACTOR] = mpk_literal("actor"),
         [MPK_CLEAR_REQUEST_ID] = mpk_literal("request_id"),
         [MPK_CLEAR_REQUEST] = mpk_literal("request_id"),
+        [MPK_CLEAR_EDGE_AT] = mpk_literal("edge_at"),
     };
 
     mpk_assert_rows(names, MPK_CLEAR_MAX);
@@ -515,6 +517,12 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
     case MPK_CLEAR_CLAIM:
         mpk_value_int(object, names[tag],
                       (int64_t) mpk_unpack_upto(in, INT64_MAX));
+        break;
+
+    case MPK_CLEAR_EDGE_AT:
+        mpk_value_string(object, names[tag],
+                         mpk_journal_time(mem, (int64_t)
+                                          mpk_unpack_upto(in, INT64_MAX)));
         break;
 
     case MPK_CLEAR_TOKEN_ID:
@@ -559,6 +567,24 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
     }
 
     return in->failed ? MPK_MALFORMED : MPK_OK;
+}
+
+
+/* Empty without memory, of which the object's own then knows. */
+
+static mpk_str_t
+mpk_journal_time(mpk_mem_t *mem, int64_t seconds)
+{
+    uint8_t  *p;
+
+    p = mpk_alloc(mem, MPK_TIME_LEN);
+    if (p == NULL) {
+        return mpk_string("");
+    }
+
+    mpk_time_format(seconds, p);
+
+    return (mpk_str_t) { MPK_TIME_LEN, p };
 }
 
 

@@ -25,6 +25,7 @@ typedef struct {
     mpk_event_t         event;
     mpk_str_t           order;
     int64_t             at;
+    int64_t             edge_at;         /* by the edge's own clock; 0: no other time */
     mpk_channel_t       channel;
     mpk_str_t           token_id;        /* MPK_TOKEN_ID_LEN characters, or empty */
     size_t              items_count;

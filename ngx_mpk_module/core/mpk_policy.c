@@ -21,6 +21,7 @@ static mpk_outcome_t mpk_policy_cancel(const mpk_request_t *request,
     mpk_decision_t *decision);
 static mpk_outcome_t mpk_policy_erase(const mpk_request_t *request,
     mpk_decision_t *decision);
+static void mpk_policy_time(const mpk_request_t *request, mpk_order_t *order);
 static mpk_outcome_t mpk_policy_entries(const mpk_order_t *order,
     const mpk_decision_t *decision);
 
@@ -164,6 +165,8 @@ mpk_policy_decide(mpk_mem_t *mem, const mpk_order_t *order,
         decision->order.claims = claims;
     }
 
+    mpk_policy_time(request, &decision->order);
+
     decision->outcome = policy->apply(request, decision);
 
     if (decision->outcome == MPK_DONE) {
@@ -175,6 +178,26 @@ mpk_policy_decide(mpk_mem_t *mem, const mpk_order_t *order,
     }
 
     return MPK_OK;
+}
+
+
+/* Advances the order's time; another day has counters of its own. */
+
+static void
+mpk_policy_time(const mpk_request_t *request, mpk_order_t *order)
+{
+    int64_t  last;
+
+    last = order->at;
+
+    if (request->now > last) {
+        order->at = request->now;
+    }
+
+    if (order->at / MPK_DAY != last / MPK_DAY) {
+        order->day_views = 0;
+        order->day_opened = 0;
+    }
 }
 
 
@@ -211,6 +234,7 @@ static mpk_outcome_t
 mpk_policy_file(const mpk_request_t *request, mpk_decision_t *decision)
 {
     uint16_t            i;
+    int64_t             at;
     uint64_t            revision;
     mpk_item_t         *items;
     mpk_link_t         *links;
@@ -228,6 +252,7 @@ mpk_policy_file(const mpk_request_t *request, mpk_decision_t *decision)
     items = order->items;
     links = order->links;
     revision = order->revision;
+    at = order->at;
 
     *order = *filing;
 
@@ -235,10 +260,11 @@ mpk_policy_file(const mpk_request_t *request, mpk_decision_t *decision)
     order->links = links;
     order->links_count = 0;
     order->revision = revision;
-    order->filed_at = request->now;
+    order->at = at;
+    order->filed_at = at;
 
     if (order->state == MPK_ORDER_READY) {
-        order->released_at = request->now;
+        order->released_at = at;
     }
 
     for (i = 0; i < order->items_count; i++) {
@@ -260,8 +286,10 @@ mpk_policy_file(const mpk_request_t *request, mpk_decision_t *decision)
 static mpk_outcome_t
 mpk_policy_release(const mpk_request_t *request, mpk_decision_t *decision)
 {
+    (void) request;
+
     decision->order.state = MPK_ORDER_READY;
-    decision->order.released_at = request->now;
+    decision->order.released_at = decision->order.at;
 
     return MPK_DONE;
 }
@@ -290,7 +318,7 @@ mpk_policy_cancel(const mpk_request_t *request, mpk_decision_t *decision)
     }
 
     order->state = MPK_ORDER_CANCELLED;
-    order->cancelled_at = request->now;
+    order->cancelled_at = order->at;
     order->cancel_reason = request->reason;
 
     return MPK_DONE;
@@ -303,6 +331,8 @@ static mpk_outcome_t
 mpk_policy_erase(const mpk_request_t *request, mpk_decision_t *decision)
 {
     mpk_order_t   *order, tombstone;
+
+    (void) request;
 
     order = &decision->order;
 
@@ -318,7 +348,8 @@ mpk_policy_erase(const mpk_request_t *request, mpk_decision_t *decision)
     tombstone.delivered_by = order->delivered_by;
     tombstone.first_viewed_at = order->first_viewed_at;
     tombstone.views = order->views;
-    tombstone.erased_at = request->now;
+    tombstone.at = order->at;
+    tombstone.erased_at = order->at;
     tombstone.gone = order->revision;
     memcpy(tombstone.gone_mac, order->mac, MPK_MAC_LEN);
 

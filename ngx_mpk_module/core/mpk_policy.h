@@ -91,6 +91,7 @@ const mpk_outcome_info_t *mpk_outcome_info(mpk_outcome_t outcome);
 typedef struct {
     mpk_event_t          event;
     int64_t              now;
+    int64_t              earliest;           /* links that expired before this are forgotten */
     int64_t              grace;              /* R3, seconds */
 
     /* FILED: the new order, with sealed keys */
@@ -150,6 +151,10 @@ typedef struct {
 /*
  * Decides a request.  The decision is in mem and refers to order and request.  The only
  * error is MPK_NOMEM; a refusal is an outcome.
+ *
+ * Tokens and the claim window are judged by request->now.  An event's own time, in
+ * decision->order.at, is never before that of the order's last event: clocks that several
+ * servers had can differ.
  */
 mpk_status_t mpk_policy_decide(mpk_mem_t *mem, const mpk_order_t *order,
     const mpk_request_t *request, mpk_decision_t *decision);

@@ -83,7 +83,7 @@ mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
     claim->generation = item->generation;
     claim->state = MPK_CLAIM_OPEN;
     claim->category = request->claim_category;
-    claim->opened_at = request->now;
+    claim->opened_at = order->at;
     claim->detail = request->claim_detail;
 
     mpk_policy_claim_set(decision, order->claims_count);
@@ -134,7 +134,7 @@ mpk_policy_claim_decide(const mpk_request_t *request,
 
     claim->state = state;
     claim->reason = request->claim_reason;
-    claim->decided_at = request->now;
+    claim->decided_at = order->at;
     claim->digest = request->claim_digest;
     claim->detail = request->claim_detail;
 

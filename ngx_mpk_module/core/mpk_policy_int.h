@@ -5,6 +5,8 @@
 
 #include "mpk_policy.h"
 
+#define MPK_DAY  86400      /* seconds */
+
 
 /* Each changes decision->order, a copy with room for one more link or claim, or refuses. */
 

@@ -2,8 +2,6 @@
 
 #include "mpk_policy_int.h"
 
-#define MPK_DAY  86400      /* seconds */
-
 
 static mpk_outcome_t mpk_policy_challenge(const mpk_request_t *request,
     const mpk_order_t *order);
@@ -18,7 +16,6 @@ static void mpk_policy_drop(mpk_order_t *order, size_t n);
 static bool mpk_policy_spent(const mpk_link_t *link);
 static bool mpk_policy_same_items(const mpk_request_t *request,
     const mpk_link_t *link);
-static void mpk_policy_day(const mpk_request_t *request, mpk_order_t *order);
 static mpk_outcome_t mpk_policy_count(mpk_decision_t *decision);
 
 
@@ -61,7 +58,7 @@ mpk_policy_mint(const mpk_request_t *request, mpk_decision_t *decision)
     link->delivered = true;
 
     if (order->delivered_at == 0) {
-        order->delivered_at = request->now;
+        order->delivered_at = order->at;
         order->delivered_by = MPK_CHANNEL_EMAIL;
     }
 
@@ -118,11 +115,9 @@ mpk_policy_open(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_USED;
     }
 
-    if (request->exp <= request->now) {
+    if (request->exp + MPK_TOKEN_SKEW <= request->now) {
         return MPK_TOKEN_EXPIRED;
     }
-
-    mpk_policy_day(request, order);
 
     if (order->day_opened >= MPK_OPENED_MAX) {
         return MPK_SAME;
@@ -160,19 +155,17 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
         return outcome;
     }
 
-    mpk_policy_day(request, order);
-
     link = decision->link;
 
     if (link && link->used_at && request->renews
-        && request->now - link->used_at > request->grace)
+        && order->at - link->used_at > request->grace)
     {
         link->used_at = 0;
     }
 
     if (link && link->used_at) {
 
-        if (request->now - link->used_at > request->grace
+        if (order->at - link->used_at > request->grace
             || !mpk_secret_eq((mpk_str_t) { MPK_ID_LEN, link->nonce },
                               (mpk_str_t) { MPK_ID_LEN, request->nonce }))
         {
@@ -211,7 +204,7 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
         return mpk_policy_count(decision);
     }
 
-    if (request->exp <= request->now) {
+    if (request->exp + MPK_TOKEN_SKEW <= request->now) {
         return MPK_TOKEN_EXPIRED;
     }
 
@@ -244,7 +237,7 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
         link->exp = request->exp;
     }
 
-    link->used_at = request->now;
+    link->used_at = order->at;
     link->used_revision = order->revision + 1;
     link->repeats = 0;
     memcpy(link->nonce, request->nonce, MPK_ID_LEN);
@@ -255,18 +248,18 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
         item->state = MPK_ITEM_VIEWED;
 
         if (item->viewed_at == 0) {
-            item->viewed_at = request->now;
+            item->viewed_at = order->at;
         }
     }
 
     order->views++;
 
     if (order->first_viewed_at == 0) {
-        order->first_viewed_at = request->now;
+        order->first_viewed_at = order->at;
     }
 
     if (order->delivered_at == 0) {
-        order->delivered_at = request->now;
+        order->delivered_at = order->at;
         order->delivered_by = request->channel;
     }
 
@@ -410,9 +403,9 @@ mpk_policy_slot(const mpk_request_t *request, mpk_decision_t *decision)
     for (i = 0; i < order->links_count; /* void */ ) {
         link = &order->links[i];
 
-        if (link->exp + MPK_TOKEN_SKEW < request->now
+        if (link->exp + MPK_TOKEN_SKEW < request->earliest
             && (link->used_at == 0
-                || link->used_at + request->grace < request->now))
+                || link->used_at + request->grace < request->earliest))
         {
             mpk_policy_drop(order, i);
 
@@ -490,23 +483,6 @@ mpk_policy_same_items(const mpk_request_t *request, const mpk_link_t *link)
 }
 
 
-/* Resets the counters of the day when another day has begun. */
-
-static void
-mpk_policy_day(const mpk_request_t *request, mpk_order_t *order)
-{
-    uint64_t  day;
-
-    day = (uint64_t) (request->now / MPK_DAY);
-
-    if (day != order->day) {
-        order->day = day;
-        order->day_views = 0;
-        order->day_opened = 0;
-    }
-}
-
-
 /* Counts a view or a repeat of the day. */
 
 static mpk_outcome_t
@@ -517,7 +493,7 @@ mpk_policy_count(mpk_decision_t *decision)
     order = &decision->order;
 
     if (order->day_views >= MPK_DAY_VIEWS_MAX) {
-        decision->retry_at = (int64_t) (order->day + 1) * MPK_DAY;
+        decision->retry_at = (order->at / MPK_DAY + 1) * MPK_DAY;
         return MPK_EXHAUSTED;
     }
 

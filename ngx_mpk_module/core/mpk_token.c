@@ -215,7 +215,7 @@ mpk_token_verify(mpk_crypto_t *crypto, mpk_mem_t *mem,
 
     *token = found;
 
-    return found.exp <= now ? MPK_EXPIRED : MPK_OK;
+    return found.exp + MPK_TOKEN_SKEW <= now ? MPK_EXPIRED : MPK_OK;
 }
 
 

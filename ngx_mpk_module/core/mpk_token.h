@@ -9,7 +9,7 @@
 #define MPK_TOKEN_ITEMS_MAX  500
 #define MPK_JTI_LEN          22      /* 16 bytes in base64url */
 #define MPK_TOKEN_ID_LEN     22      /* the first 16 bytes of SHA-256(jti), in base64url */
-#define MPK_TOKEN_SKEW       60      /* seconds that iat may be ahead of our clock */
+#define MPK_TOKEN_SKEW       60      /* seconds that iat and exp may be off by */
 
 
 typedef enum {
@@ -49,7 +49,7 @@ bool mpk_order_id_valid(mpk_str_t id);
 /*
  * Verifies a token of the given audience: signature first, then every claim, without
  * any I/O.  A key with use "token" may sign anything, one with use "link" only aud
- * reveal with ch email.  MPK_OK and MPK_EXPIRED (authentic, exp <= now) fill *token,
+ * reveal with ch email.  MPK_OK and MPK_EXPIRED (authentic, exp passed) fill *token,
  * whose strings live in mem.  With any other status the token is rejected and
  * *token unchanged:
  *

@@ -17,6 +17,7 @@
 typedef struct {
     u_char                    name[NGX_HTTP_MPK_NODE_NAME];
     uint32_t                  pending;
+    int64_t                   skew;          /* ms */
     uint16_t                  len;
     uint8_t                   ready;
     uint8_t                   durable;

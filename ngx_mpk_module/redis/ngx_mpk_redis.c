@@ -1,6 +1,7 @@
 /* The public functions of the client. */
 
 #include "ngx_mpk_redis_int.h"
+#include "ngx_mpk_redis_clock.h"
 #include "ngx_mpk_redis_node.h"
 #include "ngx_mpk_redis_queue.h"
 
@@ -106,6 +107,23 @@ ngx_mpk_redis_send(ngx_mpk_redis_t *redis, ngx_mpk_redis_lane_t lane,
     }
 
     ngx_mpk_redis_node_send(&worker->node, cmd);
+}
+
+
+int64_t
+ngx_mpk_redis_time(ngx_mpk_redis_t *redis, mpk_str_t key)
+{
+    ngx_mpk_redis_node_t  *node;
+
+    if (redis->worker == NULL) {
+        return 0;
+    }
+
+    node = redis->topology->find_node
+           ? redis->topology->find_node(redis->worker, key)
+           : &redis->worker->node;
+
+    return node ? ngx_mpk_redis_clock_now(node) : 0;
 }
 
 

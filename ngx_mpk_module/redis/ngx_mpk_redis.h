@@ -120,6 +120,12 @@ void ngx_mpk_redis_send(ngx_mpk_redis_t *redis, ngx_mpk_redis_lane_t lane,
     ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc, const mpk_str_t *argv);
 
 
+/*
+ * The Unix time, ms, by the clock of the server that stores a key; 0: not known, since no
+ * connection has been made yet, or TIME is refused.
+ */
+int64_t ngx_mpk_redis_time(ngx_mpk_redis_t *redis, mpk_str_t key);
+
 /* Whether durability= is set: commits wait for more than Redis' reply. */
 ngx_uint_t ngx_mpk_redis_durable(ngx_mpk_redis_t *redis);
 
@@ -144,6 +150,7 @@ void ngx_mpk_redis_stats(ngx_mpk_redis_t *redis, ngx_mpk_redis_stats_t *stats);
 typedef struct {
     ngx_str_t                  name;       /* host:port or socket path, never a secret */
     ngx_uint_t                 pending;    /* commands queued or in flight */
+    int64_t                    skew;       /* ms that this machine's clock is ahead */
     unsigned                   ready:1;    /* a connection is ready */
     unsigned                   durable:1;  /* commits are accepted */
     unsigned                   evicts:1;   /* its maxmemory-policy allows eviction */

@@ -67,7 +67,6 @@ ngx_mpk_redis_cluster_start(ngx_mpk_redis_worker_t *worker)
 
     ngx_queue_init(&cluster->nodes);
     ngx_queue_init(&cluster->held);
-    ngx_queue_init(&cluster->pings);
 
     cluster->refresh.handler = ngx_mpk_redis_cluster_refresh_handler;
     cluster->refresh.data = cluster;
@@ -77,11 +76,6 @@ ngx_mpk_redis_cluster_start(ngx_mpk_redis_worker_t *worker)
     cluster->requeue.handler = ngx_mpk_redis_cluster_requeue_handler;
     cluster->requeue.data = cluster;
     cluster->requeue.log = log;
-
-    cluster->ping.handler = ngx_mpk_redis_cluster_ping_handler;
-    cluster->ping.data = cluster;
-    cluster->ping.log = log;
-    cluster->ping.cancelable = 1;
 
     /* the seeds get CLUSTER SLOTS and nothing else */
 
@@ -94,7 +88,6 @@ ngx_mpk_redis_cluster_start(ngx_mpk_redis_worker_t *worker)
     }
 
     ngx_mpk_redis_cluster_refresh_handler(&cluster->refresh);
-    ngx_mpk_redis_cluster_ping_handler(&cluster->ping);
 
     return NGX_OK;
 }
@@ -121,8 +114,6 @@ ngx_mpk_redis_cluster_stop(ngx_mpk_redis_worker_t *worker)
         ngx_del_timer(&cluster->requeue);
     }
 
-    ngx_mpk_redis_cluster_ping_stop(cluster);
-
     if (cluster->request) {
         ngx_destroy_pool(cluster->request->pool);
         cluster->request = NULL;
@@ -144,6 +135,21 @@ ngx_mpk_redis_cluster_send(ngx_mpk_redis_worker_t *worker,
                                              : worker->redis->connect_timeout);
 
     ngx_mpk_redis_cluster_route(cluster, cmd);
+}
+
+
+ngx_mpk_redis_node_t *
+ngx_mpk_redis_cluster_owner(ngx_mpk_redis_worker_t *worker, mpk_str_t key)
+{
+    mpk_str_t                 argv[2];
+    ngx_mpk_redis_cluster_t  *cluster;
+
+    cluster = worker->topology;
+
+    argv[0] = mpk_string("");
+    argv[1] = key;
+
+    return cluster->slots[ngx_mpk_redis_slot(2, argv)];
 }
 
 

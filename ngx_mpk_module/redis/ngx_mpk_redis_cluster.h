@@ -24,9 +24,6 @@ typedef struct {
     ngx_uint_t                nheld;
     ngx_event_t               requeue;
 
-    ngx_event_t               ping;
-    ngx_queue_t               pings;         /* not replied to */
-
     ngx_mpk_redis_node_t     *slots[NGX_MPK_REDIS_SLOTS];  /* NULL: no master is known */
 } ngx_mpk_redis_cluster_t;
 
@@ -37,6 +34,8 @@ ngx_int_t ngx_mpk_redis_cluster_start(ngx_mpk_redis_worker_t *worker);
 void ngx_mpk_redis_cluster_stop(ngx_mpk_redis_worker_t *worker);
 void ngx_mpk_redis_cluster_send(ngx_mpk_redis_worker_t *worker,
     ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc, const mpk_str_t *argv);
+ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_owner(
+    ngx_mpk_redis_worker_t *worker, mpk_str_t key);
 ngx_uint_t ngx_mpk_redis_cluster_needs_confirmation(
     ngx_mpk_redis_conn_t *conn);
 ngx_int_t ngx_mpk_redis_cluster_redirect(ngx_mpk_redis_conn_t *conn,
@@ -69,10 +68,6 @@ ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_find_node(
 void ngx_mpk_redis_cluster_sweep(ngx_mpk_redis_cluster_t *cluster);
 void ngx_mpk_redis_cluster_remove(ngx_mpk_redis_cluster_t *cluster,
     ngx_mpk_redis_node_t *node);
-
-/* Pings idle nodes: one that hangs is detected before a command needs it. */
-void ngx_mpk_redis_cluster_ping_handler(ngx_event_t *ev);
-void ngx_mpk_redis_cluster_ping_stop(ngx_mpk_redis_cluster_t *cluster);
 
 
 #define ngx_mpk_redis_cluster_each(cluster, q)                               \

@@ -1,4 +1,4 @@
-/* The nodes of a cluster: found by their announced address, made, pinged, removed. */
+/* The nodes of a cluster: found by their announced address, made, removed. */
 
 #include "ngx_mpk_redis_cluster.h"
 #include "ngx_mpk_redis_conn.h"
@@ -8,24 +8,13 @@
 
 #define NGX_MPK_REDIS_NODES_MAX    1024
 #define NGX_MPK_REDIS_NODE_POOL    4096    /* bytes */
-#define NGX_MPK_REDIS_PING_POOL    512
 #define NGX_MPK_REDIS_ASKING_TIME  10000   /* ms for which ASK keeps a node without slots */
-#define NGX_MPK_REDIS_PING         1000    /* ms, far below cluster-node-timeout */
-
-
-typedef struct {
-    ngx_mpk_redis_cmd_t       *cmd;
-    ngx_queue_t                queue;
-} ngx_mpk_redis_ping_t;
 
 
 static ngx_mpk_redis_node_t *ngx_mpk_redis_cluster_add(
     ngx_mpk_redis_cluster_t *cluster, ngx_str_t *endpoint, ngx_addr_t *addr,
     size_t host);
 static void ngx_mpk_redis_cluster_revive(ngx_mpk_redis_node_t *node);
-static void ngx_mpk_redis_cluster_ping(ngx_mpk_redis_cluster_t *cluster,
-    ngx_mpk_redis_conn_t *conn);
-static void ngx_mpk_redis_cluster_pong_handler(ngx_mpk_redis_cmd_t *cmd);
 
 
 ngx_int_t
@@ -315,99 +304,6 @@ failed:
     ngx_destroy_pool(pool);
 
     return NULL;
-}
-
-
-void
-ngx_mpk_redis_cluster_ping_handler(ngx_event_t *ev)
-{
-    ngx_uint_t                i;
-    ngx_queue_t              *q;
-    ngx_mpk_redis_node_t     *node;
-    ngx_mpk_redis_conn_t     *conn;
-    ngx_mpk_redis_cluster_t  *cluster;
-
-    cluster = ev->data;
-
-    if (ngx_exiting) {
-        return;
-    }
-
-    ngx_mpk_redis_cluster_each(cluster, q) {
-        node = ngx_mpk_redis_cluster_at(q);
-
-        for (i = 0; i < node->readers && !node->retired; i++) {
-            conn = &node->conns[i];
-
-            if (conn->state == NGX_MPK_REDIS_READY && conn->pending == 0) {
-                ngx_mpk_redis_cluster_ping(cluster, conn);
-            }
-        }
-    }
-
-    ngx_add_timer(ev, NGX_MPK_REDIS_PING);
-}
-
-
-static void
-ngx_mpk_redis_cluster_ping(ngx_mpk_redis_cluster_t *cluster,
-    ngx_mpk_redis_conn_t *conn)
-{
-    mpk_str_t              argv[1];
-    ngx_mpk_redis_cmd_t   *cmd;
-    ngx_mpk_redis_ping_t  *ping;
-
-    argv[0] = mpk_string("PING");
-
-    cmd = ngx_mpk_redis_cmd_create(cluster->worker, NGX_MPK_REDIS_PING_POOL,
-                                   ngx_mpk_redis_cluster_pong_handler, 1, argv);
-    if (cmd == NULL) {
-        return;
-    }
-
-    ping = ngx_palloc(cmd->pool, sizeof(ngx_mpk_redis_ping_t));
-    if (ping == NULL) {
-        ngx_destroy_pool(cmd->pool);
-        return;
-    }
-
-    ping->cmd = cmd;
-    cmd->data = ping;
-
-    ngx_queue_insert_tail(&cluster->pings, &ping->queue);
-
-    ngx_mpk_redis_conn_send(conn, cmd);
-}
-
-
-static void
-ngx_mpk_redis_cluster_pong_handler(ngx_mpk_redis_cmd_t *cmd)
-{
-    ngx_mpk_redis_ping_t  *ping;
-
-    ping = cmd->data;
-
-    ngx_queue_remove(&ping->queue);
-    ngx_destroy_pool(cmd->pool);
-}
-
-
-void
-ngx_mpk_redis_cluster_ping_stop(ngx_mpk_redis_cluster_t *cluster)
-{
-    ngx_queue_t           *q;
-    ngx_mpk_redis_ping_t  *ping;
-
-    if (cluster->ping.timer_set) {
-        ngx_del_timer(&cluster->ping);
-    }
-
-    while (!ngx_queue_empty(&cluster->pings)) {
-        q = ngx_queue_head(&cluster->pings);
-        ping = ngx_queue_data(q, ngx_mpk_redis_ping_t, queue);
-
-        ngx_mpk_redis_cluster_pong_handler(ping->cmd);
-    }
 }
 
 

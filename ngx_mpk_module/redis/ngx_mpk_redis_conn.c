@@ -32,6 +32,8 @@ static ngx_int_t ngx_mpk_redis_conn_parse(ngx_mpk_redis_conn_t *conn,
     size_t len);
 static ngx_int_t ngx_mpk_redis_conn_setup_reply(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply);
+static ngx_uint_t ngx_mpk_redis_conn_is_message(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply);
 static ngx_int_t ngx_mpk_redis_conn_idle(ngx_mpk_redis_conn_t *conn);
 static ngx_int_t ngx_mpk_redis_conn_reply(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply);
@@ -594,7 +596,7 @@ ngx_mpk_redis_conn_parse(ngx_mpk_redis_conn_t *conn, size_t len)
         if (conn->state == NGX_MPK_REDIS_SETUP) {
             rc = ngx_mpk_redis_conn_setup_reply(conn, reply);
 
-        } else if (ngx_queue_empty(&conn->sent)) {
+        } else if (ngx_mpk_redis_conn_is_message(conn, reply)) {
             conn->redis->topology->on_message(conn, reply);
             rc = NGX_OK;
 
@@ -616,6 +618,21 @@ ngx_mpk_redis_conn_parse(ngx_mpk_redis_conn_t *conn, size_t len)
     ngx_mpk_redis_queue_check(conn);
 
     return conn->pending ? NGX_OK : ngx_mpk_redis_conn_idle(conn);
+}
+
+
+/* A subscriber's messages can come before the reply to a ping. */
+
+static ngx_uint_t
+ngx_mpk_redis_conn_is_message(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply)
+{
+    if (ngx_queue_empty(&conn->sent)) {
+        return 1;
+    }
+
+    return conn->node->messages && reply->type == NGX_MPK_REDIS_ARRAY
+           && reply->count == 3;
 }
 
 
@@ -762,12 +779,16 @@ ngx_mpk_redis_conn_reply(ngx_mpk_redis_conn_t *conn,
             conn->node->refused_at = 0;
         }
 
-        if (conn->durable) {
+        if (conn->durable && !cmd->internal) {
             ngx_mpk_redis_durable_hold(conn, cmd);
             return NGX_OK;
         }
 
         ngx_mpk_redis_cmd_reply(cmd);
+
+        if (conn->durable) {
+            ngx_post_event(&conn->flush, &ngx_posted_events);
+        }
 
         return NGX_OK;
     }
@@ -845,7 +866,9 @@ ngx_mpk_redis_conn_move(ngx_mpk_redis_conn_t *conn)
         return;
     }
 
-    if (conn->state == NGX_MPK_REDIS_READY && conn->pending) {
+    if (conn->state == NGX_MPK_REDIS_READY
+        && !ngx_mpk_redis_queue_idle(conn))
+    {
         conn->moving = 1;
         ngx_mpk_redis_conn_drain(conn);
 
@@ -866,6 +889,10 @@ ngx_mpk_redis_conn_reconnect(ngx_mpk_redis_conn_t *conn)
     if (conn->retry.timer_set) {
         ngx_del_timer(&conn->retry);
     }
+
+    /* a ping, if anything: nothing else is left in flight */
+
+    (void) ngx_mpk_redis_queue_finish(conn, &conn->sent, NGX_MPK_REDIS_LOST);
 
     conn->tried = 0;
     conn->backoff = 0;

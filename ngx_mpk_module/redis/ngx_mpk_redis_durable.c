@@ -152,13 +152,19 @@ ngx_mpk_redis_durable_probe(ngx_mpk_redis_conn_t *conn)
 void
 ngx_mpk_redis_durable_flush(ngx_mpk_redis_conn_t *conn)
 {
-    if (conn->state != NGX_MPK_REDIS_READY || conn->wait_pending
+    /* conn->out: a ping is still being sent */
+
+    if (conn->state != NGX_MPK_REDIS_READY || conn->wait_pending || conn->out
         || ngx_queue_empty(&conn->waiting))
     {
         return;
     }
 
     ngx_mpk_redis_queue_flush(conn);
+
+    if (ngx_mpk_redis_queue_idle(conn)) {
+        return;
+    }
 
     ngx_queue_insert_tail(&conn->waiting, &conn->wait.queue);
 

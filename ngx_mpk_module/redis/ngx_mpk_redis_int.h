@@ -19,6 +19,7 @@ typedef enum {
     NGX_MPK_REDIS_STEP_MEMORY,
     NGX_MPK_REDIS_STEP_SERVER,
     NGX_MPK_REDIS_STEP_PING,
+    NGX_MPK_REDIS_STEP_TIME,
     NGX_MPK_REDIS_STEP_MASTER,
     NGX_MPK_REDIS_STEP_SUBSCRIBE,
     NGX_MPK_REDIS_STEP_MAX
@@ -61,6 +62,14 @@ typedef enum {
     NGX_MPK_REDIS_REPLICAS,          /* WAIT */
     NGX_MPK_REDIS_AOF                /* WAITAOF: the server's own disk */
 } ngx_mpk_redis_durability_t;
+
+
+/* See ngx_mpk_redis_clock.h. */
+typedef struct {
+    int64_t                   time;          /* the server's Unix time at "at", ms; 0: unknown */
+    ngx_msec_t                at;
+    ngx_msec_t                error;
+} ngx_mpk_redis_clock_t;
 
 
 typedef struct ngx_mpk_redis_worker_s    ngx_mpk_redis_worker_t;
@@ -137,6 +146,7 @@ typedef struct {
     ngx_event_t               flush;
     ngx_event_t               timer;         /* never later than the next deadline */
     ngx_event_t               retry;
+    ngx_mpk_redis_cmd_t      *ping;          /* its handler was not called yet; NULL: none */
 
     /* of the commit lane's connection */
     ngx_mpk_redis_cmd_t       wait;          /* has no handler */
@@ -171,6 +181,8 @@ struct ngx_mpk_redis_node_s {
     ngx_uint_t                next;          /* reader to try first */
     ngx_pool_t               *messages;      /* for the messages of a subscription; NULL: none */
     mpk_mem_t                 messages_mem;
+    ngx_event_t               ping;
+    ngx_mpk_redis_clock_t     clock;
     unsigned                  durable:1;     /* the commit lane has a connection of its own */
     unsigned                  retired:1;     /* no longer used: does not reconnect */
     unsigned                  evicts:1;      /* its maxmemory-policy, at the last connect */
@@ -201,6 +213,7 @@ struct ngx_mpk_redis_worker_s {
     ngx_msec_t                step_logged[NGX_MPK_REDIS_STEP_MAX];
     ngx_msec_t                wait_logged;
     ngx_msec_t                unconfirmed_logged;
+    ngx_msec_t                skew_logged;
 
     u_char                    buffer[NGX_MPK_REDIS_BUFFER];
 };
@@ -231,6 +244,10 @@ struct ngx_mpk_redis_topology_s {
     void                    (*send)(ngx_mpk_redis_worker_t *worker,
                                     ngx_mpk_redis_cmd_t *cmd, ngx_uint_t argc,
                                     const mpk_str_t *argv);
+
+    /* The node that owns a key, NULL: none is known; NULL: worker->node. */
+    ngx_mpk_redis_node_t   *(*find_node)(ngx_mpk_redis_worker_t *worker,
+                                         mpk_str_t key);
 
     /* The node after node, NULL before the first and after the last; NULL: worker->node. */
     ngx_mpk_redis_node_t   *(*next_node)(ngx_mpk_redis_worker_t *worker,

@@ -1,14 +1,20 @@
 /* A server and the worker's connections to it. */
 
 #include "ngx_mpk_redis_node.h"
+#include "ngx_mpk_redis_clock.h"
 #include "ngx_mpk_redis_conn.h"
 #include "ngx_mpk_redis_durable.h"
 #include "ngx_mpk_redis_queue.h"
 
 
 #define NGX_MPK_REDIS_REFUSED_TIME  5000    /* ms for which a refused commit counts */
+#define NGX_MPK_REDIS_PING          1000    /* ms, far below a cluster-node-timeout */
+#define NGX_MPK_REDIS_PING_POOL     512     /* bytes */
 
 
+static void ngx_mpk_redis_node_ping_handler(ngx_event_t *ev);
+static void ngx_mpk_redis_node_ping(ngx_mpk_redis_conn_t *conn);
+static void ngx_mpk_redis_node_pong_handler(ngx_mpk_redis_cmd_t *cmd);
 static ngx_mpk_redis_conn_t *ngx_mpk_redis_node_reader(
     ngx_mpk_redis_node_t *node);
 static ngx_uint_t ngx_mpk_redis_node_full(ngx_mpk_redis_node_t *node,
@@ -41,6 +47,13 @@ ngx_mpk_redis_node_init(ngx_mpk_redis_node_t *node, ngx_pool_t *pool)
         ngx_mpk_redis_conn_connect(&node->conns[i]);
     }
 
+    node->ping.handler = ngx_mpk_redis_node_ping_handler;
+    node->ping.data = node;
+    node->ping.log = node->worker->cycle->log;
+    node->ping.cancelable = 1;
+
+    ngx_add_timer(&node->ping, NGX_MPK_REDIS_PING);
+
     return NGX_OK;
 }
 
@@ -60,9 +73,91 @@ ngx_mpk_redis_node_exit(ngx_mpk_redis_node_t *node)
         if (conn->retry.timer_set) {
             ngx_del_timer(&conn->retry);
         }
+
+        if (conn->ping) {
+            ngx_queue_remove(&conn->ping->queue);
+            ngx_destroy_pool(conn->ping->pool);
+            conn->ping = NULL;
+        }
     }
 
     node->nconns = 0;
+
+    if (node->ping.timer_set) {
+        ngx_del_timer(&node->ping);
+    }
+}
+
+
+/*
+ * Each connection gets a command once a second: a firewall does not forget it, one that
+ * hangs is detected before a request needs it, and the server's clock is known.
+ */
+
+static void
+ngx_mpk_redis_node_ping_handler(ngx_event_t *ev)
+{
+    ngx_uint_t             i;
+    ngx_mpk_redis_conn_t  *conn;
+    ngx_mpk_redis_node_t  *node;
+
+    node = ev->data;
+
+    if (ngx_exiting) {
+        return;
+    }
+
+    for (i = 0; i < node->nconns && !node->retired; i++) {
+        conn = &node->conns[i];
+
+        if (conn->state == NGX_MPK_REDIS_READY && conn->ping == NULL
+            && (!conn->durable || conn->pending == 0))
+        {
+            ngx_mpk_redis_node_ping(conn);
+        }
+    }
+
+    ngx_add_timer(ev, NGX_MPK_REDIS_PING);
+}
+
+
+static void
+ngx_mpk_redis_node_ping(ngx_mpk_redis_conn_t *conn)
+{
+    mpk_str_t             argv[1];
+    ngx_mpk_redis_cmd_t  *cmd;
+
+    /* TIME was refused in the setup, or is not for a subscriber */
+
+    argv[0] = conn->node->clock.time ? mpk_string("TIME") : mpk_string("PING");
+
+    cmd = ngx_mpk_redis_cmd_create(conn->node->worker, NGX_MPK_REDIS_PING_POOL,
+                                   ngx_mpk_redis_node_pong_handler, 1, argv);
+    if (cmd == NULL) {
+        return;
+    }
+
+    cmd->data = conn;
+    conn->ping = cmd;
+
+    ngx_mpk_redis_conn_send(conn, cmd);
+}
+
+
+static void
+ngx_mpk_redis_node_pong_handler(ngx_mpk_redis_cmd_t *cmd)
+{
+    ngx_mpk_redis_conn_t  *conn;
+
+    conn = cmd->data;
+    conn->ping = NULL;
+
+    if (cmd->result == NGX_MPK_REDIS_ANSWERED && conn->node->clock.time) {
+        ngx_mpk_redis_clock_sample(conn->node, cmd->reply,
+                                   cmd->deadline - conn->redis->timeout, 0);
+    }
+
+    ngx_destroy_pool(cmd->pool);
 }
 
 
@@ -194,7 +289,7 @@ ngx_mpk_redis_node_reconnect_idle(ngx_mpk_redis_node_t *node,
         other = &node->conns[i];
 
         if (other != conn && other->state == NGX_MPK_REDIS_READY
-            && other->pending == 0)
+            && ngx_mpk_redis_queue_idle(other))
         {
             ngx_mpk_redis_conn_reconnect(other);
         }
@@ -282,6 +377,7 @@ ngx_mpk_redis_node_info(ngx_mpk_redis_node_t *node,
     node->worker->redis->topology->node_name(node, &info->name);
 
     info->evicts = node->evicts;
+    info->skew = ngx_mpk_redis_clock_skew(node);
 
     for (i = 0; i < node->nconns; i++) {
         conn = &node->conns[i];

@@ -339,6 +339,21 @@ ngx_mpk_redis_queue_expire(ngx_mpk_redis_conn_t *conn)
 }
 
 
+ngx_uint_t
+ngx_mpk_redis_queue_idle(ngx_mpk_redis_conn_t *conn)
+{
+    ngx_queue_t  *queue;
+
+    if (conn->pending != 1 || conn->ping == NULL) {
+        return conn->pending == 0;
+    }
+
+    queue = ngx_queue_empty(&conn->sent) ? &conn->waiting : &conn->sent;
+
+    return ngx_queue_head(queue) == &conn->ping->queue;
+}
+
+
 /*
  * One timer for all commands of a connection: it is left alone while replies come in
  * time; when it fires, it is set again for the oldest command.

@@ -56,6 +56,9 @@ ngx_int_t ngx_mpk_redis_queue_write(ngx_mpk_redis_conn_t *conn, ngx_err_t *err);
  */
 ngx_int_t ngx_mpk_redis_queue_expire(ngx_mpk_redis_conn_t *conn);
 
+/* Whether conn has no command, or a ping at most. */
+ngx_uint_t ngx_mpk_redis_queue_idle(ngx_mpk_redis_conn_t *conn);
+
 /* Sets conn's timer to deadline, unless it fires before that anyway. */
 void ngx_mpk_redis_queue_timer(ngx_mpk_redis_conn_t *conn, ngx_msec_t deadline);
 

@@ -4,6 +4,7 @@
  */
 
 #include "ngx_mpk_redis_setup.h"
+#include "ngx_mpk_redis_clock.h"
 #include "ngx_mpk_redis_log.h"
 #include "ngx_mpk_redis_queue.h"
 
@@ -44,6 +45,8 @@ static ngx_int_t ngx_mpk_redis_setup_memory(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply);
 static ngx_int_t ngx_mpk_redis_setup_server(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply);
+static ngx_int_t ngx_mpk_redis_setup_time(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply);
 static ngx_int_t ngx_mpk_redis_setup_master(ngx_mpk_redis_conn_t *conn,
     ngx_mpk_redis_reply_t *reply);
 static mpk_str_t ngx_mpk_redis_setup_info(ngx_mpk_redis_reply_t *reply,
@@ -60,6 +63,7 @@ static const ngx_mpk_redis_step_info_t  ngx_mpk_redis_steps[] = {
     [NGX_MPK_REDIS_STEP_SERVER] =
         { "INFO server", 0, 0, ngx_mpk_redis_setup_server },
     [NGX_MPK_REDIS_STEP_PING] = { "PING", 0, 0, NULL },
+    [NGX_MPK_REDIS_STEP_TIME] = { "TIME", 0, 0, ngx_mpk_redis_setup_time },
     [NGX_MPK_REDIS_STEP_MASTER] =
         { "SENTINEL", 1, 0, ngx_mpk_redis_setup_master },
     [NGX_MPK_REDIS_STEP_SUBSCRIBE] = { "SUBSCRIBE", 1, 0, NULL },
@@ -113,6 +117,10 @@ ngx_mpk_redis_setup_conf(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
 
     *cmd++ = (ngx_mpk_redis_step_cmd_t) {
         NGX_MPK_REDIS_STEP_PING, 1, { mpk_string("PING") }
+    };
+
+    *cmd++ = (ngx_mpk_redis_step_cmd_t) {
+        NGX_MPK_REDIS_STEP_TIME, 1, { mpk_string("TIME") }
     };
 
     redis->setup.remedy = ngx_mpk_redis_setup_remedy;
@@ -483,6 +491,16 @@ ngx_mpk_redis_setup_server(ngx_mpk_redis_conn_t *conn,
                       "data is on disk, set \"appendfsync always\" or use "
                       "another version", &conn->node->name, name, &line);
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mpk_redis_setup_time(ngx_mpk_redis_conn_t *conn,
+    ngx_mpk_redis_reply_t *reply)
+{
+    ngx_mpk_redis_clock_sample(conn->node, reply, conn->connect_at, 1);
 
     return NGX_OK;
 }

@@ -69,6 +69,7 @@ const ngx_mpk_redis_topology_t  ngx_mpk_redis_topology_cluster = {
     .start = ngx_mpk_redis_cluster_start,
     .stop = ngx_mpk_redis_cluster_stop,
     .send = ngx_mpk_redis_cluster_send,
+    .find_node = ngx_mpk_redis_cluster_owner,
     .next_node = ngx_mpk_redis_cluster_next_node,
     .node_name = ngx_mpk_redis_cluster_node_name,
     .needs_confirmation = ngx_mpk_redis_cluster_needs_confirmation,

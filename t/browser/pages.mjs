@@ -155,7 +155,7 @@ export const pages = [
     } },
     { name: 'expired', status: 410, open: async page => {
         const now = Math.floor(Date.now() / 1000);
-        await go(page, (await signed('ready', { iat: now - 100, exp: now - 10 }))[1]);
+        await go(page, (await signed('ready', { iat: now - 100, exp: now - 61 }))[1]);
     } },
     { name: 'notfound', status: 404, open: page => go(page, '/r/not-a-token') },
     { name: 'limited', status: 429, open: async page => {

@@ -49,7 +49,7 @@ END {
 $SIG{$_} = sub { $$ == $test ? exit 1 : POSIX::_exit(1) } for grep { ($SIG{$_} // '') ne 'IGNORE' } qw(HUP INT PIPE TERM);
 
 
-# new(): makes the folder; nothing runs yet
+# new(): makes the folder; nothing runs yet; clock: a Mpk::Clock for nginx
 sub new {
     my ($class, %options) = @_;
     my $self = bless {
@@ -303,9 +303,10 @@ sub environment {
     my ($self) = @_;
     return (
         ASAN_OPTIONS => join(':', "detect_odr_violation=0:abort_on_error=0:log_path=$self->{dir}/asan",
-            $self->{asan_options} // ()),
+            $self->{asan_options} // (), $self->{clock} ? 'verify_asan_link_order=0' : ()),
         LSAN_OPTIONS => 'suppressions=t/lsan.supp:print_suppressions=0',
         UBSAN_OPTIONS => "print_stacktrace=1:log_path=$self->{dir}/ubsan",
+        $self->{clock} ? $self->{clock}->environment : (),
     );
 }
 

@@ -30,7 +30,7 @@ ngx_http_mpk_api_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NULL;
     }
 
-    txn->id = ngx_http_mpk_txn_copy(txn, api->order);
+    ngx_http_mpk_txn_order(txn, api->order);
     txn->request.event = event;
     txn->request.grace = ctx->mlcf->reveal_grace;
 

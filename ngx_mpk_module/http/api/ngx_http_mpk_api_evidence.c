@@ -8,6 +8,7 @@
 #include "ngx_http_mpk_card_claims.h"
 #include "ngx_http_mpk_language.h"
 #include "ngx_http_mpk_sealed.h"
+#include "ngx_http_mpk_time.h"
 
 #include "mpk_base64url.h"
 #include "mpk_evidence.h"
@@ -72,7 +73,7 @@ ngx_http_mpk_evidence_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     ngx_http_mpk_value_time(ctx, document, mpk_string("issued_at"),
-                            ngx_time());
+                            ngx_http_mpk_time(ctx->mmcf, ctx->order));
 
     if (ngx_http_mpk_evidence_order(r, ctx, order, &person, document)
         != NGX_OK)

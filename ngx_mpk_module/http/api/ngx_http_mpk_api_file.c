@@ -1,6 +1,7 @@
 /* PUT /orders/{id}: filing an order, also as a line of POST /orders. */
 
 #include "ngx_http_mpk_api.h"
+#include "ngx_http_mpk_time.h"
 
 #include "mpk_filing.h"
 
@@ -59,7 +60,12 @@ ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, mpk_mem_t *mem,
 
     /* Redis would expire it at once */
 
-    expired = txn->mmcf->retention ? txn->request.now - txn->mmcf->retention : 0;
+    expired = 0;
+
+    if (txn->mmcf->retention) {
+        expired = ngx_http_mpk_time(txn->mmcf, mpk_string(""))
+                  - txn->mmcf->retention;
+    }
 
     status = mpk_filing_read(mem, body, txn->id, expired, &filing, errors);
     if (status != MPK_OK) {
@@ -87,7 +93,7 @@ ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, mpk_mem_t *mem,
         return NGX_ERROR;
     }
 
-    txn->id = sealed->order.id;
+    ngx_http_mpk_txn_order(txn, sealed->order.id);
     txn->account = sealed->index;
     txn->request.filing = &sealed->order;
 

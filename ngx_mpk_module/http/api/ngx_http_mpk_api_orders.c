@@ -5,6 +5,7 @@
 #include "ngx_http_mpk_card_claims.h"
 #include "ngx_http_mpk_links.h"
 #include "ngx_http_mpk_sealed.h"
+#include "ngx_http_mpk_time.h"
 
 #include "mpk_base64url.h"
 
@@ -118,7 +119,7 @@ ngx_http_mpk_show_policy(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     ngx_memzero(&ask, sizeof(mpk_request_t));
 
-    ask.now = ngx_time();
+    ask.now = ngx_http_mpk_time(ctx->mmcf, ctx->order);
     ask.claim_window = ctx->mscf->claim_window;
 
     policy = mpk_value_object(facts, mpk_string("policy"));

@@ -4,6 +4,7 @@
 #include "ngx_http_mpk_address.h"
 #include "ngx_http_mpk_body.h"
 #include "ngx_http_mpk_limit.h"
+#include "ngx_http_mpk_links.h"
 #include "ngx_http_mpk_request.h"
 #include "ngx_http_mpk_sealed.h"
 
@@ -77,9 +78,7 @@ ngx_http_mpk_claim_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ctx->json = ngx_http_mpk_wants_json(r);
     ctx->event = MPK_EVENT_CLAIM_OPENED;
 
-    status = mpk_token_verify(ctx->mmcf->crypto, &ctx->mem, text->data,
-                              text->len, MPK_AUD_CLAIM, ngx_time(),
-                              &claim->token);
+    status = ngx_http_mpk_link_verify(ctx, text, MPK_AUD_CLAIM, &claim->token);
 
     if (status != MPK_OK) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
@@ -136,7 +135,7 @@ ngx_http_mpk_claim_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NULL;
     }
 
-    txn->id = ngx_http_mpk_txn_copy(txn, claim->token.order);
+    ngx_http_mpk_txn_order(txn, claim->token.order);
 
     txn->request.event = event;
     txn->request.claim_window = ctx->mscf->claim_window;

@@ -9,6 +9,7 @@
 #include "ngx_http_mpk_language.h"
 #include "ngx_http_mpk_links.h"
 #include "ngx_http_mpk_request.h"
+#include "ngx_http_mpk_time.h"
 
 #include "mpk_base64url.h"
 
@@ -72,8 +73,8 @@ ngx_http_mpk_onscreen_handler(ngx_http_request_t *r)
     reveal->onscreen = 1;
     reveal->token.order = ctx->order;
     reveal->token.channel = MPK_CHANNEL_ONSCREEN;
-    reveal->token.iat = ngx_time();
-    reveal->token.exp = ngx_time() + NGX_HTTP_MPK_ONSCREEN_TTL;
+    reveal->token.iat = ngx_http_mpk_time(ctx->mmcf, ctx->order);
+    reveal->token.exp = reveal->token.iat + NGX_HTTP_MPK_ONSCREEN_TTL;
 
     if (ngx_http_mpk_onscreen_id(ctx->mmcf, ctx->order, reveal) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

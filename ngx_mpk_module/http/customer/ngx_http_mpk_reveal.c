@@ -9,6 +9,7 @@
 #include "ngx_http_mpk_body.h"
 #include "ngx_http_mpk_language.h"
 #include "ngx_http_mpk_limit.h"
+#include "ngx_http_mpk_links.h"
 #include "ngx_http_mpk_request.h"
 
 #include "mpk_base64url.h"
@@ -64,9 +65,8 @@ ngx_http_mpk_reveal_handler(ngx_http_request_t *r)
 
     crypto = ctx->mmcf->crypto;
 
-    reveal->status = mpk_token_verify(crypto, &ctx->mem, text.data,
-                                      text.len, MPK_AUD_REVEAL, ngx_time(),
-                                      &reveal->token);
+    reveal->status = ngx_http_mpk_link_verify(ctx, &text, MPK_AUD_REVEAL,
+                                              &reveal->token);
 
     if (reveal->status != MPK_OK && reveal->status != MPK_EXPIRED) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
@@ -116,7 +116,7 @@ ngx_http_mpk_reveal_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     reveal = ctx->data;
     token = &reveal->token;
 
-    txn->id = ngx_http_mpk_txn_copy(txn, token->order);
+    ngx_http_mpk_txn_order(txn, token->order);
 
     txn->request.event = event;
     txn->request.grace = ctx->mlcf->reveal_grace;
@@ -295,8 +295,9 @@ ngx_http_mpk_reveal_nonce(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     nonce = mpk_value_get_string(fields, mpk_string("nonce"));
 
     if (nonce.len) {
-        txn->request.nonce_fresh = mpk_nonce_fresh(ctx->mmcf->crypto, ctx->token_id,
-                                                ngx_time(), nonce);
+        txn->request.nonce_fresh = mpk_nonce_fresh(ctx->mmcf->crypto,
+                                                   ctx->token_id,
+                                                   txn->request.now, nonce);
         mpk_buf_lit(&buf, "nonce:");
         mpk_buf_str(&buf, nonce);
 

@@ -83,7 +83,8 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         nonce = ngx_pnalloc(r->pool, MPK_NONCE_LEN);
 
         if (nonce == NULL
-            || mpk_nonce_create(ctx->mmcf->crypto, ctx->token_id, ngx_time(), nonce)
+            || mpk_nonce_create(ctx->mmcf->crypto, ctx->token_id,
+                                ctx->txn->request.now, nonce)
                != MPK_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -284,13 +285,14 @@ ngx_http_mpk_reveal_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     notice = ngx_http_mpk_refusal(outcome)->notice;
 
     if (outcome == MPK_EXHAUSTED && ctx->txn->decision.retry_at) {
-        notice.retry_after = ctx->txn->decision.retry_at - ngx_time();
+        notice.retry_after = ctx->txn->decision.retry_at
+                             - ctx->txn->request.now;
     }
 
     /* the longer the order is held, the less often the page reloads */
 
     if (notice.refresh) {
-        waited = ngx_time() - ctx->txn->order.filed_at;
+        waited = ctx->txn->request.now - ctx->txn->order.filed_at;
         waited = ngx_max(waited / 4, NGX_HTTP_MPK_REFRESH_MIN);
 
         notice.refresh = ngx_min(waited, NGX_HTTP_MPK_REFRESH_MAX);

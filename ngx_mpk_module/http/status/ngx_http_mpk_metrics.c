@@ -146,7 +146,10 @@ const ngx_http_mpk_metric_table_t  ngx_http_mpk_metric_tables[] = {
               "Workers that send commits to this server."),
           ngx_http_mpk_metric(GAUGE, "evicts", "mpk_redis_node_evicts",
               "Workers that found a maxmemory-policy on this server that "
-              "allows eviction: orders would be lost.") } },
+              "allows eviction: orders would be lost."),
+          ngx_http_mpk_metric(GAUGE, "clock_skew", "mpk_clock_skew_seconds",
+              "How far this machine's clock is ahead of this server's, by "
+              "which orders go; negative: behind.") } },
 
     { .member = mpk_literal("keys_created_at"), .labels = { "use" },
       .row = ngx_http_mpk_row_keys,
@@ -315,6 +318,7 @@ ngx_http_mpk_row(nodes)
     row->values[0] = node[n].ready;
     row->values[1] = node[n].durable;
     row->values[2] = node[n].evicts;
+    row->values[3] = node[n].skew / 1000;
 
     return NGX_OK;
 }

@@ -239,6 +239,7 @@ ngx_http_mpk_stats_publish(ngx_http_mpk_main_conf_t *mmcf)
         node->ready = info[i].ready;
         node->durable = info[i].durable;
         node->evicts = info[i].evicts;
+        node->skew = info[i].skew;
 
         slot->pending += info[i].pending;
     }
@@ -374,6 +375,10 @@ found:
     v->ready += node->ready;
     v->durable += node->durable;
     v->evicts += node->evicts;
+
+    if (ngx_abs(node->skew) > ngx_abs(v->skew)) {
+        v->skew = node->skew;
+    }
 
     return NGX_OK;
 }

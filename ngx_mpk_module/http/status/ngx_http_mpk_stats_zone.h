@@ -21,6 +21,7 @@ typedef struct {
     ngx_uint_t                    ready;         /* workers */
     ngx_uint_t                    durable;
     ngx_uint_t                    evicts;
+    int64_t                       skew;          /* ms, of the worker that found most */
 } ngx_http_mpk_node_view_t;
 
 typedef struct {

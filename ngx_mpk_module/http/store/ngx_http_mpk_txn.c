@@ -10,6 +10,7 @@
 #include "ngx_http_mpk_limit.h"
 #include "ngx_http_mpk_sealed.h"
 #include "ngx_http_mpk_stats.h"
+#include "ngx_http_mpk_time.h"
 
 #include <ngx_sha1.h>
 
@@ -25,7 +26,7 @@ static void ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn);
 static ngx_uint_t ngx_http_mpk_txn_abandoned(ngx_http_mpk_txn_t *txn);
-static mpk_status_t ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn);
+static mpk_status_t ngx_http_mpk_txn_parse(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_send(ngx_http_mpk_txn_t *txn,
     ngx_mpk_redis_lane_t lane, ngx_mpk_redis_handler_pt handler,
     ngx_uint_t argc, const mpk_str_t *argv);
@@ -159,14 +160,24 @@ ngx_http_mpk_txn_create(ngx_http_mpk_main_conf_t *mmcf, ngx_http_request_t *r)
 
     ngx_http_mpk_mem_init(&txn->mem, pool);
 
-    txn->request.now = ngx_time();
-
     if (cln) {
         cln->handler = ngx_http_mpk_txn_detach;
         cln->data = txn;
     }
 
     return txn;
+}
+
+
+void
+ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn, mpk_str_t id)
+{
+    txn->id = ngx_http_mpk_txn_copy(txn, id);
+    txn->request.now = ngx_http_mpk_time(txn->mmcf, id);
+
+    /* a clock that is ahead must destroy nothing */
+
+    txn->request.earliest = ngx_min(txn->request.now, ngx_time());
 }
 
 
@@ -270,7 +281,7 @@ ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
         return;
     }
 
-    status = ngx_http_mpk_txn_order(txn);
+    status = ngx_http_mpk_txn_parse(txn);
 
     if (status != MPK_OK) {
         ngx_http_mpk_order_unread(txn->log, &txn->order, status);
@@ -291,7 +302,7 @@ ngx_http_mpk_txn_abandoned(ngx_http_mpk_txn_t *txn)
 
 
 static mpk_status_t
-ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn)
+ngx_http_mpk_txn_parse(ngx_http_mpk_txn_t *txn)
 {
     mpk_str_t   fields[MPK_ORDER_FIELDS + 1];
     ngx_uint_t  n;
@@ -554,6 +565,7 @@ ngx_http_mpk_commit_keys(ngx_http_mpk_txn_t *txn)
 static ngx_int_t
 ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
 {
+    time_t                 edge;
     mpk_entry_t           *entry;
     mpk_order_t           *order;
     mpk_status_t           status;
@@ -580,7 +592,11 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
     entry->number = txn->order.revision + 1;
     entry->event = decision->event;
     entry->order = txn->id;
-    entry->at = txn->request.now;
+    entry->at = order->at;
+
+    edge = ngx_time();
+    entry->edge_at = ngx_abs(edge - entry->at) > 1 ? edge : 0;
+
     entry->channel = txn->request.channel;
     entry->items = decision->items;
     entry->items_count = decision->items_count;
@@ -676,9 +692,9 @@ ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
 static ngx_uint_t
 ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
 {
+    int64_t             ms;
     mpk_buf_t           member;
     ngx_uint_t          i, n, opened, erased;
-    ngx_time_t         *tp;
     const mpk_order_t  *order;
 
     opened = (txn->decision.event == MPK_EVENT_CLAIM_OPENED);
@@ -687,9 +703,8 @@ ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
     n = 1;
 
     if (opened) {
-        tp = ngx_timeofday();
-        args[n++] = ngx_http_mpk_commit_int(txn, (int64_t) tp->sec * 1000
-                                                 + tp->msec);
+        ms = ngx_http_mpk_time_ms(txn->mmcf, txn->id);
+        args[n++] = ngx_http_mpk_commit_int(txn, ngx_max(ms, order->at * 1000));
     }
 
     for (i = 0; i < order->claims_count; i++) {
@@ -1055,7 +1070,7 @@ ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view)
         return;
     }
 
-    txn->id = ngx_http_mpk_txn_copy(txn, view->id);
+    ngx_http_mpk_txn_order(txn, view->id);
 
     txn->request.event = MPK_EVENT_CUT_OFF;
     txn->request.channel = view->request.channel;

@@ -35,8 +35,9 @@ struct ngx_http_mpk_txn_s {
     void                         *data;            /* the handler's */
     ngx_log_t                    *log;
 
+    mpk_str_t                     id;              /* see ngx_http_mpk_txn_order() */
+
     /* set by the caller before ngx_http_mpk_txn_start() */
-    mpk_str_t                     id;              /* the order's */
     mpk_request_t                 request;
     mpk_entry_t                   entry;           /* to be journaled, if the event is */
     mpk_data_key_t               *filing_key;      /* for MPK_EVENT_FILED */
@@ -81,6 +82,9 @@ void ngx_http_mpk_txn_init(void);
  */
 ngx_http_mpk_txn_t *ngx_http_mpk_txn_create(ngx_http_mpk_main_conf_t *mmcf,
     ngx_http_request_t *r);
+
+/* Sets the order, and the request's time by the clock of its Redis. */
+void ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn, mpk_str_t id);
 
 /* Copies into the transaction's pool: it may outlive the request. */
 mpk_str_t ngx_http_mpk_txn_copy(ngx_http_mpk_txn_t *txn, mpk_str_t s);

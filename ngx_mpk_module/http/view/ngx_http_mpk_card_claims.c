@@ -4,6 +4,7 @@
 #include "ngx_http_mpk_answer.h"
 #include "ngx_http_mpk_links.h"
 #include "ngx_http_mpk_mask.h"
+#include "ngx_http_mpk_time.h"
 
 
 static ngx_int_t ngx_http_mpk_card_detail(ngx_http_mpk_ctx_t *ctx,
@@ -204,7 +205,7 @@ ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx,
     ngx_memzero(&ask, sizeof(mpk_request_t));
 
     ask.event = MPK_EVENT_CLAIM_OPENED;
-    ask.now = ngx_time();
+    ask.now = ngx_http_mpk_time(ctx->mmcf, opened->id);
     ask.claim_window = ctx->mscf->claim_window;
 
     if (mpk_policy_ask(mem, order, &ask, &outcome) != MPK_OK) {

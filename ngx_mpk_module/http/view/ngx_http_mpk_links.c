@@ -1,6 +1,7 @@
 /* Signed links: one-time links to keys, addresses of claims. */
 
 #include "ngx_http_mpk_links.h"
+#include "ngx_http_mpk_time.h"
 
 #include "mpk_base64url.h"
 #include "mpk_nonce.h"
@@ -42,7 +43,7 @@ ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, mpk_str_t order,
            != NGX_OK
         || mpk_token_id(crypto, token.jti, id) != MPK_OK
         || mpk_nonce_create(crypto, (mpk_str_t) { MPK_TOKEN_ID_LEN, id },
-                            ngx_time(), nonce)
+                            token.iat, nonce)
            != MPK_OK)
     {
         return NGX_ERROR;
@@ -107,10 +108,32 @@ ngx_http_mpk_link_mint(ngx_http_mpk_ctx_t *ctx, const ngx_str_t *path,
     mpk_base64url_encode(jti, bytes, sizeof(bytes));
 
     token->jti = (mpk_str_t) { MPK_JTI_LEN, jti };
-    token->iat = ngx_time();
+    token->iat = ngx_http_mpk_time(ctx->mmcf, token->order);
     token->exp = token->iat + ttl;
 
     return ngx_http_mpk_link_sign(ctx, path, token, url);
+}
+
+
+/*
+ * A link from the future is refused only if it is one by both clocks: a Redis that is
+ * behind would refuse links that were minted before a failover.
+ */
+
+mpk_status_t
+ngx_http_mpk_link_verify(ngx_http_mpk_ctx_t *ctx, const ngx_str_t *text,
+    mpk_aud_t aud, mpk_token_t *token)
+{
+    time_t        now;
+    mpk_status_t  status;
+
+    now = ngx_http_mpk_time(ctx->mmcf, mpk_string(""));
+
+    status = mpk_token_verify(ctx->mmcf->crypto, &ctx->mem, text->data,
+                              text->len, aud, ngx_max(now, ngx_time()), token);
+
+    return status == MPK_EXPIRED && token->exp + MPK_TOKEN_SKEW > now
+           ? MPK_OK : status;
 }
 
 

@@ -28,6 +28,10 @@ ngx_int_t ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, mpk_str_t order,
 mpk_str_t ngx_http_mpk_claim_url(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
     mpk_str_t order, const uint16_t *items, ngx_uint_t items_count);
 
+/* mpk_token_verify(), by the clocks of Redis and of this machine. */
+mpk_status_t ngx_http_mpk_link_verify(ngx_http_mpk_ctx_t *ctx,
+    const ngx_str_t *text, mpk_aud_t aud, mpk_token_t *token);
+
 /* The absolute link of a token: mpk_public_url, path, the token. */
 ngx_int_t ngx_http_mpk_link_sign(ngx_http_mpk_ctx_t *ctx,
     const ngx_str_t *path, const mpk_token_t *token, mpk_str_t *url);

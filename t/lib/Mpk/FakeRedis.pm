@@ -23,7 +23,7 @@ use parent 'Mpk::Child';
 #   [ 'lose' ]            hands the command to the real Redis, then cuts the connection
 #   [ 'close', bytes ]    these bytes, then the end
 #   [ 'reset', bytes ]    the same, by RST
-#   [ 'silent' ]          nothing, while the connection stays
+#   [ 'silent' ]          nothing, then and later, while the connection stays
 #   [ 'more', bytes ]     the real answer and bytes that nobody asked for
 # The script sees a file "mode" in the test's folder through $self->mode.
 sub new {
@@ -66,6 +66,7 @@ sub serve {
             if (!$n) {
                 $select->remove($socket);
                 delete $buffer{$socket};
+                delete $self->{silent}{$socket};
                 close $socket;
                 next;
             }
@@ -76,6 +77,7 @@ sub serve {
                 next if $self->answer($socket, \%real, $raw, \@words, $number++);
                 $select->remove($socket);
                 delete $buffer{$socket};
+                delete $self->{silent}{$socket};
                 close $socket;
             }
         }
@@ -104,23 +106,20 @@ sub command {
 sub answer {
     my ($self, $socket, $real, $raw, $words, $number) = @_;
     my $name = uc $words->[0];
+    return 1 if $self->{silent}{$socket};
 
     my $hello = $self->{hello} // {};
     my $reply = ref $hello->{$name} ? $hello->{$name}->() : $hello->{$name}
         // ($name =~ /^(AUTH|SELECT|CLIENT)$/ ? "+OK\r\n"
             : $name eq 'PING' ? "+PONG\r\n"
+            : $name eq 'TIME' ? clock()
             : $name eq 'ROLE' ? "*3\r\n\$6\r\nmaster\r\n:0\r\n*0\r\n"
             : $name eq 'INFO' ? do {
                 my $info = "# Memory\r\nmaxmemory_policy:noeviction\r\n";
                 '$' . length($info) . "\r\n$info\r\n";
             } : undef);
 
-    if (defined $reply) {
-        print $socket $reply;
-        return 1;
-    }
-
-    my $do = $self->{script}->($words, $number);
+    my $do = $reply // $self->{script}->($words, $number);
 
     if (!ref $do) {
         print $socket $do;
@@ -148,7 +147,7 @@ sub answer {
         return 1;
     }
 
-    return 1 if $what eq 'silent';
+    return $self->{silent}{$socket} = 1 if $what eq 'silent';
 
     print $socket $bytes // '';
     setsockopt $socket, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0) if $what eq 'reset';
@@ -156,6 +155,9 @@ sub answer {
     return 0;
 }
 
+
+# clock(): the answer to TIME
+sub clock { my $now = int time; return "*2\r\n\$" . length($now) . "\r\n$now\r\n\$1\r\n0\r\n" }
 
 # The raw answer of the real Redis to a raw command.
 sub real {

@@ -17,8 +17,8 @@ sub server { $ENV{REDIS_SERVER} // 'redis-server' }
 
 # new(test, name, args, tcp, of): starts a server with a unix socket, append-only; tcp:
 # on a port, too, as replicas need it; of: as a replica of that Redis; password: what cmd()
-# says first; conf: a file that it may rewrite; sentinel: it is one; disk: a Mpk::Disk;
-# within: words that run it elsewhere
+# says first; conf: a file that it may rewrite; sentinel: it is one; disk: a Mpk::Disk; clock: a
+# Mpk::Clock; # within: words that run it elsewhere
 sub new {
     my ($class, %self) = @_;
     my $self = bless { %self }, $class;
@@ -49,6 +49,7 @@ sub start {
         open STDOUT, '>>', "$self->{dir}/log";
         open STDERR, '>>', "$self->{dir}/log";
         %ENV = (%ENV, $self->{disk}->environment) if $self->{disk};
+        %ENV = (%ENV, $self->{clock}->environment) if $self->{clock};
         exec @{$self->{within} // []}, server(), $self->{conf} // (), '--port', 0, '--unixsocket', $self->{socket},
             '--dir', $self->{dir}, $self->{sentinel} ? '--sentinel' : ('--appendonly', 'yes', '--appendfsync', 'always',
             '--save', ''), @args

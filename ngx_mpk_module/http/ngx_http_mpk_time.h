@@ -1,0 +1,17 @@
+/* The time by which orders go: all edges share the clocks of Redis. */
+
+#ifndef NGX_HTTP_MPK_TIME_H
+#define NGX_HTTP_MPK_TIME_H
+
+#include "ngx_http_mpk.h"
+
+
+/*
+ * The Unix time by the clock of the Redis server that stores an order; this machine's until
+ * Redis was reached once.  An empty order: the clock of one of the servers.
+ */
+int64_t ngx_http_mpk_time_ms(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t order);
+time_t ngx_http_mpk_time(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t order);
+
+
+#endif /* NGX_HTTP_MPK_TIME_H */
