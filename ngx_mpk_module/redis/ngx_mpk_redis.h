@@ -89,8 +89,11 @@ struct ngx_mpk_redis_cmd_s {
  *     redis+sentinel://host[:26379][,host[:26379]].../master[/db]
  *
  * rediss: is TLS, always verified, and needs tls_ca=.
+ *
+ * rights: a script that is run when a connection is made.  If it returns the error NOPERM,
+ * the connection is not used.
  */
-ngx_mpk_redis_t *ngx_mpk_redis_conf(ngx_conf_t *cf);
+ngx_mpk_redis_t *ngx_mpk_redis_conf(ngx_conf_t *cf, mpk_str_t rights);
 
 /*
  * Sets the resolver with which a single server's name is resolved again while the server

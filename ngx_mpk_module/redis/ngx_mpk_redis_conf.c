@@ -31,6 +31,7 @@ typedef struct {
 
     ngx_str_t   host;           /* of the URL of a single server */
     ngx_uint_t  db;
+    mpk_str_t   rights;
     unsigned    tls:1;
 } ngx_mpk_redis_params_t;
 
@@ -110,7 +111,7 @@ static const ngx_mpk_redis_scheme_t  ngx_mpk_redis_schemes[] = {
 
 
 ngx_mpk_redis_t *
-ngx_mpk_redis_conf(ngx_conf_t *cf)
+ngx_mpk_redis_conf(ngx_conf_t *cf, mpk_str_t rights)
 {
     ngx_str_t               *value;
     ngx_uint_t               i;
@@ -123,6 +124,8 @@ ngx_mpk_redis_conf(ngx_conf_t *cf)
     }
 
     ngx_memzero(&params, sizeof(ngx_mpk_redis_params_t));
+
+    params.rights = rights;
 
     value = cf->args->elts;
 
@@ -722,7 +725,7 @@ ngx_mpk_redis_conf_setup(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
                                     &params->password_file, &password)
         != NGX_OK
         || ngx_mpk_redis_setup_conf(cf, redis, &params->user, &password,
-                                    params->db)
+                                    params->db, params->rights)
            != NGX_OK)
     {
         return NGX_ERROR;

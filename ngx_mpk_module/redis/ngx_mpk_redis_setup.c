@@ -64,6 +64,8 @@ static const ngx_mpk_redis_step_info_t  ngx_mpk_redis_steps[] = {
         { "INFO server", 0, 0, ngx_mpk_redis_setup_server },
     [NGX_MPK_REDIS_STEP_PING] = { "PING", 0, 0, NULL },
     [NGX_MPK_REDIS_STEP_TIME] = { "TIME", 0, 0, ngx_mpk_redis_setup_time },
+    [NGX_MPK_REDIS_STEP_RIGHTS] =
+        { "EVAL of the commands in use", 0, 0, NULL },
     [NGX_MPK_REDIS_STEP_MASTER] =
         { "SENTINEL", 1, 0, ngx_mpk_redis_setup_master },
     [NGX_MPK_REDIS_STEP_SUBSCRIBE] = { "SUBSCRIBE", 1, 0, NULL },
@@ -74,7 +76,7 @@ mpk_assert_rows(ngx_mpk_redis_steps, NGX_MPK_REDIS_STEP_MAX);
 
 ngx_int_t
 ngx_mpk_redis_setup_conf(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
-    ngx_str_t *user, ngx_str_t *password, ngx_uint_t db)
+    ngx_str_t *user, ngx_str_t *password, ngx_uint_t db, mpk_str_t rights)
 {
     u_char                     number[NGX_INT_T_LEN];
     ngx_mpk_redis_step_cmd_t   cmds[NGX_MPK_REDIS_STEP_MAX];
@@ -121,6 +123,11 @@ ngx_mpk_redis_setup_conf(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
 
     *cmd++ = (ngx_mpk_redis_step_cmd_t) {
         NGX_MPK_REDIS_STEP_TIME, 1, { mpk_string("TIME") }
+    };
+
+    *cmd++ = (ngx_mpk_redis_step_cmd_t) {
+        NGX_MPK_REDIS_STEP_RIGHTS, 3,
+        { mpk_string("EVAL"), rights, mpk_string("0") }
     };
 
     redis->setup.remedy = ngx_mpk_redis_setup_remedy;
@@ -321,13 +328,21 @@ ngx_mpk_redis_setup_error(ngx_mpk_redis_conn_t *conn,
 
     line = ngx_mpk_redis_log_text(text, buf);
 
-    if (step == NGX_MPK_REDIS_STEP_PING) {
+    switch (step) {
+
+    case NGX_MPK_REDIS_STEP_PING:
 
         /* with MISCONF and the like, reads still work */
 
         optional = !ngx_mpk_redis_error_info(error)->reconnect;
+        break;
 
-    } else {
+    case NGX_MPK_REDIS_STEP_RIGHTS:
+        optional = !ngx_mpk_redis_error_info(error)->reconnect
+                   && error != NGX_MPK_REDIS_ERR_NOPERM;
+        break;
+
+    default:
         optional = !info->required
                    && (error == NGX_MPK_REDIS_ERR_NOPERM
                        || ngx_mpk_redis_str_begins(&text, "ERR "));

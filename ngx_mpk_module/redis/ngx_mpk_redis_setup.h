@@ -8,10 +8,10 @@
 
 /*
  * At configuration time: format redis->setup and redis->sentinel_setup.  An empty
- * password: no AUTH; db 0: no SELECT.
+ * password: no AUTH; db 0: no SELECT; rights: see ngx_mpk_redis_conf().
  */
 ngx_int_t ngx_mpk_redis_setup_conf(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
-    ngx_str_t *user, ngx_str_t *password, ngx_uint_t db);
+    ngx_str_t *user, ngx_str_t *password, ngx_uint_t db, mpk_str_t rights);
 ngx_int_t ngx_mpk_redis_setup_conf_sentinel(ngx_conf_t *cf,
     ngx_mpk_redis_t *redis, ngx_str_t *user, ngx_str_t *password);
 

@@ -2,6 +2,7 @@
 
 #include "ngx_http_mpk_conf.h"
 #include "ngx_http_mpk_pages.h"
+#include "ngx_http_mpk_rights.h"
 #include "ngx_http_mpk_stats_zone.h"
 #include "ngx_http_mpk_status.h"
 
@@ -22,7 +23,7 @@ ngx_http_mpk_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    mmcf->redis = ngx_mpk_redis_conf(cf);
+    mmcf->redis = ngx_mpk_redis_conf(cf, ngx_http_mpk_rights);
 
     return mmcf->redis ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
