@@ -422,7 +422,8 @@ fires('alerts of a Redis that is away', [ qw(MpkNotReady MpkWorkerNotReady MpkRe
 fires('of one that refuses, and forgets', [ qw(MpkRedisError MpkStoredDataUnusable MpkRedisEvicts) ], 'mpk_redis_node_evicts{node="r"}' => '1x30', 'mpk_redis_errors_total{error="OOM"}' => '0+1x30', 'mpk_failures_total{outcome="error"}' => '0+1x30');
 fires('of one that is slow, or goes away', [ qw(MpkStoreSlow MpkQueueLong MpkReconnects MpkOutcomesUnknown MpkDurabilityShort) ], 'mpk_store_seconds_bucket{le="0.25"}' => '0+30x30',
     'mpk_redis_queue_depth{worker="0"}' => '2000x30', 'mpk_redis_failures_total' => '0+9x30', 'mpk_redis_lost_total' => '0+1x30', 'mpk_redis_shortfalls_total' => '0+1x30');
-fires('of orders that somebody changed, events that nobody read, and a clock that is off', [ qw(MpkOrderNotAuthentic MpkEventsLost MpkClockSkew) ],
+fires('of orders that somebody changed, events that nobody read, a clock that is off and a keyring of another edge', [ qw(MpkOrderNotAuthentic MpkEventsLost MpkClockSkew MpkKeyringIncomplete) ],
+    'mpk_keyring_incomplete' => '1x30',
     'mpk_orders_unread_total{reason="not_authentic"}' => '0+1x30', 'mpk_events_lost_total' => '0+1x30', 'mpk_clock_skew_seconds{node="r"}' => '-7x30');
 fires('of somebody who guesses', [ qw(MpkChallengesFail MpkTrackingLimited) ], 'mpk_refusals_total{rule="R4"}' => '0+90x30',
     'mpk_requests_total{endpoint="track",outcome="limited"}' => '0+9x30');

@@ -193,7 +193,7 @@ mpk_keyring_current(const mpk_keyring_t *keyring, mpk_use_t use)
     size_t  i;
 
     for (i = 0; i < keyring->count; i++) {
-        if (keyring->keys[i].use == use) {
+        if (keyring->keys[i].use == use && !keyring->keys[i].staged) {
             return &keyring->keys[i];
         }
     }
@@ -331,9 +331,16 @@ mpk_keyring_check(const mpk_keyring_t *keyring, mpk_error_t *error)
             continue;
         }
 
+        for (j = 0; j < keyring->count && keyring->keys[j].use != use; j++) {
+            /* void */
+        }
+
         return mpk_fail(error, MPK_MISSING, 0,
-                        "no key with use \"%s\": run \"mpk-keyring add FILE %s\"",
-                        mpk_use_name(use), mpk_use_name(use));
+                        "no%s key with use \"%s\": run \"mpk-keyring %s FILE"
+                        " %s\"", j < keyring->count ? " current" : "",
+                        mpk_use_name(use),
+                        j < keyring->count ? "promote" : "add",
+                        mpk_use_name(use));
     }
 
     return MPK_OK;
@@ -386,6 +393,13 @@ mpk_jwk_read(mpk_mem_t *mem, const mpk_value_t *value,
     status = mpk_jwk_secret(members, label, key, error);
     if (status != MPK_OK) {
         return status;
+    }
+
+    /* the shop signs with it, and decides when */
+
+    if (key->use == MPK_USE_LINK && key->staged) {
+        return mpk_fail(error, MPK_MALFORMED, 0,
+                        "%s: a key with use \"link\" can't be staged", label);
     }
 
     if (key->use == MPK_USE_TOKEN || key->use == MPK_USE_LINK) {
@@ -479,6 +493,17 @@ mpk_jwk_members(const mpk_value_t *value, const char *label,
                 return status;
             }
 
+            continue;
+        }
+
+        if (mpk_jwk_is(member->name, "staged")) {
+            if (member->type != MPK_VALUE_BOOL || !member->u.boolean) {
+                return mpk_fail(error, MPK_MALFORMED, 0,
+                                "%s: \"staged\" can only be true: remove it",
+                                label);
+            }
+
+            key->staged = true;
             continue;
         }
 

@@ -30,6 +30,7 @@ typedef struct {
     uint8_t     secret[MPK_SECRET_MAX];      /* zeroed beyond len */
     uint8_t     public[32];                  /* Ed25519 only */
     int64_t     created;                     /* Unix time; 0: unknown */
+    bool        staged;                      /* verifies and decrypts, is not yet current */
     mpk_str_t   header;                      /* token, link: of their JWS, base64url */
 } mpk_key_t;
 
@@ -43,8 +44,8 @@ typedef struct {
 /*
  * Reads a keyring file's content.  Every key has kid, kty, use, alg and k (oct) or
  * crv, x, d (OKP), and may have iat, when it was created (a NumericDate of whole
- * seconds, RFC 7519, section 2); nothing else.  A kid is unique in the file.
- * Required: token, wrap, lookup, journal, evidence.
+ * seconds, RFC 7519, section 2), and staged, true; nothing else.  A kid is unique in the
+ * file.  Required: token, wrap, lookup, journal, evidence, each not staged.
  *
  * error says what is wrong and how to fix it: not JSON (with its line), an escape, an
  * unknown or repeated member, a wrong alg or kty for its use, a short, long or
@@ -60,7 +61,7 @@ mpk_status_t mpk_keyring_read(mpk_mem_t *mem, const uint8_t *data, size_t len,
 /* True for 1 to MPK_KID_MAX of the characters A-Z, a-z, 0-9, ".", "_" and "-". */
 bool mpk_kid_valid(mpk_str_t kid);
 
-/* The current key for a use: the first in the file; NULL: there is none. */
+/* The current key for a use: the first that is not staged; NULL: there is none. */
 const mpk_key_t *mpk_keyring_current(const mpk_keyring_t *keyring, mpk_use_t use);
 
 /* The key with this use and kid; NULL: there is none. */

@@ -48,7 +48,7 @@ ngx_mpk_redis_node_init(ngx_mpk_redis_node_t *node, ngx_pool_t *pool)
     }
 
     node->ping.handler = ngx_mpk_redis_node_ping_handler;
-    node->ping.data = node;
+    node->ping.data = &node->conns[0];
     node->ping.log = node->worker->cycle->log;
     node->ping.cancelable = 1;
 
@@ -101,7 +101,8 @@ ngx_mpk_redis_node_ping_handler(ngx_event_t *ev)
     ngx_mpk_redis_conn_t  *conn;
     ngx_mpk_redis_node_t  *node;
 
-    node = ev->data;
+    conn = ev->data;
+    node = conn->node;
 
     if (ngx_exiting) {
         return;

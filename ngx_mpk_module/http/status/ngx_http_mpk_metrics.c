@@ -13,6 +13,7 @@ ngx_http_mpk_row(requests);
 ngx_http_mpk_row(failures);
 ngx_http_mpk_row(counters);
 ngx_http_mpk_row(outbox);
+ngx_http_mpk_row(edges);
 ngx_http_mpk_row(redis);
 ngx_http_mpk_row(workers);
 ngx_http_mpk_row(nodes);
@@ -100,6 +101,14 @@ const ngx_http_mpk_metric_table_t  ngx_http_mpk_metric_tables[] = {
           ngx_http_mpk_metric(COUNTER, "events_lost", "mpk_events_lost_total",
               "Events that were trimmed before a group had acknowledged "
               "them.") } },
+
+    { .form = NGX_HTTP_MPK_METRIC_MEMBERS,
+      .row = ngx_http_mpk_row_edges,
+      .metrics = {
+          ngx_http_mpk_metric(GAUGE, "keyring_incomplete",
+              "mpk_keyring_incomplete",
+              "Keys that other edges use and that this edge's keyring "
+              "lacks.") } },
 
     { .parent = mpk_literal("redis"), .form = NGX_HTTP_MPK_METRIC_MEMBERS,
       .row = ngx_http_mpk_row_redis,
@@ -261,6 +270,14 @@ ngx_http_mpk_row(counters)
 ngx_http_mpk_row(outbox)
 {
     row->values[0] = m->mmcf->shm->events_lost;
+
+    return n == 0 ? NGX_OK : NGX_DONE;
+}
+
+
+ngx_http_mpk_row(edges)
+{
+    row->values[0] = m->mmcf->shm->keyring_incomplete;
 
     return n == 0 ? NGX_OK : NGX_DONE;
 }

@@ -5,11 +5,11 @@
  */
 
 #include "ngx_http_mpk_index.h"
+#include "ngx_http_mpk_background.h"
 #include "ngx_http_mpk_keys.h"
 
 
 static mpk_str_t ngx_http_mpk_index_int(mpk_mem_t *mem, int64_t n);
-static void ngx_http_mpk_index_handler(ngx_mpk_redis_cmd_t *cmd);
 
 
 #define ngx_http_mpk_index_drop_old                                          \
@@ -83,33 +83,19 @@ void
 ngx_http_mpk_index_drop(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t order,
     const char *what, mpk_str_t member)
 {
-    mpk_mem_t             mem;
-    mpk_str_t             argv[3];
-    ngx_pool_t           *pool;
-    ngx_mpk_redis_cmd_t  *cmd;
+    mpk_str_t                   argv[3];
+    ngx_http_mpk_background_t  *bg;
 
-    pool = ngx_create_pool(1024, ngx_cycle->log);
-    if (pool == NULL) {
+    bg = ngx_http_mpk_background(mmcf, NULL);
+    if (bg == NULL) {
         return;
     }
-
-    ngx_http_mpk_mem_init(&mem, pool);
-
-    cmd = ngx_pcalloc(pool, sizeof(ngx_mpk_redis_cmd_t));
 
     argv[0] = mpk_string("ZREM");
-    argv[1] = ngx_http_mpk_key(&mem, order, what, mpk_string(""));
+    argv[1] = ngx_http_mpk_key(&bg->mem, order, what, mpk_string(""));
     argv[2] = member;
 
-    if (cmd == NULL || mem.failed) {
-        ngx_destroy_pool(pool);
-        return;
-    }
-
-    cmd->pool = pool;
-    cmd->handler = ngx_http_mpk_index_handler;
-
-    ngx_mpk_redis_send(mmcf->redis, NGX_MPK_REDIS_READ, cmd, 3, argv);
+    ngx_http_mpk_background_send(bg, 3, argv);
 }
 
 
@@ -122,11 +108,4 @@ ngx_http_mpk_index_int(mpk_mem_t *mem, int64_t n)
     mpk_buf_int(&buf, n);
 
     return mpk_buf_done(&buf);
-}
-
-
-static void
-ngx_http_mpk_index_handler(ngx_mpk_redis_cmd_t *cmd)
-{
-    ngx_destroy_pool(cmd->pool);
 }

@@ -4,6 +4,7 @@
  */
 
 #include "ngx_http_mpk_limit.h"
+#include "ngx_http_mpk_background.h"
 #include "ngx_http_mpk_keys.h"
 
 #include "mpk_base64url.h"
@@ -17,7 +18,6 @@ static mpk_str_t ngx_http_mpk_limit_write(u_char *p,
 static void ngx_http_mpk_limit_send(ngx_http_mpk_main_conf_t *mmcf,
     mpk_str_t bucket, const char *what, mpk_str_t name, mpk_str_t script,
     ngx_uint_t n, const mpk_str_t *args);
-static void ngx_http_mpk_limit_handler(ngx_mpk_redis_cmd_t *cmd);
 
 
 /* One script each: a counter that never expires would refuse for good. */
@@ -158,43 +158,22 @@ ngx_http_mpk_limit_send(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t bucket,
     const char *what, mpk_str_t name, mpk_str_t script, ngx_uint_t n,
     const mpk_str_t *args)
 {
-    mpk_str_t             argv[4 + NGX_HTTP_MPK_LIMIT_ARGS];
-    mpk_mem_t             mem;
-    ngx_pool_t           *pool;
-    ngx_mpk_redis_cmd_t  *cmd;
+    mpk_str_t                   argv[4 + NGX_HTTP_MPK_LIMIT_ARGS];
+    ngx_http_mpk_background_t  *bg;
 
-    pool = ngx_create_pool(1024, ngx_cycle->log);
-    if (pool == NULL) {
+    bg = ngx_http_mpk_background(mmcf, NULL);
+    if (bg == NULL) {
         return;
     }
-
-    ngx_http_mpk_mem_init(&mem, pool);
-
-    cmd = ngx_pcalloc(pool, sizeof(ngx_mpk_redis_cmd_t));
 
     argv[0] = mpk_string("EVAL");
     argv[1] = script;
     argv[2] = mpk_string("1");
-    argv[3] = ngx_http_mpk_key(&mem, bucket, what, name);
+    argv[3] = ngx_http_mpk_key(&bg->mem, bucket, what, name);
 
     if (n) {
         ngx_memcpy(&argv[4], args, n * sizeof(mpk_str_t));
     }
 
-    if (cmd == NULL || mem.failed) {
-        ngx_destroy_pool(pool);
-        return;
-    }
-
-    cmd->pool = pool;
-    cmd->handler = ngx_http_mpk_limit_handler;
-
-    ngx_mpk_redis_send(mmcf->redis, NGX_MPK_REDIS_READ, cmd, 4 + n, argv);
-}
-
-
-static void
-ngx_http_mpk_limit_handler(ngx_mpk_redis_cmd_t *cmd)
-{
-    ngx_destroy_pool(cmd->pool);
+    ngx_http_mpk_background_send(bg, 4 + n, argv);
 }

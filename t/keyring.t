@@ -1,0 +1,188 @@
+#!/usr/bin/perl
+
+# Keys are rotated on two edges while both serve: staged, promoted once each edge has loaded
+# them, pruned when no order needs them.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+use JSON::PP;
+use Mpk qw(child);
+use Test::More;
+
+plan skip_all => 'it is about two edges, not about memory' if $ENV{MPK_VALGRIND} || $ENV{MPK_SANITIZED};
+
+my $t = Mpk->new;
+my $redis = $t->redis;
+my $dir = $t->dir;
+my $other = Mpk->new;
+my @conf = (redis => "unix:$redis->{socket} connect_timeout=5s timeout=10s", workers => 2,
+    location => 'location = /metrics { mpk_status prometheus; } location = /track { mpk_track on; }');
+
+delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CC)};
+system("make --no-print-directory tools >$dir/make.log 2>&1") == 0 or die $t->read('make.log');
+
+sub install { $other->write('keyring.json', $t->read('keyring.json'), 0600) }
+
+sub keyring {
+    my ($what, @args) = @_;
+    my $out = `bin/mpk-keyring $what $dir/keyring.json @args 2>&1`;
+    return ($? >> 8, $out);
+}
+
+sub kids { my ($use) = @_; return map { $_->{kid} } grep { $_->{use} eq $use } @{decode_json($t->read('keyring.json'))->{keys}} }
+sub current { my ($use) = @_; return (map { $_->{kid} } grep { $_->{use} eq $use && !$_->{staged} } @{decode_json($t->read('keyring.json'))->{keys}})[0] }
+sub incomplete { my ($edge) = @_; return $edge->metric('keyring_incomplete') }
+
+my $redis_cli = "-s $redis->{socket}";
+
+install();
+$t->conf(@conf)->start;
+$other->conf(@conf)->start;
+
+ok(wait_for(sub { 2 == grep { /^e:/ } @{$redis->cmd('HKEYS', 'mpk:meta')} }, 'mpk:meta'), 'each edge writes which keys it has loaded');
+my %meta = @{$redis->cmd('HGETALL', 'mpk:meta')};
+is(scalar(grep { /^\d+( \*\w+-\d+-\w+){5}$/ } values %meta), 2, 'by their ids alone');
+is(incomplete($_), 0, 'no edge lacks a key') for $t, $other;
+
+
+# an edge that has not loaded the staged key
+
+my ($status, $out) = keyring('promote', 'wrap', $redis_cli);
+like($out, qr/no staged key with use "wrap": run mpk-keyring stage/, 'nothing to promote');
+($status, $out) = keyring('stage', 'wrap');
+is($status, 0, 'a key is staged') or diag($out);
+my ($staged) = grep { $_ ne current('wrap') } kids('wrap');
+($status, $out) = keyring('stage', 'wrap');
+isnt($status, 0, 'one at a time');
+like($out, qr/\Q$staged\E is staged already: run mpk-keyring promote/, 'which it says');
+($status, $out) = keyring('promote', 'wrap', $redis_cli);
+isnt($status, 0, 'it is not promoted before all edges have it');
+like($out, qr/these edges have not loaded \Q$staged\E: \S+ \S+: .*unchanged/, 'and both are named');
+ok($t->reload, 'one loads it');
+ok(wait_for(sub { (keyring('promote', 'wrap', $redis_cli))[1] =~ /these edges have not loaded \Q$staged\E: \S+: / }, 'one is left'), 'then one is left');
+is(current('wrap') ne $staged, 1, 'the keyring is unchanged');
+($status, $out) = keyring('promote', 'wrap', '-s', "$dir/nowhere.sock");
+isnt($status, 0, 'without Redis it is not promoted');
+like($out, qr/cannot read mpk:meta/, 'which it says');
+install();
+ok($other->reload, 'the other loads it, too');
+ok(wait_for(sub { (keyring('promote', 'wrap', $redis_cli))[0] == 0 }, 'promoted'), 'and it is promoted');
+is((kids('wrap'))[0], $staged, 'to the front');
+is(current('wrap'), $staged, 'and is current');
+unlike($t->read('keyring.json'), qr/staged/, 'staged no more');
+
+
+# 15 rotations while both serve
+
+my @clients = map { my $n = $_; child(sub {
+    my ($first, $second) = $n % 2 ? ($t, $other) : ($other, $t);
+    my $count = 0;
+    until (-e "$dir/enough") {
+        my $id = "L-$n-" . ++$count;
+        my @wrong;
+        my $expect = sub { my ($what, $edge, $r, $status) = @_; push @wrong, "$what $r->{status} $r->{body}" if $r->{status} ne $status; return $r };
+        $expect->('file', $first, $first->api('PUT', "orders/$id", $first->order), 201);
+        my $r = $expect->('mint', $second, $second->api('POST', "orders/$id/links", undef, headers => { 'Idempotency-Key' => $id }), 200);
+        my ($link) = ($r->{json}{url} // '') =~ m{(/r/.*)};
+        $link //= '/r/none';
+        my $page = $expect->('open', $first, $first->get($link, headers => { Accept => 'application/json' }), 200);
+        my $nonce = eval { decode_json($page->{body})->{nonce} } // '';
+        $expect->('confirm', $second, $second->confirm($link, nonce => $nonce), 200);
+        $expect->('again', $first, $first->confirm($link, nonce => $nonce), 200);
+        $expect->('used', $first, $first->confirm($link), 410);
+        $expect->('track', $first, $first->track($id), 200);
+        my $j = $expect->('journal', $second, $second->api('GET', "orders/$id/journal"), 200);
+        push @wrong, "verdict $j->{body}" if ($j->{json}{verdict} // '') ne 'intact';
+        $expect->('evidence', $first, $first->api('GET', "orders/$id/evidence"), 200);
+        open my $f, '>>', "$dir/load.$n" or die;
+        print $f "$id: $_\n" for @wrong ? @wrong : 'good';
+    }
+}) } 1 .. 2;
+
+my @uses = (qw(token wrap journal evidence)) x 4;
+my $rotated = 0;
+
+for my $use (@uses[0 .. 14]) {
+    my $good = (keyring('stage', $use))[0] == 0;
+    install();
+    $good &&= $t->reload && $other->reload;
+    my $why;
+    $good &&= wait_for(sub { my ($s, $o) = keyring("promote", $use, $redis_cli); $why = $o; $s == 0 }, "promoted $use") || diag($why);
+    install();
+
+    # the edges do not load it at the same time
+
+    $good &&= ($rotated % 2 ? $t : $other)->reload;
+    $good &&= ($rotated % 2 ? $other : $t)->reload;
+    $rotated += $good;
+}
+
+$t->write('enough', '');
+waitpid $_, 0 for @clients;
+is($rotated, 15, 'keys are rotated fifteen times');
+my @said = map { split /\n/, $t->read("load.$_") } 1, 2;
+my @wrong = grep { !/: good$/ } @said;
+cmp_ok(scalar @said, '>', 30, 'while customers come: ' . @said . ' orders');
+is(join("\n", @wrong), '', 'none of them gets a wrong answer');
+is(incomplete($_), 0, 'no edge lacks a key') for $t, $other;
+
+
+# pruning
+
+my ($old) = grep { $_ ne current('journal') } kids('journal');
+my $verify = "objs/mpk-verify unix:$redis->{socket} $dir/keyring.json";
+($status, $out) = keyring('prune', $old, '</dev/null');
+isnt($status, 0, 'a key is not pruned without a report');
+like($out, qr/pass the output of mpk-verify on stdin/, 'which it says');
+$t->file('P-1');
+my $in_use = current('journal');
+keyring('rotate', 'journal');
+keyring('rotate', 'wrap');
+$t->{keys} = decode_json($t->read('keyring.json'))->{keys};
+for my $use (qw(journal wrap)) {
+    my ($used) = grep { $_ ne current($use) } kids($use);
+    my $o = `$verify 2>&1 | bin/mpk-keyring prune $dir/keyring.json $used 2>&1`;
+    isnt($?, 0, "a $use key that orders need is not pruned");
+    like($o, qr/orders need \Q$used\E: \d+/, 'and it says how many');
+    $o = `$verify 2>&1 | bin/mpk-keyring prune $dir/keyring.json @{[current($use)]} 2>&1`;
+    like($o, qr/is the current $use key/, 'nor the current one');
+}
+like(`echo orders 0 | bin/mpk-keyring prune $dir/keyring.json @{[(kids('evidence'))[-1]]} 2>&1`, qr/could no longer be verified/, 'nor one of evidence');
+like(`bin/mpk-keyring prune $dir/keyring.json @{[(kids('token'))[-1]]} 2>&1`, qr/say after how many days/, 'nor one of links, without a number of days');
+like(`bin/mpk-keyring prune $dir/keyring.json @{[(kids('token'))[-1]]} 30 2>&1`, qr/replaced less than 30 days ago/, 'nor before those have passed');
+is(system("bin/mpk-keyring prune $dir/keyring.json @{[(kids('token'))[-1]]} 0 >/dev/null 2>&1"), 0, 'after them it is');
+like(`echo orders 0 | bin/mpk-keyring prune $dir/keyring.json nobody 2>&1`, qr/has no key nobody/, 'a key that is not there');
+like(`printf 'orders 3\\nunverifiable 1\\n' | bin/mpk-keyring prune $dir/keyring.json $old 2>&1`, qr/could not read all orders/, 'nor when some orders could not be read');
+
+# once no order needs it
+
+$redis->cmd('FLUSHALL');
+my $n = kids('journal');
+my $o = `$verify 2>&1 | bin/mpk-keyring prune $dir/keyring.json $old 2>&1`;
+is($?, 0, 'a key that no order needs is pruned') or diag($o);
+is(scalar(kids('journal')), $n - 1, 'alone');
+ok(!grep({ $_ eq $old } kids('journal')), 'that one');
+ok($t->reload && wait_for(sub { ($t->check)[0] }, 'nginx -t'), 'and nginx takes the keyring');
+
+
+# an edge that lacks a current key of another one
+
+my $mark = $other->mark;
+keyring('rotate', 'token');
+ok($t->reload, 'a key is rotated on one edge only');
+ok(wait_for(sub { grep { /\*\Q@{[current('token')]}\E/ } @{$redis->cmd('HVALS', 'mpk:meta')} }, 'mpk:meta'), 'which uses it');
+ok($other->reload, 'the other compares again');
+ok(wait_for(sub { incomplete($other) >= 1 }, 'the metric'), 'and lacks it, which its metric tells');
+like($other->log_since($mark), qr/\[error\].*mpk: edge "[\w.-]+-[0-9a-f]{8}" uses key "\Q@{[current('token')]}\E", which is not in this keyring/, 'and its log');
+$redis->cmd('HSET', 'mpk:meta', "e:x\nforged", time . " *y\nforged *" . 'z' x 100 . ' * ** *', 'e:old', '1 *gone', 'e:odd', 'x *odd');
+$mark = $other->mark;
+ok($other->reload, 'somebody writes there what is no key');
+ok(wait_for(sub { $other->log_since($mark) =~ /edge "\?" uses key "\?"/ }, 'the log'), 'which is logged');
+unlike($other->log_since($mark), qr/^forged/m, 'but not as it is');
+ok(!grep({ $_ eq 'e:old' || $_ eq 'e:odd' } @{$redis->cmd('HKEYS', 'mpk:meta')}), 'what is a day old, or has no time, is deleted');
+
+ok($other->quit, 'the other edge ends');
+is(join("\n", $other->complaints), '', 'without complaints');
+$t->finish;
