@@ -309,6 +309,30 @@ my $r = $t->get('/account/?as=both', headers => \%as_json);
 is(join(' ', $r->{status}, map { $_->{order} } @{$json->decode($r->{body})->{orders}}), '200 N-2', 'an account shows its other orders');
 
 
+# a reply that is too large fails alone: the others on its connection are answered
+
+my @others = map { [ $t->link("B-$_"), "B-$_" ] } 1 .. 20;
+my $large = path($t->file('L-1'));
+$redis->cmd('HSET', $large, 'h', 'x' x (9 * 1024 * 1024));
+my $connects = $t->metric('redis_connects_total');
+my $nonces = { map { $_->[0] => $t->nonce($_->[0]) } @others };
+my @waiting = map {
+    my $ask = Mpk::Http::connection($t->port('edge'));
+    print $ask Mpk::Http::text('GET', '/mpk/v1/orders/L-1', headers => { Authorization => "Bearer $t->{token}" });
+    $ask->flush;
+    ($ask, $t->confirming($_->[0], $nonces->{$_->[0]}));
+} @others;
+my %answers;
+$answers{$_ % 2 ? 'another' : 'large'}{Mpk::Http::response($waiting[$_])->{status}}++ for 0 .. $#waiting;
+is_deeply(\%answers, { large => { 503 => 20 }, another => { 200 => 20 } }, 'a reply that is too large fails alone');
+is($t->metric('redis_connects_total'), $connects, 'and ends no connection');
+like($t->read('error.log'), qr/\[error\].*a command was refused with TOOLARGE: a reply is larger than 8 MB/, 'and the log says so');
+is($t->track('L-1')->{status}, 503, 'nor does it break a page') for 1;
+is($t->api('DELETE', 'orders/L-1')->{status}, 503, 'nor an erasure');
+$redis->cmd('DEL', $large);
+is($t->api('GET', 'orders/L-1')->{status}, 404, 'until it is removed');
+
+
 # ops learn of it
 
 like($t->read('error.log'), qr/\[crit\].*mpk: order "A-1" is not authentic: somebody changed it in Redis/, 'the log names the order');

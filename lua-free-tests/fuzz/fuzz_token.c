@@ -189,7 +189,7 @@ fuzz_verify(mpk_str_t text, mpk_aud_t aud)
     check(mpk_order_id_valid(token.order));
     check(token.jti.len == MPK_JTI_LEN);
     check(token.iat >= 0 && token.iat < token.exp && token.iat <= NOW + MPK_TOKEN_SKEW);
-    check((token.exp <= NOW) == (status == MPK_EXPIRED));
+    check((token.exp + MPK_TOKEN_SKEW <= NOW) == (status == MPK_EXPIRED));
 
     for (i = 0; i < token.items_count; i++) {
         check(token.items[i] >= 1 && token.items[i] <= MPK_TOKEN_ITEMS_MAX);

@@ -207,10 +207,11 @@ test_refused(void)
         { "*100000000\r\n", MPK_LIMIT, "a hundred million elements" },
         { "*2\r\n*40000\r\n", MPK_OK, "40000 elements are within the cap" },
         { "*2\r\n*0\r\n*65535\r\n", MPK_LIMIT, "elements of all arrays count" },
-        { "$500000000\r\n", MPK_LIMIT, "half a gigabyte" },
-        { "$8388609\r\n", MPK_LIMIT, "one byte over the cap" },
+        { "$536870913\r\n", MPK_LIMIT, "more than half a gigabyte" },
+        { "$536870912\r\nabc", MPK_OK, "half a gigabyte is skipped" },
+        { "$8388609\r\n", MPK_OK, "one byte over the cap, too" },
         { "$8388608\r\n", MPK_OK, "the cap itself" },
-        { "*2\r\n$3\r\nabc\r\n$8388606\r\n", MPK_LIMIT, "strings of all elements count" },
+        { "*2\r\n$3\r\nabc\r\n$8388606\r\n", MPK_OK, "strings of all elements count" },
         { "*2\r\n$3\r\nabc\r\n$8388605\r\n", MPK_OK, "all elements at the cap" },
     };
 
@@ -388,6 +389,87 @@ test_dropped(void)
 }
 
 
+/* A reply over the cap fails alone: what comes before and after it is read. */
+
+static void
+test_large(void)
+{
+    bool                     good;
+    size_t                   n, at, len, portion, i;
+    uint8_t                 *data;
+    mpk_status_t             status;
+    ngx_mpk_redis_type_t     types[4];
+    ngx_mpk_redis_reply_t   *reply;
+    ngx_mpk_redis_parser_t  *parser;
+
+    static const size_t  portions[] = { 16384, 16383, 1000, 9 * 1024 * 1024, 40 * 1024 * 1024 };
+    static const struct {
+        size_t       first;      /* lengths of two strings of an array */
+        size_t       second;
+        bool         large;
+        const char  *name;
+    } cases[] = {
+        { 8 * 1024 * 1024, 0, false, "a reply at the cap is read" },
+        { 8 * 1024 * 1024 + 1, 0, true, "a string over the cap is an error" },
+        { 8 * 1024 * 1024 - 4, 5, true, "strings that are over it together" },
+        { 5, 8 * 1024 * 1024 - 4, true, "in the other order, too" },
+        { 8 * 1024 * 1024, 8 * 1024 * 1024 + 7, true, "or twice the cap" },
+        { 8 * 1024 * 1024 + 1, 8 * 1024 * 1024 + 1, true, "or two that are" },
+    };
+
+    data = malloc(18 * 1024 * 1024);
+
+    if (data == NULL) {
+        exit(1);
+    }
+
+    for (n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+
+        len = (size_t) sprintf((char *) data, ":7\r\n*2\r\n$%zu\r\n", cases[n].first);
+        memset(data + len, 'x', cases[n].first);
+        len += cases[n].first;
+        len += (size_t) sprintf((char *) data + len, "\r\n$%zu\r\n", cases[n].second);
+        memset(data + len, '\r', cases[n].second);
+        len += cases[n].second;
+        len += (size_t) sprintf((char *) data + len, "\r\n+OK\r\n");
+
+        for (portion = 0, good = true; portion < sizeof(portions) / sizeof(portions[0]); portion++) {
+
+            parser = ngx_mpk_redis_parser_create();
+            ngx_mpk_redis_parser_set_mem(parser, &counting_mem);
+            allocated = 0;
+            i = 0;
+
+            for (at = 0; at < len; at += portions[portion]) {
+                status = ngx_mpk_redis_parser_feed(parser, data + at,
+                                                   len - at < portions[portion] ? len - at : portions[portion]);
+                good &= (status == MPK_OK);
+
+                while (ngx_mpk_redis_parser_next(parser, &reply) == MPK_OK && reply && i < 4) {
+                    types[i++] = reply->type;
+
+                    if (i == 2 && cases[n].large) {
+                        good &= (ngx_mpk_redis_error_find(reply->str) == NGX_MPK_REDIS_ERR_TOOLARGE);
+                    }
+                }
+            }
+
+            good &= (i == 3 && types[0] == NGX_MPK_REDIS_INTEGER && types[2] == NGX_MPK_REDIS_STATUS
+                     && types[1] == (cases[n].large ? NGX_MPK_REDIS_ERROR : NGX_MPK_REDIS_ARRAY)
+                     && ngx_mpk_redis_parser_buffered(parser) == 0
+                     && allocated < NGX_MPK_REDIS_BYTES_MAX + 4096);
+
+            ngx_mpk_redis_parser_free(parser);
+            test_free_all();
+        }
+
+        ok(good, cases[n].name);
+    }
+
+    free(data);
+}
+
+
 /* hiredis' own formatter says what a command must look like. */
 static void
 test_commands(void)
@@ -457,6 +539,7 @@ test_errors(void)
         [NGX_MPK_REDIS_ERR_WRONGPASS] = "WRONGPASS",
         [NGX_MPK_REDIS_ERR_NOPERM] = "NOPERM",
         [NGX_MPK_REDIS_ERR_BUSY] = "BUSY",
+        [NGX_MPK_REDIS_ERR_TOOLARGE] = "TOOLARGE",
     };
 
     good = true;
@@ -520,6 +603,7 @@ main(void)
     test_lines();
     test_memory();
     test_dropped();
+    test_large();
     test_commands();
     test_errors();
 

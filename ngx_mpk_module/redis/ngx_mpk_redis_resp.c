@@ -12,8 +12,10 @@
 
 #if (HIREDIS_MAJOR >= 1)
 typedef size_t  ngx_mpk_redis_elements_t;
+#define ngx_mpk_redis_sdssetlen  hi_sdssetlen
 #else
 typedef int     ngx_mpk_redis_elements_t;
+#define ngx_mpk_redis_sdssetlen  sdssetlen
 #endif
 
 
@@ -22,6 +24,8 @@ struct ngx_mpk_redis_parser_s {
     mpk_mem_t              *mem;
     size_t                  elements;    /* of the reply being parsed */
     size_t                  bytes;       /* of its strings */
+    size_t                  skip;        /* bytes to come that are not wanted */
+    bool                    large;       /* strings of the reply were skipped */
     mpk_status_t            status;
     ngx_mpk_redis_reply_t   dropped;
 };
@@ -43,8 +47,9 @@ static void *ngx_mpk_redis_create_bool(const redisReadTask *task, int value);
 
 static ngx_mpk_redis_reply_t *ngx_mpk_redis_create(const redisReadTask *task,
     ngx_mpk_redis_type_t type);
-static mpk_status_t ngx_mpk_redis_parser_check(
-    const ngx_mpk_redis_parser_t *parser);
+static mpk_status_t ngx_mpk_redis_parser_check(ngx_mpk_redis_parser_t *parser);
+static void ngx_mpk_redis_parser_skip(ngx_mpk_redis_parser_t *parser,
+    size_t announced, size_t come);
 
 
 /* hiredis treats a NULL from one of these as out of memory, and stops. */
@@ -112,6 +117,10 @@ static const ngx_mpk_redis_error_info_t  ngx_mpk_redis_errors[] = {
 
     [NGX_MPK_REDIS_ERR_BUSY] = { mpk_literal("BUSY"), false, true,
         "a script blocks Redis, see SCRIPT KILL" },
+
+    [NGX_MPK_REDIS_ERR_TOOLARGE] = { mpk_literal("TOOLARGE"), false, true,
+        "a reply is larger than 8 MB, which no order is: somebody wrote to "
+        "Redis, see redis-cli --bigkeys" },
 };
 
 mpk_assert_rows(ngx_mpk_redis_errors, NGX_MPK_REDIS_ERR_MAX);
@@ -160,7 +169,15 @@ mpk_status_t
 ngx_mpk_redis_parser_feed(ngx_mpk_redis_parser_t *parser, const uint8_t *data,
     size_t len)
 {
-    if (parser->status == MPK_OK
+    size_t  n;
+
+    n = len < parser->skip ? len : parser->skip;
+
+    parser->skip -= n;
+    data += n;
+    len -= n;
+
+    if (parser->status == MPK_OK && len
         && redisReaderFeed(parser->reader, (const char *) data, len)
            != REDIS_OK)
     {
@@ -177,7 +194,14 @@ ngx_mpk_redis_parser_next(ngx_mpk_redis_parser_t *parser,
 {
     void  *object;
 
+    static const mpk_str_t  large =
+        mpk_literal("TOOLARGE the reply is larger than 8 MB");
+
     *reply = NULL;
+
+    if (parser->skip) {
+        return parser->status;
+    }
 
     if (parser->status != MPK_OK) {
         return parser->status;
@@ -200,10 +224,16 @@ ngx_mpk_redis_parser_next(ngx_mpk_redis_parser_t *parser,
         return parser->status;
     }
 
+    *reply = object;
+
+    if (parser->large && *reply != &parser->dropped) {
+        (*reply)->type = NGX_MPK_REDIS_ERROR;
+        (*reply)->str = large;
+    }
+
     parser->elements = 0;
     parser->bytes = 0;
-
-    *reply = object;
+    parser->large = false;
 
     return MPK_OK;
 }
@@ -221,7 +251,7 @@ ngx_mpk_redis_parser_buffered(const ngx_mpk_redis_parser_t *parser)
  * a line without an end.
  */
 static mpk_status_t
-ngx_mpk_redis_parser_check(const ngx_mpk_redis_parser_t *parser)
+ngx_mpk_redis_parser_check(ngx_mpk_redis_parser_t *parser)
 {
     size_t                len, announced;
     const char           *p, *last;
@@ -249,12 +279,21 @@ ngx_mpk_redis_parser_check(const ngx_mpk_redis_parser_t *parser)
         for (announced = 0; p < last && *p >= '0' && *p <= '9'; p++) {
             announced = announced * 10 + (size_t) (*p - '0');
 
-            if (announced > NGX_MPK_REDIS_BYTES_MAX - parser->bytes) {
+            if (announced > NGX_MPK_REDIS_SKIP_MAX) {
                 return MPK_LIMIT;
             }
         }
 
         if (last - p >= 2 && p[0] == '\r' && p[1] == '\n') {
+            /* a short one is dropped when it is complete */
+
+            if (announced > NGX_MPK_REDIS_LINE_MAX
+                && announced > NGX_MPK_REDIS_BYTES_MAX - parser->bytes)
+            {
+                ngx_mpk_redis_parser_skip(parser, announced,
+                                          (size_t) (last - p - 2));
+            }
+
             return MPK_OK;
         }
     }
@@ -262,6 +301,34 @@ ngx_mpk_redis_parser_check(const ngx_mpk_redis_parser_t *parser)
     /* one more for a CR whose LF has not come yet */
 
     return len > NGX_MPK_REDIS_LINE_MAX + 1 ? MPK_LIMIT : MPK_OK;
+}
+
+
+/*
+ * The reader's buffer ends within a string that is not wanted, of whose bytes so many have
+ * come: it becomes a nil, and what is still to come of it is dropped.
+ */
+static void
+ngx_mpk_redis_parser_skip(ngx_mpk_redis_parser_t *parser, size_t announced,
+    size_t come)
+{
+    char         *p;
+    redisReader  *reader;
+
+    static const char  nil[] = "-1\r\n";
+
+    /* no longer than the length that it replaces: that has five digits at least */
+
+    reader = parser->reader;
+    p = reader->buf + reader->pos;
+
+    memcpy(p, nil, sizeof(nil));
+
+    reader->len = reader->pos + sizeof(nil) - 1;
+    ngx_mpk_redis_sdssetlen(reader->buf, reader->len);
+
+    parser->skip = announced + 2 - come;
+    parser->large = true;
 }
 
 
@@ -301,11 +368,14 @@ ngx_mpk_redis_create_string(const redisReadTask *task, char *data, size_t len)
         return NULL;
     }
 
-    if ((type != NGX_MPK_REDIS_STRING && len > NGX_MPK_REDIS_LINE_MAX)
-        || len > NGX_MPK_REDIS_BYTES_MAX - parser->bytes)
-    {
+    if (type != NGX_MPK_REDIS_STRING && len > NGX_MPK_REDIS_LINE_MAX) {
         parser->status = MPK_LIMIT;
         return NULL;
+    }
+
+    if (len > NGX_MPK_REDIS_BYTES_MAX - parser->bytes) {
+        parser->large = true;
+        return ngx_mpk_redis_create(task, NGX_MPK_REDIS_NIL);
     }
 
     parser->bytes += len;

@@ -11,6 +11,7 @@
 
 #define NGX_MPK_REDIS_ELEMENTS_MAX  65536               /* of a reply, including nested ones */
 #define NGX_MPK_REDIS_BYTES_MAX     (8 * 1024 * 1024)   /* of a reply's strings */
+#define NGX_MPK_REDIS_SKIP_MAX      (512 * 1024 * 1024) /* of one string: Redis' own limit */
 #define NGX_MPK_REDIS_LINE_MAX      (16 * 1024)         /* of a status or error */
 #define NGX_MPK_REDIS_DEPTH_MAX     7                   /* of nested arrays */
 
@@ -55,9 +56,11 @@ mpk_status_t ngx_mpk_redis_parser_feed(ngx_mpk_redis_parser_t *parser,
 /*
  * Returns the next complete reply, or MPK_OK with *reply == NULL when more bytes are
  * needed.  A dropped reply is a NIL that belongs to the parser.  MPK_MALFORMED, MPK_LIMIT,
- * MPK_NOMEM: the connection must be closed; every later call returns the same.  A reply
- * over a limit fails as soon as its length is announced: nothing of that size is
- * allocated or waited for.
+ * MPK_NOMEM: the connection must be closed; every later call returns the same.
+ *
+ * A reply whose strings are longer than NGX_MPK_REDIS_BYTES_MAX is skipped as it comes, and
+ * returned as the error TOOLARGE.  Over another limit it fails as soon as its length is
+ * announced.  In either case nothing of that size is allocated.
  */
 mpk_status_t ngx_mpk_redis_parser_next(ngx_mpk_redis_parser_t *parser,
     ngx_mpk_redis_reply_t **reply);
@@ -92,6 +95,7 @@ typedef enum {
     NGX_MPK_REDIS_ERR_WRONGPASS,
     NGX_MPK_REDIS_ERR_NOPERM,
     NGX_MPK_REDIS_ERR_BUSY,
+    NGX_MPK_REDIS_ERR_TOOLARGE,          /* the parser's own */
     NGX_MPK_REDIS_ERR_MAX
 } ngx_mpk_redis_error_t;
 
