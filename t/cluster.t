@@ -507,6 +507,20 @@ ok(wait_for(sub { 3 == grep { status($_) == 200 } @orders }, 'all', 20 * $slow),
 note(sprintf 'after %.2f s', time - $start);
 $cluster->well;
 ok($t->quit, 'nginx ends');
+
+# mpk-verify reads all masters
+
+if (!$ENV{MPK_SANITIZED}) {
+    local @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CC)};
+    delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CC)};
+    my $built = `make --no-print-directory TOOLS=$dir $dir/mpk-verify 2>&1`;
+    my @orders = map { @{$_->cmd('KEYS', 'mpk:{??}:o:*')} } $cluster->masters;
+    my @masters = $cluster->masters;
+    my $out = `$dir/mpk-verify 127.0.0.1:$masters[1]{port} $dir/keyring.json 2>&1`;
+    is($?, 0, 'mpk-verify finds nothing wrong in the cluster') or diag($built . $out);
+    is(($out =~ /^intact (\d+)$/m)[0], scalar @orders, 'in the orders of all masters');
+}
+
 $_->stop('KILL') for @{$cluster->{nodes}};
 
 

@@ -333,6 +333,26 @@ $redis->cmd('DEL', $large);
 is($t->api('GET', 'orders/L-1')->{status}, 404, 'until it is removed');
 
 
+# what is not authentic can be erased, and leaves a tombstone
+
+my $gone = path($t->file('G-1', account => 'gone'));
+my $gone_link = $t->mint('G-1');
+for my $damage ([ 'h', 'nothing that is a head' ], [ 'f', 'x' ], [ 'i', '' ]) {
+    my (%saved) = @{$redis->cmd('HGETALL', $gone)};
+    $redis->cmd('HSET', $gone, @$damage);
+    is($t->api('GET', 'orders/G-1')->{status}, 500, "an order with another $damage->[0] is not shown");
+    $r = $t->api('DELETE', 'orders/G-1');
+    is("$r->{status} " . ($r->{json}{state} // ''), '200 erased', 'but erased');
+    is(join(' ', map { s/\d+/n/r } sort @{$redis->cmd('HKEYS', $gone)}), 'en h', 'with all that it had');
+    is($t->api('PUT', 'orders/G-1', $t->order)->{status}, 409, 'its number is not free');
+    is($t->journal('G-1')->{verdict}, 'erased', 'which the journal says');
+    is($t->confirm($gone_link)->{status}, 404, 'no link shows it');
+    $redis->cmd('DEL', $gone);
+    $redis->cmd('HSET', $gone, %saved);
+}
+is($t->confirm($gone_link)->{status}, 200, 'restored, it is what it was');
+
+
 # ops learn of it
 
 like($t->read('error.log'), qr/\[crit\].*mpk: order "A-1" is not authentic: somebody changed it in Redis/, 'the log names the order');

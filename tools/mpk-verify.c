@@ -86,9 +86,9 @@ usage(void)
           "Verifies all orders in a Redis, and prints how many are intact and what is wrong\n"
           "with the others.  It exits with 0 if nothing is, with 1 otherwise.\n"
           "\n"
-          "REDIS is unix:PATH or HOST:PORT; of a cluster, give each master in turn.  HEADS is a\n"
-          "file with lines \"ORDER N:MAC\", as $mpk_order and $mpk_journal_head give them: with\n"
-          "it a rollback of a whole order is found, too.\n", stderr);
+          "REDIS is unix:PATH or HOST:PORT; of a cluster any node, all masters are read.  HEADS\n"
+          "is a file with lines \"ORDER N:MAC\", as $mpk_order and $mpk_journal_head give them:\n"
+          "with it a rollback of a whole order is found, too.\n", stderr);
     exit(2);
 }
 
@@ -265,6 +265,8 @@ open_redis(const char *where, const char *user, const char *password)
     size_t       len;
     redisReply  *reply;
 
+    redisFree(redis);
+
     if (strncmp(where, "unix:", 5) == 0) {
         redis = redisConnectUnix(where + 5);
 
@@ -278,6 +280,7 @@ open_redis(const char *where, const char *user, const char *password)
 
         *colon = '\0';
         redis = redisConnect(host, atoi(colon + 1));
+        free(host);
     }
 
     if (redis == NULL || redis->err) {
@@ -299,6 +302,7 @@ open_redis(const char *where, const char *user, const char *password)
     }
 
     mpk_cleanse(secret, len);
+    free(secret);
     freeReplyObject(reply);
 }
 
@@ -561,6 +565,58 @@ verify_all(void)
 }
 
 
+/* A server by itself, or all masters of its cluster: one that has several ranges of slots once. */
+
+static void
+verify_nodes(const char *where, const char *user, const char *password)
+{
+    int          known;
+    char         name[300];
+    size_t       i, j;
+    redisReply  *info, *slots, **node;
+
+    info = command("INFO %b", "cluster", 7);
+
+    if (info->type != REDIS_REPLY_STRING || strstr(info->str, "cluster_enabled:1") == NULL) {
+        freeReplyObject(info);
+        verify_all();
+        return;
+    }
+
+    freeReplyObject(info);
+
+    slots = command("CLUSTER %b", "SLOTS", 5);
+
+    if (slots->type != REDIS_REPLY_ARRAY || slots->elements == 0) {
+        die(where, "the cluster has no slots");
+    }
+
+    for (i = 0; i < slots->elements; i++) {
+
+        if (slots->element[i]->elements < 3 || slots->element[i]->element[2]->elements < 3) {
+            die(where, "CLUSTER SLOTS has no nodes");
+        }
+
+        node = slots->element[i]->element[2]->element;
+
+        for (j = 0, known = 0; j < i; j++) {
+            known |= strcmp(slots->element[j]->element[2]->element[2]->str, node[2]->str) == 0;
+        }
+
+        if (known) {
+            continue;
+        }
+
+        (void) snprintf(name, sizeof(name), "%s:%lld", node[0]->str, node[1]->integer);
+
+        open_redis(name, user, password);
+        verify_all();
+    }
+
+    freeReplyObject(slots);
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -612,7 +668,7 @@ main(int argc, char **argv)
 
     open_keyring(keys);
     open_redis(where, user, password);
-    verify_all();
+    verify_nodes(where, user, password);
 
     printf("orders %lu\n", orders);
 

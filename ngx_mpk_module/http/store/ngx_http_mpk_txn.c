@@ -16,6 +16,7 @@
 
 #define NGX_HTTP_MPK_TXN_TRIES    5
 #define NGX_HTTP_MPK_TXN_POOL     8192    /* bytes; fits most transactions, many wait at a time */
+#define NGX_HTTP_MPK_TXN_GUARD    256     /* bytes of a head that is not authentic */
 #define NGX_HTTP_MPK_COMMIT_ARGS  24      /* and the claims that are named */
 
 
@@ -25,6 +26,7 @@ static void ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_txn_forged(ngx_http_mpk_txn_t *txn);
 static ngx_uint_t ngx_http_mpk_txn_abandoned(ngx_http_mpk_txn_t *txn);
 static mpk_status_t ngx_http_mpk_txn_parse(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_send(ngx_http_mpk_txn_t *txn,
@@ -285,11 +287,41 @@ ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
 
     if (status != MPK_OK) {
         ngx_http_mpk_order_unread(txn->log, &txn->order, status);
-        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
-        return;
+
+        if (status != MPK_FORGED || txn->request.event != MPK_EVENT_ERASED) {
+            ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
+            return;
+        }
+
+        ngx_http_mpk_txn_forged(txn);
     }
 
     ngx_http_mpk_txn_decide(txn);
+}
+
+
+/*
+ * An order that is not authentic can be erased: of what it says, only the number of its
+ * last entry is kept, and the beginning of its head, which must still be there.
+ */
+
+static void
+ngx_http_mpk_txn_forged(ngx_http_mpk_txn_t *txn)
+{
+    mpk_str_t  head;
+    uint64_t   revision;
+
+    head = txn->cmd.reply->elements[MPK_ORDER_HEAD].str;
+    head.len = ngx_min(head.len, NGX_HTTP_MPK_TXN_GUARD);
+
+    revision = ngx_max(txn->order.revision, 1);
+
+    ngx_memzero(&txn->order, sizeof(mpk_order_t));
+
+    txn->order.id = txn->id;
+    txn->order.state = MPK_ORDER_HELD;
+    txn->order.revision = revision;
+    txn->order.guard = head;
 }
 
 
