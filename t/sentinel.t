@@ -459,6 +459,23 @@ syswrite $asked, $right . $subscribed;
 is(status($client, $right), 404, 'what it would have been asked goes to the next one');
 ok($t->quit, 'quit');
 
+# an idle connection to a Sentinel is pinged; its messages may come before the reply
+
+told('connect_timeout=20s timeout=5s');
+syswrite $asked, $elsewhere . $subscribed;
+is(status(get('N-1')), 200, 'a master');
+ok(IO::Select->new($asked)->can_read(15), 'an idle connection to a Sentinel');
+sysread $asked, my $ping, 4096;
+is($ping, "*1\r\n\$4\r\nPING\r\n", 'is pinged');
+my $switch = "mymaster 127.0.0.1 $other_master->{port} 127.0.0.1 $where";
+syswrite $asked, "*3\r\n\$7\r\nmessage\r\n\$14\r\n+switch-master\r\n\$" . length($switch) . "\r\n$switch\r\n" . "*2\r\n\$4\r\npong\r\n\$0\r\n\r\n";
+ok(wait_for(sub { status(get('N-1')) == 404 }, 'the other master'), 'a message before the reply is taken');
+nobody_asked('and the connection stays');
+ok(IO::Select->new($asked)->can_read(15), 'it is pinged again');
+asked();
+ok(1, 'without a reply another is made');
+ok($t->quit, 'quit');
+
 # nobody answers
 
 told('connect_timeout=20s timeout=20s');

@@ -10,6 +10,7 @@
 #include "mpk_time.h"
 
 #define NGX_MPK_REDIS_CLOCK_AGE   60000    /* ms after which any sample is better */
+#define NGX_MPK_REDIS_CLOCK_OLD   10000
 #define NGX_MPK_REDIS_CLOCK_FINE  100      /* ms: ngx_current_msec is not exact, either */
 #define NGX_MPK_REDIS_CLOCK_SKEW  2000     /* ms from which on a skew is logged */
 
@@ -46,15 +47,15 @@ ngx_mpk_redis_clock_sample(ngx_mpk_redis_node_t *node,
 
     apart = time - ngx_mpk_redis_clock_now(node);
 
-    if (apart < 0) {
-        apart = -apart;
-    }
+    /*
+     * A better sample that agrees with the last one advances the clock but does not turn it
+     * back: lists are sorted by it.  One that contradicts it: the server's clock was set.
+     */
 
-    /* a sample that contradicts the last one: the server's clock was set */
-
-    if (made || error <= clock->error
+    if (made || (error <= clock->error && apart >= 0)
         || ngx_current_msec - clock->at > NGX_MPK_REDIS_CLOCK_AGE
-        || apart > (int64_t) (error + clock->error + NGX_MPK_REDIS_CLOCK_FINE))
+        || ngx_abs(apart) > (int64_t) (error + clock->error
+                                       + NGX_MPK_REDIS_CLOCK_FINE))
     {
         clock->time = time;
         clock->at = ngx_current_msec;
@@ -80,6 +81,14 @@ ngx_mpk_redis_clock_now(const ngx_mpk_redis_node_t *node)
     return node->clock.time ? node->clock.time
                               + (int64_t) (ngx_current_msec - node->clock.at)
                             : 0;
+}
+
+
+ngx_uint_t
+ngx_mpk_redis_clock_old(const ngx_mpk_redis_node_t *node)
+{
+    return node->clock.time
+           && ngx_current_msec - node->clock.at > NGX_MPK_REDIS_CLOCK_OLD;
 }
 
 

@@ -16,6 +16,9 @@ void ngx_mpk_redis_clock_sample(ngx_mpk_redis_node_t *node,
 /* The server's Unix time, ms; 0: not known. */
 int64_t ngx_mpk_redis_clock_now(const ngx_mpk_redis_node_t *node);
 
+/* Whether it is time to ask for it, also on a busy connection. */
+ngx_uint_t ngx_mpk_redis_clock_old(const ngx_mpk_redis_node_t *node);
+
 /* How far this machine's clock is ahead of the server's, ms; negative: behind. */
 int64_t ngx_mpk_redis_clock_skew(const ngx_mpk_redis_node_t *node);
 

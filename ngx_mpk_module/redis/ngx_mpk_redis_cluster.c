@@ -378,7 +378,7 @@ ngx_mpk_redis_cluster_prepend_asking(ngx_mpk_redis_cmd_t *cmd)
 void
 ngx_mpk_redis_cluster_on_timeout(ngx_mpk_redis_conn_t *conn)
 {
-    ngx_mpk_redis_node_reconnect_idle(conn->node, conn);
+    ngx_mpk_redis_node_reconnect(conn->node, conn);
 }
 
 

@@ -9,10 +9,13 @@
 
 #define NGX_MPK_REDIS_REFUSED_TIME  5000    /* ms for which a refused commit counts */
 #define NGX_MPK_REDIS_PING          1000    /* ms, far below a cluster-node-timeout */
+#define NGX_MPK_REDIS_PING_IDLE     10000   /* ms, of a subscriber, which no request waits for */
 #define NGX_MPK_REDIS_PING_POOL     512     /* bytes */
 
 
 static void ngx_mpk_redis_node_ping_handler(ngx_event_t *ev);
+static ngx_msec_t ngx_mpk_redis_node_ping_interval(
+    ngx_mpk_redis_node_t *node);
 static void ngx_mpk_redis_node_ping(ngx_mpk_redis_conn_t *conn);
 static void ngx_mpk_redis_node_pong_handler(ngx_mpk_redis_cmd_t *cmd);
 static ngx_mpk_redis_conn_t *ngx_mpk_redis_node_reader(
@@ -52,7 +55,7 @@ ngx_mpk_redis_node_init(ngx_mpk_redis_node_t *node, ngx_pool_t *pool)
     node->ping.log = node->worker->cycle->log;
     node->ping.cancelable = 1;
 
-    ngx_add_timer(&node->ping, NGX_MPK_REDIS_PING);
+    ngx_add_timer(&node->ping, ngx_mpk_redis_node_ping_interval(node));
 
     return NGX_OK;
 }
@@ -90,7 +93,7 @@ ngx_mpk_redis_node_exit(ngx_mpk_redis_node_t *node)
 
 
 /*
- * Each connection gets a command once a second: a firewall does not forget it, one that
+ * An idle connection gets a command now and then: a firewall does not forget it, one that
  * hangs is detected before a request needs it, and the server's clock is known.
  */
 
@@ -112,13 +115,21 @@ ngx_mpk_redis_node_ping_handler(ngx_event_t *ev)
         conn = &node->conns[i];
 
         if (conn->state == NGX_MPK_REDIS_READY && conn->ping == NULL
-            && (!conn->durable || conn->pending == 0))
+            && (conn->pending == 0
+                || (!conn->durable && ngx_mpk_redis_clock_old(node))))
         {
             ngx_mpk_redis_node_ping(conn);
         }
     }
 
-    ngx_add_timer(ev, NGX_MPK_REDIS_PING);
+    ngx_add_timer(ev, ngx_mpk_redis_node_ping_interval(node));
+}
+
+
+static ngx_msec_t
+ngx_mpk_redis_node_ping_interval(ngx_mpk_redis_node_t *node)
+{
+    return node->messages ? NGX_MPK_REDIS_PING_IDLE : NGX_MPK_REDIS_PING;
 }
 
 
@@ -280,7 +291,7 @@ ngx_mpk_redis_node_full(ngx_mpk_redis_node_t *node, ngx_mpk_redis_lane_t lane)
 
 
 void
-ngx_mpk_redis_node_reconnect_idle(ngx_mpk_redis_node_t *node,
+ngx_mpk_redis_node_reconnect(ngx_mpk_redis_node_t *node,
     ngx_mpk_redis_conn_t *conn)
 {
     ngx_uint_t             i;
@@ -289,10 +300,8 @@ ngx_mpk_redis_node_reconnect_idle(ngx_mpk_redis_node_t *node,
     for (i = 0; i < node->nconns; i++) {
         other = &node->conns[i];
 
-        if (other != conn && other->state == NGX_MPK_REDIS_READY
-            && ngx_mpk_redis_queue_idle(other))
-        {
-            ngx_mpk_redis_conn_reconnect(other);
+        if (other != conn && other->state == NGX_MPK_REDIS_READY) {
+            ngx_mpk_redis_conn_move(other);
         }
     }
 }

@@ -21,8 +21,11 @@ void ngx_mpk_redis_node_send(ngx_mpk_redis_node_t *node,
 ngx_mpk_redis_conn_t *ngx_mpk_redis_node_pick(ngx_mpk_redis_node_t *node,
     ngx_mpk_redis_lane_t lane);
 
-/* conn timed out: reconnects the node's idle connections, whose role is to be confirmed. */
-void ngx_mpk_redis_node_reconnect_idle(ngx_mpk_redis_node_t *node,
+/*
+ * conn timed out: the node's role is to be confirmed, so its other connections are made
+ * anew, those with commands in flight after the replies to them.
+ */
+void ngx_mpk_redis_node_reconnect(ngx_mpk_redis_node_t *node,
     ngx_mpk_redis_conn_t *conn);
 
 ngx_uint_t ngx_mpk_redis_node_idle(ngx_mpk_redis_node_t *node);

@@ -260,7 +260,7 @@ void
 ngx_mpk_redis_sentinel_on_timeout(ngx_mpk_redis_conn_t *conn)
 {
     if (ngx_mpk_redis_sentinel_is_master(conn)) {
-        ngx_mpk_redis_node_reconnect_idle(conn->node, conn);
+        ngx_mpk_redis_node_reconnect(conn->node, conn);
     }
 }
 
