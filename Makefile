@@ -73,7 +73,7 @@ DEPS_TEST  = $(DEPS_DEMO) nginx nginx-dev clang libclang-rt-dev llvm valgrind dp
 DEPS_BENCH = $(DEPS_DEMO) wrk perl
 
 
-.PHONY: default build debug tools install demo test test-all units test-unit test-fuzz fuzz \
+.PHONY: default build debug tools install demo test test-all test-apart units test-unit test-fuzz fuzz \
         test-t test-asan test-valgrind test-builds test-versions test-compilers model soak bench cov \
         clean deps deps-build deps-demo deps-test deps-bench FORCE
 
@@ -170,12 +170,18 @@ FAULTS     = $(patsubst %,t/%.t,cluster_fake faults_fake faults_ops invariants p
 test test-all: deps-test
 	@rm -f objs/tally
 	-@$(MAKE) --no-print-directory -j2 test-unit
-	-@$(MAKE) --no-print-directory -j2 test-fuzz
-	-@$(MAKE) --no-print-directory test-t $(if $(filter test,$@),SKIP='$(FAULTS)')
-	-@$(MAKE) --no-print-directory test-asan
-	-@$(MAKE) --no-print-directory test-valgrind
-	-@$(MAKE) --no-print-directory test-builds
+	-@nice -n 19 $(MAKE) --no-print-directory test-apart > objs/apart.log 2>&1 & \
+	    $(MAKE) --no-print-directory test-t $(if $(filter test,$@),SKIP='$(FAULTS)'); \
+	    $(MAKE) --no-print-directory test-asan; \
+	    $(MAKE) --no-print-directory test-valgrind; \
+	    wait; cat objs/apart.log
 	@misc/run-tests --sum
+
+# What computes beside what waits.
+
+test-apart:
+	-@$(MAKE) --no-print-directory -j2 test-fuzz
+	-@$(MAKE) --no-print-directory test-builds
 
 UNIT_OBJS  = $(patsubst ngx_mpk_module/%.c,$(UNIT)/%.o,$(CORE))
 FUZZ_OBJS  = $(patsubst ngx_mpk_module/%.c,objs/fuzz/%.o,$(CORE))
