@@ -72,9 +72,11 @@ for my $round (1 .. 4) {
     push @files, files();
 }
 
-# each listing that was refused is as many commands
+# each listing that was refused is as many commands; what the edge itself asks for can be, too
 
-like($t->get('/metrics')->{body}, qr/^mpk_redis_overflows_total @{[4 * 60 * $each]}$/m, 'mpk_status counts what was too much');
+my $refused = $t->metric('redis_overflows_total') - 4 * 60 * $each;
+cmp_ok($refused, '>=', 0, 'mpk_status counts what was too much');
+cmp_ok($refused, '<', 200, 'and little else');
 
 note("resident, KB: @resident; files: @files");
 cmp_ok($resident[-1], '<', 1.15 * $resident[1], 'memory stays flat') unless $ENV{MPK_SANITIZED};

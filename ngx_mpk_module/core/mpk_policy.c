@@ -7,9 +7,15 @@
 typedef mpk_outcome_t (*mpk_policy_pt)(const mpk_request_t *request,
     mpk_decision_t *decision);
 
+/* Arrays of an order that an event may change: decisions have copies of them. */
+#define MPK_POLICY_ITEMS   1
+#define MPK_POLICY_LINKS   2
+#define MPK_POLICY_CLAIMS  4
+
 typedef struct {
     mpk_outcome_t    in[MPK_ORDER_STATE_MAX];
     mpk_policy_pt    apply;
+    unsigned         changes;
 } mpk_policy_t;
 
 
@@ -20,6 +26,11 @@ static mpk_outcome_t mpk_policy_release(const mpk_request_t *request,
 static mpk_outcome_t mpk_policy_cancel(const mpk_request_t *request,
     mpk_decision_t *decision);
 static mpk_outcome_t mpk_policy_erase(const mpk_request_t *request,
+    mpk_decision_t *decision);
+static mpk_status_t mpk_policy_copy(mpk_mem_t *mem, const mpk_policy_t *policy,
+    const mpk_request_t *request, mpk_decision_t *decision);
+static void mpk_policy_apply(const mpk_policy_t *policy,
+    const mpk_order_t *order, const mpk_request_t *request,
     mpk_decision_t *decision);
 static void mpk_policy_time(const mpk_request_t *request, mpk_order_t *order);
 static mpk_outcome_t mpk_policy_entries(const mpk_order_t *order,
@@ -33,65 +44,65 @@ static const mpk_policy_t  mpk_policies[] = {
     /* no event: the order is only read */
 
     [MPK_EVENT_NONE] =
-        { { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME }, NULL },
+        { { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME }, NULL, 0 },
 
     [MPK_EVENT_FILED] =
         { { MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
-          mpk_policy_file },
+          mpk_policy_file, MPK_POLICY_ITEMS },
 
     [MPK_EVENT_RELEASED] =
         { { MPK_ABSENT, MPK_DONE, MPK_SAME, MPK_CANCELLED, MPK_ERASED },
-          mpk_policy_release },
+          mpk_policy_release, 0 },
 
     [MPK_EVENT_CANCELLED] =
         { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
-          mpk_policy_cancel },
+          mpk_policy_cancel, 0 },
 
     [MPK_EVENT_LINK_MINTED] =
         { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
-          mpk_policy_mint },
+          mpk_policy_mint, MPK_POLICY_LINKS },
 
     [MPK_EVENT_LINK_REVOKED] =
         { { MPK_ABSENT, MPK_NO_LINK, MPK_DONE, MPK_DONE, MPK_ERASED },
-          mpk_policy_revoke },
+          mpk_policy_revoke, MPK_POLICY_LINKS },
 
     [MPK_EVENT_OPENED] =
         { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
-          mpk_policy_open },
+          mpk_policy_open, 0 },
 
     [MPK_EVENT_VIEWED] =
         { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
-          mpk_policy_view },
+          mpk_policy_view, MPK_POLICY_ITEMS|MPK_POLICY_LINKS },
 
     [MPK_EVENT_CUT_OFF] =
         { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
-          mpk_policy_cut_off },
+          mpk_policy_cut_off, 0 },
 
     [MPK_EVENT_CLAIM_OPENED] =
         { { MPK_ABSENT, MPK_UNDELIVERED, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
-          mpk_policy_claim },
+          mpk_policy_claim, MPK_POLICY_CLAIMS },
 
     /* only orders that were ready have claims */
 
     [MPK_EVENT_CLAIM_NEEDS_INFO] =
         { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
-          mpk_policy_claim_decide },
+          mpk_policy_claim_decide, MPK_POLICY_ITEMS|MPK_POLICY_CLAIMS },
 
     [MPK_EVENT_CLAIM_REPLACED] =
         { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
-          mpk_policy_claim_decide },
+          mpk_policy_claim_decide, MPK_POLICY_ITEMS|MPK_POLICY_CLAIMS },
 
     [MPK_EVENT_CLAIM_REFUNDED] =
         { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
-          mpk_policy_claim_decide },
+          mpk_policy_claim_decide, MPK_POLICY_ITEMS|MPK_POLICY_CLAIMS },
 
     [MPK_EVENT_CLAIM_REJECTED] =
         { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
-          mpk_policy_claim_decide },
+          mpk_policy_claim_decide, MPK_POLICY_ITEMS|MPK_POLICY_CLAIMS },
 
     [MPK_EVENT_ERASED] =
         { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_SAME },
-          mpk_policy_erase },
+          mpk_policy_erase, 0 },
 };
 
 mpk_assert_rows(mpk_policies, MPK_EVENT_MAX);
@@ -103,15 +114,12 @@ mpk_status_t
 mpk_policy_decide(mpk_mem_t *mem, const mpk_order_t *order,
     const mpk_request_t *request, mpk_decision_t *decision)
 {
-    size_t               n;
-    mpk_item_t          *items;
-    mpk_link_t          *links;
-    mpk_claim_t         *claims;
+    mpk_status_t         status;
     const mpk_policy_t  *policy;
 
-    memset(decision, 0, sizeof(mpk_decision_t));
-
     policy = &mpk_policies[request->event];
+
+    memset(decision, 0, sizeof(mpk_decision_t));
 
     decision->event = request->event;
     decision->order = *order;
@@ -121,38 +129,69 @@ mpk_policy_decide(mpk_mem_t *mem, const mpk_order_t *order,
         return MPK_OK;
     }
 
-    /* changes go to a copy, with room for one more link */
+    status = mpk_policy_copy(mem, policy, request, decision);
+    if (status != MPK_OK) {
+        return status;
+    }
 
+    mpk_policy_apply(policy, order, request, decision);
+
+    return MPK_OK;
+}
+
+
+/* Copies the arrays that the event may change, with room for one more link or claim. */
+
+static mpk_status_t
+mpk_policy_copy(mpk_mem_t *mem, const mpk_policy_t *policy,
+    const mpk_request_t *request, mpk_decision_t *decision)
+{
+    size_t        n;
+    mpk_item_t   *items;
+    mpk_link_t   *links;
+    mpk_claim_t  *claims;
+    mpk_order_t  *order;
+
+    order = &decision->order;
     n = order->items_count;
 
     if (request->filing && request->filing->items_count > n) {
         n = request->filing->items_count;
     }
 
-    items = mpk_alloc(mem, n * sizeof(mpk_item_t) + 1);
-    links = mpk_alloc(mem, (order->links_count + 1) * sizeof(mpk_link_t));
     decision->items = mpk_alloc(mem, n * sizeof(uint16_t) + 1);
-
-    if (items == NULL || links == NULL || decision->items == NULL) {
+    if (decision->items == NULL) {
         return MPK_NOMEM;
     }
 
-    if (order->items_count) {
-        memcpy(items, order->items, order->items_count * sizeof(mpk_item_t));
+    if (policy->changes & MPK_POLICY_ITEMS) {
+        items = mpk_alloc(mem, n * sizeof(mpk_item_t) + 1);
+        if (items == NULL) {
+            return MPK_NOMEM;
+        }
+
+        if (order->items_count) {
+            memcpy(items, order->items, order->items_count * sizeof(mpk_item_t));
+        }
+
+        order->items = items;
     }
 
-    if (order->links_count) {
-        memcpy(links, order->links, order->links_count * sizeof(mpk_link_t));
+    if (policy->changes & MPK_POLICY_LINKS) {
+        links = mpk_alloc(mem, (order->links_count + 1) * sizeof(mpk_link_t));
+        if (links == NULL) {
+            return MPK_NOMEM;
+        }
+
+        if (order->links_count) {
+            memcpy(links, order->links, order->links_count * sizeof(mpk_link_t));
+        }
+
+        order->links = links;
     }
 
-    decision->order.items = items;
-    decision->order.links = links;
-
-    if (policy->apply == mpk_policy_claim
-        || policy->apply == mpk_policy_claim_decide)
-    {
-        claims = mpk_alloc(mem, (order->claims_count + 1)
-                                * sizeof(mpk_claim_t));
+    if (policy->changes & MPK_POLICY_CLAIMS) {
+        claims = mpk_alloc(mem, (order->claims_count + 1) * sizeof(mpk_claim_t));
         if (claims == NULL) {
             return MPK_NOMEM;
         }
@@ -162,9 +201,17 @@ mpk_policy_decide(mpk_mem_t *mem, const mpk_order_t *order,
                    order->claims_count * sizeof(mpk_claim_t));
         }
 
-        decision->order.claims = claims;
+        order->claims = claims;
     }
 
+    return MPK_OK;
+}
+
+
+static void
+mpk_policy_apply(const mpk_policy_t *policy, const mpk_order_t *order,
+    const mpk_request_t *request, mpk_decision_t *decision)
+{
     mpk_policy_time(request, &decision->order);
 
     decision->outcome = policy->apply(request, decision);
@@ -176,8 +223,6 @@ mpk_policy_decide(mpk_mem_t *mem, const mpk_order_t *order,
     if (decision->outcome == MPK_DONE) {
         decision->order.revision = order->revision + 1;
     }
-
-    return MPK_OK;
 }
 
 
@@ -367,10 +412,34 @@ mpk_status_t
 mpk_policy_ask(mpk_mem_t *mem, const mpk_order_t *order,
     const mpk_request_t *request, mpk_outcome_t *outcome)
 {
-    size_t          i, n;
-    mpk_status_t    status;
-    mpk_request_t   ask;
-    mpk_decision_t  decision;
+    size_t               i, n;
+    mpk_order_t          scratch;
+    mpk_status_t         status;
+    mpk_request_t        ask;
+    mpk_decision_t       decision;
+    const mpk_policy_t  *policy;
+
+    policy = &mpk_policies[request->event];
+
+    memset(&decision, 0, sizeof(mpk_decision_t));
+
+    decision.event = request->event;
+    decision.order = *order;
+
+    *outcome = policy->in[order->state];
+
+    if (*outcome != MPK_DONE) {
+        return MPK_OK;
+    }
+
+    /* one copy is enough: what is refused changes nothing in the arrays */
+
+    status = mpk_policy_copy(mem, policy, request, &decision);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    scratch = decision.order;
 
     ask = *request;
     ask.not_sent = true;
@@ -385,10 +454,9 @@ mpk_policy_ask(mpk_mem_t *mem, const mpk_order_t *order,
         ask.claim_item = i < order->items_count ? (uint16_t) (i + 1) : 0;
         ask.claim = i + 1;
 
-        status = mpk_policy_decide(mem, order, &ask, &decision);
-        if (status != MPK_OK) {
-            return status;
-        }
+        decision.order = scratch;
+
+        mpk_policy_apply(policy, order, &ask, &decision);
 
         if (i == 0 || decision.outcome == MPK_DONE) {
             *outcome = decision.outcome;
