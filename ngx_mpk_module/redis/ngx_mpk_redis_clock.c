@@ -41,6 +41,7 @@ ngx_mpk_redis_clock_sample(ngx_mpk_redis_node_t *node,
     }
 
     clock = &node->clock;
+    clock->sampled_at = ngx_current_msec;
 
     error = (ngx_current_msec - sent) / 2;
     time = seconds * 1000 + micros / 1000 + (int64_t) error;
@@ -88,7 +89,8 @@ ngx_uint_t
 ngx_mpk_redis_clock_old(const ngx_mpk_redis_node_t *node)
 {
     return node->clock.time
-           && ngx_current_msec - node->clock.at > NGX_MPK_REDIS_CLOCK_OLD;
+           && ngx_current_msec - node->clock.sampled_at
+              > NGX_MPK_REDIS_CLOCK_OLD;
 }
 
 

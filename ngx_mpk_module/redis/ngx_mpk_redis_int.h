@@ -70,6 +70,7 @@ typedef struct {
     int64_t                   time;          /* the server's Unix time at "at", ms; 0: unknown */
     ngx_msec_t                at;
     ngx_msec_t                error;
+    ngx_msec_t                sampled_at;
 } ngx_mpk_redis_clock_t;
 
 

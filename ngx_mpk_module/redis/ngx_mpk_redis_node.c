@@ -116,7 +116,8 @@ ngx_mpk_redis_node_ping_handler(ngx_event_t *ev)
 
         if (conn->state == NGX_MPK_REDIS_READY && conn->ping == NULL
             && (conn->pending == 0
-                || (!conn->durable && ngx_mpk_redis_clock_old(node))))
+                || (conn->pending < NGX_MPK_REDIS_QUEUE_MAX / 2
+                    && !conn->durable && ngx_mpk_redis_clock_old(node))))
         {
             ngx_mpk_redis_node_ping(conn);
         }
