@@ -6,6 +6,7 @@ use warnings;
 use strict;
 
 use lib 't/lib';
+use IO::Select;
 use JSON::PP;
 use Mpk;
 use Mpk::Http2;
@@ -18,7 +19,7 @@ my $shop = $t->port('shop');
 
 # the shop knows its customers by a cookie, and says who they are
 
-$t->conf(workers => 2, http => 'access_log off; keepalive_requests 100000;', shop => <<SHOP, location => <<CONF)->start;
+$t->conf(workers => 2, listen => 'sndbuf=8k', http => 'access_log off; keepalive_requests 100000;', shop => <<SHOP, location => <<CONF)->start;
         location = /whoami {
             if (\$cookie_session = "") { return 401; }
             add_header X-Account \$cookie_session;
@@ -152,6 +153,37 @@ unlike(page('big', "?page=$pages", html => 1)->{body}, qr/rel="next"/, 'and the 
 
 is(Mpk::Http::response(do { my $s = Mpk::Http::connection($t->port('edge')); print $s Mpk::Http::text('HEAD', '/account/keys',
     headers => { Cookie => 'session=42' }); $s }, 10, 1)->{status}, 200, 'HEAD is answered');
+
+# many items: the first ones of each order, and a link to the keys of all; what was read and
+# made for a page is freed before the client reads it
+
+my $large = 20;
+my @items = map { { sku => "S-$_", product => "Product number $_", key => "KEY-$_-AAAAA" } } 1 .. 500;
+$t->file("L-$_", account => 'large', purchased_at => Mpk::ago(30 * 86400), items => \@items) for 1 .. $large;
+my $r = page('large');
+is(join(' ', map { scalar(@{$_->{items}}) . " of $_->{items_count}" } @{$r->{json}{orders}}), join(' ', ('20 of 500') x $large), 'of each order 20 items are listed');
+my ($all) = $r->{json}{orders}[0]{reveal_url} =~ m{(/r/.*)};
+is(scalar @{$t->confirm($all, email => '')->{json}{items}}, 500, 'its link shows the keys of all');
+is(() = page('large', '', html => 1)->{body} =~ /480 more items: “Show all keys” shows them, too\./g, $large, 'which the page says');
+unlike(page('42', '', html => 1)->{body}, qr/more items/, 'not of an order with few');
+
+if (!$ENV{MPK_SANITIZED}) {
+    sub resident { my $sum = 0; $sum += Mpk::memory($_, 'VmRSS') for $t->workers; return $sum / 1024 }
+    my $before = resident();
+    my @unread;
+
+    for (1 .. 60) {
+        my $s = Mpk::Http::connection($t->port('edge'), 4096);
+        print $s Mpk::Http::text('GET', '/account/keys', headers => { Cookie => 'session=large' });
+        $s->flush;
+        IO::Select->new($s)->can_read(10) or die 'no page';
+        push @unread, $s;
+    }
+
+    my $took = resident() - $before;
+    note(sprintf '60 unread pages take %.1f MB', $took);
+    cmp_ok($took, '<', 30, '60 unread pages of 20 orders with 500 items each take less than 30 MB');
+}
 
 $redis->stop;
 is(page('42')->{status}, 503, 'without Redis, 503');

@@ -254,6 +254,10 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         r->headers_out.content_length_n += cuts->list[i].literal.len;
     }
 
+    if (ctx->work && ngx_http_mpk_work_done(r, ctx, body) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     ctx->out = ngx_http_mpk_chain(r, body, cuts);
     if (ctx->out == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

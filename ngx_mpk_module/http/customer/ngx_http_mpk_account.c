@@ -13,6 +13,7 @@
 #include "ngx_http_mpk_request.h"
 
 #define NGX_HTTP_MPK_ACCOUNT_PAGE     20       /* orders */
+#define NGX_HTTP_MPK_ACCOUNT_ITEMS    20       /* of each; a link shows the keys of all */
 #define NGX_HTTP_MPK_ACCOUNT_HISTORY  50       /* newest entries that are read of each */
 
 
@@ -90,6 +91,10 @@ ngx_http_mpk_account_handler(ngx_http_request_t *r)
     account->page = ngx_http_mpk_account_page(r);
 
     account->identity = ngx_http_mpk_str(&identity);
+
+    if (ngx_http_mpk_work(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (mpk_lookup_index(ctx->mmcf->crypto, account->identity, account->index)
         != MPK_OK)
@@ -225,7 +230,8 @@ ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
         v = mpk_value_object(list, mpk_string(""));
 
-        if (ngx_http_mpk_card_customer(ctx, order, MPK_CHANNEL_ACCOUNT, v)
+        if (ngx_http_mpk_card_customer(ctx, order, MPK_CHANNEL_ACCOUNT,
+                                       NGX_HTTP_MPK_ACCOUNT_ITEMS, v)
             != NGX_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -399,7 +399,8 @@ ngx_http_mpk_track_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     facts = mpk_value_new(&ctx->mem, MPK_VALUE_OBJECT);
 
-    if (ngx_http_mpk_card_customer(ctx, order, MPK_CHANNEL_TRACK, facts)
+    if (ngx_http_mpk_card_customer(ctx, order, MPK_CHANNEL_TRACK,
+                                   MPK_ITEMS_MAX, facts)
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

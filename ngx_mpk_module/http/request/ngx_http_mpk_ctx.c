@@ -4,6 +4,9 @@
 #include "ngx_http_mpk_stats.h"
 
 
+#define NGX_HTTP_MPK_WORK_POOL  16384    /* bytes; most of what it holds is larger */
+
+
 static void ngx_http_mpk_ctx_cleanup(void *data);
 
 
@@ -63,6 +66,48 @@ ngx_http_mpk_create_ctx(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+ngx_http_mpk_work(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ctx->work = ngx_create_pool(NGX_HTTP_MPK_WORK_POOL, r->connection->log);
+    if (ctx->work == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_mpk_mem_init(&ctx->mem, ctx->work);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mpk_work_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    mpk_buf_t *body)
+{
+    u_char  *p;
+
+    ngx_mpk_assert(ctx->secret == NULL && ctx->txn == NULL);
+
+    p = ngx_pnalloc(r->pool, body->len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, body->data, body->len);
+
+    ctx->orders = NULL;
+
+    ngx_destroy_pool(ctx->work);
+    ctx->work = NULL;
+
+    ngx_http_mpk_mem_init(&ctx->mem, r->pool);
+
+    body->data = p;
+
+    return NGX_OK;
+}
+
+
 /*
  * Counts the request once, whatever subrequests and redirects it had; the handler also
  * identifies the context among the pool's cleanups.
@@ -72,6 +117,10 @@ static void
 ngx_http_mpk_ctx_cleanup(void *data)
 {
     ngx_http_mpk_ctx_t *ctx = data;
+
+    if (ctx->work) {
+        ngx_destroy_pool(ctx->work);
+    }
 
     ngx_http_mpk_stats_request(ctx->mlcf->endpoint->id, ctx->event,
                                ctx->outcome);

@@ -20,6 +20,7 @@ typedef ngx_int_t (*ngx_http_mpk_next_pt)(ngx_http_request_t *r,
 /* Survives internal redirects, for the variables and the log phase. */
 struct ngx_http_mpk_ctx_s {
     mpk_mem_t                     mem;
+    ngx_pool_t                   *work;            /* see ngx_http_mpk_work(); NULL: none */
     ngx_http_mpk_main_conf_t     *mmcf;
     ngx_http_mpk_srv_conf_t      *mscf;
     ngx_http_mpk_loc_conf_t      *mlcf;            /* of the endpoint's location */
@@ -63,6 +64,20 @@ struct ngx_http_mpk_ctx_s {
 /* The request's context, also after an internal redirect; NULL: none. */
 ngx_http_mpk_ctx_t *ngx_http_mpk_get_ctx(ngx_http_request_t *r);
 ngx_http_mpk_ctx_t *ngx_http_mpk_create_ctx(ngx_http_request_t *r);
+
+/*
+ * From here on ctx->mem, and what reads orders, have a pool of their own, which lives until
+ * the body is made: a client that does not read its answer keeps the body only.  Nothing
+ * that the log phase needs may be in it.
+ */
+ngx_int_t ngx_http_mpk_work(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx);
+
+/* Frees that pool, after a copy of the body was made. */
+ngx_int_t ngx_http_mpk_work_done(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_buf_t *body);
+
+/* The pool for what need not outlive the body. */
+#define ngx_http_mpk_pool(r, ctx)  ((ctx)->work ? (ctx)->work : (r)->pool)
 
 /* Declines for good: the location's other handlers run. */
 ngx_int_t ngx_http_mpk_pass(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx);

@@ -16,7 +16,7 @@ ngx_http_mpk_batch_create(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_pool_cleanup_t    *cln;
     ngx_http_mpk_batch_t  *batch;
 
-    cln = ngx_pool_cleanup_add(r->pool, 0);
+    cln = ngx_pool_cleanup_add(ngx_http_mpk_pool(r, ctx), 0);
     if (cln == NULL) {
         return NULL;
     }

@@ -27,10 +27,13 @@ ngx_http_mpk_orders_t *
 ngx_http_mpk_orders_create(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_uint_t count)
 {
+    ngx_pool_t             *pool;
     ngx_pool_cleanup_t     *cln;
     ngx_http_mpk_orders_t  *orders;
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_mpk_orders_t));
+    pool = ngx_http_mpk_pool(r, ctx);
+
+    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_http_mpk_orders_t));
     if (cln == NULL) {
         return NULL;
     }
@@ -39,7 +42,7 @@ ngx_http_mpk_orders_create(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     ngx_memzero(orders, sizeof(ngx_http_mpk_orders_t));
 
-    orders->list = ngx_pcalloc(r->pool,
+    orders->list = ngx_pcalloc(pool,
                                (count + 1) * sizeof(ngx_http_mpk_order_t));
     if (orders->list == NULL) {
         return NULL;

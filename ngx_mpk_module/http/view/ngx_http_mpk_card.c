@@ -11,8 +11,12 @@
 #include "ngx_http_mpk_sealed.h"
 
 
+static ngx_int_t ngx_http_mpk_card_facts(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *opened, ngx_uint_t max, ngx_uint_t masked,
+    mpk_value_t *facts);
 static void ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *order, ngx_uint_t masked, mpk_value_t *facts);
+    ngx_http_mpk_order_t *order, ngx_uint_t max, ngx_uint_t masked,
+    mpk_value_t *facts);
 static void ngx_http_mpk_card_view_time(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *view, const mpk_value_t *entry);
 static ngx_int_t ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx,
@@ -22,6 +26,14 @@ static ngx_int_t ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx,
 ngx_int_t
 ngx_http_mpk_card(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     ngx_uint_t masked, mpk_value_t *facts)
+{
+    return ngx_http_mpk_card_facts(ctx, opened, MPK_ITEMS_MAX, masked, facts);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_card_facts(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
+    ngx_uint_t max, ngx_uint_t masked, mpk_value_t *facts)
 {
     ngx_uint_t    i;
     mpk_order_t  *order;
@@ -54,7 +66,7 @@ ngx_http_mpk_card(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         ngx_http_mpk_value_time(ctx, facts, times[i].name, times[i].at);
     }
 
-    ngx_http_mpk_card_items(ctx, opened, masked, facts);
+    ngx_http_mpk_card_items(ctx, opened, max, masked, facts);
 
     return NGX_OK;
 }
@@ -62,7 +74,7 @@ ngx_http_mpk_card(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
 static void
 ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
-    ngx_uint_t masked, mpk_value_t *facts)
+    ngx_uint_t max, ngx_uint_t masked, mpk_value_t *facts)
 {
     mpk_str_t     key;
     ngx_uint_t    i;
@@ -71,7 +83,7 @@ ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
     list = mpk_value_array(facts, mpk_string("items"));
 
-    for (i = 0; i < opened->order.items_count; i++) {
+    for (i = 0; i < opened->order.items_count && i < max; i++) {
         item = &opened->order.items[i];
 
         v = mpk_value_object(list, mpk_string(""));
@@ -106,12 +118,15 @@ ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
 ngx_int_t
 ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *opened, mpk_channel_t channel, mpk_value_t *facts)
+    ngx_http_mpk_order_t *opened, mpk_channel_t channel, ngx_uint_t max,
+    mpk_value_t *facts)
 {
+    ngx_uint_t  n;
+
     /* R1: not even the end of a key before the order is ready */
 
-    if (ngx_http_mpk_card(ctx, opened,
-                          opened->order.state == MPK_ORDER_READY, facts)
+    if (ngx_http_mpk_card_facts(ctx, opened, max,
+                                opened->order.state == MPK_ORDER_READY, facts)
         != NGX_OK
         || ngx_http_mpk_card_links(ctx, opened, channel, facts) != NGX_OK
         || ngx_http_mpk_card_views(ctx, opened, facts) != NGX_OK
@@ -121,7 +136,17 @@ ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (!ctx->json) {
+    n = opened->order.items_count;
+
+    if (ctx->json) {
+        mpk_value_int(facts, mpk_string("items_count"), (int64_t) n);
+
+    } else {
+
+        if (n > max) {
+            mpk_value_int(facts, mpk_string("more"), (int64_t) (n - max));
+        }
+
         mpk_value_bool(facts, mpk_string("held"),
                        opened->order.state == MPK_ORDER_HELD);
         mpk_value_bool(facts, mpk_string("cancelled"),
@@ -156,16 +181,30 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     consents = 0;
     shown = 0;
 
-    for (v = v->u.list.first, i = 0; v; v = v->next, i++) {
-
+    for (v = v->u.list.first, i = 0;
+         i < order->items_count;
+         v = v ? v->next : NULL, i++)
+    {
         if (order->state != MPK_ORDER_READY
             || order->items[i].state == MPK_ITEM_REFUNDED)
         {
-            mpk_value_null(v, mpk_string("reveal_url"));
+            if (v) {
+                mpk_value_null(v, mpk_string("reveal_url"));
+            }
+
             continue;
         }
 
         shown++;
+
+        consent = (ctx->mlcf->consent && order->items[i].state == MPK_ITEM_NEW);
+        consents |= consent;
+
+        /* the order has more items than are listed */
+
+        if (v == NULL) {
+            continue;
+        }
 
         number = (uint16_t) (i + 1);
 
@@ -180,9 +219,6 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         if (ctx->json) {
             continue;
         }
-
-        consent = (ctx->mlcf->consent && order->items[i].state == MPK_ITEM_NEW);
-        consents |= consent;
 
         mpk_value_string(v, mpk_string("show"), link.path);
         mpk_value_string(v, mpk_string("nonce"), link.nonce);

@@ -15,9 +15,13 @@
 ngx_int_t ngx_http_mpk_card(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, ngx_uint_t masked, mpk_value_t *facts);
 
-/* Adds all that the customer may see, with one-time links to the keys. */
+/*
+ * Adds all that the customer may see, with one-time links to the keys; of the items, the
+ * first max.
+ */
 ngx_int_t ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *order, mpk_channel_t channel, mpk_value_t *facts);
+    ngx_http_mpk_order_t *order, mpk_channel_t channel, ngx_uint_t max,
+    mpk_value_t *facts);
 
 /* Adds "views": those among the entries that were read. */
 ngx_int_t ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx,
