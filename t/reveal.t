@@ -133,7 +133,10 @@ is($t->confirm($link, nonce => $nonce, email => '')->{status}, 422, 'R4: a missi
 is($t->confirm($link, nonce => $other)->{status}, 422, "R4: another link's nonce is refused");
 is($t->confirm($link, nonce => 'A' x 54)->{status}, 422, 'R4: a made-up nonce is refused');
 is($t->request('POST', $link, headers => \%json)->{status}, 422, 'R4: an empty POST is refused');
-is($t->request('OPTIONS', $link)->{headers}{'x-shop'}, "OPTIONS $link", 'other methods go to the shop');
+for my $method (qw(OPTIONS PUT DELETE PATCH)) {
+    my $r = $t->request($method, $link);
+    is("$r->{status} " . ($r->{headers}{'x-shop'} // ''), '405 ', "$method with a link does not go to the shop");
+}
 is($t->events('B-1'), 'filed link_minted opened', 'R4: none of these used anything up');
 
 is($confirm->('Sec-Fetch-Site' => 'none'), 200, 'R4: Sec-Fetch-Site: none is fine');
@@ -214,7 +217,20 @@ $token = $t->sign($t->claims('A-2', exp => time - 61, iat => time - 100));
 is($t->get("/r/$token")->{status}, 410, 'an expired link is gone');
 is($t->confirm("/r/$token", nonce => $nonce)->{status}, 410, 'and shows nothing');
 
-is($t->get("/r/$token/more")->{headers}{'x-shop'}, "GET /r/$token/more", 'what is no link goes to the shop');
+for my $more ('/more', '/../r2', '%2Fmore', '/more?x=1') {
+    my $r = $t->get("/r/$token$more");
+    is("$r->{status} " . ($r->{headers}{'x-shop'} // ''), '404 ', "a link with \"$more\" behind it does not go to the shop");
+}
+
+# as mail clients leave it
+
+my $stray = $t->mint('B-2');
+for my $behind ('/', '.', ',', ')', '>', '%3E', '%C2%A0', '%20', '%22', "'", ';', '!', '?', '.)', '%20%3E') {
+    is($t->get("$stray$behind")->{status}, 200, "a link with \"$behind\" behind it opens the confirm page");
+}
+is($t->confirm("$stray.", nonce => $t->nonce("$stray)"))->{status}, 200, 'and shows the key');
+is($t->get($stray)->{status}, 410, 'once');
+unlike($t->read('access.log'), qr/\Q@{[substr $stray, 3, 60]}\E/, 'the log has no token of it');
 is($t->get('/r/')->{headers}{'x-shop'}, 'GET /r/', 'a path without a token goes to the shop');
 
 $t->file('D-1');
@@ -298,9 +314,9 @@ is($post->('k-2')->{status}, 410, 'another one is not');
 
 $r = $t->request('POST', '/r/', body => 'a body for the shop');
 is($r->{headers}{'x-body'}, 'a body for the shop', 'what is no link goes to the shop with its body');
-$r = $t->request('PUT', $link, body => 'x' x 500);
+$r = $t->request('PUT', '/r/', body => 'x' x 500);
 is($r->{headers}{'x-body'}, 'x' x 500, 'another method, too');
-$r = $t->request('POST', '/r/below/it', headers => { 'Transfer-Encoding' => 'chunked' }, body => "5\r\nhello\r\n0\r\n\r\n");
+$r = $t->request('POST', '/r/', headers => { 'Transfer-Encoding' => 'chunked' }, body => "5\r\nhello\r\n0\r\n\r\n");
 is($r->{headers}{'x-body'}, 'hello', 'also in chunks');
 
 $t->quit;

@@ -47,8 +47,13 @@ no_memory(void *ctx, size_t size)
 int
 main(void)
 {
+    char       text[64];
+    size_t     i;
     mpk_str_t  token, uri, out;
 
+    static const char *const  stray[] = {
+        "/", ".", ",", ")", ">", "]", "\"", "'", ";", ":", "!", " ", "\xc2\xa0", ">.", ").", "/.", " >"
+    };
     static mpk_mem_t  none = { no_memory, NULL, false };
 
     uri = str("/r/abc");
@@ -59,9 +64,18 @@ main(void)
     ok(!mpk_address_token(uri.data, uri.len, paths[2], &token), "another path has none");
     ok(!mpk_address_token(uri.data, uri.len, paths[1], &token), "nor has an empty one");
     uri = str("/r/abc/d");
-    ok(!mpk_address_token(uri.data, uri.len, paths[0], &token), "a token is one segment");
-    uri = str("/r/abc/");
-    ok(!mpk_address_token(uri.data, uri.len, paths[0], &token), "also without anything behind");
+    ok(mpk_address_token(uri.data, uri.len, paths[0], &token) && mpk_str_eq(token, str("abc/d")), "all that follows is the token");
+
+    for (i = 0; i < sizeof(stray) / sizeof(stray[0]); i++) {
+        (void) snprintf(text, sizeof(text), "/r/abc%s", stray[i]);
+        uri = str(text);
+        ok(mpk_address_token(uri.data, uri.len, paths[0], &token) && mpk_str_eq(token, str("abc")), stray[i]);
+    }
+
+    uri = str("/r/...");
+    ok(mpk_address_token(uri.data, uri.len, paths[0], &token) && token.len == 0, "nothing else is no token");
+    uri = str("/r/abc.........");
+    ok(mpk_address_token(uri.data, uri.len, paths[0], &token) && mpk_str_eq(token, str("abc.")), "eight bytes are cut off at most");
 
     ok(hides("/r/abc", "GET /r/abc HTTP/1.1", "GET /r/[hidden] HTTP/1.1"), "a request line");
     ok(hides("/r/abc", "GET /r/abc?x=1 HTTP/1.1", "GET /r/[hidden]?x=1 HTTP/1.1"), "up to a query");

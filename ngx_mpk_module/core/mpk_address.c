@@ -12,6 +12,12 @@ bool
 mpk_address_token(const uint8_t *uri, size_t len, mpk_str_t path,
     mpk_str_t *token)
 {
+    size_t  n;
+
+    /* the last two: a no-break space */
+
+    static const uint8_t  stray[] = "/.,;:!?)]}>\"' \xc2\xa0";
+
     if (!mpk_address_begins((mpk_str_t) { len, uri }, path)) {
         return false;
     }
@@ -19,7 +25,17 @@ mpk_address_token(const uint8_t *uri, size_t len, mpk_str_t path,
     token->data = uri + path.len;
     token->len = len - path.len;
 
-    return memchr(token->data, '/', token->len) == NULL;
+    for (n = 0; n < MPK_ADDRESS_STRAY && token->len; n++) {
+        if (memchr(stray, token->data[token->len - 1], sizeof(stray) - 1)
+            == NULL)
+        {
+            break;
+        }
+
+        token->len--;
+    }
+
+    return true;
 }
 
 

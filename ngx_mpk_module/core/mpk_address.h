@@ -6,9 +6,12 @@
 #include "mpk.h"
 
 
+#define MPK_ADDRESS_STRAY  8     /* bytes behind a link that can be a mail client's */
+
+
 /*
- * The token of a request: what follows path ("/r/") in its decoded URI, if it is one
- * segment.  false: there is none.
+ * The token of a request: what follows path ("/r/") in its decoded URI.  Mail clients leave
+ * a full stop, a bracket, a slash or a blank behind a link: these are cut off.  false: nothing follows the path.
  */
 bool mpk_address_token(const uint8_t *uri, size_t len, mpk_str_t path,
     mpk_str_t *token);

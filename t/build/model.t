@@ -20,7 +20,7 @@ sub checked {
     my (@macros) = @_;
     my $flags = join ' ', map { "-D$_" } @macros;
     my $out = `cd $dir && rm -f pan* && { spin -a $flags $model && gcc -O2 -DSAFETY -DVECTORSZ=2048 -DCOLLAPSE pan.c -o pan \\
-        && timeout 300 ./pan -m100000 -E -w26; } 2>&1`;
+        && timeout 1200 ./pan -m100000 -E -w26; } 2>&1`;
     my ($states) = $out =~ /(\d+) states, stored/;
     my ($errors) = $out =~ /errors: (\d+)/;
     my ($broken) = $out =~ /assertion violated\s+(.*?) \(at depth/;

@@ -174,7 +174,6 @@ const refused = {
     'the other alphabet': `${other[0]}.${other[1]}.${other[2].replaceAll('-', '+')}`,
     'unused bits that are set': good.slice(0, -1) + loose,
     'a blank before it': `%20${good}`,
-    'a blank behind it': `${good}%20`,
     'a line end behind it': `${good}%0A`,
     'a tab within': `${parts[0]}.%09${parts[1]}.${parts[2]}`,
     'a NUL behind it': `${good}%2500`,

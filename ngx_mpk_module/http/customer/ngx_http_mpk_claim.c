@@ -37,10 +37,12 @@ ngx_http_mpk_claim_handler(ngx_http_request_t *r)
 
     mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
 
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))
-        || ngx_http_mpk_path_token(r, &mscf->claim_path, &text) != NGX_OK)
-    {
+    if (ngx_http_mpk_path_token(r, &mscf->claim_path, &text) != NGX_OK) {
         return NGX_DECLINED;
+    }
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))) {
+        return NGX_HTTP_NOT_ALLOWED;
     }
 
     ctx = ngx_http_mpk_create_ctx(r);
