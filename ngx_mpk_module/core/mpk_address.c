@@ -70,6 +70,14 @@ mpk_address_hide(mpk_mem_t *mem, const uint8_t *text, size_t len,
 
     if (p == NULL && secret && len) {
         p = memchr(text, '/', len);
+
+        /* of a request line that was hidden before, only "HTTP/1.1" has one */
+
+        if (p && mpk_address_find((mpk_str_t) { (size_t) (p - text), text },
+                                  mpk_string("[hidden]")))
+        {
+            p = NULL;
+        }
     }
 
     if (p == NULL) {

@@ -22,7 +22,8 @@ bool mpk_address_token(const uint8_t *uri, size_t len, mpk_str_t path,
  *
  * An address can be written in many ways ("/r%2f..."): where uri, the decoded URI of the
  * request that text is from, begins with one of paths and text has none of them, all is
- * hidden from the first "/" on.  Without a uri (len 0) text is left as it is then.
+ * hidden from the first "/" on.  Without a uri (len 0) text is left as it is then.  What
+ * was hidden before stays as it is.
  *
  * *out is text itself where nothing is hidden, otherwise in mem.  MPK_NOMEM is the only
  * error.

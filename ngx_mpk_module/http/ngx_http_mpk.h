@@ -39,6 +39,7 @@ typedef struct {
     ngx_array_t                   pages;           /* ngx_http_mpk_pages_t * */
     ngx_int_t                     request_id;      /* index of $request_id */
     ngx_uint_t                    endpoints;       /* locations that have one */
+    ngx_array_t                   paths;           /* mpk_str_t: before tokens, of all servers */
     ngx_http_mpk_shm_t           *shm;             /* counters of all workers */
     size_t                        zone_size;       /* 0: not set */
     ngx_cycle_t                  *cycle;           /* the cycle of this configuration */

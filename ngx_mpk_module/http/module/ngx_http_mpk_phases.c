@@ -13,11 +13,16 @@ static ngx_int_t ngx_http_mpk_post_read_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_handler(ngx_http_request_t *r);
 static void ngx_http_mpk_begin(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_log_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mpk_log_hide(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_mpk_contains(ngx_str_t *text, ngx_str_t *part);
+static ngx_int_t ngx_http_mpk_paths_init(ngx_conf_t *cf,
+    ngx_http_mpk_main_conf_t *mmcf);
 
 
 ngx_int_t
 ngx_http_mpk_phases_init(ngx_conf_t *cf)
 {
+    ngx_array_t                *log;
     ngx_http_handler_pt        *h;
     ngx_http_mpk_main_conf_t   *mmcf;
     ngx_http_core_main_conf_t  *cmcf;
@@ -26,6 +31,10 @@ ngx_http_mpk_phases_init(ngx_conf_t *cf)
 
     if (mmcf->endpoints == 0) {
         return NGX_OK;
+    }
+
+    if (ngx_http_mpk_paths_init(cf, mmcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
@@ -51,6 +60,78 @@ ngx_http_mpk_phases_init(ngx_conf_t *cf)
 
     *h = ngx_http_mpk_log_handler;
 
+    /* before all that log */
+
+    log = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
+
+    h = ngx_array_push(log);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h = log->elts;
+
+    ngx_memmove(h + 1, h, (log->nelts - 1) * sizeof(ngx_http_handler_pt));
+
+    *h = ngx_http_mpk_log_hide;
+
+    return NGX_OK;
+}
+
+
+/* What comes before a token in an address of any server. */
+
+static ngx_int_t
+ngx_http_mpk_paths_init(ngx_conf_t *cf, ngx_http_mpk_main_conf_t *mmcf)
+{
+    mpk_str_t                   *path;
+    ngx_uint_t                   i, j, n;
+    ngx_http_mpk_srv_conf_t     *mscf;
+    ngx_http_core_srv_conf_t   **server;
+    ngx_http_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (ngx_array_init(&mmcf->paths, cf->pool, 4, sizeof(mpk_str_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    server = cmcf->servers.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        mscf = server[i]->ctx->srv_conf[ngx_http_mpk_module.ctx_index];
+
+        const mpk_str_t  paths[] = {
+            ngx_http_mpk_str(&mscf->reveal_path),
+            ngx_http_mpk_str(&mscf->claim_path),
+            ngx_http_mpk_str(&mscf->upload_path)
+        };
+
+        for (j = 0; j < sizeof(paths) / sizeof(paths[0]); j++) {
+
+            path = mmcf->paths.elts;
+
+            for (n = 0; n < mmcf->paths.nelts; n++) {
+                if (mpk_str_eq(path[n], paths[j])) {
+                    break;
+                }
+            }
+
+            if (paths[j].len == 0 || n < mmcf->paths.nelts) {
+                continue;
+            }
+
+            path = ngx_array_push(&mmcf->paths);
+            if (path == NULL) {
+                return NGX_ERROR;
+            }
+
+            *path = paths[j];
+        }
+    }
+
     return NGX_OK;
 }
 
@@ -63,12 +144,12 @@ ngx_http_mpk_phases_init(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_mpk_post_read_handler(ngx_http_request_t *r)
 {
-    if (ngx_http_mpk_hide(r, &r->request_line) != NGX_OK) {
+    if (ngx_http_mpk_hide(r, &r->request_line, 1) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (r->headers_in.referer
-        && ngx_http_mpk_hide(r, &r->headers_in.referer->value) != NGX_OK)
+        && ngx_http_mpk_hide(r, &r->headers_in.referer->value, 0) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -201,4 +282,87 @@ ngx_http_mpk_log_handler(ngx_http_request_t *r)
     ngx_http_mpk_txn_cut_off(ctx->txn);
 
     return NGX_OK;
+}
+
+
+/*
+ * Before the other handlers of the log phase: a request that died before post-read still
+ * has its token, and so have the addresses and the variables made of them.
+ */
+
+static ngx_int_t
+ngx_http_mpk_log_hide(ngx_http_request_t *r)
+{
+    u_char                     *uri;
+    ngx_str_t                   text, unparsed;
+    ngx_uint_t                  i;
+    ngx_http_variable_value_t  *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    unparsed = r->unparsed_uri;
+    uri = r->uri.data;
+
+    /* without memory nothing of them is logged */
+
+    if (ngx_http_mpk_post_read_handler(r) != NGX_DECLINED
+        || ngx_http_mpk_hide(r, &r->unparsed_uri, 1) != NGX_OK
+        || ngx_http_mpk_hide(r, &r->uri, 1) != NGX_OK)
+    {
+        r->request_line.len = 0;
+        r->unparsed_uri.len = 0;
+        r->uri.len = 0;
+    }
+
+    if (r->unparsed_uri.data == unparsed.data && r->uri.data == uri
+        && r->uri.len)
+    {
+        return NGX_OK;
+    }
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+        v = &r->variables[i];
+
+        if (!v->valid) {
+            continue;
+        }
+
+        text.len = v->len;
+        text.data = v->data;
+
+        if (ngx_http_mpk_hide(r, &text, 0) != NGX_OK) {
+            text.len = 0;
+
+        } else if (text.data == v->data && unparsed.len
+                   && text.len >= unparsed.len
+                   && ngx_http_mpk_contains(&text, &unparsed))
+        {
+            /* the path is written in another way */
+
+            text = r->unparsed_uri;
+        }
+
+        v->len = text.len;
+        v->data = text.data;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_mpk_contains(ngx_str_t *text, ngx_str_t *part)
+{
+    u_char  *p, *last;
+
+    last = text->data + text->len - part->len;
+
+    for (p = text->data; p <= last; p++) {
+        if (ngx_memcmp(p, part->data, part->len) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -218,7 +218,7 @@ ngx_http_mpk_variable_uri(ngx_http_request_t *r,
 
     uri = r->unparsed_uri;
 
-    if (ngx_http_mpk_hide(r, &uri) != NGX_OK) {
+    if (ngx_http_mpk_hide(r, &uri, 1) != NGX_OK) {
         return NGX_ERROR;
     }
 

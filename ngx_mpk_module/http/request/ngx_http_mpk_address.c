@@ -7,32 +7,21 @@
 
 
 ngx_int_t
-ngx_http_mpk_hide(ngx_http_request_t *r, ngx_str_t *text)
+ngx_http_mpk_hide(ngx_http_request_t *r, ngx_str_t *text, ngx_uint_t own)
 {
-    mpk_str_t                 uri, hidden;
-    mpk_mem_t                 mem;
-    ngx_http_mpk_srv_conf_t  *mscf;
+    mpk_str_t                  hidden;
+    mpk_mem_t                  mem;
+    ngx_http_mpk_main_conf_t  *mmcf;
 
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
-
-    mpk_str_t  paths[] = {
-        ngx_http_mpk_str(&mscf->reveal_path),
-        ngx_http_mpk_str(&mscf->claim_path),
-        ngx_http_mpk_str(&mscf->upload_path)
-    };
-
-    uri = ngx_http_mpk_str(&r->uri);
-
-    /* a Referer is another request's address */
-
-    if (r->headers_in.referer && text == &r->headers_in.referer->value) {
-        uri.len = 0;
-    }
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
 
     ngx_http_mpk_mem_init(&mem, r->pool);
 
-    if (mpk_address_hide(&mem, text->data, text->len, uri, paths, 3,
-                         &hidden)
+    /* the address of another server's link can come here, too: a redirect to https */
+
+    if (mpk_address_hide(&mem, text->data, text->len,
+                         own ? ngx_http_mpk_str(&r->uri) : mpk_string(""),
+                         mmcf->paths.elts, mmcf->paths.nelts, &hidden)
         != MPK_OK)
     {
         return NGX_ERROR;
