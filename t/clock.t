@@ -106,9 +106,10 @@ for (
     is($other->api('PUT', "orders/F-$n", $t->order(account => 'ann', purchased_at => ago(5 * $day)))->{status}, 201, 'an order is filed there');
     about($redis->cmd('TTL', ($t->stored($redis, "F-$n"))[0]), 55 * $day, 'and expires when it would anywhere');
 
-    my ($url) = $other->track("F-$n")->{body} =~ m{(/claim/[^"]+)} or 0;
-    my $claims = $t->track($order)->{json};
-    ok(JSON::PP::is_bool($claims->{claim_url}) || $claims->{claim_url}, 'the right edge takes claims of the order');
+    my ($claim) = ($other->track($order)->{json}{claim_url} // '') =~ m{//[^/]+(/.*)};
+    is($t->get($claim // '/claim/none')->{status}, 200, 'a form for claims that it hands out opens on the right edge');
+    ($claim) = ($t->track($order)->{json}{claim_url} // '') =~ m{//[^/]+(/.*)};
+    is($other->get($claim // '/claim/none')->{status}, 200, 'and one of the right edge on it');
     is($t->track("F-$n")->{status}, 200, 'the order is found on the right edge');
     is($other->track($order)->{status}, 200, 'and the other on that one');
 
@@ -152,6 +153,18 @@ my @at = map { seconds($_->{at}) } @{$t->journal('R-1')->{entries}};
 is_deeply(\@at, [ sort { $a <=> $b } @at ], 'the order\'s time did not go back');
 about($at[-1], time + 20 * $day, 'its last event has the time of the one before');
 is($t->journal('R-1')->{verdict}, 'intact', 'its journal is intact');
+
+# what was begun while it was ahead does not last until then
+
+my ($ahead, $seen) = map { $t->link($_) } 'R-3', 'R-4';
+redis_jump(25 * $day, '25 days ahead');
+$t->confirm($ahead, email => 'eve@example.com') for 1 .. 10;
+is($t->confirm($ahead)->{status}, 429, 'a link is closed');
+my $page = $t->nonce($seen);
+is($t->confirm($seen, nonce => $page)->{status}, 200, 'another is used');
+redis_jump(0, 'right again');
+is($t->confirm($ahead)->{status}, 200, 'the closed one is open');
+is($t->confirm($seen, nonce => $page)->{status}, 410, 'the used one is not repeated');
 
 redis_jump(-$hour, 'an hour behind');
 my $behind = $t->link('R-2', account => 'ann');

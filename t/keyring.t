@@ -144,24 +144,51 @@ $t->{keys} = decode_json($t->read('keyring.json'))->{keys};
 for my $use (qw(journal wrap)) {
     my ($used) = grep { $_ ne current($use) } kids($use);
     my $o = `$verify 2>&1 | bin/mpk-keyring prune $dir/keyring.json $used 2>&1`;
-    isnt($?, 0, "a $use key that orders need is not pruned");
+    isnt($?, 0, "a $use key that orders need is not pruned") or diag($o);
     like($o, qr/orders need \Q$used\E: \d+/, 'and it says how many');
     $o = `$verify 2>&1 | bin/mpk-keyring prune $dir/keyring.json @{[current($use)]} 2>&1`;
     like($o, qr/is the current $use key/, 'nor the current one');
 }
 like(`echo orders 0 | bin/mpk-keyring prune $dir/keyring.json @{[(kids('evidence'))[-1]]} 2>&1`, qr/could no longer be verified/, 'nor one of evidence');
-like(`bin/mpk-keyring prune $dir/keyring.json @{[(kids('token'))[-1]]} 2>&1`, qr/say after how many days/, 'nor one of links, without a number of days');
+like(`bin/mpk-keyring prune $dir/keyring.json @{[(kids('token'))[-1]]} </dev/null 2>&1`, qr/say after how many days/, 'nor one of links, without a number of days');
 like(`bin/mpk-keyring prune $dir/keyring.json @{[(kids('token'))[-1]]} 30 2>&1`, qr/replaced less than 30 days ago/, 'nor before those have passed');
 is(system("bin/mpk-keyring prune $dir/keyring.json @{[(kids('token'))[-1]]} 0 >/dev/null 2>&1"), 0, 'after them it is');
 like(`echo orders 0 | bin/mpk-keyring prune $dir/keyring.json nobody 2>&1`, qr/has no key nobody/, 'a key that is not there');
-like(`printf 'orders 3\\nunverifiable 1\\n' | bin/mpk-keyring prune $dir/keyring.json $old 2>&1`, qr/could not read all orders/, 'nor when some orders could not be read');
+like(`printf 'orders 3\\nunverifiable 1\\n' | bin/mpk-keyring prune $dir/keyring.json $old 2>&1`, qr/not all orders are intact/, 'nor when some orders could not be read');
+
+# a key that only entries of a journal need, an order that is not intact, a Redis that is not the edges'
+
+$redis->cmd('FLUSHALL');
+ok($t->reload && $other->reload, 'the edges');
+$t->file('P-2');
+keyring('rotate', 'journal');
+install();
+ok($t->reload && $other->reload, 'load another journal key');
+ok(wait_for(sub { 2 == grep { /\*\Q@{[current('journal')]}\E/ } @{$redis->cmd('HVALS', 'mpk:meta')} }, 'mpk:meta'), 'and say so');
+$t->mint('P-2');
+my ($entries) = grep { $_ ne current('journal') } kids('journal');
+like(`$verify 2>&1 | bin/mpk-keyring prune $dir/keyring.json $entries 2>&1`, qr/orders need \Q$entries\E: 1/, 'an entry of a journal needs its key');
+my ($wrap) = grep { $_ ne current('wrap') } kids('wrap');
+$redis->cmd('HDEL', ($t->stored($redis, 'P-2'))[0], 'e1');
+like(`$verify 2>&1 | bin/mpk-keyring prune $dir/keyring.json $wrap 2>&1`, qr/not all orders are intact/, 'nothing is pruned while an order is not intact');
+$redis->cmd('DEL', ($t->stored($redis, 'P-2'))[0]);
+like(`$verify -n 3 2>&1 | bin/mpk-keyring prune $dir/keyring.json $wrap 2>&1`, qr/is it that of mpk_redis, and the database/, 'nor by the report of another database');
+my ($edge) = map { s/^e://r } grep { /^e:/ } @{$redis->cmd('HKEYS', 'mpk:meta')};
+like(`printf 'orders 3\nedge a $wrap\n' | bin/mpk-keyring prune $dir/keyring.json $wrap 2>&1`, qr/an edge still uses \Q$wrap\E/, 'nor a key that an edge still uses');
+$redis->cmd('HSET', 'mpk:meta', "e:\e[31mforged*", time . ' x');
+keyring('stage', 'wrap');
+($status, $out) = keyring('promote', 'wrap', $redis_cli);
+like($out, qr/have not loaded \S+: [\w.\[ -]+: install/, 'what is in Redis is not printed as it is');
+unlike($out, qr/\e/, 'without control characters');
+$redis->cmd('HDEL', 'mpk:meta', "e:\e[31mforged*");
 
 # once no order needs it
 
-$redis->cmd('FLUSHALL');
 my $n = kids('journal');
 my $o = `$verify 2>&1 | bin/mpk-keyring prune $dir/keyring.json $old 2>&1`;
 is($?, 0, 'a key that no order needs is pruned') or diag($o);
+like($t->read("keyring.json.before-$old"), qr/\Q$old\E/, 'and kept beside the keyring');
+is((stat "$dir/keyring.json.before-$old")[2] & 0777, 0600, 'where nobody else reads it');
 is(scalar(kids('journal')), $n - 1, 'alone');
 ok(!grep({ $_ eq $old } kids('journal')), 'that one');
 ok($t->reload && wait_for(sub { ($t->check)[0] }, 'nginx -t'), 'and nginx takes the keyring');
@@ -175,13 +202,14 @@ ok($t->reload, 'a key is rotated on one edge only');
 ok(wait_for(sub { grep { /\*\Q@{[current('token')]}\E/ } @{$redis->cmd('HVALS', 'mpk:meta')} }, 'mpk:meta'), 'which uses it');
 ok($other->reload, 'the other compares again');
 ok(wait_for(sub { incomplete($other) >= 1 }, 'the metric'), 'and lacks it, which its metric tells');
-like($other->log_since($mark), qr/\[error\].*mpk: edge "[\w.-]+-[0-9a-f]{8}" uses key "\Q@{[current('token')]}\E", which is not in this keyring/, 'and its log');
-$redis->cmd('HSET', 'mpk:meta', "e:x\nforged", time . " *y\nforged *" . 'z' x 100 . ' * ** *', 'e:old', '1 *gone', 'e:odd', 'x *odd');
+like($other->log_since($mark), qr/\[error\].*mpk: edge "[\w.-]+-[0-9a-f]{8}" uses 1 keys that are not in this keyring, "\Q@{[current('token')]}\E" among them/, 'and its log');
+$redis->cmd('HSET', 'mpk:meta', 'e:large', time . ' ' . '*a ' x 2000, 'e:ahead', time + 86400 . ' *gone', "e:x\nforged", time . " *y\nforged *" . 'z' x 100 . ' * ** *', 'e:old', '1 *gone', 'e:odd', 'x *odd');
 $mark = $other->mark;
 ok($other->reload, 'somebody writes there what is no key');
-ok(wait_for(sub { $other->log_since($mark) =~ /edge "\?" uses key "\?"/ }, 'the log'), 'which is logged');
+ok(wait_for(sub { $other->log_since($mark) =~ /edge "\?" uses \d+ keys that are not in this keyring, "\?" among them/ }, 'the log'), 'which is logged');
 unlike($other->log_since($mark), qr/^forged/m, 'but not as it is');
-ok(!grep({ $_ eq 'e:old' || $_ eq 'e:odd' } @{$redis->cmd('HKEYS', 'mpk:meta')}), 'what is a day old, or has no time, is deleted');
+unlike($other->log_since($mark), qr/"a" among them/, 'nor is more than an edge can have');
+ok(!grep({ $_ eq 'e:old' || $_ eq 'e:odd' || $_ eq 'e:large' || $_ eq 'e:ahead' } @{$redis->cmd('HKEYS', 'mpk:meta')}), 'what is a day old, has no time, is too long or ahead is deleted');
 
 ok($other->quit, 'the other edge ends');
 is(join("\n", $other->complaints), '', 'without complaints');

@@ -49,6 +49,7 @@ sub without {
 
 without('+xadd', [ '-xadd' ], [ '+xadd' ], qr/\[error\].*EVAL of the commands in use was refused with "NOPERM xadd:.*grant the Redis user/);
 without('+eval', [ '-eval' ], [ '+eval' ], qr/\[error\].*EVAL of the commands in use was refused with "NOPERM[^"]*eval.*grant the Redis user/);
+without('+evalsha', [ '-evalsha' ], [ '+evalsha' ], qr/\[error\].*EVALSHA was refused with "NOPERM[^"]*evalsha.*grant the Redis user/);
 without('the keys', [ 'resetkeys', '~shop:*' ], [ '~mpk:*' ], qr/\[error\].*was refused with "NOPERM \w+:.*grant the Redis user the commands and key patterns/);
 
 # the same script, by hand, for each command

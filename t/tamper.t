@@ -337,7 +337,7 @@ is($t->api('GET', 'orders/L-1')->{status}, 404, 'until it is removed');
 
 my $gone = path($t->file('G-1', account => 'gone'));
 my $gone_link = $t->mint('G-1');
-for my $damage ([ 'h', 'nothing that is a head' ], [ 'f', 'x' ], [ 'i', '' ]) {
+for my $damage ([ 'h', 'nothing that is a head' ], [ 'h', '' ], [ 'f', 'x' ], [ 'i', '' ]) {
     my (%saved) = @{$redis->cmd('HGETALL', $gone)};
     $redis->cmd('HSET', $gone, @$damage);
     is($t->api('GET', 'orders/G-1')->{status}, 500, "an order with another $damage->[0] is not shown");
@@ -351,6 +351,24 @@ for my $damage ([ 'h', 'nothing that is a head' ], [ 'f', 'x' ], [ 'i', '' ]) {
     $redis->cmd('HSET', $gone, %saved);
 }
 is($t->confirm($gone_link)->{status}, 200, 'restored, it is what it was');
+
+
+# also with mpk_retention
+
+{
+    my $kept = Mpk->new;
+    my $store = $kept->redis;
+    $kept->conf(http => 'mpk_retention 30d;')->start;
+    my $used = $kept->link('G-1');
+    is($kept->confirm($used)->{status}, 200, 'a link is used');
+    my ($k) = $kept->stored($store, 'G-1');
+    $store->cmd('HSET', $k, 'f', 'x');
+    is($kept->api('DELETE', 'orders/G-1')->{status}, 200, 'the order is damaged, and erased');
+    cmp_ok($store->cmd('TTL', $k), '>', 29 * 86400, 'the tombstone stays as long as an order');
+    is($kept->api('PUT', 'orders/G-1', $kept->order)->{status}, 409, 'so that its number is not free');
+    isnt($kept->confirm($used)->{status}, 200, 'and the used link shows nothing');
+    ok($kept->quit, 'nginx ends');
+}
 
 
 # ops learn of it

@@ -28,7 +28,7 @@ sub verify {
     my $out = `$dir/mpk-verify @args 2>&1`;
     my $status = $? >> 8;
     my %count = $out =~ /^(orders|intact|erased|altered|missing|unverifiable|newer|sealed|stray) (\d+)$/mg;
-    my @faults = sort grep { !/^(orders|intact|erased|altered|missing|unverifiable|newer|sealed|stray) \d+$|^key / } split /\n/, $out;
+    my @faults = sort grep { !/^(orders|intact|erased|altered|missing|unverifiable|newer|sealed|stray) \d+$|^key |^edge / } split /\n/, $out;
     return join(', ', $status, map({ "$_ $count{$_}" } grep { $count{$_} } sort keys %count), @faults);
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <hiredis/hiredis.h>
 
@@ -48,6 +49,7 @@ typedef struct {
     mpk_use_t            use;
     char                 id[MPK_KID_MAX + 1];
     unsigned long        orders;
+    unsigned long        last;           /* the order that was counted last */
 } kid_t;
 
 /* The head of a journal that was kept outside Redis. */
@@ -76,12 +78,13 @@ static kid_t            kids[KIDS_MAX];
 static size_t           kids_count;
 static unsigned long    counts[RESULT_MAX];
 static unsigned long    orders;
+static const char      *database;
 
 
 static void
 usage(void)
 {
-    fputs("usage: mpk-verify [-u USER] [-p PASSWORD_FILE] [-a HEADS] REDIS KEYRING\n"
+    fputs("usage: mpk-verify [-u USER] [-p PASSWORD_FILE] [-n DB] [-a HEADS] REDIS KEYRING\n"
           "\n"
           "Verifies all orders in a Redis, and prints how many are intact and what is wrong\n"
           "with the others.  It exits with 0 if nothing is, with 1 otherwise.\n"
@@ -287,23 +290,25 @@ open_redis(const char *where, const char *user, const char *password)
         die(where, redis ? redis->errstr : "no memory");
     }
 
-    if (password == NULL) {
-        return;
+    if (password) {
+        secret = read_file(password, 4096, &len);
+        secret[strcspn(secret, "\r\n")] = '\0';
+
+        reply = user ? redisCommand(redis, "AUTH %s %s", user, secret)
+                     : redisCommand(redis, "AUTH %s", secret);
+
+        if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+            die("Redis", reply ? reply->str : redis->errstr);
+        }
+
+        mpk_cleanse(secret, len);
+        free(secret);
+        freeReplyObject(reply);
     }
 
-    secret = read_file(password, 4096, &len);
-    secret[strcspn(secret, "\r\n")] = '\0';
-
-    reply = user ? redisCommand(redis, "AUTH %s %s", user, secret)
-                 : redisCommand(redis, "AUTH %s", secret);
-
-    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
-        die("Redis", reply ? reply->str : redis->errstr);
+    if (database) {
+        freeReplyObject(command("SELECT %b", database, strlen(database)));
     }
-
-    mpk_cleanse(secret, len);
-    free(secret);
-    freeReplyObject(reply);
 }
 
 
@@ -316,15 +321,44 @@ count_kid(mpk_use_t use, mpk_str_t id)
         if (kids[i].use == use && strlen(kids[i].id) == id.len
             && memcmp(kids[i].id, id.data, id.len) == 0)
         {
-            kids[i].orders++;
+            kids[i].orders += (kids[i].last != orders);
+            kids[i].last = orders;
             return;
         }
     }
 
-    if (kids_count < KIDS_MAX && id.len <= MPK_KID_MAX) {
-        kids[kids_count].use = use;
-        memcpy(kids[kids_count].id, id.data, id.len);
-        kids[kids_count++].orders = 1;
+    if (!mpk_kid_valid(id)) {
+        return;
+    }
+
+    if (kids_count == KIDS_MAX) {
+        die("Redis", "orders need more than 128 keys");
+    }
+
+    kids[kids_count].use = use;
+    memcpy(kids[kids_count].id, id.data, id.len);
+    kids[kids_count].last = orders;
+    kids[kids_count++].orders = 1;
+}
+
+
+/* Each entry of a journal has been written with the key that was current then. */
+
+static void
+count_entries(const redisReply *reply)
+{
+    size_t             i;
+    mpk_unpack_t       in;
+    const redisReply  *name, *value;
+
+    for (i = 0; i + 1 < reply->elements; i += 2) {
+        name = reply->element[i];
+        value = reply->element[i + 1];
+
+        if (name->len > 1 && name->str[0] == 'e' && name->str[1] >= '0' && name->str[1] <= '9') {
+            mpk_unpack_init(&in, (mpk_str_t) { value->len, (uint8_t *) value->str });
+            count_kid(MPK_USE_JOURNAL, mpk_unpack_str(&in));
+        }
     }
 }
 
@@ -465,14 +499,16 @@ verify_order(const redisReply *reply, mpk_str_t id, const char *name, uint64_t *
 
     count_kid(MPK_USE_JOURNAL, order.kid);
 
+    if (order.state != MPK_ORDER_ERASED) {
+        mpk_unpack_init(&in, order.data_key);
+        count_kid(MPK_USE_WRAP, mpk_unpack_str(&in));
+    }
+
     result = verify_journal(reply, &order, name, entry);
 
     if (result != INTACT) {
         return result;
     }
-
-    mpk_unpack_init(&in, order.data_key);
-    count_kid(MPK_USE_WRAP, mpk_unpack_str(&in));
 
     status = mpk_envelope_unwrap(crypto, &mem, id, order.data_key, &key);
     mpk_cleanse(&key, sizeof(key));
@@ -513,12 +549,14 @@ verify(const redisReply *key)
 
         tag = mpk_bucket_tag(mpk_bucket(name));
         entry = 0;
+        orders++;
+
+        count_entries(reply);
 
         result = (size_t) (start - key->str) != 5 + tag.len
                  || memcmp(key->str + 5, tag.data, tag.len) != 0
                  ? STRAY : verify_order(reply, name, id, &entry);
 
-        orders++;
         counts[result]++;
 
         if (result > ERASED) {
@@ -565,6 +603,73 @@ verify_all(void)
 }
 
 
+/* Which keys are current at edges that wrote to mpk:meta lately; it is on one node of a cluster. */
+
+static void
+print_edges(void)
+{
+    char         *p;
+    size_t        i;
+    redisReply   *reply, *name, *value;
+    mpk_str_t     kid, edge;
+
+    reply = redisCommand(redis, "HGETALL mpk:meta");
+
+    for (i = 0; reply && reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+        name = reply->element[i];
+        value = reply->element[i + 1];
+
+        if (strncmp(name->str, "e:", 2) != 0 || atoll(value->str) < (long long) time(NULL) - 600) {
+            continue;
+        }
+
+        edge = (mpk_str_t) { name->len - 2, (uint8_t *) name->str + 2 };
+
+        for (p = strchr(value->str, '*'); p; p = strchr(p, '*')) {
+            p++;
+            kid = (mpk_str_t) { strcspn(p, " "), (uint8_t *) p };
+
+            if (mpk_kid_valid(kid) && mpk_order_id_valid(edge)) {
+                printf("edge %.*s %.*s\n", (int) edge.len, (const char *) edge.data,
+                       (int) kid.len, (const char *) kid.data);
+            }
+        }
+    }
+
+    freeReplyObject(reply);
+}
+
+
+/* The reply to CLUSTER SLOTS, of which each element has a node; all slots are in it. */
+
+static redisReply *
+read_slots(const char *where)
+{
+    long long    covered;
+    size_t       i;
+    redisReply  *slots, *range;
+
+    slots = command("CLUSTER %b", "SLOTS", 5);
+    covered = 0;
+
+    for (i = 0; slots->type == REDIS_REPLY_ARRAY && i < slots->elements; i++) {
+        range = slots->element[i];
+
+        if (range->elements < 3 || range->element[2]->elements < 3) {
+            die(where, "CLUSTER SLOTS has no nodes");
+        }
+
+        covered += range->element[1]->integer - range->element[0]->integer + 1;
+    }
+
+    if (covered != 16384) {
+        die(where, "slots of the cluster have no master: not all orders can be read");
+    }
+
+    return slots;
+}
+
+
 /* A server by itself, or all masters of its cluster: one that has several ranges of slots once. */
 
 static void
@@ -573,29 +678,22 @@ verify_nodes(const char *where, const char *user, const char *password)
     int          known;
     char         name[300];
     size_t       i, j;
-    redisReply  *info, *slots, **node;
+    redisReply  *info, *slots, *after, **node;
 
     info = command("INFO %b", "cluster", 7);
 
     if (info->type != REDIS_REPLY_STRING || strstr(info->str, "cluster_enabled:1") == NULL) {
         freeReplyObject(info);
         verify_all();
+        print_edges();
         return;
     }
 
     freeReplyObject(info);
 
-    slots = command("CLUSTER %b", "SLOTS", 5);
-
-    if (slots->type != REDIS_REPLY_ARRAY || slots->elements == 0) {
-        die(where, "the cluster has no slots");
-    }
+    slots = read_slots(where);
 
     for (i = 0; i < slots->elements; i++) {
-
-        if (slots->element[i]->elements < 3 || slots->element[i]->element[2]->elements < 3) {
-            die(where, "CLUSTER SLOTS has no nodes");
-        }
 
         node = slots->element[i]->element[2]->element;
 
@@ -611,9 +709,23 @@ verify_nodes(const char *where, const char *user, const char *password)
 
         open_redis(name, user, password);
         verify_all();
+        print_edges();
+    }
+
+    after = read_slots(where);
+
+    for (i = 0; i < slots->elements; i++) {
+        if (after->elements != slots->elements
+            || after->element[i]->element[0]->integer != slots->element[i]->element[0]->integer
+            || strcmp(after->element[i]->element[2]->element[2]->str,
+                      slots->element[i]->element[2]->element[2]->str) != 0)
+        {
+            die(where, "slots were moved meanwhile: run it again");
+        }
     }
 
     freeReplyObject(slots);
+    freeReplyObject(after);
 }
 
 
@@ -641,6 +753,10 @@ main(int argc, char **argv)
 
             case 'p':
                 password = argv[++i];
+                break;
+
+            case 'n':
+                database = argv[++i];
                 break;
 
             case 'a':

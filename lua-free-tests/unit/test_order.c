@@ -117,6 +117,7 @@ make(size_t items, size_t links)
     order.first_viewed_at = 1003;
     order.views = 3;
     order.at = 1795910400;
+    order.day = 20786;
     order.day_views = 5;
     order.day_opened = 300;
     order.floor = 4999;
@@ -251,7 +252,7 @@ test_order(size_t items, size_t links, const char *name)
     ok(mpk_order_read(crypto, &test_mem, order.id, f, MPK_ORDER_KEYS, &few) == MPK_OK && few.items[0].key.len == 0
        && mpk_str_eq(few.items[0].sku, str("SKU")), "an order can be read without its keys");
 
-    ok(same(f, g) && again.revision == 7 && again.views == 3 && again.day_opened == 300 && again.at == order.at && again.floor == 4999 && again.delivered_by == MPK_CHANNEL_TRACK
+    ok(same(f, g) && again.revision == 7 && again.views == 3 && again.day_opened == 300 && again.at == order.at && again.day == 20786 && again.floor == 4999 && again.delivered_by == MPK_CHANNEL_TRACK
        && again.links_count == links && again.items_count == items && mpk_str_eq(again.items[items - 1].key, str("key")), name);
 
     ok(again.guard.len && memcmp(f[0].data, again.guard.data, again.guard.len) == 0

@@ -299,7 +299,7 @@ test_rules(void)
     ok(d.outcome == MPK_EXHAUSTED && d.retry_at == NOW + GRACE + 1, "R3: and no more, until the grace has ended");
 
     viewed = order;
-    viewed.at = NOW;
+    viewed.day = (uint64_t) (NOW / 86400);
     viewed.day_views = MPK_DAY_VIEWS_MAX - 1;
     d = decide(&viewed, request(MPK_EVENT_VIEWED));
     ok(d.outcome == MPK_DONE && d.order.day_views == MPK_DAY_VIEWS_MAX, "an order has so many views in a day");
@@ -307,7 +307,7 @@ test_rules(void)
     ok(d.outcome == MPK_EXHAUSTED && d.retry_at == (NOW / 86400 + 1) * 86400, "repeats among them, and no more until the next");
     viewed.day_views = MPK_DAY_VIEWS_MAX;
     ok(decide(&viewed, request(MPK_EVENT_VIEWED)).outcome == MPK_EXHAUSTED, "nor views");
-    viewed.at -= 86400;
+    viewed.day--;
     ok(decide(&viewed, request(MPK_EVENT_VIEWED)).order.day_views == 1, "a new day counts anew");
 
     viewed = order;
@@ -546,6 +546,17 @@ test_time(void)
     r = request(MPK_EVENT_VIEWED);
     r.now = viewed.links[0].used_at + GRACE + 1;
     ok(decide(&viewed, r).outcome == MPK_USED, "and no grace lasts for a year");
+
+    r = request(MPK_EVENT_VIEWED);
+    r.now = NOW + 365 * 86400;
+    r.exp = r.now + 1000;
+    order = decide(&order, r).order;
+    ok(order.links[0].used_at == r.now && order.day_views == 1, "a view while a clock is ahead");
+    r = request(MPK_EVENT_VIEWED);
+    ok(decide(&order, r).outcome == MPK_USED, "is not repeated once that is put right");
+    r.renews = true;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_DONE && d.event == MPK_EVENT_VIEWED && d.order.day_views == 1, "R4: the on-screen page gives a new view, of the right day");
 
     /* one of two clocks is ahead: what is forgotten by it could be used again */
 

@@ -229,6 +229,7 @@ mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
     order->first_viewed_at = mpk_order_time(in);
     order->views = mpk_unpack_int(in);
     order->at = mpk_order_time(in);
+    order->day = mpk_unpack_int(in);
     order->day_views = mpk_unpack_int(in);
     order->day_opened = mpk_unpack_int(in);
     order->floor = mpk_order_time(in);
@@ -535,6 +536,7 @@ mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
     mpk_pack_int(out, (uint64_t) order->first_viewed_at);
     mpk_pack_int(out, order->views);
     mpk_pack_int(out, (uint64_t) order->at);
+    mpk_pack_int(out, order->day);
     mpk_pack_int(out, order->day_views);
     mpk_pack_int(out, order->day_opened);
     mpk_pack_int(out, (uint64_t) order->floor);

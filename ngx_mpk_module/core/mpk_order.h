@@ -103,7 +103,9 @@ typedef struct {
     uint64_t            views;
     uint8_t             mac[MPK_MAC_LEN];   /* of the newest journal entry */
 
-    int64_t             at;                 /* of the newest journal entry; that day it had: */
+    int64_t             at;                 /* of the newest journal entry */
+
+    uint64_t            day;                /* days since 1970; what it had of: */
     uint64_t            day_views;          /* views and repeats */
     uint64_t            day_opened;         /* journaled GETs */
     int64_t             floor;              /* unknown links that expire by then were used */

@@ -231,15 +231,18 @@ mpk_policy_apply(const mpk_policy_t *policy, const mpk_order_t *order,
 static void
 mpk_policy_time(const mpk_request_t *request, mpk_order_t *order)
 {
-    int64_t  last;
+    uint64_t  day;
 
-    last = order->at;
-
-    if (request->now > last) {
+    if (request->now > order->at) {
         order->at = request->now;
     }
 
-    if (order->at / MPK_DAY != last / MPK_DAY) {
+    /* by the clock as it is: an order's time can be ahead for long */
+
+    day = (uint64_t) (request->now / MPK_DAY);
+
+    if (day != order->day) {
+        order->day = day;
         order->day_views = 0;
         order->day_opened = 0;
     }

@@ -13,6 +13,8 @@ static mpk_outcome_t mpk_policy_link(const mpk_request_t *request,
 static mpk_link_t *mpk_policy_slot(const mpk_request_t *request,
     mpk_decision_t *decision);
 static void mpk_policy_drop(mpk_order_t *order, size_t n);
+static bool mpk_policy_repeats(const mpk_request_t *request,
+    const mpk_order_t *order, const mpk_link_t *link);
 static bool mpk_policy_spent(const mpk_link_t *link);
 static bool mpk_policy_same_items(const mpk_request_t *request,
     const mpk_link_t *link);
@@ -125,6 +127,13 @@ mpk_policy_open(const mpk_request_t *request, mpk_decision_t *decision)
 
     order->day_opened++;
 
+    /* R5: a link that the shop signed itself, and has not registered, was sent all the same */
+
+    if (order->delivered_at == 0 && request->channel == MPK_CHANNEL_EMAIL) {
+        order->delivered_at = order->at;
+        order->delivered_by = MPK_CHANNEL_EMAIL;
+    }
+
     return MPK_DONE;
 }
 
@@ -158,14 +167,14 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
     link = decision->link;
 
     if (link && link->used_at && request->renews
-        && order->at - link->used_at > request->grace)
+        && !mpk_policy_repeats(request, order, link))
     {
         link->used_at = 0;
     }
 
     if (link && link->used_at) {
 
-        if (order->at - link->used_at > request->grace
+        if (!mpk_policy_repeats(request, order, link)
             || !mpk_secret_eq((mpk_str_t) { MPK_ID_LEN, link->nonce },
                               (mpk_str_t) { MPK_ID_LEN, request->nonce }))
         {
@@ -445,6 +454,17 @@ mpk_policy_slot(const mpk_request_t *request, mpk_decision_t *decision)
 }
 
 
+/* R3: within the grace; not while a clock is put right that was ahead when it was used. */
+
+static bool
+mpk_policy_repeats(const mpk_request_t *request, const mpk_order_t *order,
+    const mpk_link_t *link)
+{
+    return order->at - link->used_at <= request->grace
+           && link->used_at <= request->now + MPK_TOKEN_SKEW;
+}
+
+
 /* Used or revoked: it must not show a key again. */
 
 static bool
@@ -493,7 +513,7 @@ mpk_policy_count(mpk_decision_t *decision)
     order = &decision->order;
 
     if (order->day_views >= MPK_DAY_VIEWS_MAX) {
-        decision->retry_at = (order->at / MPK_DAY + 1) * MPK_DAY;
+        decision->retry_at = (int64_t) (order->day + 1) * MPK_DAY;
         return MPK_EXHAUSTED;
     }
 

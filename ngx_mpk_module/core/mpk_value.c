@@ -150,3 +150,48 @@ mpk_value_get_string(const mpk_value_t *object, mpk_str_t name)
 
     return value->u.string;
 }
+
+
+bool
+mpk_value_yes(const mpk_value_t *object, mpk_str_t name)
+{
+    size_t              i, k;
+    const mpk_str_t    *word;
+    const mpk_value_t  *value;
+
+    static const mpk_str_t  words[] = {
+        mpk_literal("true"), mpk_literal("yes"), mpk_literal("on"),
+        mpk_literal("1")
+    };
+
+    value = mpk_value_get(object, name);
+
+    if (value == NULL) {
+        return false;
+    }
+
+    if (value->type != MPK_VALUE_STRING) {
+        return (value->type == MPK_VALUE_BOOL && value->u.boolean)
+               || (value->type == MPK_VALUE_INT && value->u.integer == 1);
+    }
+
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        word = &words[i];
+
+        if (value->u.string.len != word->len) {
+            continue;
+        }
+
+        for (k = 0; k < word->len; k++) {
+            if ((value->u.string.data[k] | 0x20) != (word->data[k] | 0x20)) {
+                break;
+            }
+        }
+
+        if (k == word->len) {
+            return true;
+        }
+    }
+
+    return false;
+}

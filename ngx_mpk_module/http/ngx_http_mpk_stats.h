@@ -48,6 +48,7 @@ struct ngx_http_mpk_shm_s {
     ngx_atomic_t              events_lost;
     ngx_atomic_t              outbox_at;     /* ngx_current_msec of the last trim */
     ngx_atomic_t              outbox_bucket; /* the next */
+    ngx_atomic_t              edge;          /* a random number; 0: not set yet */
     ngx_atomic_t              keyring_incomplete;  /* current keys of others that it lacked */
     ngx_atomic_t              store[NGX_HTTP_MPK_BUCKETS + 1];
     ngx_atomic_t              store_time;    /* us */

@@ -798,7 +798,11 @@ ngx_mpk_redis_conn_reply(ngx_mpk_redis_conn_t *conn,
 
     topology = conn->redis->topology;
 
-    if (topology->redirect && topology->redirect(conn, cmd) == NGX_OK) {
+    /* the client's own commands are about this server */
+
+    if (!cmd->internal && topology->redirect
+        && topology->redirect(conn, cmd) == NGX_OK)
+    {
         return NGX_OK;
     }
 
@@ -893,6 +897,11 @@ ngx_mpk_redis_conn_reconnect(ngx_mpk_redis_conn_t *conn)
     /* a ping, if anything: nothing else is left in flight */
 
     (void) ngx_mpk_redis_queue_finish(conn, &conn->sent, NGX_MPK_REDIS_LOST);
+
+    if (conn->pending && ngx_mpk_redis_queue_idle(conn)) {
+        (void) ngx_mpk_redis_queue_finish(conn, &conn->waiting,
+                                          NGX_MPK_REDIS_FAILED);
+    }
 
     conn->tried = 0;
     conn->backoff = 0;

@@ -66,6 +66,7 @@ static const ngx_mpk_redis_step_info_t  ngx_mpk_redis_steps[] = {
     [NGX_MPK_REDIS_STEP_TIME] = { "TIME", 0, 0, ngx_mpk_redis_setup_time },
     [NGX_MPK_REDIS_STEP_RIGHTS] =
         { "EVAL of the commands in use", 0, 0, NULL },
+    [NGX_MPK_REDIS_STEP_EVALSHA] = { "EVALSHA", 1, 0, NULL },
     [NGX_MPK_REDIS_STEP_MASTER] =
         { "SENTINEL", 1, 0, ngx_mpk_redis_setup_master },
     [NGX_MPK_REDIS_STEP_SUBSCRIBE] = { "SUBSCRIBE", 1, 0, NULL },
@@ -128,6 +129,15 @@ ngx_mpk_redis_setup_conf(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
     *cmd++ = (ngx_mpk_redis_step_cmd_t) {
         NGX_MPK_REDIS_STEP_RIGHTS, 3,
         { mpk_string("EVAL"), rights, mpk_string("0") }
+    };
+
+    /* of no script: the error is the right reply */
+
+    *cmd++ = (ngx_mpk_redis_step_cmd_t) {
+        NGX_MPK_REDIS_STEP_EVALSHA, 3,
+        { mpk_string("EVALSHA"),
+          mpk_string("0000000000000000000000000000000000000000"),
+          mpk_string("0") }
     };
 
     redis->setup.remedy = ngx_mpk_redis_setup_remedy;
@@ -313,6 +323,12 @@ ngx_mpk_redis_setup_error(ngx_mpk_redis_conn_t *conn,
     info = &ngx_mpk_redis_steps[step];
     error = ngx_mpk_redis_error_find(text);
 
+    if (step == NGX_MPK_REDIS_STEP_EVALSHA
+        && error == NGX_MPK_REDIS_ERR_NOSCRIPT)
+    {
+        return NGX_OK;
+    }
+
     ngx_mpk_redis_count(conn->redis, errors[error]);
 
     if (info->secret) {
@@ -338,6 +354,7 @@ ngx_mpk_redis_setup_error(ngx_mpk_redis_conn_t *conn,
         break;
 
     case NGX_MPK_REDIS_STEP_RIGHTS:
+    case NGX_MPK_REDIS_STEP_EVALSHA:
         optional = !ngx_mpk_redis_error_info(error)->reconnect
                    && error != NGX_MPK_REDIS_ERR_NOPERM;
         break;

@@ -190,7 +190,7 @@ ngx_http_mpk_reveal_opened(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t                 email, consent[2];
+    mpk_str_t                 email;
     ngx_int_t                 rc;
     mpk_error_t               error;
     mpk_value_t              *fields;
@@ -198,7 +198,6 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_http_mpk_reveal_t    *reveal;
     ngx_http_mpk_answer_t     answer;
     ngx_http_mpk_language_t  *language;
-    const mpk_value_t        *supply, *waiver;
 
     reveal = ctx->data;
 
@@ -252,18 +251,9 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         txn->entry.challenge = mpk_string("click");
     }
 
-    consent[0] = mpk_value_get_string(fields, mpk_string("consent_supply"));
-    consent[1] = mpk_value_get_string(fields, mpk_string("consent_waiver"));
-
-    supply = mpk_value_get(fields, mpk_string("consent_supply"));
-    waiver = mpk_value_get(fields, mpk_string("consent_waiver"));
-
     txn->request.consent_given =
-        (consent[0].len
-         || (supply && supply->type == MPK_VALUE_BOOL && supply->u.boolean))
-        && (consent[1].len
-            || (waiver && waiver->type == MPK_VALUE_BOOL
-                && waiver->u.boolean));
+        mpk_value_yes(fields, mpk_string("consent_supply"))
+        && mpk_value_yes(fields, mpk_string("consent_waiver"));
 
     if (ctx->mlcf->consent && txn->request.consent_given) {
 

@@ -9,15 +9,14 @@
 #include "ngx_http_mpk_background.h"
 #include "ngx_http_mpk_stats.h"
 
-#include <ngx_sha1.h>
-
 #define NGX_HTTP_MPK_EDGES_INTERVAL  60000   /* ms */
 #define NGX_HTTP_MPK_EDGES_SOON      500
 #define NGX_HTTP_MPK_EDGES_HOST      48      /* characters of a host name in an edge's name */
 
 
 static void ngx_http_mpk_edges_run(ngx_http_mpk_main_conf_t *mmcf);
-static mpk_str_t ngx_http_mpk_edges_name(mpk_mem_t *mem);
+static mpk_str_t ngx_http_mpk_edges_name(ngx_http_mpk_main_conf_t *mmcf,
+    mpk_mem_t *mem);
 static mpk_str_t ngx_http_mpk_edges_keys(ngx_http_mpk_main_conf_t *mmcf,
     mpk_mem_t *mem);
 static void ngx_http_mpk_edges_handler(ngx_http_mpk_background_t *bg);
@@ -30,7 +29,7 @@ static ngx_uint_t ngx_http_mpk_edges_has(const mpk_keyring_t *keyring,
 /*
  * KEYS: mpk:meta.  ARGV: "e:" and the edge, its keys.  Returns the names and values of the
  * edges, this one among them, that wrote theirs in the last ten minutes: 64 at most.  What
- * is a day old is deleted.
+ * is a day old, or can't be an edge's, is deleted.
  */
 static const mpk_str_t  ngx_http_mpk_edges_script = mpk_literal(
     "local now = tonumber(redis.call('TIME')[1])\n"
@@ -39,8 +38,9 @@ static const mpk_str_t  ngx_http_mpk_edges_script = mpk_literal(
     "for i = 1, #all, 2 do\n"
     "  if string.sub(all[i], 1, 2) == 'e:' then\n"
     "    local t = tonumber(string.match(all[i + 1], '^%d+')) or 0\n"
-    "    if t < now - 86400 then redis.call('HDEL', KEYS[1], all[i]) end\n"
-    "    if t > now - 600 and #edges < 128 then\n"
+    "    if t < now - 86400 or t > now + 600 or #all[i + 1] > 4096 then\n"
+    "      redis.call('HDEL', KEYS[1], all[i])\n"
+    "    elseif t > now - 600 and #edges < 128 then\n"
     "      edges[#edges + 1] = string.sub(all[i], 3)\n"
     "      edges[#edges + 1] = all[i + 1]\n"
     "    end\n"
@@ -95,29 +95,24 @@ ngx_http_mpk_edges_run(ngx_http_mpk_main_conf_t *mmcf)
     argv[1] = ngx_http_mpk_edges_script;
     argv[2] = mpk_string("1");
     argv[3] = mpk_string("mpk:meta");
-    argv[4] = ngx_http_mpk_edges_name(&bg->mem);
+    argv[4] = ngx_http_mpk_edges_name(mmcf, &bg->mem);
     argv[5] = ngx_http_mpk_edges_keys(mmcf, &bg->mem);
 
     ngx_http_mpk_background_send(bg, 6, argv);
 }
 
 
-/*
- * The same after a restart, and another one for each nginx of a machine: the host's name and
- * a hash of it and of the path of nginx.conf.
- */
+/* The host's name, and a number that lasts until nginx is restarted: names can be alike. */
 
 static mpk_str_t
-ngx_http_mpk_edges_name(mpk_mem_t *mem)
+ngx_http_mpk_edges_name(ngx_http_mpk_main_conf_t *mmcf, mpk_mem_t *mem)
 {
-    u_char      ch, digest[20], hex[8];
+    u_char      ch, hex[8];
     mpk_buf_t   buf;
-    ngx_sha1_t  sha;
-    ngx_str_t  *host, *conf;
+    ngx_str_t  *host;
     ngx_uint_t  i;
 
     host = (ngx_str_t *) &ngx_cycle->hostname;
-    conf = (ngx_str_t *) &ngx_cycle->conf_file;
 
     mpk_buf_init(&buf, mem, NGX_HTTP_MPK_EDGES_HOST + sizeof("e:-12345678"));
     mpk_buf_lit(&buf, "e:");
@@ -129,12 +124,10 @@ ngx_http_mpk_edges_name(mpk_mem_t *mem)
                                                                      : '_');
     }
 
-    ngx_sha1_init(&sha);
-    ngx_sha1_update(&sha, host->data, host->len);
-    ngx_sha1_update(&sha, conf->data, conf->len);
-    ngx_sha1_final(digest, &sha);
+    (void) ngx_atomic_cmp_set(&mmcf->shm->edge, 0,
+                              ((ngx_uint_t) ngx_random() & 0x7fffffff) | 1);
 
-    (void) ngx_hex_dump(hex, digest, 4);
+    (void) ngx_sprintf(hex, "%08xi", (ngx_uint_t) mmcf->shm->edge);
 
     mpk_buf_byte(&buf, '-');
     mpk_buf_put(&buf, hex, 8);
@@ -184,7 +177,9 @@ ngx_http_mpk_edges_handler(ngx_http_mpk_background_t *bg)
     if (bg->cmd.result != NGX_MPK_REDIS_ANSWERED
         || reply->type != NGX_MPK_REDIS_ARRAY)
     {
-        if (!ngx_exiting) {
+        /* a refusal will not become another answer soon */
+
+        if (!ngx_exiting && bg->cmd.result != NGX_MPK_REDIS_REFUSED) {
             ngx_add_timer(&ngx_http_mpk_edges_task.timer,
                           NGX_HTTP_MPK_EDGES_SOON);
         }
@@ -215,10 +210,11 @@ ngx_http_mpk_edges_compare(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t edge,
     mpk_str_t keys)
 {
     size_t      i, start;
-    mpk_str_t   kid;
+    mpk_str_t   kid, lacked;
     ngx_uint_t  missing;
 
     missing = 0;
+    lacked = mpk_string("");
 
     for (i = 0; i < keys.len; i = start + kid.len + 1) {
 
@@ -245,18 +241,29 @@ ngx_http_mpk_edges_compare(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t edge,
         }
 
         missing++;
-
-        /* anything can be in Redis, but not in the log */
-
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "mpk: edge \"%*s\" uses key \"%*s\", which is not in "
-                      "this keyring: what it signs or writes is refused here; "
-                      "install the same keyring on all edges and reload",
-                      mpk_order_id_valid(edge) ? edge.len : 1,
-                      mpk_order_id_valid(edge) ? edge.data : (u_char *) "?",
-                      mpk_kid_valid(kid) ? kid.len : 1,
-                      mpk_kid_valid(kid) ? kid.data : (u_char *) "?");
+        lacked = kid;
     }
+
+    if (missing == 0) {
+        return 0;
+    }
+
+    /* anything can be in Redis, but not in the log */
+
+    if (!mpk_order_id_valid(edge)) {
+        edge = mpk_string("?");
+    }
+
+    if (!mpk_kid_valid(lacked)) {
+        lacked = mpk_string("?");
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "mpk: edge \"%*s\" uses %ui keys that are not in this "
+                  "keyring, \"%*s\" among them: what it signs or writes is "
+                  "refused here; install the same keyring on all edges and "
+                  "reload", edge.len, edge.data, missing, lacked.len,
+                  lacked.data);
 
     return missing;
 }

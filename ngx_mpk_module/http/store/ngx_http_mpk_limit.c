@@ -39,7 +39,8 @@ static const mpk_str_t  ngx_http_mpk_limit_wrong = mpk_literal(
     "local f, w = unpack(redis.call('HMGET', KEYS[1], 'f', ARGV[1]))\n"
     "if not f then return end\n"
     "local n, t = string.match(w or '', '^(%d+) (%d+)$')\n"
-    "if not t or tonumber(t) <= tonumber(ARGV[2]) then n, t = 0, ARGV[3] end\n"
+    "if not t or tonumber(t) <= tonumber(ARGV[2])"
+        " or tonumber(t) > ARGV[3] + 60 then n, t = 0, ARGV[3] end\n"
     "redis.call('HSET', KEYS[1], ARGV[1], n + 1 .. ' ' .. t)\n");
 
 
@@ -129,8 +130,11 @@ ngx_http_mpk_limit_closed(mpk_str_t value, time_t now)
     n = ngx_atoi((u_char *) value.data, blank - value.data);
     until = ngx_atotm(blank + 1, last - blank - 1);
 
+    /* a counter from the future was started by a clock that was ahead */
+
     return n == NGX_ERROR || until == NGX_ERROR
-           || (n >= MPK_CHALLENGES_MAX && now < until);
+           || (n >= MPK_CHALLENGES_MAX && now < until
+               && until <= now + MPK_CHALLENGES_TIME + MPK_TOKEN_SKEW);
 }
 
 

@@ -27,6 +27,7 @@ static void ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_forged(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_txn_now(ngx_http_mpk_txn_t *txn);
 static ngx_uint_t ngx_http_mpk_txn_abandoned(ngx_http_mpk_txn_t *txn);
 static mpk_status_t ngx_http_mpk_txn_parse(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_send(ngx_http_mpk_txn_t *txn,
@@ -175,7 +176,15 @@ void
 ngx_http_mpk_txn_order(ngx_http_mpk_txn_t *txn, mpk_str_t id)
 {
     txn->id = ngx_http_mpk_txn_copy(txn, id);
-    txn->request.now = ngx_http_mpk_time(txn->mmcf, id);
+
+    ngx_http_mpk_txn_now(txn);
+}
+
+
+static void
+ngx_http_mpk_txn_now(ngx_http_mpk_txn_t *txn)
+{
+    txn->request.now = ngx_http_mpk_time(txn->mmcf, txn->id);
 
     /* a clock that is ahead must destroy nothing */
 
@@ -254,6 +263,7 @@ ngx_http_mpk_txn_send(ngx_http_mpk_txn_t *txn, ngx_mpk_redis_lane_t lane,
 static void
 ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
 {
+    int64_t              was;
     mpk_status_t         status;
     ngx_http_mpk_txn_t  *txn;
 
@@ -281,6 +291,17 @@ ngx_http_mpk_txn_read_handler(ngx_mpk_redis_cmd_t *cmd)
     if (cmd->result != NGX_MPK_REDIS_ANSWERED) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
         return;
+    }
+
+    /* the clock is known at the latest since the connection was made for this read */
+
+    was = txn->request.now;
+
+    ngx_http_mpk_txn_now(txn);
+
+    if (txn->request.event == MPK_EVENT_LINK_MINTED || txn->request.renews) {
+        txn->request.iat += txn->request.now - was;
+        txn->request.exp += txn->request.now - was;
     }
 
     status = ngx_http_mpk_txn_parse(txn);
@@ -313,6 +334,7 @@ ngx_http_mpk_txn_forged(ngx_http_mpk_txn_t *txn)
 
     head = txn->cmd.reply->elements[MPK_ORDER_HEAD].str;
     head.len = ngx_min(head.len, NGX_HTTP_MPK_TXN_GUARD);
+    head.data = head.len ? head.data : (u_char *) "";
 
     revision = ngx_max(txn->order.revision, 1);
 
@@ -480,6 +502,7 @@ ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn)
 static ngx_int_t
 ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
 {
+    int64_t          bought;
     mpk_str_t       *argv, none;
     ngx_uint_t       n, start;
     mpk_order_t     *order;
@@ -530,9 +553,14 @@ ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
         argv[n++] = none;
 
         if (txn->mmcf->retention) {
+            /* of an order that was not authentic only this is known */
+
+            bought = order->filed_at ? ngx_min(order->purchased_at,
+                                               order->filed_at)
+                                     : order->erased_at;
+
             argv[n - 1] = ngx_http_mpk_commit_int(txn,
-                              ngx_min(order->purchased_at, order->filed_at)
-                              + txn->mmcf->retention);
+                              bought + txn->mmcf->retention);
         }
 
         start = ++n;
@@ -655,7 +683,7 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
 static mpk_str_t
 ngx_http_mpk_commit_begin(ngx_http_mpk_txn_t *txn)
 {
-    return txn->order.guard.len ? txn->order.guard : mpk_string("0 ");
+    return txn->order.guard.data ? txn->order.guard : mpk_string("0 ");
 }
 
 

@@ -5,6 +5,7 @@
 
 #include "mpk_base64url.h"
 #include "mpk_nonce.h"
+#include "mpk_time.h"
 
 #define NGX_HTTP_MPK_LINK_TTL   600    /* seconds that a link on a page is good for */
 #define NGX_HTTP_MPK_CLAIM_TTL  3600   /* seconds that a form's address is good for */
@@ -116,21 +117,23 @@ ngx_http_mpk_link_mint(ngx_http_mpk_ctx_t *ctx, const ngx_str_t *path,
 
 
 /*
- * A link from the future is refused only if it is one by both clocks: a Redis that is
- * behind would refuse links that were minted before a failover.
+ * A link from the future is refused only if it is one by both clocks, and these are known:
+ * a Redis that is behind would refuse links that were minted before a failover.
  */
 
 mpk_status_t
 ngx_http_mpk_link_verify(ngx_http_mpk_ctx_t *ctx, const ngx_str_t *text,
     mpk_aud_t aud, mpk_token_t *token)
 {
-    time_t        now;
+    int64_t       now, latest;
     mpk_status_t  status;
 
     now = ngx_http_mpk_time(ctx->mmcf, mpk_string(""));
+    latest = ngx_http_mpk_time_known(ctx->mmcf) ? ngx_max(now, ngx_time())
+                                                : MPK_TIME_MAX;
 
     status = mpk_token_verify(ctx->mmcf->crypto, &ctx->mem, text->data,
-                              text->len, aud, ngx_max(now, ngx_time()), token);
+                              text->len, aud, latest, token);
 
     return status == MPK_EXPIRED && token->exp + MPK_TOKEN_SKEW > now
            ? MPK_OK : status;

@@ -114,6 +114,7 @@ sub answer {
             : $name eq 'PING' ? "+PONG\r\n"
             : $name eq 'TIME' ? clock()
             : $name eq 'EVAL' && $words->[2] eq '0' ? "\$0\r\n\r\n"
+            : $name eq 'EVALSHA' && $words->[2] eq '0' ? "-NOSCRIPT No matching script\r\n"
             : $name eq 'ROLE' ? "*3\r\n\$6\r\nmaster\r\n:0\r\n*0\r\n"
             : $name eq 'INFO' ? do {
                 my $info = "# Memory\r\nmaxmemory_policy:noeviction\r\n";
