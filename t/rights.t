@@ -71,7 +71,7 @@ is($user->cmd('EVAL', $script, 0), '', 'the script finds nothing missing');
 for my $command (@commands) {
     next if $command eq 'eval';
     my ($name) = $command =~ /^(\w+)/;
-    $redis->cmd('ACL', 'SETUSER', 'mpk', "-$command");
+    $redis->cmd('ACL', 'SETUSER', 'mpk', '-' . $command =~ s/\|.*//r);         # Redis 6.2 knows no subcommand here
     my $got = eval { $user->cmd('EVAL', $script, 0) } // $@;
     like($got, qr/NOPERM $name:/, "it finds that +$command is missing");
     is(keys_in_redis(), 0, 'and leaves nothing') if $command ne 'unlink';
