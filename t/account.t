@@ -160,7 +160,7 @@ is(Mpk::Http::response(do { my $s = Mpk::Http::connection($t->port('edge')); pri
 my $large = 20;
 my @items = map { { sku => "S-$_", product => "Product number $_", key => "KEY-$_-AAAAA" } } 1 .. 500;
 $t->file("L-$_", account => 'large', purchased_at => Mpk::ago(30 * 86400), items => \@items) for 1 .. $large;
-my $r = page('large');
+$r = page('large');
 is(join(' ', map { scalar(@{$_->{items}}) . " of $_->{items_count}" } @{$r->{json}{orders}}), join(' ', ('20 of 500') x $large), 'of each order 20 items are listed');
 my ($all) = $r->{json}{orders}[0]{reveal_url} =~ m{(/r/.*)};
 is(scalar @{$t->confirm($all, email => '')->{json}{items}}, 500, 'its link shows the keys of all');

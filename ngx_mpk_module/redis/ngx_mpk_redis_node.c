@@ -393,7 +393,9 @@ ngx_mpk_redis_node_info(ngx_mpk_redis_node_t *node,
     for (i = 0; i < node->nconns; i++) {
         conn = &node->conns[i];
 
-        info->pending += conn->pending;
+        /* without a ping: nobody waits for it */
+
+        info->pending += conn->pending - (conn->pending && conn->ping);
 
         if (conn->state != NGX_MPK_REDIS_READY) {
             continue;
