@@ -51,6 +51,7 @@ struct ngx_mpk_redis_cmd_s {
     ngx_pool_t                *pool;       /* replies are made in it */
     ngx_mpk_redis_handler_pt   handler;
     void                      *data;
+    unsigned                   background:1;   /* nobody waits for it: not counted if it fails */
 
     /* set before handler is called */
     ngx_mpk_redis_result_t     result;

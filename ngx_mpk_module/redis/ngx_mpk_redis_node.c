@@ -183,7 +183,7 @@ ngx_mpk_redis_node_send(ngx_mpk_redis_node_t *node, ngx_mpk_redis_cmd_t *cmd)
 
     if (conn == NULL) {
 
-        if (ngx_mpk_redis_node_full(node, cmd->lane)) {
+        if (!cmd->background && ngx_mpk_redis_node_full(node, cmd->lane)) {
             ngx_mpk_redis_count(node->worker->redis, overflows);
         }
 

@@ -130,7 +130,7 @@ ngx_mpk_redis_cmd_finish(ngx_mpk_redis_worker_t *worker,
     cmd->error = NGX_MPK_REDIS_ERR_OTHER;
     cmd->reply = NULL;
 
-    if (!cmd->internal) {
+    if (!cmd->internal && !cmd->background) {
 
         if (result == NGX_MPK_REDIS_LOST) {
             ngx_mpk_redis_count(worker->redis, lost);
@@ -196,7 +196,7 @@ ngx_mpk_redis_queue_finish(ngx_mpk_redis_conn_t *conn, ngx_queue_t *queue,
 
         ngx_mpk_assert(cmd != &conn->wait);
 
-        if (!cmd->internal) {
+        if (!cmd->internal && !cmd->background) {
             n++;
         }
 

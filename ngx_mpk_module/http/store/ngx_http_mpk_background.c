@@ -31,6 +31,7 @@ ngx_http_mpk_background(ngx_http_mpk_main_conf_t *mmcf,
 
     bg->mmcf = mmcf;
     bg->cmd.pool = pool;
+    bg->cmd.background = 1;
     bg->cmd.handler = ngx_http_mpk_background_handler;
     bg->cmd.data = (void *) (uintptr_t) handler;
 
