@@ -214,7 +214,12 @@ is($h->{status}, 200, 'HTTP/2: the confirm page');
 # what follows has time, however long a busy machine takes for it
 
 ok($t->quit, 'quit');
+$redis->cmd('DEL', 'mpk:meta');
 $t->conf(location => 'location = /metrics { mpk_status prometheus; }')->start;
+
+# what the edge asks for itself, once a minute, is done
+
+ok(wait_for(sub { $redis->cmd('EXISTS', 'mpk:meta') }, 'mpk:meta'), 'the edge has written its keys');
 
 
 # system calls that fail
