@@ -11,7 +11,7 @@ static void ngx_http_mpk_task_handler(ngx_event_t *ev);
 
 ngx_http_mpk_background_t *
 ngx_http_mpk_background(ngx_http_mpk_main_conf_t *mmcf,
-    void (*handler)(ngx_http_mpk_background_t *bg))
+    ngx_http_mpk_background_pt handler)
 {
     ngx_pool_t                 *pool;
     ngx_http_mpk_background_t  *bg;
@@ -30,10 +30,11 @@ ngx_http_mpk_background(ngx_http_mpk_main_conf_t *mmcf,
     ngx_http_mpk_mem_init(&bg->mem, pool);
 
     bg->mmcf = mmcf;
+    bg->handler = handler;
     bg->cmd.pool = pool;
     bg->cmd.background = 1;
     bg->cmd.handler = ngx_http_mpk_background_handler;
-    bg->cmd.data = (void *) (uintptr_t) handler;
+    bg->cmd.data = bg;
 
     return bg;
 }
@@ -58,12 +59,12 @@ ngx_http_mpk_background_send(ngx_http_mpk_background_t *bg, ngx_uint_t argc,
 static void
 ngx_http_mpk_background_handler(ngx_mpk_redis_cmd_t *cmd)
 {
-    void  (*handler)(ngx_http_mpk_background_t *bg);
+    ngx_http_mpk_background_t  *bg;
 
-    handler = (void (*)(ngx_http_mpk_background_t *)) (uintptr_t) cmd->data;
+    bg = cmd->data;
 
-    if (handler) {
-        handler((ngx_http_mpk_background_t *) cmd);
+    if (bg->handler) {
+        bg->handler(bg);
     }
 
     ngx_destroy_pool(cmd->pool);

@@ -6,18 +6,22 @@
 #include "ngx_http_mpk.h"
 
 
+typedef struct ngx_http_mpk_background_s  ngx_http_mpk_background_t;
+
+typedef void (*ngx_http_mpk_background_pt)(ngx_http_mpk_background_t *bg);
+
 /* A command; its arguments can be made in mem. */
-typedef struct {
+struct ngx_http_mpk_background_s {
     ngx_mpk_redis_cmd_t          cmd;
     mpk_mem_t                    mem;
     ngx_http_mpk_main_conf_t    *mmcf;
+    ngx_http_mpk_background_pt   handler;
     ngx_uint_t                   number;          /* the caller's */
-} ngx_http_mpk_background_t;
+};
 
 /* handler: may be NULL; what it is called with is freed after it.  NULL: no memory. */
 ngx_http_mpk_background_t *ngx_http_mpk_background(
-    ngx_http_mpk_main_conf_t *mmcf,
-    void (*handler)(ngx_http_mpk_background_t *bg));
+    ngx_http_mpk_main_conf_t *mmcf, ngx_http_mpk_background_pt handler);
 void ngx_http_mpk_background_send(ngx_http_mpk_background_t *bg,
     ngx_uint_t argc, const mpk_str_t *argv);
 
