@@ -16,7 +16,7 @@ void ngx_mpk_redis_conn_connect(ngx_mpk_redis_conn_t *conn);
 /* Closes and connects at once; queued commands stay. */
 void ngx_mpk_redis_conn_reconnect(ngx_mpk_redis_conn_t *conn);
 
-/* Reconnects, if commands are in flight after the last reply that is due. */
+/* Reconnects; if commands are in flight, after the last reply that is due. */
 void ngx_mpk_redis_conn_move(ngx_mpk_redis_conn_t *conn);
 
 /* Closes the connection; its queues are left alone. */
