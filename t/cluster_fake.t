@@ -182,16 +182,20 @@ for my $round (1 .. 3) {
 
 # one that does not like the question
 
-for my $bad ('MISCONF Errors writing to the AOF file', 'NOPERM this user has no permissions', 'BUSY Redis is busy') {
+for my $bad ('MISCONF Errors writing to the AOF file', 'NOPERM this user has no permissions', 'BUSY Redis is busy',
+    "MOVED 1 127.0.0.1:$next->{port}", "ASK 1 127.0.0.1:$next->{port}")
+{
     my ($name) = split / /, $bad;
     my $mark = $t->mark;
     unlink "$dir/moved", "$dir/pinged";
     ok(wait_for(sub { status('X') == 404 }, 'the old master'), 'a master');
+    my $redirects = $t->metric('redis_redirects_total');
     $t->write('ping', $bad);
     ok(wait_for(sub { -e "$dir/pinged" && unlink "$dir/pinged" }, 'a TIME'), "that answers a TIME with $name") for 1, 2;
     $t->write('ping', '');
     is(status('X'), 404, 'is asked as before');
     is($t->metric(qq(redis_errors_total{error="$name"})), 0, 'of a command that nobody gave');
+    is($t->metric('redis_redirects_total'), $redirects, 'nor was it sent elsewhere');
     unlike($t->log_since($mark), qr/refused with $name/, 'and that the log does not tell');
 }
 

@@ -211,6 +211,16 @@ unlike($other->log_since($mark), qr/^forged/m, 'but not as it is');
 unlike($other->log_since($mark), qr/"a" among them/, 'nor is more than an edge can have');
 ok(!grep({ $_ eq 'e:old' || $_ eq 'e:odd' || $_ eq 'e:large' || $_ eq 'e:ahead' } @{$redis->cmd('HKEYS', 'mpk:meta')}), 'what is a day old, has no time, is too long or ahead is deleted');
 
+# at the bounds
+
+$redis->cmd("HDEL", "mpk:meta", "e:x\nforged");
+my @many = map { ("e:many$_", time . " *of$_") } 1 .. 70;
+$redis->cmd('HSET', 'mpk:meta', @many, map { ("e:long$_", substr(time . ' a' x 4096, 0, $_)) } 4096, 4097);
+ok($other->reload, 'many edges');
+ok(wait_for(sub { incomplete($other) >= 60 }, 'the metric'), 'are compared');
+cmp_ok(incomplete($other), '<=', 64, 'but 64 at most');
+is(join(' ', sort grep { /^e:long/ } @{$redis->cmd('HKEYS', 'mpk:meta')}), 'e:long4096', 'each of 4,096 bytes at most');
+
 ok($other->quit, 'the other edge ends');
 is(join("\n", $other->complaints), '', 'without complaints');
 $t->finish;

@@ -422,6 +422,12 @@ test_rules(void)
 
     viewed = decide(&order, request(MPK_EVENT_VIEWED)).order;
     ok(viewed.delivered_at == NOW && viewed.delivered_by == MPK_CHANNEL_EMAIL, "R5: a view delivers");
+    d = decide(&order, request(MPK_EVENT_OPENED));
+    ok(d.order.delivered_at == NOW && d.order.delivered_by == MPK_CHANNEL_EMAIL,
+       "R5: so does a link from an email that is opened");
+    r = request(MPK_EVENT_OPENED);
+    r.channel = MPK_CHANNEL_ONSCREEN;
+    ok(decide(&order, r).order.delivered_at == 0, "R5: a page that leads to a link of its own does not");
     r = request(MPK_EVENT_CANCELLED);
     r.may_be_unregistered = true;
     ok(decide(&order, r).outcome == MPK_UNSENT, "R5: where links may be out, a cancel must say not_sent");
