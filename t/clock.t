@@ -7,6 +7,7 @@ use warnings;
 use strict;
 
 use lib 't/lib';
+use IO::Select;
 use JSON::PP;
 use List::Util qw(max);
 use Mpk qw(ago);
@@ -172,6 +173,35 @@ is($t->confirm($behind)->{status}, 200, 'a Redis that is behind serves');
 is($t->confirm($used)->{status}, 410, 'and what is used stays used, though its link is from the future');
 redis_jump(0, 'right again');
 is($t->confirm($behind)->{status}, 410, 'that, too');
+
+# a worker that has not heard of Redis' clock yet
+
+for my $ahead (40 * $day, -40 * $day) {
+    my $order = 'S-' . ++$n;
+    my $link = $t->link("$order-1");
+    $clock->set($ahead);
+    ok($other->quit, 'an edge whose clock is wrong ends');
+    kill 'STOP', $redis->{pid};
+    $other->start;
+    my $s = Mpk::Http::connection($other->port('edge'));
+    print $s Mpk::Http::text('PUT', "/mpk/v1/orders/$order-2", headers => { Authorization => "Bearer $other->{token}", 'Content-Type' => 'application/json' }, body => encode_json($other->order));
+    $s->flush;
+    my $l = Mpk::Http::connection($other->port('edge'));
+    print $l Mpk::Http::text('GET', $link);
+    $l->flush;
+    ok(!IO::Select->new($s, $l)->can_read(0.5), 'starts while Redis hangs: requests wait');
+    kill 'CONT', $redis->{pid};
+    is(Mpk::Http::response($s)->{status}, 201, 'an order is filed once it is back');
+    about(seconds($t->journal("$order-2")->{entries}[0]{at}), time, 'at its time');
+    is(Mpk::Http::response($l)->{status}, 200, 'and a link is open');
+
+    my @refused;
+    for my $round (1 .. 3) {
+        $other->reload;
+        push @refused, grep { $_ != 200 } map { $other->get($link)->{status} } 1 .. 10;
+    }
+    is("@refused", '', 'and stays open while nginx reloads');
+}
 
 ok($other->quit, 'the other edge ends');
 is(join("\n", $other->complaints), '', 'without complaints');
