@@ -6,11 +6,13 @@
 #include "ngx_http_mpk.h"
 
 
-/*
- * The Unix time by the clock of the Redis server that stores an order; this machine's until
- * Redis was reached once.  An empty order: the clock of one of the servers.
- */
+/* Whether this worker has heard of the clock of a Redis server yet. */
 ngx_uint_t ngx_http_mpk_time_known(ngx_http_mpk_main_conf_t *mmcf);
+
+/*
+ * The Unix time by the clock of the Redis server that stores an order; by this machine's
+ * until it is known.  An empty order: the clock of one of the servers.
+ */
 int64_t ngx_http_mpk_time_ms(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t order);
 time_t ngx_http_mpk_time(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t order);
 
