@@ -242,9 +242,9 @@ test-valgrind: build
 	@MPK_VALGRIND=1 MPK_MODULE=$(CURDIR)/$(MODULE) \
 	    misc/run-tests valgrind t/reveal.t t/api.t
 
-# Debian 12, 13 and what comes; the installed release is left to the other targets
+# Debian 11, 12, 13 and what comes; the installed release is left to the other targets
 
-SUITES    ?= bookworm trixie sid
+SUITES    ?= bullseye bookworm trixie sid
 
 test-builds:
 	@SUITES='$(SUITES)' TREES='$(TREES)' misc/run-tests builds t/build/*.t

@@ -50,7 +50,7 @@ SKIP: {
     my $dir = $t->dir;
     my $build = sub { my ($first) = split /^make/m, `make --no-print-directory build OBJS=$dir/objs @_ 2>&1`; $first };
 
-    for my $version (qw(1.18.0 1.99.1)) {
+    for my $version (qw(1.16.1 1.99.1)) {
         my $core = "$dir/nginx-$version/src/core";
         system('mkdir', '-p', $core, "$core/../http/v3") == 0 or die "mkdir $core";
         $t->write("nginx-$version/configure", "exit 1\n");
@@ -62,7 +62,7 @@ SKIP: {
 
     is($build->("NGINX_SRC=$dir/none"), "$dir/none has no nginx: install nginx-dev, or set NGINX_SRC to a source tree\n",
         'a folder without nginx is said to be so');
-    is($build->("NGINX_SRC=$dir/nginx-1.18.0"), "$dir/nginx-1.18.0 is nginx 1.18.0: the module needs 1.22.0 or later\n", 'so is an old nginx');
+    is($build->("NGINX_SRC=$dir/nginx-1.16.1"), "$dir/nginx-1.16.1 is nginx 1.16.1: the module needs 1.18.0 or later\n", 'so is an old nginx');
     is($build->("NGINX=$dir/none"), "$dir/none: there is no such nginx\n", 'and one that is not there');
     like($build->("NGINX=$fake"), qr/^\Q$fake\E is 1\.99\.1, but \S+ is [\d.]+: set NGINX_SRC to the source of 1\.99\.1\n$/,
         'and sources of another version than the nginx is of');

@@ -16,7 +16,7 @@ my ($own) = map { /^VERSION_CODENAME=(\S+)/ } do { local @ARGV = '/etc/os-releas
 my %seen = (Mpk::Build::version('nginx') => 1);
 my (@builds, @runs);
 
-for my $what (grep { $_ ne $own } split ' ', ($ENV{SUITES} // 'bookworm trixie sid') . ' ' . ($ENV{TREES} // '')) {
+for my $what (grep { $_ ne $own } split ' ', ($ENV{SUITES} // 'bullseye bookworm trixie sid') . ' ' . ($ENV{TREES} // '')) {
     my $folder = Mpk::Build::nginx($what);
     ok($folder, "there is an nginx of $what") or next;
 
@@ -33,7 +33,9 @@ for (@builds) {
     my ($module, $said) = Mpk::Build::module($build);
     ok($module, "nginx $version: the module builds without a warning, and is loaded") or diag($said), next;
 
-    my @files = (qw(reveal tls status), `$folder/nginx -V 2>&1` =~ /--with-http_v3_module/ ? ('http3', 'reveal over HTTP/3') : ());
+    # nginx 1.18 gives all of a quiet test's connections to one worker: t/status.t wants both
+
+    my @files = (qw(reveal tls), $version =~ /^1\.18\./ ? () : 'status', `$folder/nginx -V 2>&1` =~ /--with-http_v3_module/ ? ('http3', 'reveal over HTTP/3') : ());
     push @runs, map { [ $version, "$folder/nginx", $module, $_ ] } @files;
 }
 

@@ -285,6 +285,15 @@ sub http3 {
 
 sub nginx { $ENV{MPK_NGINX} // '/usr/sbin/nginx' }
 
+# nginx 1.18 has no -e: the log that it begins with is in its prefix
+my $prefix = `@{[nginx()]} -v 2>&1` =~ m{: nginx/1\.18\.};
+
+sub command {
+    my ($self) = @_;
+    mkdir "$self->{dir}/logs" if $prefix;
+    return (nginx(), '-c', "$self->{dir}/nginx.conf", $prefix ? ('-p', $self->{dir}) : ('-e', "$self->{dir}/error.log"));
+}
+
 # check(option): nginx -t, or another option; (exit status is good, what it printed)
 sub check {
     my ($self, $option) = @_;
@@ -294,7 +303,7 @@ sub check {
     # such an nginx leaves all of its memory to the kernel
 
     $ENV{ASAN_OPTIONS} .= ':detect_leaks=0';
-    my $out = `@{[nginx()]} $option -c $self->{dir}/nginx.conf -e $self->{dir}/error.log 2>&1`;
+    my $out = `@{[$self->command]} $option 2>&1`;
     my $good = $? == 0;
     return ($good, $out);
 }
@@ -317,8 +326,7 @@ sub start {
 
     $self->release($_) for keys %{$self->{reserved}};
 
-    my @command = (nginx(), '-c', "$self->{dir}/nginx.conf", '-e',
-        "$self->{dir}/error.log");
+    my @command = $self->command;
 
     unshift @command, 'valgrind', '-q', '--trace-children=no', '--leak-check=full',
         '--show-leak-kinds=definite', '--errors-for-leak-kinds=definite',
