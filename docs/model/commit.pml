@@ -65,7 +65,7 @@ inline copy(to, from)
 }
 
 
-/* The script of ngx_http_mpk_commit_prepare(), ngx_http_mpk_commit_fields(). */
+/* NGX_HTTP_MPK_SCRIPT_COMMIT with the fields of ngx_http_mpk_commit_fields(). */
 
 inline commit(kind, nonce_)
 {

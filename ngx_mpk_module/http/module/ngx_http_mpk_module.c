@@ -4,8 +4,8 @@
 #include "ngx_http_mpk_endpoints.h"
 #include "ngx_http_mpk_pages.h"
 #include "ngx_http_mpk_phases.h"
+#include "ngx_http_mpk_script.h"
 #include "ngx_http_mpk_stats_zone.h"
-#include "ngx_http_mpk_txn.h"
 #include "ngx_http_mpk_variables.h"
 #include "ngx_http_mpk_worker.h"
 
@@ -445,7 +445,7 @@ ngx_http_mpk_postconfiguration(ngx_conf_t *cf)
     }
 
     ngx_http_mpk_headers_init();
-    ngx_http_mpk_txn_init();
+    ngx_http_mpk_script_init();
 
     if (ngx_http_mpk_stats_zone(cf) != NGX_OK) {
         return NGX_ERROR;

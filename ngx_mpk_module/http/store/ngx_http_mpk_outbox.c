@@ -134,7 +134,6 @@ ngx_http_mpk_outbox_trim(ngx_http_mpk_main_conf_t *mmcf, ngx_uint_t bucket)
     argv[4].len = ngx_sprintf(keep, "%T", mmcf->outbox_keep) - keep;
     argv[5].data = now;
     argv[5].len = ngx_sprintf(now, "%T", ngx_time()) - now;
-
     argv[6] = mpk_string(NGX_HTTP_MPK_OUTBOX_MAX);
 
     ngx_http_mpk_background_send(bg, 7, argv);

@@ -8,11 +8,10 @@
 #include "ngx_http_mpk_index.h"
 #include "ngx_http_mpk_keys.h"
 #include "ngx_http_mpk_limit.h"
+#include "ngx_http_mpk_script.h"
 #include "ngx_http_mpk_sealed.h"
 #include "ngx_http_mpk_stats.h"
 #include "ngx_http_mpk_time.h"
-
-#include <ngx_sha1.h>
 
 #define NGX_HTTP_MPK_TXN_TRIES    5
 #define NGX_HTTP_MPK_TXN_POOL     8192    /* bytes; fits most transactions, many wait at a time */
@@ -52,81 +51,6 @@ static void ngx_http_mpk_txn_count(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_note(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_detach(void *data);
-
-
-/*
- * KEYS: the order, its bucket's outbox.  ARGV: the beginning of the head that was read;
- * order, number and event of the entry; field and value pairs, the head and the entry
- * among them.  Returns a string, or 0 if the order has changed.  An error leaves what was
- * executed before it, so the order is written last: consumers skip a pointer in the
- * outbox whose entry does not exist.
- */
-static u_char  ngx_http_mpk_script[] =
-    "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
-    "if string.sub(h, 1, #ARGV[1]) ~= ARGV[1] then return 0 end\n"
-    "redis.call('XADD', KEYS[2], '*',"
-        " 'o', ARGV[2], 'n', ARGV[3], 'e', ARGV[4])\n"
-    "redis.call('HSET', KEYS[1], unpack(ARGV, 5))\n"
-    "return ''\n";
-
-/*
- * The same for commits that need more.  KEYS: also the bucket's open claims.  ARGV 1-4 as
- * above; 5: not empty to delete the order first; 6: when the order expires, or ""; 7:
- * the number of arguments with fields and values; those; optionally ZADD or ZREM and its
- * arguments after the key.
- */
-static u_char  ngx_http_mpk_script_more[] =
-    "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
-    "if string.sub(h, 1, #ARGV[1]) ~= ARGV[1] then return 0 end\n"
-    "if ARGV[5] ~= '' then redis.call('UNLINK', KEYS[1]) end\n"
-    "redis.call('XADD', KEYS[2], '*',"
-        " 'o', ARGV[2], 'n', ARGV[3], 'e', ARGV[4])\n"
-    "local n = 8 + ARGV[7]\n"
-    "if ARGV[n] then"
-        " redis.call(ARGV[n], KEYS[3], unpack(ARGV, n + 1)) end\n"
-    "redis.call('HSET', KEYS[1], unpack(ARGV, 8, n - 1))\n"
-    "if ARGV[6] ~= '' then redis.call('EXPIREAT', KEYS[1], ARGV[6]) end\n"
-    "return ''\n";
-
-/*
- * A write that changes nothing.  KEYS: the order.  ARGV: the beginning of the head that
- * was read, possibly from a master that has been demoted since.
- */
-static u_char  ngx_http_mpk_script_touch[] =
-    "local h = redis.call('HGET', KEYS[1], 'h') or '0 '\n"
-    "if string.sub(h, 1, #ARGV[1]) ~= ARGV[1] then return 0 end\n"
-    "redis.call('HSET', KEYS[1], 'h', h)\n"
-    "return ''\n";
-
-typedef struct {
-    mpk_str_t   text;
-    u_char      sha[40];
-} ngx_http_mpk_script_t;
-
-static ngx_http_mpk_script_t  ngx_http_mpk_scripts[] = {
-    { { sizeof(ngx_http_mpk_script) - 1, ngx_http_mpk_script }, "" },
-    { { sizeof(ngx_http_mpk_script_more) - 1, ngx_http_mpk_script_more }, "" }
-};
-
-
-void
-ngx_http_mpk_txn_init(void)
-{
-    u_char                  digest[20];
-    ngx_sha1_t              sha;
-    ngx_uint_t              i;
-    ngx_http_mpk_script_t  *script;
-
-    for (i = 0; i < sizeof(ngx_http_mpk_scripts) / sizeof(ngx_http_mpk_scripts[0]); i++) {
-        script = &ngx_http_mpk_scripts[i];
-
-        ngx_sha1_init(&sha);
-        ngx_sha1_update(&sha, script->text.data, script->text.len);
-        ngx_sha1_final(digest, &sha);
-
-        (void) ngx_hex_dump(script->sha, digest, 20);
-    }
-}
 
 
 ngx_http_mpk_txn_t *
@@ -531,7 +455,8 @@ ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
     n = 0;
 
     argv[n++] = mpk_string("EVALSHA");
-    argv[n++] = (mpk_str_t) { 40, ngx_http_mpk_scripts[txn->more].sha };
+    argv[n++] = ngx_http_mpk_script_sha(txn->more ? NGX_HTTP_MPK_SCRIPT_MORE
+                                                  : NGX_HTTP_MPK_SCRIPT_COMMIT);
     argv[n++] = txn->more ? mpk_string("3") : mpk_string("2");
     argv[n++] = txn->key;
     argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":out", none);
@@ -838,8 +763,7 @@ ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn)
 
     txn->argc = 5;
     txn->argv[0] = mpk_string("EVAL");
-    txn->argv[1] = (mpk_str_t) { sizeof(ngx_http_mpk_script_touch) - 1,
-                                 ngx_http_mpk_script_touch };
+    txn->argv[1] = ngx_http_mpk_script(NGX_HTTP_MPK_SCRIPT_TOUCH);
     txn->argv[2] = mpk_string("1");
     txn->argv[3] = txn->key;
     txn->argv[4] = ngx_http_mpk_commit_begin(txn);
@@ -878,7 +802,9 @@ ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd)
 
         if (cmd->error == NGX_MPK_REDIS_ERR_NOSCRIPT) {
             txn->argv[0] = mpk_string("EVAL");
-            txn->argv[1] = ngx_http_mpk_scripts[txn->more].text;
+            txn->argv[1] = ngx_http_mpk_script(txn->more
+                                               ? NGX_HTTP_MPK_SCRIPT_MORE
+                                               : NGX_HTTP_MPK_SCRIPT_COMMIT);
 
             ngx_http_mpk_commit_send(txn);
             return;

@@ -72,9 +72,6 @@ struct ngx_http_mpk_txn_s {
 };
 
 
-/* Hashes the scripts, once. */
-void ngx_http_mpk_txn_init(void);
-
 /*
  * A transaction with a request dies with it or, if a command is in flight then, after
  * it.  One without a request calls its handler, if it has one, and dies; clear the
