@@ -171,6 +171,17 @@ is($t->confirm($link, nonce => $nonce, email => 'eve@example.com')->{status}, 42
 ok(Mpk::wait_for(sub { $redis->cmd('HGET', $stored, $wrong) =~ /^1 / }, 'the count'), 'R4: it begins anew');
 is($t->confirm($link, nonce => $nonce)->{status}, 200, 'R4: and the right one is let in');
 
+$link = $t->link('B-4');
+$nonce = $t->nonce($link);
+my @sockets = map { Mpk::Http::connection($t->port('edge')) } 1 .. 61;
+for my $n (0 .. $#sockets) {
+    print {$sockets[$n]} Mpk::Http::text('POST', $link, headers => { 'Content-Type' => 'application/x-www-form-urlencoded' },
+        body => Mpk::Http::form(nonce => $nonce, email => $n == $#sockets ? 'ann@example.com' : "eve$n\@example.com"));
+}
+my @statuses = map { Mpk::Http::response($_)->{status} } @sockets;
+is(join(' ', map { my $s = $_; scalar grep { $_ == $s } @statuses } 422, 429), '10 51', 'R4: of guesses at the same instant ten are answered');
+is("$statuses[-1] " . $t->events('B-4'), '429 filed link_minted opened', 'R4: and not the right one behind them');
+
 
 # R1: held, cancelled, absent
 

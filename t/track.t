@@ -220,6 +220,30 @@ for my $n (0 .. $#sockets) {
 my %answers;
 $answers{Mpk::Http::response($_)->{status}}++ for @sockets;
 is_deeply(\%answers, { 404 => 10, 429 => 30 }, 'guesses at the same instant, over two workers, are counted one by one');
+
+# at_once(path, [address, email]...): such lookups of T-1 at the same instant, while Redis rests; their answers, in that order
+sub at_once {
+    my ($path, @who) = @_;
+    my @sockets = map { Mpk::Http::connection($t->port('edge')) } @who;
+    $redis->cmd('CLIENT', 'PAUSE', 150);
+    for my $n (0 .. $#who) {
+        print {$sockets[$n]} Mpk::Http::text('POST', $path, headers => { 'X-Real' => $who[$n][0], Accept => 'application/json',
+            'Content-Type' => 'application/x-www-form-urlencoded' }, body => Mpk::Http::form(order => 'T-1', email => $who[$n][1]));
+    }
+    return map { Mpk::Http::response($_)->{status} } @sockets;
+}
+
+sub counts { my %n; $n{$_}++ for @_; return join ' ', map { "$n{$_} x $_" } sort keys %n }
+
+is(counts(at_once('/track', map { [ '10.2.0.2', 'ann@example.com' ] } 1 .. 30)), '30 x 200', 'of right lookups behind one address, at the same instant, none counts');
+is(track('T-1', 'eve@example.com', address => '10.2.0.2')->{status}, 404, 'and it is open afterwards');
+$redis->cmd('DEL', $_) for map { @{$redis->cmd('KEYS', $_)} } 'mpk:*:l:*';
+my @answers = at_once('/tight', (map { [ "10.3.0.$_", "g$_\@example.com" ] } 1 .. 200), [ '10.4.0.1', 'ann@example.com' ]);
+is(counts(@answers), '5 x 404 196 x 429', 'of guesses from as many addresses at the same instant, no more than the order\'s limit are answered');
+is($answers[-1], 429, 'and not the right one behind them');
+$redis->cmd('DEL', $_) for map { @{$redis->cmd('KEYS', $_)} } 'mpk:*:l:*';
+is(counts(at_once('/tight', map { [ '10.3.1.1', "g$_\@example.com" ] } 1 .. 40)), '3 x 404 37 x 429', 'an address answers no more than its own');
+ok(wait_for(sub { track('T-1', 'ann@example.com', path => '/tight', address => '10.3.1.2')->{status} == 200 }, 'the order'), 'and can\'t close an order to others');
 is($t->confirm($t->link('T-5'))->{status}, 200, 'a stranger at the limit has closed no link');
 
 

@@ -86,6 +86,9 @@ typedef struct {
 
 const mpk_outcome_info_t *mpk_outcome_info(mpk_outcome_t outcome);
 
+/* Whether it is a wrong challenge, of which MPK_CHALLENGES_MAX are answered (R4). */
+bool mpk_outcome_wrong(mpk_outcome_t outcome);
+
 
 /* The event that is requested. */
 typedef struct {

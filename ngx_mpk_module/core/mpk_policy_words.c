@@ -120,6 +120,14 @@ mpk_event_name(mpk_event_t event)
 }
 
 
+bool
+mpk_outcome_wrong(mpk_outcome_t outcome)
+{
+    return outcome == MPK_CHALLENGE || outcome == MPK_NOT_BUYER
+           || outcome == MPK_WRONG_KEY;
+}
+
+
 const mpk_outcome_info_t *
 mpk_outcome_info(mpk_outcome_t outcome)
 {

@@ -230,7 +230,7 @@ ngx_http_mpk_claim_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_claim_done);
     }
 
-    txn->counted = 1;
+    txn->counter = mpk_string("w:claim");
     txn->prepare = ngx_http_mpk_claim_prepare;
     txn->data = claim;
     txn->request.email_hash = claim->email;
@@ -438,10 +438,6 @@ ngx_http_mpk_claim_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         claim->wrong = outcome == MPK_NOT_BUYER
                        ? 1 << NGX_HTTP_MPK_CLAIM_EMAIL
                        : 1 << NGX_HTTP_MPK_CLAIM_KEY;
-
-        ngx_http_mpk_limit_challenge(ctx->mmcf, txn->id,
-                                     txn->request.token_id,
-                                     txn->request.now);
 
         return ngx_http_mpk_claim_form(r, ctx, outcome);
 

@@ -236,7 +236,8 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     if (txn->request.challenge_email) {
 
-        txn->counted = 1;
+        txn->counter = ngx_http_mpk_limit_field(&txn->mem,
+                                                txn->request.token_id);
         txn->entry.challenge = mpk_string("email");
 
         email = mpk_value_get_string(fields, mpk_string("email"));
@@ -335,12 +336,6 @@ ngx_http_mpk_reveal_viewed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_reveal_keys(r, ctx);
 
     case MPK_CHALLENGE:
-        ngx_http_mpk_limit_challenge(ctx->mmcf, txn->id,
-                                     txn->request.token_id,
-                                     txn->request.now);
-
-        /* fall through */
-
     case MPK_STALE:
     case MPK_CONSENT:
         return ngx_http_mpk_reveal_confirm(r, ctx, txn->decision.outcome);

@@ -26,9 +26,10 @@ typedef struct {
     mpk_str_t                     address;         /* IPv4, or an IPv6 /64 */
     u_char                        email[MPK_MAC_LEN];
     ngx_http_mpk_batch_t         *batch;
-    ngx_mpk_redis_cmd_t          *tries;
-    ngx_mpk_redis_cmd_t          *failures;
+    ngx_mpk_redis_cmd_t          *of_address;      /* wrong lookups */
+    ngx_mpk_redis_cmd_t          *of_order;
     ngx_mpk_redis_cmd_t          *filed;
+    unsigned                      right:1;
 } ngx_http_mpk_track_t;
 
 
@@ -39,6 +40,12 @@ static ngx_int_t ngx_http_mpk_track_lookup(ngx_http_request_t *r,
 static ngx_int_t ngx_http_mpk_track_address(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_str_t *address);
 static ngx_int_t ngx_http_mpk_track_found(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_track_counted(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_track_limited(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, const char *whose);
+static ngx_int_t ngx_http_mpk_track_unavailable(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_track_show(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
@@ -154,8 +161,8 @@ ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
 
 /*
- * Reads the limits together with the order's owner; the rest only after both were
- * checked.
+ * Reads the counters of wrong lookups together with the order's owner; the rest only
+ * after all were checked.
  */
 
 static ngx_int_t
@@ -178,19 +185,10 @@ ngx_http_mpk_track_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     track->batch = batch;
 
-    /*
-     * A lookup counts before its outcome is known and is uncounted if it was right, so
-     * that concurrent lookups can't exceed the limit.
-     */
-
-    track->tries = ngx_http_mpk_limit_ask(batch, track->address, ":l:a:",
-                                          track->address,
-                                          ctx->mlcf->track_limit->window);
-
-    argv[0] = mpk_string("GET");
-    argv[1] = ngx_http_mpk_key(&batch->mem, ctx->order, ":l:o:", ctx->order);
-
-    track->failures = ngx_http_mpk_batch_add(batch, 2, argv);
+    track->of_address = ngx_http_mpk_limit_read(batch, track->address, ":l:a:",
+                                                track->address);
+    track->of_order = ngx_http_mpk_limit_read(batch, ctx->order, ":l:o:",
+                                              ctx->order);
 
     argv[0] = mpk_string("HMGET");
     argv[1] = ngx_http_mpk_key(&batch->mem, ctx->order, ":o:", ctx->order);
@@ -270,16 +268,12 @@ ngx_http_mpk_track_address(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 static ngx_int_t
 ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t               fields[2];
-    ngx_int_t               failures;
-    ngx_uint_t              right;
-    mpk_order_t             order;
-    mpk_status_t            status;
-    ngx_mpk_redis_reply_t  *reply;
-    ngx_http_mpk_track_t   *track;
-    ngx_http_mpk_orders_t  *orders;
-    ngx_http_mpk_limit_t   *limit;
-    ngx_http_mpk_notice_t   crowd;
+    mpk_str_t              fields[2];
+    mpk_order_t            order;
+    mpk_status_t           status;
+    ngx_http_mpk_batch_t  *batch;
+    ngx_http_mpk_track_t  *track;
+    ngx_http_mpk_limit_t  *limit;
 
     static u_char  nobody[MPK_MAC_LEN];
 
@@ -287,45 +281,19 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     limit = ctx->mlcf->track_limit;
 
     if (track->batch->failed
-        || track->tries->reply->type != NGX_MPK_REDIS_INTEGER
         || ngx_http_mpk_reply_fields(track->filed->reply, 2, fields) != NGX_OK)
     {
-        return ngx_http_mpk_send_unavailable(r, ctx,
-                   mpk_string("Orders can't be read right now; send the same "
-                              "again in a moment."),
-                   mpk_string(""));
+        return ngx_http_mpk_track_unavailable(r, ctx);
     }
 
-    reply = track->failures->reply;
-    failures = 0;
-
-    if (reply->type == NGX_MPK_REDIS_STRING) {
-        failures = ngx_atoi((u_char *) reply->str.data, reply->str.len);
-    }
-
-    if (track->tries->reply->integer > (int64_t) limit->address
-        || failures == NGX_ERROR
-        || failures >= (ngx_int_t) limit->order)
+    if (ngx_http_mpk_limit_value(track->of_address)
+        >= (int64_t) limit->address)
     {
-        ctx->outcome = NGX_HTTP_MPK_OUTCOME_LIMITED;
+        return ngx_http_mpk_track_limited(r, ctx, "from this address");
+    }
 
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "mpk: too many failed lookups %s, answering 429: see "
-                      "mpk_track_limit",
-                      track->tries->reply->integer
-                      > (int64_t) limit->address
-                      ? "from this address" : "of this order");
-
-        ngx_memzero(&crowd, sizeof(ngx_http_mpk_notice_t));
-
-        crowd.status = NGX_HTTP_TOO_MANY_REQUESTS;
-        crowd.page = NGX_HTTP_MPK_PAGE_CROWD;
-        crowd.support = 1;
-        crowd.retry_after = limit->window;
-
-        return ngx_http_mpk_send_notice(r, ctx, &crowd, mpk_string("limited"),
-                   mpk_string("Too many lookups failed; try again later."),
-                   mpk_string(""));
+    if (ngx_http_mpk_limit_value(track->of_order) >= (int64_t) limit->order) {
+        return ngx_http_mpk_track_limited(r, ctx, "of this order");
     }
 
     /* compare in constant time, also if the order does not exist */
@@ -340,16 +308,75 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         }
     }
 
-    right = mpk_secret_eq(order.email_hash,
-                          (mpk_str_t) { MPK_MAC_LEN, track->email });
+    track->right = mpk_secret_eq(order.email_hash,
+                                 (mpk_str_t) { MPK_MAC_LEN, track->email });
 
-    if (right) {
-        ngx_http_mpk_limit_forgive(ctx->mmcf, track->address, ":l:a:",
-                                   track->address);
+    /*
+     * A wrong lookup is counted before it is answered; a right one is never counted, but
+     * looks again: of many at the same instant, it is one of those that the limit permits.
+     */
+
+    batch = ngx_http_mpk_batch_create(r, ctx, 2);
+    if (batch == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    track->batch = batch;
+
+    if (track->right) {
+        track->of_address = ngx_http_mpk_limit_read(batch, track->address,
+                                                    ":l:a:", track->address);
+        track->of_order = ngx_http_mpk_limit_read(batch, ctx->order, ":l:o:",
+                                                  ctx->order);
 
     } else {
-        ngx_http_mpk_limit_count(ctx->mmcf, ctx->order, ":l:o:", ctx->order,
-                                 limit->window);
+        track->of_address = ngx_http_mpk_limit_count(batch, track->address,
+                                ":l:a:", track->address, limit->window);
+        track->of_order = ngx_http_mpk_limit_count(batch, ctx->order, ":l:o:",
+                                                   ctx->order, limit->window);
+    }
+
+    return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_track_counted);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_track_counted(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    int64_t                 own;
+    ngx_http_mpk_track_t   *track;
+    ngx_http_mpk_limit_t   *limit;
+    ngx_http_mpk_orders_t  *orders;
+
+    track = ctx->data;
+    limit = ctx->mlcf->track_limit;
+
+    if (track->batch->failed) {
+        return ngx_http_mpk_track_unavailable(r, ctx);
+    }
+
+    own = track->right ? 0 : 1;
+
+    if (ngx_http_mpk_limit_value(track->of_address) - own
+        >= (int64_t) limit->address)
+    {
+        /* one address alone can't close an order to all others */
+
+        if (!track->right) {
+            ngx_http_mpk_limit_forgive(ctx->mmcf, ctx->order, ":l:o:",
+                                       ctx->order);
+        }
+
+        return ngx_http_mpk_track_limited(r, ctx, "from this address");
+    }
+
+    if (ngx_http_mpk_limit_value(track->of_order) - own
+        >= (int64_t) limit->order)
+    {
+        return ngx_http_mpk_track_limited(r, ctx, "of this order");
+    }
+
+    if (!track->right) {
         ctx->outcome = MPK_ABSENT;
 
         if (ctx->mlcf->fallthrough) {
@@ -371,6 +398,41 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     orders->history = NGX_HTTP_MPK_TRACK_HISTORY;
 
     return ngx_http_mpk_orders_read(r, ctx, ngx_http_mpk_track_show);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_track_limited(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    const char *whose)
+{
+    ngx_http_mpk_notice_t  crowd;
+
+    ctx->outcome = NGX_HTTP_MPK_OUTCOME_LIMITED;
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "mpk: too many failed lookups %s, answering 429: see "
+                  "mpk_track_limit", whose);
+
+    ngx_memzero(&crowd, sizeof(ngx_http_mpk_notice_t));
+
+    crowd.status = NGX_HTTP_TOO_MANY_REQUESTS;
+    crowd.page = NGX_HTTP_MPK_PAGE_CROWD;
+    crowd.support = 1;
+    crowd.retry_after = ctx->mlcf->track_limit->window;
+
+    return ngx_http_mpk_send_notice(r, ctx, &crowd, mpk_string("limited"),
+               mpk_string("Too many lookups failed; try again later."),
+               mpk_string(""));
+}
+
+
+static ngx_int_t
+ngx_http_mpk_track_unavailable(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    return ngx_http_mpk_send_unavailable(r, ctx,
+               mpk_string("Orders can't be read right now; send the same "
+                          "again in a moment."),
+               mpk_string(""));
 }
 
 

@@ -10,6 +10,7 @@ typedef enum {
     NGX_HTTP_MPK_SCRIPT_COMMIT,      /* a usual commit */
     NGX_HTTP_MPK_SCRIPT_MORE,        /* one with claims, an erasure or an expiry */
     NGX_HTTP_MPK_SCRIPT_TOUCH,       /* a write that changes nothing */
+    NGX_HTTP_MPK_SCRIPT_WRONG,       /* counts a wrong challenge */
     NGX_HTTP_MPK_SCRIPTS
 } ngx_http_mpk_script_id_t;
 

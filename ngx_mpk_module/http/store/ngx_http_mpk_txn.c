@@ -16,7 +16,7 @@
 #define NGX_HTTP_MPK_TXN_TRIES    5
 #define NGX_HTTP_MPK_TXN_POOL     8192    /* bytes; fits most transactions, many wait at a time */
 #define NGX_HTTP_MPK_TXN_GUARD    256     /* bytes of a head that is not authentic */
-#define NGX_HTTP_MPK_COMMIT_ARGS  24      /* and the claims that are named */
+#define NGX_HTTP_MPK_COMMIT_ARGS  26      /* and the claims that are named */
 
 
 static void ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn);
@@ -25,6 +25,8 @@ static void ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_txn_wrong(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_txn_wrong_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_forged(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_now(ngx_http_mpk_txn_t *txn);
 static ngx_uint_t ngx_http_mpk_txn_abandoned(ngx_http_mpk_txn_t *txn);
@@ -159,9 +161,8 @@ ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
 
     argc = ngx_http_mpk_order_args(txn->key, txn->sealed, argv);
 
-    if (txn->counted) {
-        argv[argc++] = ngx_http_mpk_limit_field(&txn->mem,
-                                                txn->request.token_id);
+    if (txn->counter.len) {
+        argv[argc++] = txn->counter;
     }
 
     ngx_http_mpk_txn_send(txn, NGX_MPK_REDIS_READ, ngx_http_mpk_txn_read_handler,
@@ -289,15 +290,17 @@ ngx_http_mpk_txn_parse(ngx_http_mpk_txn_t *txn)
 
     txn->order.id = txn->id;
 
-    if (ngx_http_mpk_reply_fields(txn->cmd.reply, n + txn->counted, fields)
+    if (ngx_http_mpk_reply_fields(txn->cmd.reply, n + (txn->counter.len != 0),
+                                  fields)
         != NGX_OK)
     {
         return MPK_MALFORMED;
     }
 
-    if (txn->counted) {
+    if (txn->counter.len) {
+        txn->count = fields[n];
         txn->request.challenge_closed =
-            ngx_http_mpk_limit_closed(fields[n], txn->request.now);
+            ngx_http_mpk_limit_closed(txn->count, txn->request.now);
     }
 
     return mpk_order_read(txn->mmcf->crypto, &txn->mem, txn->id, fields, n,
@@ -409,6 +412,11 @@ ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn)
         return;
     }
 
+    if (txn->counter.len && mpk_outcome_wrong(txn->decision.outcome)) {
+        ngx_http_mpk_txn_wrong(txn);
+        return;
+    }
+
     if (txn->decision.outcome != MPK_DONE || txn->dry) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_OK);
         return;
@@ -420,6 +428,58 @@ ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn)
     }
 
     ngx_http_mpk_commit_send(txn);
+}
+
+
+/*
+ * A wrong challenge is counted before it is answered, and in the commits' lane: a right one
+ * that was sent after it is committed after it, and finds it counted.
+ */
+
+static void
+ngx_http_mpk_txn_wrong(ngx_http_mpk_txn_t *txn)
+{
+    mpk_str_t  argv[7];
+
+    argv[0] = mpk_string("EVAL");
+    argv[1] = ngx_http_mpk_script(NGX_HTTP_MPK_SCRIPT_WRONG);
+    argv[2] = mpk_string("1");
+    argv[3] = txn->key;
+    argv[4] = txn->counter;
+    argv[5] = ngx_http_mpk_commit_int(txn, txn->request.now);
+    argv[6] = ngx_http_mpk_commit_int(txn,
+                                      txn->request.now + MPK_CHALLENGES_TIME);
+
+    if (txn->mem.failed) {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
+        return;
+    }
+
+    ngx_http_mpk_txn_send(txn, NGX_MPK_REDIS_COMMIT,
+                          ngx_http_mpk_txn_wrong_handler, 7, argv);
+}
+
+
+static void
+ngx_http_mpk_txn_wrong_handler(ngx_mpk_redis_cmd_t *cmd)
+{
+    ngx_http_mpk_txn_t  *txn;
+
+    txn = cmd->data;
+    txn->waiting = 0;
+
+    if (cmd->result != NGX_MPK_REDIS_ANSWERED
+        || cmd->reply->type != NGX_MPK_REDIS_INTEGER)
+    {
+        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_UNAVAILABLE);
+        return;
+    }
+
+    if (cmd->reply->integer > MPK_CHALLENGES_MAX) {
+        txn->decision.outcome = MPK_CLOSED;
+    }
+
+    ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_OK);
 }
 
 
@@ -466,6 +526,8 @@ ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
     }
 
     argv[n++] = ngx_http_mpk_commit_begin(txn);
+    argv[n++] = txn->counter.len ? txn->counter : none;
+    argv[n++] = txn->count.len ? txn->count : none;
     argv[n++] = txn->id;
     argv[n++] = ngx_http_mpk_commit_int(txn, (int64_t) order->revision);
     argv[n++] = mpk_event_name(decision->event);

@@ -42,9 +42,9 @@ struct ngx_http_mpk_txn_s {
     mpk_entry_t                   entry;           /* to be journaled, if the event is */
     mpk_data_key_t               *filing_key;      /* for MPK_EVENT_FILED */
     const u_char                 *account;         /* FILED, ERASED: hash for the index */
+    mpk_str_t                     counter;         /* the field of wrong challenges; "": not counted */
     ngx_http_mpk_txn_prepare_pt   prepare;         /* called before the decision */
     unsigned                      dry:1;           /* decide, write nothing */
-    unsigned                      counted:1;       /* read the token's wrong challenges */
 
     /* results */
     ngx_http_mpk_txn_result_t     result;
@@ -58,6 +58,7 @@ struct ngx_http_mpk_txn_s {
 
     /* internal */
     mpk_str_t                     key;             /* the order's in Redis */
+    mpk_str_t                     count;           /* the counter, as read */
     ngx_mpk_redis_cmd_t           cmd;             /* one after the other */
     mpk_str_t                    *argv;
     ngx_uint_t                    argc;
