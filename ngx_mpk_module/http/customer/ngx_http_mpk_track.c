@@ -19,6 +19,13 @@
 #define NGX_HTTP_MPK_TRACK_HISTORY   1000      /* newest entries that are read */
 
 
+/* The limit that is reached. */
+typedef enum {
+    NGX_HTTP_MPK_TRACK_NONE = 0,
+    NGX_HTTP_MPK_TRACK_ADDRESS,
+    NGX_HTTP_MPK_TRACK_ORDER
+} ngx_http_mpk_track_over_t;
+
 /* A lookup: ctx->data. */
 typedef struct {
     mpk_str_t                     given_order;
@@ -29,7 +36,7 @@ typedef struct {
     ngx_mpk_redis_cmd_t          *of_address;      /* wrong lookups */
     ngx_mpk_redis_cmd_t          *of_order;
     ngx_mpk_redis_cmd_t          *filed;
-    unsigned                      right:1;
+    ngx_http_mpk_track_over_t     over;
 } ngx_http_mpk_track_t;
 
 
@@ -41,10 +48,14 @@ static ngx_int_t ngx_http_mpk_track_address(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_str_t *address);
 static ngx_int_t ngx_http_mpk_track_found(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
-static ngx_int_t ngx_http_mpk_track_counted(ngx_http_request_t *r,
+static ngx_int_t ngx_http_mpk_track_right(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_track_wrong(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_http_mpk_track_over_t ngx_http_mpk_track_over(
+    ngx_http_mpk_ctx_t *ctx, int64_t own);
 static ngx_int_t ngx_http_mpk_track_limited(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx, const char *whose);
+    ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_track_unavailable(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_track_show(ngx_http_request_t *r,
@@ -286,14 +297,8 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_track_unavailable(r, ctx);
     }
 
-    if (ngx_http_mpk_limit_value(track->of_address)
-        >= (int64_t) limit->address)
-    {
-        return ngx_http_mpk_track_limited(r, ctx, "from this address");
-    }
-
-    if (ngx_http_mpk_limit_value(track->of_order) >= (int64_t) limit->order) {
-        return ngx_http_mpk_track_limited(r, ctx, "of this order");
+    if (ngx_http_mpk_track_over(ctx, 0)) {
+        return ngx_http_mpk_track_limited(r, ctx);
     }
 
     /* compare in constant time, also if the order does not exist */
@@ -308,86 +313,41 @@ ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         }
     }
 
-    track->right = mpk_secret_eq(order.email_hash,
-                                 (mpk_str_t) { MPK_MAC_LEN, track->email });
+    if (mpk_secret_eq(order.email_hash,
+                      (mpk_str_t) { MPK_MAC_LEN, track->email }))
+    {
+        return ngx_http_mpk_track_right(r, ctx);
+    }
 
-    /*
-     * A wrong lookup is counted before it is answered; a right one is never counted, but
-     * looks again: of many at the same instant, it is one of those that the limit permits.
-     */
+    /* a wrong lookup is counted before it is answered */
 
     batch = ngx_http_mpk_batch_create(r, ctx, 2);
     if (batch == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    track->batch = batch;
+    track->of_address = ngx_http_mpk_limit_count(batch, track->address, ":l:a:",
+                                                 track->address, limit->window);
+    track->of_order = ngx_http_mpk_limit_count(batch, ctx->order, ":l:o:",
+                                               ctx->order, limit->window);
 
-    if (track->right) {
-        track->of_address = ngx_http_mpk_limit_read(batch, track->address,
-                                                    ":l:a:", track->address);
-        track->of_order = ngx_http_mpk_limit_read(batch, ctx->order, ":l:o:",
-                                                  ctx->order);
-
-    } else {
-        track->of_address = ngx_http_mpk_limit_count(batch, track->address,
-                                ":l:a:", track->address, limit->window);
-        track->of_order = ngx_http_mpk_limit_count(batch, ctx->order, ":l:o:",
-                                                   ctx->order, limit->window);
-    }
-
-    return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_track_counted);
+    return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_track_wrong);
 }
 
 
+/*
+ * A right lookup is never counted, but reads the counters again, behind those that were
+ * sent before it: of many at the same instant, the limits permit it or not.
+ */
+
 static ngx_int_t
-ngx_http_mpk_track_counted(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+ngx_http_mpk_track_right(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    int64_t                 own;
+    ngx_http_mpk_batch_t   *batch;
     ngx_http_mpk_track_t   *track;
-    ngx_http_mpk_limit_t   *limit;
     ngx_http_mpk_orders_t  *orders;
 
     track = ctx->data;
-    limit = ctx->mlcf->track_limit;
-
-    if (track->batch->failed) {
-        return ngx_http_mpk_track_unavailable(r, ctx);
-    }
-
-    own = track->right ? 0 : 1;
-
-    if (ngx_http_mpk_limit_value(track->of_address) - own
-        >= (int64_t) limit->address)
-    {
-        /* one address alone can't close an order to all others */
-
-        if (!track->right) {
-            ngx_http_mpk_limit_forgive(ctx->mmcf, ctx->order, ":l:o:",
-                                       ctx->order);
-        }
-
-        return ngx_http_mpk_track_limited(r, ctx, "from this address");
-    }
-
-    if (ngx_http_mpk_limit_value(track->of_order) - own
-        >= (int64_t) limit->order)
-    {
-        return ngx_http_mpk_track_limited(r, ctx, "of this order");
-    }
-
-    if (!track->right) {
-        ctx->outcome = MPK_ABSENT;
-
-        if (ctx->mlcf->fallthrough) {
-            return ngx_http_mpk_pass(r, ctx);
-        }
-
-        return ngx_http_mpk_track_form(r, ctx, NGX_HTTP_NOT_FOUND,
-                   mpk_string("absent"),
-                   mpk_string("There is no order with this number and email "
-                              "address."));
-    }
 
     orders = ngx_http_mpk_orders_create(r, ctx, 1);
     if (orders == NULL) {
@@ -397,21 +357,102 @@ ngx_http_mpk_track_counted(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     orders->list[0].id = ctx->order;
     orders->history = NGX_HTTP_MPK_TRACK_HISTORY;
 
+    batch = ngx_http_mpk_orders_ask(r, ctx, 2);
+    if (batch == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    track->of_address = ngx_http_mpk_limit_read(batch, track->address, ":l:a:",
+                                                track->address);
+    track->of_order = ngx_http_mpk_limit_read(batch, ctx->order, ":l:o:",
+                                              ctx->order);
+
     return ngx_http_mpk_orders_read(r, ctx, ngx_http_mpk_track_show);
 }
 
 
 static ngx_int_t
-ngx_http_mpk_track_limited(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    const char *whose)
+ngx_http_mpk_track_wrong(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    ngx_http_mpk_notice_t  crowd;
+    ngx_http_mpk_track_t  *track;
+
+    track = ctx->data;
+
+    if (track->batch->failed) {
+        return ngx_http_mpk_track_unavailable(r, ctx);
+    }
+
+    switch (ngx_http_mpk_track_over(ctx, 1)) {
+
+    case NGX_HTTP_MPK_TRACK_ADDRESS:
+
+        /* one address alone can't close an order to all others */
+
+        ngx_http_mpk_limit_forgive(ctx->mmcf, ctx->order, ":l:o:", ctx->order);
+
+        /* fall through */
+
+    case NGX_HTTP_MPK_TRACK_ORDER:
+        return ngx_http_mpk_track_limited(r, ctx);
+
+    default:
+        break;
+    }
+
+    ctx->outcome = MPK_ABSENT;
+
+    if (ctx->mlcf->fallthrough) {
+        return ngx_http_mpk_pass(r, ctx);
+    }
+
+    return ngx_http_mpk_track_form(r, ctx, NGX_HTTP_NOT_FOUND,
+               mpk_string("absent"),
+               mpk_string("There is no order with this number and email "
+                          "address."));
+}
+
+
+/* Which limit others have reached; own: how many of the count are this lookup's. */
+
+static ngx_http_mpk_track_over_t
+ngx_http_mpk_track_over(ngx_http_mpk_ctx_t *ctx, int64_t own)
+{
+    ngx_http_mpk_track_t  *track;
+    ngx_http_mpk_limit_t  *limit;
+
+    track = ctx->data;
+    limit = ctx->mlcf->track_limit;
+
+    if (ngx_http_mpk_limit_value(track->of_address) - own
+        >= (int64_t) limit->address)
+    {
+        track->over = NGX_HTTP_MPK_TRACK_ADDRESS;
+
+    } else if (ngx_http_mpk_limit_value(track->of_order) - own
+               >= (int64_t) limit->order)
+    {
+        track->over = NGX_HTTP_MPK_TRACK_ORDER;
+    }
+
+    return track->over;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_track_limited(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_track_t   *track;
+    ngx_http_mpk_notice_t   crowd;
+
+    track = ctx->data;
 
     ctx->outcome = NGX_HTTP_MPK_OUTCOME_LIMITED;
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "mpk: too many failed lookups %s, answering 429: see "
-                  "mpk_track_limit", whose);
+                  "mpk_track_limit",
+                  track->over == NGX_HTTP_MPK_TRACK_ADDRESS
+                  ? "from this address" : "of this order");
 
     ngx_memzero(&crowd, sizeof(ngx_http_mpk_notice_t));
 
@@ -455,6 +496,10 @@ ngx_http_mpk_track_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                    mpk_string("The order can't be read right now; send the "
                               "same again in a moment."),
                    mpk_string(""));
+    }
+
+    if (ngx_http_mpk_track_over(ctx, 0)) {
+        return ngx_http_mpk_track_limited(r, ctx);
     }
 
     ctx->language = ngx_http_mpk_language(ctx, order->order.locale);

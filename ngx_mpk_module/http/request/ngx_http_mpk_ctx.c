@@ -96,6 +96,7 @@ ngx_http_mpk_work_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_memcpy(p, body->data, body->len);
 
     ctx->orders = NULL;
+    ctx->batch = NULL;
 
     ngx_destroy_pool(ctx->work);
     ctx->work = NULL;

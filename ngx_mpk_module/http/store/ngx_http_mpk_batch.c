@@ -16,36 +16,48 @@ ngx_http_mpk_batch_create(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_pool_cleanup_t    *cln;
     ngx_http_mpk_batch_t  *batch;
 
-    cln = ngx_pool_cleanup_add(ngx_http_mpk_pool(r, ctx), 0);
-    if (cln == NULL) {
+    batch = ctx->batch;
+
+    if (batch == NULL) {
+        cln = ngx_pool_cleanup_add(ngx_http_mpk_pool(r, ctx), 0);
+        if (cln == NULL) {
+            return NULL;
+        }
+
+        pool = ngx_create_pool(4096, ngx_cycle->log);
+        if (pool == NULL) {
+            return NULL;
+        }
+
+        batch = ngx_pcalloc(pool, sizeof(ngx_http_mpk_batch_t));
+        if (batch == NULL) {
+            ngx_destroy_pool(pool);
+            return NULL;
+        }
+
+        batch->pool = pool;
+        batch->request = r;
+        batch->redis = ctx->mmcf->redis;
+
+        ngx_http_mpk_mem_init(&batch->mem, pool);
+
+        cln->handler = ngx_http_mpk_batch_detach;
+        cln->data = batch;
+
+        ctx->batch = batch;
+    }
+
+    ngx_mpk_assert(batch->waiting == 0);
+
+    batch->cmds = ngx_pcalloc(batch->pool, size * sizeof(ngx_mpk_redis_cmd_t));
+    if (batch->cmds == NULL) {
         return NULL;
     }
 
-    pool = ngx_create_pool(4096, ngx_cycle->log);
-    if (pool == NULL) {
-        return NULL;
-    }
-
-    batch = ngx_pcalloc(pool, sizeof(ngx_http_mpk_batch_t));
-    if (batch) {
-        batch->cmds = ngx_pcalloc(pool, size * sizeof(ngx_mpk_redis_cmd_t));
-    }
-
-    if (batch == NULL || batch->cmds == NULL) {
-        ngx_destroy_pool(pool);
-        return NULL;
-    }
-
-    batch->pool = pool;
     batch->size = size;
-    batch->request = r;
-    batch->redis = ctx->mmcf->redis;
+    batch->count = 0;
+    batch->failed = 0;
     batch->started = ngx_http_mpk_stats_clock();
-
-    ngx_http_mpk_mem_init(&batch->mem, pool);
-
-    cln->handler = ngx_http_mpk_batch_detach;
-    cln->data = batch;
 
     return batch;
 }

@@ -10,7 +10,7 @@
  * Has a pool of its own: when the request dies it detaches, and the replies are
  * dropped as they arrive.
  */
-typedef struct {
+struct ngx_http_mpk_batch_s {
     ngx_pool_t                   *pool;
     mpk_mem_t                     mem;
     ngx_http_request_t           *request;         /* NULL: detached */
@@ -21,9 +21,10 @@ typedef struct {
     ngx_uint_t                    waiting;
     uint64_t                      started;         /* us */
     unsigned                      failed:1;        /* a command failed or was refused */
-} ngx_http_mpk_batch_t;
+};
 
 
+/* The request's next one: the commands of the one before were answered, its replies stay. */
 ngx_http_mpk_batch_t *ngx_http_mpk_batch_create(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_uint_t size);
 

@@ -14,7 +14,7 @@ static mpk_status_t ngx_http_mpk_orders_header(ngx_http_mpk_ctx_t *ctx,
     ngx_mpk_redis_reply_t *reply);
 static ngx_int_t ngx_http_mpk_orders_history(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
-static ngx_int_t ngx_http_mpk_orders_ask(ngx_http_mpk_batch_t *batch,
+static ngx_int_t ngx_http_mpk_orders_entries(ngx_http_mpk_batch_t *batch,
     ngx_http_mpk_order_t *order, ngx_uint_t from, ngx_uint_t n);
 static ngx_int_t ngx_http_mpk_orders_records(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
@@ -73,9 +73,9 @@ ngx_http_mpk_orders_cleanse(void *data)
 }
 
 
-ngx_int_t
-ngx_http_mpk_orders_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_next_pt next)
+ngx_http_mpk_batch_t *
+ngx_http_mpk_orders_ask(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_uint_t more)
 {
     mpk_str_t               key, argv[NGX_HTTP_MPK_ORDER_ARGS];
     ngx_uint_t              i, argc;
@@ -83,11 +83,10 @@ ngx_http_mpk_orders_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_orders_t  *orders;
 
     orders = ctx->orders;
-    orders->next = next;
 
-    batch = ngx_http_mpk_batch_create(r, ctx, orders->count + 1);
+    batch = ngx_http_mpk_batch_create(r, ctx, orders->count + more);
     if (batch == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NULL;
     }
 
     orders->batch = batch;
@@ -100,7 +99,27 @@ ngx_http_mpk_orders_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         (void) ngx_http_mpk_batch_add(batch, argc, argv);
     }
 
-    return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_orders_headers);
+    return batch;
+}
+
+
+ngx_int_t
+ngx_http_mpk_orders_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_next_pt next)
+{
+    ngx_http_mpk_orders_t  *orders;
+
+    orders = ctx->orders;
+    orders->next = next;
+
+    if (orders->batch == NULL
+        && ngx_http_mpk_orders_ask(r, ctx, 0) == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_mpk_batch_run(r, ctx, orders->batch,
+                                  ngx_http_mpk_orders_headers);
 }
 
 
@@ -223,7 +242,7 @@ ngx_http_mpk_orders_history(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         order = &orders->list[i];
         n = ngx_min(order->records_count - from, left);
 
-        if (n && ngx_http_mpk_orders_ask(batch, order, from, n) != NGX_OK) {
+        if (n && ngx_http_mpk_orders_entries(batch, order, from, n) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
@@ -238,7 +257,7 @@ ngx_http_mpk_orders_history(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 /* Asks for n of an order's entries. */
 
 static ngx_int_t
-ngx_http_mpk_orders_ask(ngx_http_mpk_batch_t *batch,
+ngx_http_mpk_orders_entries(ngx_http_mpk_batch_t *batch,
     ngx_http_mpk_order_t *order, ngx_uint_t from, ngx_uint_t n)
 {
     u_char      *p;

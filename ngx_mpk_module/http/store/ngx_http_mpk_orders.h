@@ -38,7 +38,14 @@ struct ngx_http_mpk_orders_s {
 ngx_http_mpk_orders_t *ngx_http_mpk_orders_create(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_uint_t count);
 
-/* Reads all of them, then calls next, which must check orders->result. */
+/*
+ * Asks for all of them, in a batch that takes as many more commands: these are answered
+ * before anything is called.  NULL: no memory.
+ */
+ngx_http_mpk_batch_t *ngx_http_mpk_orders_ask(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_uint_t more);
+
+/* Asks, if nobody has; reads all of them, then calls next, which must check orders->result. */
 ngx_int_t ngx_http_mpk_orders_read(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_next_pt next);
 
