@@ -9,6 +9,7 @@ use strict;
 use lib 't/lib';
 use Mpk;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 plan skip_all => 'takes minutes, and finds nothing more there' if $ENV{MPK_VALGRIND};
 
@@ -40,6 +41,14 @@ sub mint {
         $got{Mpk::Http::response($s, 10, 0, \$buffer)->{status}}++;
     }
     return join ' ', map { "$_ x $got{$_}" } sort keys %got;
+}
+
+# asked(method, what): sends a call about the order, and does not wait for the answer
+sub asked {
+    my ($method, $what) = @_;
+    my $client = Mpk::Http::connection($t->port('edge'));
+    print $client Mpk::Http::text($method, '/mpk/v1/orders/A-1' . ($what ? "/$what" : ''), headers => { Authorization => 'Bearer secret-token' });
+    return $client;
 }
 
 $t->file('A-1');
@@ -78,6 +87,45 @@ is($t->api('GET', 'orders/A-1/evidence?format=html')->{status}, 200, 'as a page,
 my $took = memory() - $before;
 note(sprintf 'the worker grew by %.1f MB', $took);
 cmp_ok($took, '<', $ENV{MPK_SANITIZED} ? 400 : 60, 'in bounded memory');
+
+
+# what goes wrong while it is read or erased leaves it whole
+
+my $link = $t->link('B-1');
+my %said;
+
+for my $wait (map { $_ / 200 } 0 .. 9) {
+    my $client = asked('GET', 'evidence');
+    sleep $wait;
+    $redis->stop('KILL');
+    my $r = Mpk::Http::response($client, 20);
+    $said{$r->{status}}++;
+    $said{torn}++ if $r->{status} == 200 && $r->{body} !~ /"n":$all\b.*\}\s*\z/s;
+    $redis->start;
+    wait_for(sub { $t->api('GET', 'orders/nobody')->{status} == 404 }, 'service is back', 20);
+}
+
+is(join(' ', grep { !/^(200|503)$/ } sort keys %said), '', 'with Redis killed meanwhile, the evidence is whole, or there is none for now')
+    or diag(join ' ', %said);
+note(join ' ', map { "$said{$_} x $_" } sort keys %said);
+
+for my $bytes (1, 1000, 100_000) {
+    my $client = asked('GET', 'evidence');
+    read($client, my $some, $bytes);
+    close $client;
+}
+
+is($t->confirm($link)->{status}, 200, 'a client that goes away in the middle of it harms nobody');
+is($t->journal('A-1')->{verdict}, 'intact', 'the order is intact');
+
+my $erased = asked('DELETE');
+$redis->stop('KILL');
+my $status = Mpk::Http::response($erased, 20)->{status};
+$redis->start;
+wait_for(sub { $t->api('GET', 'orders/nobody')->{status} == 404 }, 'service is back', 20);
+my $left = (keys %{{ ($t->stored($redis, 'A-1'))[1 .. 4] }});
+ok($status == 503 || $left == 2, 'erased is what was said to be') or diag("$status, $left fields");
+like($t->journal('A-1')->{verdict}, qr/^(intact|erased)$/, 'one or the other');
 
 is($t->api('DELETE', 'orders/A-1')->{status}, 200, 'it can be erased');
 is(join(' ', sort keys %{{ ($t->stored($redis, 'A-1'))[1 .. 4] }}), 'e' . ($all + 1) . ' h', 'with all its entries');
