@@ -230,8 +230,11 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         return NGX_OK;
     }
 
-    if (ngx_http_mpk_link(ctx, opened->id, channel, NULL, 0, &link)
-        != NGX_OK)
+    /* of one item, the link to it is that to all */
+
+    if (order->items_count > 1
+        && ngx_http_mpk_link(ctx, opened->id, channel, NULL, 0, &link)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -36,16 +36,9 @@ ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, mpk_str_t order,
     token.items = items;
     token.items_count = items_count;
 
-    nonce = mpk_alloc(&ctx->mem, MPK_NONCE_LEN);
-
-    if (nonce == NULL
-        || ngx_http_mpk_link_mint(ctx, &ctx->mscf->reveal_path, &token,
-                                  NGX_HTTP_MPK_LINK_TTL, &link->url)
-           != NGX_OK
-        || mpk_token_id(crypto, token.jti, id) != MPK_OK
-        || mpk_nonce_create(crypto, (mpk_str_t) { MPK_TOKEN_ID_LEN, id },
-                            token.iat, nonce)
-           != MPK_OK)
+    if (ngx_http_mpk_link_mint(ctx, &ctx->mscf->reveal_path, &token,
+                               NGX_HTTP_MPK_LINK_TTL, &link->url)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -54,6 +47,24 @@ ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, mpk_str_t order,
 
     link->path.data = link->url.data + len;
     link->path.len = link->url.len - len;
+
+    ngx_memzero(&link->nonce, sizeof(mpk_str_t));
+
+    if (ctx->json) {
+        return NGX_OK;
+    }
+
+    nonce = mpk_alloc(&ctx->mem, MPK_NONCE_LEN);
+
+    if (nonce == NULL
+        || mpk_token_id(crypto, token.jti, id) != MPK_OK
+        || mpk_nonce_create(crypto, (mpk_str_t) { MPK_TOKEN_ID_LEN, id },
+                            token.iat, nonce)
+           != MPK_OK)
+    {
+        return NGX_ERROR;
+    }
+
     link->nonce = (mpk_str_t) { MPK_NONCE_LEN, nonce };
 
     return NGX_OK;

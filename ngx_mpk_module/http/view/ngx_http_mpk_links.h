@@ -8,7 +8,7 @@
 #include "mpk_token.h"
 
 
-/* A one-time link for a page: absolute, without scheme and host, its nonce. */
+/* A one-time link for a page: absolute, without scheme and host, its nonce (none for JSON). */
 typedef struct {
     mpk_str_t                     url;
     mpk_str_t                     path;
