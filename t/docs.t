@@ -56,6 +56,27 @@ cmp_ok(scalar @variables, '>', 8, 'variables');
 is_deeply([ grep { $directives !~ /^## $_\n\n    Syntax:  $_ /m } @directives ], [], 'docs/directives.md has each directive');
 is_deeply([ grep { index($directives, "`\$$_`") < 0 } @variables ], [], 'and each variable');
 
+# events and outcomes: each name in the code is in the variable's row; what is cut off is no
+# request
+
+for ([ 'event', 'ngx_http_mpk_event_name', 'mpk_event_name' ], [ 'outcome', 'ngx_http_mpk_outcome_name' ]) {
+    my ($variable, @functions) = @$_;
+    my ($row) = $directives =~ /^\| `\$mpk_$variable` \| (.*) \|$/m;
+    my $words = content("$top/http/ngx_http_mpk_words.c") . content("$top/core/mpk_policy_words.c");
+    my @names = grep { $_ ne 'cut_off' } map { $words =~ /^$_\(.*?\{(.*?)^\}/ms ? $1 =~ /mpk_literal\("(\w+)"\)/g : () } @functions;
+    push @names, $words =~ /mpk_row\("(\w+)"/g if $variable eq 'outcome';
+    cmp_ok(scalar @names, '>', 15, "names for \$mpk_$variable");
+    is_deeply([ grep { index($row, "`$_`") < 0 } @names ], [], "docs/directives.md has each value of \$mpk_$variable");
+}
+
+
+# the version is one
+
+my ($version) = content("$top/http/ngx_http_mpk.h") =~ /NGX_HTTP_MPK_VERSION\s+"([^"]+)"/;
+
+is((content('CHANGES') =~ /^Changes with ngx_mpk_module (\S+)/m)[0], $version, 'CHANGES begins with the version in the code');
+is((content('docs/openapi.yaml') =~ /^  version: (\S+)/m)[0], $version, 'docs/openapi.yaml has it, too');
+
 done_testing();
 
 

@@ -126,8 +126,21 @@ moves('filed again', { 'requests api filed same' => 1, store => 1 }, sub { $t->f
 moves('filed otherwise: R10', { 'requests api filed differs' => 1, 'refusals R10' => 1, store => 1 },
     sub { $t->api('PUT', 'orders/A-1', $t->order(email => 'bob@example.com', account => '42')) });
 moves('filed held', { 'requests api filed done' => 1, store => 1 }, sub { $t->file('A-2', state => 'held') });
-moves('a bad body', { 'requests api none invalid' => 1 }, sub { $t->api('PUT', 'orders/A-3', '{"email":7}') });
-moves('a wrong token', { 'requests api none none' => 1 }, sub { $t->api('GET', 'orders/A-1', undef, token => 'wrong') });
+moves('a bad body', { 'requests api filed invalid' => 1 }, sub { $t->api('PUT', 'orders/A-3', '{"email":7}') });
+moves('one that is no JSON', { 'requests api filed body' => 1 }, sub { $t->api('PUT', 'orders/A-3', '{') });
+moves('one of another type', { 'requests api filed media_type' => 1 },
+    sub { $t->request('POST', '/mpk/v1/orders', headers => { Authorization => "Bearer $t->{token}", 'Content-Type' => 'text/csv' }, body => 'x') });
+moves('an id that is none', { 'requests api released absent' => 1 }, sub { $t->api('POST', 'orders/A:1/release') });
+moves('a wrong token', { 'requests api read unauthorized' => 1 }, sub { $t->api('GET', 'orders/A-1', undef, token => 'wrong') });
+moves('no token', { 'requests api claim_refunded unauthorized' => 1 }, sub { $t->request('POST', '/mpk/v1/orders/A-1/claims/1/refund') });
+moves('a role that may not', { 'requests api link_minted forbidden' => 1 }, sub { $t->api('POST', 'orders/A-1/links', undef, token => 'read-token') });
+moves('nor this', { 'requests api listed forbidden' => 1 }, sub { $t->api('GET', 'claims', undef, token => 'read-token') });
+moves('a method that is not there', { 'requests api none method' => 1 }, sub { $t->api('PATCH', 'orders/A-1') });
+moves('nor here', { 'requests reveal none method' => 1 }, sub { $t->request('PUT', '/r/x', body => 'x') });
+moves('an order is read', { 'requests api read same' => 1, store => 2 }, sub { $t->api('GET', 'orders/A-1') });
+moves('claims are listed', { 'requests api listed same' => 1, store => 1 }, sub { $t->api('GET', 'claims') });
+ok(wait_for(sub { $t->read('access.log') =~ m{"POST /mpk/v1/orders/A-1/links HTTP/1\.1" 403 .* event=link_minted outcome=forbidden } }, '403'),
+    'the log says who was refused, and what');
 moves('minting while held: R1', { 'requests api link_minted held' => 1, 'refusals R1' => 1, store => 1 },
     sub { $t->api('POST', 'orders/A-2/links', {}) });
 $link = moves('a link is minted', { 'requests api link_minted done' => 1, store => 1 }, sub { $t->mint('A-1') });
@@ -401,7 +414,7 @@ sub fires {
         'mpk_redis_node_ready{node="r"}' => '2x30', 'mpk_redis_node_evicts{node="r"}' => '0x30', 'mpk_redis_queue_depth{worker="0"}' => '3x30', 'mpk_redis_shortfalls_total' => '0x30',
         'mpk_redis_overflows_total' => '0x30', 'mpk_redis_failures_total' => '0x30', 'mpk_store_seconds_bucket{le="0.25"}' => '0+60x30',
         'mpk_store_seconds_bucket{le="0.5"}' => '0+60x30', 'mpk_store_seconds_bucket{le="+Inf"}' => '0+60x30', 'mpk_redis_certificate_expiry_timestamp_seconds{certificate="tls_ca"}' => '9000000x30',
-        'mpk_refusals_total{rule="R4"}' => '0+6x30', 'mpk_requests_total{endpoint="track",outcome="limited"}' => '0+1x30',
+        'mpk_refusals_total{rule="R4"}' => '0+6x30', 'mpk_requests_total{endpoint="track",outcome="limited"}' => '0+1x30', 'mpk_requests_total{endpoint="api",outcome="unauthorized"}' => '0+1x30',
         'mpk_key_created_timestamp_seconds{use="wrap"}' => '0x30', 'mpk_key_created_timestamp_seconds{use="lookup"}' => '-40000000x30', %series);
     my @input = map { my $v = $all{$_}; (my $s = $_) =~ s/\}$/,instance="e"}/ or $_ .= '{instance="e"}'; $s = $_ if $s !~ /instance/;
         { series => $s, values => $v =~ /\+/ ? $v : $v =~ s/^(\d+)x/$1+0x/r } } keys %all;
@@ -425,7 +438,8 @@ fires('of one that is slow, or goes away', [ qw(MpkStoreSlow MpkQueueLong MpkRec
 fires('of orders that somebody changed, events that nobody read, a clock that is off and a keyring of another edge', [ qw(MpkOrderNotAuthentic MpkEventsLost MpkClockSkew MpkKeyringIncomplete) ],
     'mpk_keyring_incomplete' => '1x30',
     'mpk_orders_unread_total{reason="not_authentic"}' => '0+1x30', 'mpk_events_lost_total' => '0+1x30', 'mpk_clock_skew_seconds{node="r"}' => '-7x30');
-fires('of somebody who guesses', [ qw(MpkChallengesFail MpkTrackingLimited) ], 'mpk_refusals_total{rule="R4"}' => '0+90x30',
+fires('of somebody who guesses', [ qw(MpkChallengesFail MpkTrackingLimited MpkApiRefused) ], 'mpk_refusals_total{rule="R4"}' => '0+90x30',
+    'mpk_requests_total{endpoint="api",outcome="unauthorized"}' => '0+9x30',
     'mpk_requests_total{endpoint="track",outcome="limited"}' => '0+9x30');
 fires('of what grows old', [ qw(MpkCertificateExpires MpkKeyOld) ], 'mpk_redis_certificate_expiry_timestamp_seconds{certificate="tls_ca"}' => '90000x30',
     'mpk_key_created_timestamp_seconds{use="wrap"}' => '-40000000x30');
@@ -451,6 +465,7 @@ is_deeply([ grep { $doc !~ /`\Q$_\E`/ } sort grep { !/_(bucket|sum|count)$/ } ke
 
 my $j = decode_json($t->get('/status')->{body});
 $m = metrics();
+is($m->{"build_info $j->{version}"}, 1, "the version is told: $j->{version}");
 is_deeply($j->{refusals}, { map { /^refusals (.+)/ ? ($1 => $m->{$_} + 0) : () } keys %$m }, 'refusals are the same in JSON');
 is_deeply($j->{views}, { map { /^views (.+)/ ? ($1 => $m->{$_} + 0) : () } keys %$m }, 'views, too');
 is_deeply($j->{failures}, { map { /^failures (.+)/ ? ($1 => $m->{$_} + 0) : () } keys %$m }, 'failures, too');
@@ -494,6 +509,37 @@ moves('an unknown error as "other"', { 'redis_errors other' => 1, 'requests reve
 $fake->mode('EVALSHA close');
 moves('a commit that is cut off is lost', { redis_lost => 1, redis_failures => 1, redis_connects => 1, 'requests reveal viewed lost' => 1, 'failures lost' => 1, 'refusals R2' => 1, store => 1 },
     sub { my $r = confirm($link, nonce => $nonce); $fake->mode(''); $r });
+ok($t->quit, 'quit');
+
+
+# what is stored can't be opened: each answer with 500 is a failure
+
+my $ring = $t->read('keyring.json');
+system('bin/mpk-keyring', 'new', "$dir/other.json") == 0 or die 'mpk-keyring';
+my ($foreign) = $t->read('other.json') =~ /(\{[^{}]*"use":"wrap"[^{}]*\})/ or die 'no wrap key';
+(my $swapped = $ring) =~ s/\{[^{}]*"use":"wrap"[^{}]*\}/$foreign/ or die 'no wrap key';
+$t->write('keyring.json', $swapped, 0600);
+$t->conf(location => "$locations $status location = /track-any { mpk_track on; }", http => 'map $http_x_customer $customer { default $http_x_customer; }')->start;
+ok(settled(1), 'ready');
+$base = undef;
+
+for ([ 'api read', 2, sub { $t->api('GET', 'orders/A-1') } ], [ 'api listed', 2, sub { $t->api('GET', 'claims') } ],
+    [ 'account listed', 3, sub { $t->get('/account', headers => { @json, 'X-Customer' => '42' }) } ])
+{
+    my ($what, $store, $code) = @$_;
+    my $r = moves("$what: a failure", { "requests $what error" => 1, 'failures error' => 1, store => $store }, $code);
+    is($r->{status}, 500, 'answered with 500');
+}
+
+# so is one whose items somebody changed, of the customer who may see it
+
+$t->file('T-1');
+$redis->cmd('HSET', $redis->cmd('KEYS', 'mpk:{??}:o:T-1')->[0], 'i', 'x');
+$base = undef;
+$r = moves('tracking it: a failure', { 'requests track tracked error' => 1, 'failures error' => 1, store => 2 }, sub { $t->track('T-1', path => '/track-any') });
+is($r->{status}, 503, 'answered with 503');
+
+$t->write('keyring.json', $ring, 0600);
 ok($t->quit, 'quit');
 
 
@@ -566,7 +612,7 @@ ok(!$good && $out =~ /"mpk_status" needs "mpk_redis"/, 'but mpk_redis') or diag(
 
 my $now = time;
 system('bin/mpk-keyring', 'rotate', "$dir/keyring.json", 'wrap') == 0 or die 'mpk-keyring';
-(my $ring = $t->read('keyring.json')) =~ s/("use":"token".*?"iat":)\d+/${1}1700000000/ or die 'no iat';
+($ring = $t->read('keyring.json')) =~ s/("use":"token".*?"iat":)\d+/${1}1700000000/ or die 'no iat';
 $ring =~ s/(.*"use":"wrap".*?"iat":)\d+/${1}1600000000/s or die 'no iat';
 $ring =~ s/("use":"journal".*?)"iat":\d+,/$1/ or die 'no iat';
 $t->write('keyring.json', $ring, 0600);

@@ -15,6 +15,8 @@
 #include "mpk_journal.h"
 #include "mpk_lookup.h"
 
+#define NGX_HTTP_MPK_VERSION  "0.2.0"
+
 
 typedef struct ngx_http_mpk_pages_s  ngx_http_mpk_pages_t;
 typedef struct ngx_http_mpk_shm_s  ngx_http_mpk_shm_t;

@@ -11,6 +11,7 @@ ngx_http_mpk_event_name(ngx_uint_t event)
         [NGX_HTTP_MPK_EVENT_LISTED - MPK_EVENT_MAX] = mpk_literal("listed"),
         [NGX_HTTP_MPK_EVENT_CLAIM_ACCESS - MPK_EVENT_MAX] =
             mpk_literal("claim_access"),
+        [NGX_HTTP_MPK_EVENT_READ - MPK_EVENT_MAX] = mpk_literal("read"),
     };
 
     _Static_assert(sizeof(names) / sizeof(names[0])
@@ -36,6 +37,14 @@ ngx_http_mpk_outcome_name(ngx_uint_t outcome)
             mpk_literal("invalid"),
         [NGX_HTTP_MPK_OUTCOME_FOREIGN - MPK_OUTCOME_MAX] =
             mpk_literal("foreign"),
+        [NGX_HTTP_MPK_OUTCOME_UNAUTHORIZED - MPK_OUTCOME_MAX] =
+            mpk_literal("unauthorized"),
+        [NGX_HTTP_MPK_OUTCOME_FORBIDDEN - MPK_OUTCOME_MAX] =
+            mpk_literal("forbidden"),
+        [NGX_HTTP_MPK_OUTCOME_METHOD - MPK_OUTCOME_MAX] = mpk_literal("method"),
+        [NGX_HTTP_MPK_OUTCOME_BODY - MPK_OUTCOME_MAX] = mpk_literal("body"),
+        [NGX_HTTP_MPK_OUTCOME_MEDIA_TYPE - MPK_OUTCOME_MAX] =
+            mpk_literal("media_type"),
         [NGX_HTTP_MPK_OUTCOME_LIMITED - MPK_OUTCOME_MAX] =
             mpk_literal("limited"),
         [NGX_HTTP_MPK_OUTCOME_ABORTED - MPK_OUTCOME_MAX] =

@@ -8,6 +8,7 @@ typedef struct {
     ngx_str_t                     suffix;          /* after orders/{id} */
     ngx_uint_t                    method;
     ngx_uint_t                    roles;
+    ngx_uint_t                    event;
     ngx_uint_t                    body;            /* whether it has one */
     ngx_http_mpk_next_pt          handler;
 } ngx_http_mpk_api_route_t;
@@ -19,73 +20,86 @@ static const ngx_http_mpk_api_route_t *ngx_http_mpk_api_route(
     ngx_http_request_t *r, const ngx_http_mpk_api_route_t *routes,
     ngx_str_t *suffix, const char **allow);
 static ngx_int_t ngx_http_mpk_api_auth(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx, ngx_uint_t roles, ngx_uint_t *status);
+    ngx_http_mpk_ctx_t *ctx, ngx_uint_t roles);
 static ngx_int_t ngx_http_mpk_api_body(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
 
 static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
 
-    { ngx_string(""), NGX_HTTP_PUT, NGX_HTTP_MPK_ROLE_SHOP, 1,
+    { ngx_string(""), NGX_HTTP_PUT,
+      NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_FILED, 1,
       ngx_http_mpk_api_file },
 
-    { ngx_string(""), NGX_HTTP_GET|NGX_HTTP_HEAD, NGX_HTTP_MPK_ROLE_ALL, 0,
+    { ngx_string(""), NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_HTTP_MPK_ROLE_ALL, NGX_HTTP_MPK_EVENT_READ, 0,
       ngx_http_mpk_api_show },
 
-    { ngx_string("/release"), NGX_HTTP_POST, NGX_HTTP_MPK_ROLE_SHOP, 1,
+    { ngx_string("/release"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_RELEASED, 1,
       ngx_http_mpk_api_release },
 
-    { ngx_string("/cancel"), NGX_HTTP_POST, NGX_HTTP_MPK_ROLE_SHOP, 1,
+    { ngx_string("/cancel"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_CANCELLED, 1,
       ngx_http_mpk_api_cancel },
 
-    { ngx_string("/links"), NGX_HTTP_POST, NGX_HTTP_MPK_ROLE_SHOP, 1,
+    { ngx_string("/links"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_LINK_MINTED, 1,
       ngx_http_mpk_api_links },
 
-    { ngx_string("/links/"), NGX_HTTP_DELETE, NGX_HTTP_MPK_ROLE_SHOP, 0,
+    { ngx_string("/links/"), NGX_HTTP_DELETE,
+      NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_LINK_REVOKED, 0,
       ngx_http_mpk_api_revoke },
 
     { ngx_string("/journal"), NGX_HTTP_GET|NGX_HTTP_HEAD,
-      NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT, 0,
+      NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT, NGX_HTTP_MPK_EVENT_READ, 0,
       ngx_http_mpk_api_journal },
 
     { ngx_string("/evidence"), NGX_HTTP_GET|NGX_HTTP_HEAD,
-      NGX_HTTP_MPK_ROLE_SUPPORT, 0,
+      NGX_HTTP_MPK_ROLE_SUPPORT, NGX_HTTP_MPK_EVENT_READ, 0,
       ngx_http_mpk_api_evidence },
 
-    { ngx_string(""), NGX_HTTP_DELETE, NGX_HTTP_MPK_ROLE_SHOP, 0,
+    { ngx_string(""), NGX_HTTP_DELETE,
+      NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_ERASED, 0,
       ngx_http_mpk_api_erase },
 
     /* without the claim's number: see ngx_http_mpk_api_part() */
 
     { ngx_string("/claims/needs_info"), NGX_HTTP_POST,
-      NGX_HTTP_MPK_ROLE_SUPPORT, 1, ngx_http_mpk_api_needs_info },
+      NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_NEEDS_INFO, 1,
+      ngx_http_mpk_api_needs_info },
 
     { ngx_string("/claims/replace"), NGX_HTTP_POST,
-      NGX_HTTP_MPK_ROLE_SUPPORT, 1, ngx_http_mpk_api_replace },
+      NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_REPLACED, 1,
+      ngx_http_mpk_api_replace },
 
     { ngx_string("/claims/refund"), NGX_HTTP_POST,
-      NGX_HTTP_MPK_ROLE_SUPPORT, 1, ngx_http_mpk_api_refund },
+      NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_REFUNDED, 1,
+      ngx_http_mpk_api_refund },
 
     { ngx_string("/claims/reject"), NGX_HTTP_POST,
-      NGX_HTTP_MPK_ROLE_SUPPORT, 1, ngx_http_mpk_api_reject },
+      NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_REJECTED, 1,
+      ngx_http_mpk_api_reject },
 
-    { ngx_null_string, 0, 0, 0, NULL }
+    { ngx_null_string, 0, 0, 0, 0, NULL }
 };
 
 static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_orders_routes[] = {
 
-    { ngx_string(""), NGX_HTTP_POST, NGX_HTTP_MPK_ROLE_SHOP, 0,
+    { ngx_string(""), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_FILED, 0,
       ngx_http_mpk_api_ndjson },
 
-    { ngx_null_string, 0, 0, 0, NULL }
+    { ngx_null_string, 0, 0, 0, 0, NULL }
 };
 
 static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_claims_routes[] = {
 
-    { ngx_string(""), NGX_HTTP_GET|NGX_HTTP_HEAD, NGX_HTTP_MPK_ROLE_SUPPORT,
-      0, ngx_http_mpk_api_claims },
+    { ngx_string(""), NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_HTTP_MPK_ROLE_SUPPORT, NGX_HTTP_MPK_EVENT_LISTED, 0,
+      ngx_http_mpk_api_claims },
 
-    { ngx_null_string, 0, 0, 0, NULL }
+    { ngx_null_string, 0, 0, 0, 0, NULL }
 };
 
 
@@ -96,7 +110,6 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
     mpk_str_t                        id, part;
     ngx_int_t                        n;
     ngx_str_t                        suffix;
-    ngx_uint_t                       status;
     const char                      *allow;
     ngx_http_mpk_api_t              *api;
     ngx_http_mpk_ctx_t              *ctx;
@@ -167,21 +180,24 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
     }
 
     ctx->data = api;
+    ctx->event = route ? route->event : MPK_EVENT_NONE;
 
-    if (ngx_http_mpk_api_auth(r, ctx, route ? route->roles
-                                            : NGX_HTTP_MPK_ROLE_ALL,
-                              &status)
-        != NGX_OK)
+    switch (ngx_http_mpk_api_auth(r, ctx, route ? route->roles
+                                                : NGX_HTTP_MPK_ROLE_ALL))
     {
-        if (status == NGX_HTTP_UNAUTHORIZED) {
-            return ngx_http_mpk_api_problem(r, ctx, status, "unauthorized",
-                       "Send \"Authorization: Bearer\" with a token of this "
-                       "API.");
-        }
+    case NGX_OK:
+        break;
 
-        return ngx_http_mpk_api_problem(r, ctx, status, "forbidden",
-                                        "The token's role does not allow "
-                                        "this.");
+    case NGX_DECLINED:
+        return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_FORBIDDEN,
+                   NGX_HTTP_MPK_OUTCOME_FORBIDDEN,
+                   "The token's role does not allow this.");
+
+    default: /* NGX_ERROR */
+        return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_UNAUTHORIZED,
+                   NGX_HTTP_MPK_OUTCOME_UNAUTHORIZED,
+                   "Send \"Authorization: Bearer\" with a token of this "
+                   "API.");
     }
 
     if (route == NULL) {
@@ -189,11 +205,12 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
         answer.status = NGX_HTTP_NOT_ALLOWED;
         answer.allow = allow;
 
+        ctx->outcome = NGX_HTTP_MPK_OUTCOME_METHOD;
+
         return ngx_http_mpk_send_problem(r, ctx, &answer,
-                                         mpk_string("method"),
-                                         mpk_string("This resource does not "
-                                                    "have the method."),
-                                         mpk_string(""), NULL);
+                   ngx_http_mpk_outcome_name(ctx->outcome),
+                   mpk_string("This resource does not have the method."),
+                   mpk_string(""), NULL);
     }
 
     api->order = id;
@@ -203,7 +220,7 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
     api->claim = n > 0 ? n : 0;
 
     if (routes == ngx_http_mpk_api_routes && !mpk_order_id_valid(id)) {
-        return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_NOT_FOUND, "absent",
+        return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_NOT_FOUND, MPK_ABSENT,
                    "An order id is 1 to 64 of the characters A-Z, a-z, 0-9, "
                    "\".\", \"_\" and \"-\".");
     }
@@ -303,16 +320,19 @@ ngx_http_mpk_api_route(ngx_http_request_t *r,
 
         *allow = suffix->len == 0 && routes == ngx_http_mpk_api_routes
                  ? "DELETE, GET, HEAD, PUT"
-                 : (route->method & NGX_HTTP_POST) ? "POST" : "GET, HEAD";
+                 : (route->method & NGX_HTTP_POST) ? "POST"
+                 : (route->method & NGX_HTTP_DELETE) ? "DELETE" : "GET, HEAD";
     }
 
     return NULL;
 }
 
 
+/* NGX_ERROR: no valid token; NGX_DECLINED: its role does not allow the call. */
+
 static ngx_int_t
 ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_uint_t roles, ngx_uint_t *status)
+    ngx_uint_t roles)
 {
     u_char                     hash[MPK_MAC_LEN];
     mpk_str_t                  token;
@@ -326,8 +346,6 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         ngx_str_set(&ctx->actor, "api");
         return NGX_OK;
     }
-
-    *status = NGX_HTTP_UNAUTHORIZED;
 
     if (r->headers_in.authorization == NULL) {
         return NGX_ERROR;
@@ -374,8 +392,7 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
                       "answering 403",
                       &found->name);
 
-        *status = NGX_HTTP_FORBIDDEN;
-        return NGX_ERROR;
+        return NGX_DECLINED;
     }
 
     return NGX_OK;
@@ -402,7 +419,8 @@ ngx_http_mpk_api_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     if (rc == NGX_DECLINED) {
         return ngx_http_mpk_api_problem(r, ctx,
                                         NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                        "body", "The body is over 1 MB.");
+                                        NGX_HTTP_MPK_OUTCOME_BODY,
+                                        "The body is over 1 MB.");
     }
 
     if (rc != NGX_OK) {
@@ -416,7 +434,7 @@ ngx_http_mpk_api_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     if (ngx_http_mpk_body_type(r) != NGX_HTTP_MPK_BODY_JSON) {
         return ngx_http_mpk_api_problem(r, ctx,
                                         NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                                        "media_type",
+                                        NGX_HTTP_MPK_OUTCOME_MEDIA_TYPE,
                                         "Send the body as "
                                         "\"Content-Type: application/json\".");
     }
@@ -425,12 +443,14 @@ ngx_http_mpk_api_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                       &ngx_http_mpk_api_limits, &value, &error)
         != MPK_OK)
     {
-        return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_BAD_REQUEST, "body",
+        return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_BAD_REQUEST,
+                                        NGX_HTTP_MPK_OUTCOME_BODY,
                                         error.text);
     }
 
     if (value->type != MPK_VALUE_OBJECT) {
-        return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_BAD_REQUEST, "body",
+        return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_BAD_REQUEST,
+                                        NGX_HTTP_MPK_OUTCOME_BODY,
                                         "The body must be a JSON object.");
     }
 

@@ -166,12 +166,12 @@ const ngx_http_mpk_api_failure_t *ngx_http_mpk_api_failure(
 ngx_int_t ngx_http_mpk_api_outcome(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome, const mpk_order_t *order);
 
-/* Answers a problem that no rule of the policy causes. */
+/* Answers a problem that no rule of the policy causes; its type is the outcome's name. */
 ngx_int_t ngx_http_mpk_api_problem(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx, ngx_uint_t status, const char *type,
+    ngx_http_mpk_ctx_t *ctx, ngx_uint_t status, ngx_uint_t outcome,
     const char *detail);
 
-/* Answers that a transaction or a read failed. */
+/* Answers that a transaction or a read failed, which is the request's outcome. */
 ngx_int_t ngx_http_mpk_api_fail(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_result_t result);
 

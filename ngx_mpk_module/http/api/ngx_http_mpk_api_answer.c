@@ -102,6 +102,7 @@ ngx_http_mpk_api_fail(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_api_failure_t  *failure;
 
     failure = ngx_http_mpk_api_failure(result);
+    ctx->outcome = ngx_http_mpk_txn_outcome(result);
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
 
@@ -148,15 +149,17 @@ ngx_http_mpk_api_failure(ngx_http_mpk_txn_result_t result)
 
 ngx_int_t
 ngx_http_mpk_api_problem(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_uint_t status, const char *type, const char *detail)
+    ngx_uint_t status, ngx_uint_t outcome, const char *detail)
 {
     ngx_http_mpk_answer_t  answer;
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = status;
 
+    ctx->outcome = outcome;
+
     return ngx_http_mpk_send_problem(r, ctx, &answer,
-               (mpk_str_t) { ngx_strlen(type), (u_char *) type },
+               ngx_http_mpk_outcome_name(outcome),
                (mpk_str_t) { ngx_strlen(detail), (u_char *) detail },
                mpk_string(""), NULL);
 }

@@ -83,8 +83,6 @@ typedef struct {
 } ngx_http_mpk_ndjson_result_t;
 
 
-static ngx_int_t ngx_http_mpk_ndjson_refuse(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx);
 static ngx_http_mpk_ndjson_t *ngx_http_mpk_ndjson_create(
     ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx);
 static void ngx_http_mpk_ndjson_body_handler(ngx_http_request_t *r);
@@ -122,7 +120,12 @@ ngx_http_mpk_api_ndjson(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_http_mpk_ndjson_t  *nd;
 
     if (ngx_http_mpk_body_type(r) != NGX_HTTP_MPK_BODY_NDJSON) {
-        return ngx_http_mpk_ndjson_refuse(r, ctx);
+        return ngx_http_mpk_api_problem(r, ctx,
+                                        NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                        NGX_HTTP_MPK_OUTCOME_MEDIA_TYPE,
+                                        "Send one order a line as "
+                                        "\"Content-Type: "
+                                        "application/x-ndjson\".");
     }
 
     nd = ngx_http_mpk_ndjson_create(r, ctx);
@@ -142,7 +145,6 @@ ngx_http_mpk_api_ndjson(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     ctx->data = nd;
-    ctx->event = MPK_EVENT_FILED;
     ctx->outcome = NGX_HTTP_MPK_OUTCOME_ABORTED;
 
     /* keeps the phase handler waiting until the request ends */
@@ -159,22 +161,6 @@ ngx_http_mpk_api_ndjson(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_http_finalize_request(r, NGX_DONE);
 
     return NGX_DONE;
-}
-
-
-static ngx_int_t
-ngx_http_mpk_ndjson_refuse(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
-{
-    ngx_http_mpk_answer_t  answer;
-
-    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
-    answer.status = NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
-
-    return ngx_http_mpk_send_problem(r, ctx, &answer,
-               mpk_string("media_type"),
-               mpk_string("Send one order a line as \"Content-Type: "
-                          "application/x-ndjson\"."),
-               mpk_string(""), NULL);
 }
 
 

@@ -41,13 +41,14 @@ ngx_http_mpk_claim_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))) {
-        return NGX_HTTP_NOT_ALLOWED;
-    }
-
     ctx = ngx_http_mpk_create_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))) {
+        ctx->outcome = NGX_HTTP_MPK_OUTCOME_METHOD;
+        return NGX_HTTP_NOT_ALLOWED;
     }
 
     if (ngx_http_mpk_claim_token(r, ctx, &text, &rc) != NGX_OK) {

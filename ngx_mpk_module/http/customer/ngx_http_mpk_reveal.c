@@ -46,15 +46,16 @@ ngx_http_mpk_reveal_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* nothing with a token in its address goes on to the upstream */
-
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))) {
-        return NGX_HTTP_NOT_ALLOWED;
-    }
-
     ctx = ngx_http_mpk_create_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* nothing with a token in its address goes on to the upstream */
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))) {
+        ctx->outcome = NGX_HTTP_MPK_OUTCOME_METHOD;
+        return NGX_HTTP_NOT_ALLOWED;
     }
 
     reveal = ngx_pcalloc(r->pool, sizeof(ngx_http_mpk_reveal_t));

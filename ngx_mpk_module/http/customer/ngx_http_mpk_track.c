@@ -486,6 +486,10 @@ ngx_http_mpk_track_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     order = &ctx->orders->list[0];
 
+    if (order->status != MPK_OK) {
+        ctx->outcome = NGX_HTTP_MPK_OUTCOME_ERROR;
+    }
+
     /* it may have been erased or have expired between the two reads */
 
     if (ctx->orders->result != NGX_HTTP_MPK_TXN_OK

@@ -11,6 +11,7 @@
 
 static ngx_int_t ngx_http_mpk_post_read_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mpk_handled(ngx_http_request_t *r, ngx_int_t rc);
 static void ngx_http_mpk_begin(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_log_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_log_hide(ngx_http_request_t *r);
@@ -196,7 +197,7 @@ ngx_http_mpk_handler(ngx_http_request_t *r)
 
         r->write_event_handler = ngx_http_core_run_phases;
 
-        return mlcf->endpoint->handler(r);
+        return ngx_http_mpk_handled(r, mlcf->endpoint->handler(r));
     }
 
     if (ctx->passed) {
@@ -221,7 +222,26 @@ ngx_http_mpk_handler(ngx_http_request_t *r)
         return NGX_AGAIN;
     }
 
-    return ctx->next(r, ctx);
+    return ngx_http_mpk_handled(r, ctx->next(r, ctx));
+}
+
+
+/* A handler that gives up with a bare 500 has failed, unless it has committed. */
+
+static ngx_int_t
+ngx_http_mpk_handled(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_mpk_ctx_t  *ctx;
+
+    if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
+
+        if (ctx && ctx->revision == 0) {
+            ctx->outcome = NGX_HTTP_MPK_OUTCOME_ERROR;
+        }
+    }
+
+    return rc;
 }
 
 

@@ -8,6 +8,7 @@
         const ngx_http_mpk_metric_table_t *table, ngx_uint_t n,              \
         ngx_http_mpk_metric_row_t *row)
 
+ngx_http_mpk_row(build);
 ngx_http_mpk_row(worker);
 ngx_http_mpk_row(requests);
 ngx_http_mpk_row(failures);
@@ -35,6 +36,12 @@ static mpk_str_t ngx_http_mpk_label_error(ngx_uint_t error);
 
 
 const ngx_http_mpk_metric_table_t  ngx_http_mpk_metric_tables[] = {
+
+    { .form = NGX_HTTP_MPK_METRIC_MEMBERS, .labels = { "version" },
+      .row = ngx_http_mpk_row_build,
+      .metrics = {
+          ngx_http_mpk_metric(GAUGE, "", "mpk_build_info",
+              "The module's version; always 1.") } },
 
     { .form = NGX_HTTP_MPK_METRIC_MEMBERS,
       .row = ngx_http_mpk_row_worker,
@@ -177,6 +184,15 @@ const ngx_http_mpk_metric_table_t  ngx_http_mpk_metric_tables[] = {
 
     { .row = NULL }
 };
+
+
+ngx_http_mpk_row(build)
+{
+    row->labels[0] = mpk_string(NGX_HTTP_MPK_VERSION);
+    row->values[0] = 1;
+
+    return n == 0 ? NGX_OK : NGX_DONE;
+}
 
 
 ngx_http_mpk_row(worker)

@@ -46,7 +46,7 @@ typedef struct {
 /* The form of a table in JSON. */
 typedef enum {
     NGX_HTTP_MPK_METRIC_KEYED = 0,     /* an object: key and value of each row */
-    NGX_HTTP_MPK_METRIC_MEMBERS,       /* one row, whose values are members of the parent */
+    NGX_HTTP_MPK_METRIC_MEMBERS,       /* one row: labels and values are members of the parent */
     NGX_HTTP_MPK_METRIC_ROWS           /* an array of objects: labels and values */
 } ngx_http_mpk_metric_form_t;
 

@@ -15,6 +15,9 @@ static mpk_value_t *ngx_http_mpk_status_parent(mpk_value_t *document,
 static void ngx_http_mpk_status_table(ngx_http_mpk_metrics_t *m,
     const ngx_http_mpk_metric_table_t *table, mpk_mem_t *mem,
     mpk_value_t *parent);
+static void ngx_http_mpk_status_labels(
+    const ngx_http_mpk_metric_table_t *table,
+    const ngx_http_mpk_metric_row_t *row, mpk_value_t *object);
 static void ngx_http_mpk_status_values(
     const ngx_http_mpk_metric_table_t *table,
     const ngx_http_mpk_metric_row_t *row, mpk_mem_t *mem,
@@ -129,7 +132,7 @@ ngx_http_mpk_status_table(ngx_http_mpk_metrics_t *m,
 {
     ngx_int_t                   rc;
     mpk_str_t                   key;
-    ngx_uint_t                  n, k;
+    ngx_uint_t                  n;
     mpk_value_t                *list, *object;
     ngx_http_mpk_metric_row_t   row;
 
@@ -155,6 +158,7 @@ ngx_http_mpk_status_table(ngx_http_mpk_metrics_t *m,
         switch (table->form) {
 
         case NGX_HTTP_MPK_METRIC_MEMBERS:
+            ngx_http_mpk_status_labels(table, &row, list);
             ngx_http_mpk_status_values(table, &row, mem, list);
             break;
 
@@ -168,22 +172,32 @@ ngx_http_mpk_status_table(ngx_http_mpk_metrics_t *m,
         case NGX_HTTP_MPK_METRIC_ROWS:
             object = mpk_value_object(list, mpk_string(""));
 
-            for (k = 0; table->labels[k]; k++) {
-
-                key = (mpk_str_t) { ngx_strlen(table->labels[k]),
-                                    (u_char *) table->labels[k] };
-
-                if (table->number) {
-                    mpk_value_int(object, key,
-                                  ngx_atoi((u_char *) row.labels[k].data,
-                                           row.labels[k].len));
-                } else {
-                    mpk_value_string(object, key, row.labels[k]);
-                }
-            }
-
+            ngx_http_mpk_status_labels(table, &row, object);
             ngx_http_mpk_status_values(table, &row, mem, object);
             break;
+        }
+    }
+}
+
+
+static void
+ngx_http_mpk_status_labels(const ngx_http_mpk_metric_table_t *table,
+    const ngx_http_mpk_metric_row_t *row, mpk_value_t *object)
+{
+    mpk_str_t   key;
+    ngx_uint_t  i;
+
+    for (i = 0; table->labels[i]; i++) {
+
+        key = (mpk_str_t) { ngx_strlen(table->labels[i]),
+                            (u_char *) table->labels[i] };
+
+        if (table->number) {
+            mpk_value_int(object, key,
+                          ngx_atoi((u_char *) row->labels[i].data,
+                                   row->labels[i].len));
+        } else {
+            mpk_value_string(object, key, row->labels[i]);
         }
     }
 }

@@ -332,9 +332,7 @@ ngx_http_mpk_orders_failed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_txn_result_t result)
 {
     ctx->orders->result = result;
-    ctx->outcome = result == NGX_HTTP_MPK_TXN_ERROR
-                   ? NGX_HTTP_MPK_OUTCOME_ERROR
-                   : NGX_HTTP_MPK_OUTCOME_UNAVAILABLE;
+    ctx->outcome = ngx_http_mpk_txn_outcome(result);
 
     return ctx->orders->next(r, ctx);
 }

@@ -997,6 +997,24 @@ ngx_http_mpk_txn_count(ngx_http_mpk_txn_t *txn)
 }
 
 
+ngx_uint_t
+ngx_http_mpk_txn_outcome(ngx_http_mpk_txn_result_t result)
+{
+    static const ngx_uint_t  outcomes[] = {
+        [NGX_HTTP_MPK_TXN_OK] = NGX_HTTP_MPK_OUTCOME_NONE,
+        [NGX_HTTP_MPK_TXN_UNAVAILABLE] = NGX_HTTP_MPK_OUTCOME_UNAVAILABLE,
+        [NGX_HTTP_MPK_TXN_LOST] = NGX_HTTP_MPK_OUTCOME_LOST,
+        [NGX_HTTP_MPK_TXN_BUSY] = NGX_HTTP_MPK_OUTCOME_BUSY,
+        [NGX_HTTP_MPK_TXN_ERROR] = NGX_HTTP_MPK_OUTCOME_ERROR,
+    };
+
+    _Static_assert(sizeof(outcomes) / sizeof(outcomes[0])
+                   == NGX_HTTP_MPK_TXN_MAX, "an outcome for each result");
+
+    return outcomes[result];
+}
+
+
 /* Copies what the log phase needs; what stays in the transaction lives until then, too. */
 
 static void
@@ -1006,16 +1024,6 @@ ngx_http_mpk_txn_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
     mpk_mem_t       *mem;
     ngx_uint_t       i;
     mpk_decision_t  *decision;
-
-    static const ngx_uint_t  results[] = {
-        [NGX_HTTP_MPK_TXN_UNAVAILABLE] = NGX_HTTP_MPK_OUTCOME_UNAVAILABLE,
-        [NGX_HTTP_MPK_TXN_LOST] = NGX_HTTP_MPK_OUTCOME_LOST,
-        [NGX_HTTP_MPK_TXN_BUSY] = NGX_HTTP_MPK_OUTCOME_BUSY,
-        [NGX_HTTP_MPK_TXN_ERROR] = NGX_HTTP_MPK_OUTCOME_ERROR,
-    };
-
-    _Static_assert(sizeof(results) / sizeof(results[0])
-                   == NGX_HTTP_MPK_TXN_MAX, "an outcome for each result");
 
     mem = &ctx->mem;
     decision = &txn->decision;
@@ -1030,7 +1038,7 @@ ngx_http_mpk_txn_note(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
 
     if (txn->result != NGX_HTTP_MPK_TXN_OK) {
         ctx->event = txn->request.event;
-        ctx->outcome = results[txn->result];
+        ctx->outcome = ngx_http_mpk_txn_outcome(txn->result);
         return;
     }
 

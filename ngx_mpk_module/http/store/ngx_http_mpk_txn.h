@@ -90,6 +90,9 @@ mpk_str_t ngx_http_mpk_txn_copy(ngx_http_mpk_txn_t *txn, mpk_str_t s);
 /* Never ends within this call. */
 void ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn);
 
+/* The outcome of a request whose transaction or read ended so; NONE for OK. */
+ngx_uint_t ngx_http_mpk_txn_outcome(ngx_http_mpk_txn_result_t result);
+
 /* Drops one without a request that was not started. */
 void ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn);
 
