@@ -122,8 +122,12 @@ broken.forEach(note);
 
 // but those that others are made of
 
-const open = ['/FilingContent', '/Claim', '/Evidence/properties/evidence', '/Journal/if'];
+const open = ['/FilingContent', '/Claim', '/Evidence/properties/evidence', '/Journal/if', '/Journal/then'];
 const loose = [];
+
+// generators of clients drop what stands beside a $ref, and make a value without a type any
+
+const dropped = [];
 
 (function look(value, at) {
     if (value === null || typeof value !== 'object') {
@@ -131,21 +135,27 @@ const loose = [];
     }
 
     if (value.properties && value.additionalProperties !== false && value.unevaluatedProperties !== false
-        && !open.includes(at))
+        && !open.includes(at) && !/\/allOf\/\d+$/.test(at))
     {
         loose.push(at);
     }
 
+    if ((value.$ref && Object.keys(value).length > 1) || ((value.enum || 'const' in value) && !value.type)) {
+        dropped.push(at);
+    }
+
     Object.entries(value).forEach(([name, inner]) => look(inner, `${at}/${name}`));
-})({ ...api.components.schemas, paths: api.paths }, '');
+})({ ...api.components.schemas, paths: api.paths, responses: api.components.responses }, '');
 
 ok(!loose.length, 'no object takes members that are not described');
 loose.forEach(note);
 
+ok(!dropped.length, 'a $ref stands alone, and what has values has a type');
+dropped.forEach(note);
+
 
 // the answers
 
-const error = schema(['components', 'schemas', 'Problem']);
 const lines = readFileSync(answers, 'utf8').split('\n').filter(line => line);
 
 let checked = 0;
@@ -171,7 +181,11 @@ for (const line of lines) {
     }
 
     const there = operations.filter(operation => operation.like.test(path));
-    const operation = there.find(one => one.method === method);
+
+    // the path's other methods are refused as each of its operations says
+
+    const operation = there.find(one => one.method === method)
+        ?? ([401, 405].includes(answer.status) ? there[0] : undefined);
 
     checked++;
 
@@ -181,12 +195,7 @@ for (const line of lines) {
     }
 
     if (!operation) {
-        if (![401, 403, 405].includes(answer.status)) {
-            wrong(answer, there[0].path, 'its method is not described');
-        } else if (answer.method !== 'HEAD' && !error(JSON.parse(answer.body))) {
-            wrong(answer, there[0].path, ajv.errorsText(error.errors));
-        }
-
+        wrong(answer, there[0].path, 'its method is not described');
         continue;
     }
 
