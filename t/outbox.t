@@ -137,6 +137,7 @@ my $third = int $orders / 3;
 $t->file('held', state => 'held');
 $t->file('stopped', state => 'held');
 $t->api('POST', 'orders/stopped/cancel', { reason => 'fraud' });
+$t->file('past', imported => JSON::PP::true, purchased_at => '2025-03-01T10:00:00Z', delivered_at => '2025-03-02T10:00:00Z', first_viewed_at => '2025-03-03T10:00:00Z');
 file_orders(1, $third);
 
 
@@ -207,7 +208,7 @@ push @{$mails{$_->{order}}}, $_ for mails();
 
 is(scalar(grep { !$mails{"R-$_"} } 1 .. $orders), 0, 'each order that was released is mailed');
 is(scalar(grep { !$mails{"F-$_"} } 1 .. $orders), 0, 'each order that was filed ready is mailed');
-is(scalar keys %mails, 2 * $orders, 'and no other: none that is held or cancelled');
+is(scalar keys %mails, 2 * $orders, 'and no other: none that is held, cancelled or imported');
 
 my $twice = grep { @$_ > 1 } values %mails;
 ok($twice, 'a mail went out twice');
@@ -284,9 +285,9 @@ for my $order (sort keys %orders) {
 }
 
 is(join(', ', sort keys %bad), '', 'entries have the members that integration.md tells, and no secret');
-is(join(' ', sort keys %events), 'cancelled filed link_minted opened released repeated viewed', 'of each event');
+is(join(' ', sort keys %events), 'cancelled filed imported link_minted opened released repeated viewed', 'of each event');
 cmp_ok(scalar keys %streams, '>', 55, 'all over the streams');
-is(join(' ', sort grep { !$members{$_} } qw(filed released cancelled link_minted link_revoked opened viewed repeated cut_off claim_opened
+is(join(' ', sort grep { !$members{$_} } qw(filed imported released cancelled link_minted link_revoked opened viewed repeated cut_off claim_opened
     claim_needs_info claim_replaced claim_refunded claim_rejected erased)), '', 'integration.md has all events');
 
 

@@ -10,6 +10,8 @@
 #include "mpk_lookup.h"
 #include "mpk_time.h"
 
+#define NOW  1800000000     /* seconds */
+
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -75,6 +77,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     must(bytes <= MPK_KEYS_BYTES_MAX);
+
+    must(mpk_filing_read_past(&fuzz_mem, body, NOW, &filing, &errors)
+         == MPK_OK);
+
+    if (errors == NULL) {
+        must(filing.imported || filing.delivered_at == 0);
+        must(filing.delivered_at || filing.first_viewed_at == 0);
+        must(filing.delivered_at == 0
+             || (filing.delivered_at >= filing.purchased_at
+                 && filing.delivered_at < NOW
+                 && filing.state == MPK_ORDER_READY));
+        must(filing.first_viewed_at == 0
+             || (filing.first_viewed_at >= filing.delivered_at
+                 && filing.first_viewed_at < NOW));
+    }
 
     fuzz_free_all();
 

@@ -21,6 +21,8 @@ static const char  ring[] =
 /* An order's history as mpk_journal_read() returns it, in JSON. */
 
 #define FILED      "{\"n\":1,\"event\":\"filed\",\"at\":\"2026-11-23T08:00:00Z\",\"items\":[1,2],\"actor\":\"shop\",\"ip\":\"198.51.100.1\"}"
+#define IMPORTED   "{\"n\":1,\"event\":\"imported\",\"at\":\"2026-11-23T08:00:00Z\",\"items\":[1,2],\"actor\":\"shop\"," \
+                   "\"delivered_at\":\"2025-03-01T10:00:00Z\",\"first_viewed_at\":\"2025-03-02T11:00:00Z\"}"
 #define MINTED     "{\"n\":2,\"event\":\"link_minted\",\"at\":\"2026-11-23T08:01:00Z\",\"channel\":\"email\",\"items\":[1,2],\"token_id\":\"T1\",\"actor\":\"shop\",\"request_id\":\"r2\"}"
 #define OPENED     "{\"n\":3,\"event\":\"opened\",\"at\":\"2026-11-23T08:02:00Z\",\"channel\":\"email\",\"items\":[1,2],\"token_id\":\"T1\",\"request_id\":\"r3\",\"ip\":\"203.0.113.6\"}"
 #define VIEW(rest) "{\"n\":4,\"event\":\"viewed\",\"at\":\"2026-11-23T08:03:04Z\",\"channel\":\"email\",\"items\":[1,2],\"token_id\":\"T1\"," \
@@ -191,6 +193,10 @@ test_line(void)
                        " | billing email address given | token id T1 | by customer | browser: Mozilla/5.0"),
        "a view as a line");
 
+    ok(line_is(IMPORTED, "2026-11-23 08:00:00 UTC | order filed by the shop from its records; the times that follow are the shop's word, not recorded here"
+                         " | items 1-2 | delivered at 2025-03-01T10:00:00Z | key first shown at 2025-03-02T11:00:00Z | by shop"),
+       "an imported order says whose word its past is");
+
     ok(line_is(CANCELLED, "2026-11-23 08:01:00 UTC | order cancelled | reason: fraud | by shop"), "a cancellation as a line");
 
     ok(line_is("{\"event\":\"viewed\",\"at\":\"2026-11-23T08:03:04Z\",\"items\":[1,3,4,5,9]}",
@@ -325,6 +331,19 @@ test_stripe(void)
        && mpk_str_eq(mpk_value_get_string(consent, str("ip")), str("203.0.113.7"))
        && mpk_value_get(consent, str("n"))->u.integer == 4, "consent is as it was recorded");
     ok(has(field(made, "cancellation_policy_disclosure"), "ticked two boxes"), "and is a disclosure");
+
+    /* the shop's word proves nothing, nor does what is recorded since contradict it */
+
+    made = document("[" IMPORTED "," MINTED "," OPENED "," VIEWED "]", 4);
+    ok(has(field(made, "refund_refusal_explanation"), "The first view that was recorded was on 2026-11-23 08:03:04 UTC"),
+       "the first view is only the first that was recorded, if the shop says of another");
+    ok(field(made, "service_date").data == NULL && field(made, "cancellation_rebuttal").data == NULL,
+       "nothing is said of a first delivery that only the shop knows");
+    ok(has(field(made, "access_activity_log"), "the shop's word"), "the log says whose word it is");
+
+    made = document("[" IMPORTED "]", 1);
+    ok(field(made, "access_activity_log").data == NULL && field(made, "refund_refusal_explanation").data == NULL
+       && field(made, "service_date").data == NULL, "an import alone is no evidence");
 
     /* nothing that did not happen */
 

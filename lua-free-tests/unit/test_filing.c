@@ -217,6 +217,34 @@ test_nomem(void)
 }
 
 
+/* Reads an order of the shop's past: true, or what is wrong with it. */
+
+static int
+past(const char *rest, const char *pointer, const char *detail)
+{
+    const char         *json;
+    const mpk_value_t  *body, *error;
+
+    json = repeat("{" GOOD "," ITEMS, rest, 1, "}");
+    body = parse(json);
+
+    if (!reads("A-1", json)
+        || mpk_filing_read_past(&test_mem, body, 1795500000, &filing, &errors) != MPK_OK)
+    {
+        return 0;
+    }
+
+    if (pointer == NULL) {
+        return errors == NULL;
+    }
+
+    error = errors && errors->u.list.count == 1 ? errors->u.list.first : NULL;
+
+    return error && mpk_str_eq(mpk_value_get_string(error, mpk_string("pointer")), str(pointer))
+           && mpk_str_eq(mpk_value_get_string(error, mpk_string("detail")), str(detail));
+}
+
+
 static void
 test_seal(void)
 {
@@ -287,6 +315,13 @@ test_seal(void)
            && !mpk_str_eq(order.digest, again.digest), "other content has another one");
     }
 
+    (void) past(",\"imported\":true,\"state\":\"ready\",\"delivered_at\":\"2026-11-23T09:00:00Z\"", NULL, NULL);
+    (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &order, &key, other);
+    (void) past(",\"imported\":true,\"state\":\"ready\",\"delivered_at\":\"2026-11-23T09:00:01Z\"", NULL, NULL);
+    (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &again, &key, other);
+    ok(!mpk_str_eq(order.digest, again.digest) && again.imported && again.delivered_at == order.delivered_at + 1,
+       "R10: another past is other content");
+
     (void) reads("A-1", others[2]);
     (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &again, &key, other);
     (void) mpk_lookup_index(crypto, str("ann@example.com"), hash);
@@ -297,10 +332,69 @@ test_seal(void)
 }
 
 
+static void
+test_past(void)
+{
+    size_t                i;
+    mpk_value_t          *body;
+    size_t                n, left, accepted;
+    mpk_mem_t             scarce;
+
+    static const char  *between = "must be between \"purchased_at\" and now";
+    static const char  *time = "must be an RFC 3339 time, e.g. 2026-11-23T08:15:30Z";
+
+    const struct {
+        const char  *rest;
+        const char  *pointer;
+        const char  *detail;
+    } bad[] = {
+        { ",\"imported\":1", "/imported", "must be true or false" },
+        { ",\"imported\":\"true\"", "/imported", "must be true or false" },
+        { ",\"delivered_at\":\"2026-11-23T09:00:00Z\"", "/delivered_at", "is only for an order with \"imported\": true" },
+        { ",\"imported\":false,\"first_viewed_at\":\"2026-11-23T09:00:00Z\"", "/first_viewed_at",
+          "is only for an order with \"imported\": true" },
+        { ",\"imported\":true,\"state\":\"ready\",\"delivered_at\":\"yesterday\"", "/delivered_at", time },
+        { ",\"imported\":true,\"state\":\"ready\",\"delivered_at\":7", "/delivered_at", time },
+        { ",\"imported\":true,\"state\":\"ready\",\"delivered_at\":\"2026-11-23T08:15:29Z\"", "/delivered_at", between },
+        { ",\"imported\":true,\"state\":\"ready\",\"delivered_at\":\"2026-11-24T06:00:00Z\"", "/delivered_at", between },
+        { ",\"imported\":true,\"state\":\"ready\",\"first_viewed_at\":\"2026-11-23T09:00:00Z\"", "/first_viewed_at",
+          "needs \"delivered_at\", at that time or before it" },
+        { ",\"imported\":true,\"state\":\"ready\",\"delivered_at\":\"2026-11-23T09:00:01Z\",\"first_viewed_at\":\"2026-11-23T09:00:00Z\"",
+          "/first_viewed_at", "needs \"delivered_at\", at that time or before it" },
+        { ",\"imported\":true,\"delivered_at\":\"2026-11-23T09:00:00Z\"", "/state",
+          "must be \"ready\", since the order was delivered" },
+    };
+
+    ok(past("", NULL, NULL) && !filing.imported && past(",\"imported\":false,\"delivered_at\":null", NULL, NULL) && !filing.imported,
+       "an order that says nothing of a past has none");
+    ok(past(",\"imported\":true", NULL, NULL) && filing.imported && filing.delivered_at == 0 && filing.first_viewed_at == 0,
+       "an imported order need not have been delivered");
+    ok(past(",\"imported\":true,\"state\":\"ready\",\"delivered_at\":\"2026-11-23T08:15:30Z\",\"first_viewed_at\":\"2026-11-24T05:59:59Z\"",
+            NULL, NULL) && filing.delivered_at == 1795421730 && filing.first_viewed_at == 1795499999,
+       "its times are between the purchase and now");
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ok(past(bad[i].rest, bad[i].pointer, bad[i].detail), bad[i].rest);
+    }
+
+    scarce = (mpk_mem_t) { scarce_alloc, &left, false };
+    body = parse("{" GOOD "," ITEMS ",\"imported\":1}");
+    accepted = 0;
+
+    for (n = 0; n < 4; n++) {
+        left = n;
+        accepted += (mpk_filing_read_past(&scarce, body, 1795500000, &filing, &errors) == MPK_OK && errors == NULL);
+    }
+
+    ok(accepted == 0, "a bad past does not pass for want of memory to say so");
+}
+
+
 int
 main(void)
 {
     test_read();
+    test_past();
     test_nomem();
     test_seal();
 

@@ -229,6 +229,18 @@ test_entries(mpk_crypto_t *crypto)
        && mpk_str_eq(mpk_value_get_string(array->u.list.first, mpk_string("edge_at")), str("2026-11-23T08:16:30Z"))
        && mpk_str_eq(mpk_value_get_string(array->u.list.first, mpk_string("at")), str("2026-11-23T08:15:30Z")),
        "an edge's own time is kept beside Redis'");
+
+    e = entry(1);
+    e.event = MPK_EVENT_IMPORTED;
+    e.delivered_at = 1795421700;
+    e.first_viewed_at = 1795421710;
+    array = mpk_value_new(&test_mem, MPK_VALUE_ARRAY);
+    ok(mpk_journal_write(crypto, &test_mem, &data_key, &e, macs[0], &record, mac) == MPK_OK
+       && mpk_journal_read(crypto, &test_mem, &data_key, str("A-1"), 1, record, array) == MPK_OK
+       && mpk_str_eq(mpk_value_get_string(array->u.list.first, mpk_string("event")), str("imported"))
+       && mpk_str_eq(mpk_value_get_string(array->u.list.first, mpk_string("delivered_at")), str("2026-11-23T08:15:00Z"))
+       && mpk_str_eq(mpk_value_get_string(array->u.list.first, mpk_string("first_viewed_at")), str("2026-11-23T08:15:10Z")),
+       "what the shop says of an order's past is in the entry that imports it");
 }
 
 

@@ -121,6 +121,7 @@ make(size_t items, size_t links)
     order.day_views = 5;
     order.day_opened = 300;
     order.floor = 4999;
+    order.imported = true;
     memset(order.mac, 5, MPK_MAC_LEN);
 
     order.purchased_at = 900;
@@ -252,7 +253,7 @@ test_order(size_t items, size_t links, const char *name)
     ok(mpk_order_read(crypto, &test_mem, order.id, f, MPK_ORDER_KEYS, &few) == MPK_OK && few.items[0].key.len == 0
        && mpk_str_eq(few.items[0].sku, str("SKU")), "an order can be read without its keys");
 
-    ok(same(f, g) && again.revision == 7 && again.views == 3 && again.day_opened == 300 && again.at == order.at && again.day == 20786 && again.floor == 4999 && again.delivered_by == MPK_CHANNEL_TRACK
+    ok(same(f, g) && again.revision == 7 && again.views == 3 && again.day_opened == 300 && again.at == order.at && again.day == 20786 && again.floor == 4999 && again.imported && again.delivered_by == MPK_CHANNEL_TRACK
        && again.links_count == links && again.items_count == items && mpk_str_eq(again.items[items - 1].key, str("key")), name);
 
     ok(again.guard.len && memcmp(f[0].data, again.guard.data, again.guard.len) == 0
@@ -386,6 +387,37 @@ test_tampering(mpk_crypto_t *rotated, mpk_crypto_t *foreign)
 }
 
 
+/* Reads an order whose head ends as given, under a MAC that holds. */
+
+static mpk_status_t
+ending(const mpk_order_t *order, const mpk_str_t *f, size_t at, const char *end, size_t len)
+{
+    uint8_t    *p, mac[MPK_MAC_LEN];
+    mpk_buf_t   covered;
+    mpk_str_t   parts[2];
+
+    p = mpk_alloc(&test_mem, f[0].len - 1 + len);
+    memcpy(p, f[0].data, f[0].len - 1);
+    memcpy(p + f[0].len - 1, end, len);
+
+    mpk_buf_init(&covered, &test_mem, 64);
+    mpk_buf_lit(&covered, "mpk order 2");
+    mpk_pack_str(&covered, order->id);
+    mpk_pack_int(&covered, order->revision);
+
+    parts[0] = mpk_buf_done(&covered);
+    parts[1] = (mpk_str_t) { f[0].len - 1 + len - at, p + at };
+
+    if (mpk_crypto_mac(crypto, mpk_keyring_current(mpk_crypto_keyring(crypto), MPK_USE_JOURNAL), parts, 2, mac) != MPK_OK) {
+        exit(1);
+    }
+
+    memcpy(p + at - MPK_MAC_LEN, mac, MPK_MAC_LEN);
+
+    return changed(f, 0, p, f[0].len - 1 + len);
+}
+
+
 static void
 test_newer(void)
 {
@@ -405,6 +437,10 @@ test_newer(void)
     ok(changed(f, 0, p, f[0].len) == MPK_NEWER, "what a newer release wrote is said to be so");
     p[at] = 1;
     ok(changed(f, 0, p, f[0].len) == MPK_FORGED, "an older version is not authentic");
+
+    ok(ending(&order, f, at, "\1", 1) == MPK_OK && ending(&order, f, at, "", 0) == MPK_OK, "a head may end with a rare member, or without");
+    ok(ending(&order, f, at, "\2", 1) == MPK_NEWER && ending(&order, f, at, "\1\2", 2) == MPK_NEWER, "with one that is not known it is of a newer release");
+    ok(ending(&order, f, at, "\1\1", 2) == MPK_FORGED && ending(&order, f, at, "\0", 1) == MPK_FORGED, "each is there once, and has a tag");
 }
 
 
@@ -422,7 +458,7 @@ test_erased(void)
 
     ok(mpk_order_write(crypto, &test_mem, &order, 0, f) == MPK_OK && f[1].data == NULL && f[2].data == NULL
        && reread(f, &again) == MPK_OK && again.state == MPK_ORDER_ERASED
-       && again.erased_at == 1005 && again.gone == 6 && again.gone_mac[31] == 8 && again.first_viewed_at == 1003,
+       && again.erased_at == 1005 && again.gone == 6 && again.gone_mac[31] == 8 && again.imported && again.first_viewed_at == 1003,
        "an erased order is read without the fields that have gone");
     ok(mpk_order_read_owner(crypto, order.id, f[0], f[1], &again) == MPK_MISSING, "it has no owner");
     ok(changed(f, 1, "x", 1) == MPK_FORGED, "a field that came back is not authentic");

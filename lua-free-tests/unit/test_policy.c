@@ -44,7 +44,7 @@ request(mpk_event_t event)
     r.event = event;
     r.now = NOW;
     r.grace = GRACE;
-    r.filing = event == MPK_EVENT_FILED ? &filing : NULL;
+    r.filing = event == MPK_EVENT_FILED || event == MPK_EVENT_IMPORTED ? &filing : NULL;
     r.reason = mpk_string("fraud");
     memset(r.token_id, 7, MPK_ID_LEN);
     r.iat = NOW - 100;
@@ -176,6 +176,8 @@ test_table(void)
         /*                         absent      held        ready       delivered   viewed      cancelled
                                    reported    asked       replaced    refunded    rejected    erased */
         { MPK_EVENT_FILED,       { MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME,
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED } },
+        { MPK_EVENT_IMPORTED,    { MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME,
                                    MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED } },
         { MPK_EVENT_RELEASED,    { MPK_ABSENT, MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_CANCELLED,
                                    MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED } },
@@ -736,6 +738,52 @@ test_claims(void)
 
 static uint32_t  seed = 7;
 
+/* An order of the shop's past: what it says of it is so from the start. */
+
+static void
+test_imported(void)
+{
+    mpk_order_t     order, none;
+    mpk_request_t   r;
+    mpk_decision_t  d;
+
+    none = reach(ABSENT);
+
+    filing.imported = true;
+    d = decide(&none, request(MPK_EVENT_IMPORTED));
+    ok(d.outcome == MPK_DONE && d.event == MPK_EVENT_IMPORTED && d.order.imported && d.order.filed_at == NOW
+       && d.order.delivered_at == 0 && d.order.items[0].state == MPK_ITEM_NEW, "an order is imported as it was: not delivered");
+    ok(decide(&d.order, request(MPK_EVENT_RELEASED)).order.delivered_at == 0, "one that was held goes on as any other");
+
+    filing.state = MPK_ORDER_READY;
+    filing.delivered_at = NOW - 5000;
+    order = decide(&none, request(MPK_EVENT_IMPORTED)).order;
+    ok(order.released_at == NOW - 5000 && order.delivered_at == NOW - 5000 && order.delivered_by == MPK_CHANNEL_NONE
+       && order.first_viewed_at == 0 && order.items[2].state == MPK_ITEM_NEW, "one that was delivered is, by no channel of ours");
+    ok(decide(&order, request(MPK_EVENT_CANCELLED)).outcome == MPK_DELIVERED, "R5: it is not cancelled");
+    ok(decide(&order, request(MPK_EVENT_CLAIM_OPENED)).outcome == MPK_DONE, "R6: its keys can be reported");
+
+    filing.first_viewed_at = NOW - 4000;
+    order = decide(&none, request(MPK_EVENT_IMPORTED)).order;
+    ok(order.first_viewed_at == NOW - 4000 && order.views == 0 && order.items[0].state == MPK_ITEM_VIEWED
+       && order.items[2].state == MPK_ITEM_VIEWED && order.items[2].viewed_at == NOW - 4000, "R8: viewed keys are used, without a view of ours");
+
+    r = request(MPK_EVENT_VIEWED);
+    r.consent_asked = true;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_DONE && !d.consent && d.order.views == 1 && d.order.first_viewed_at == NOW - 4000
+       && d.order.items[0].viewed_at == NOW - 4000, "a further view asks for no consent, and is not the first");
+
+    order = decide(&d.order, request(MPK_EVENT_ERASED)).order;
+    ok(order.imported && order.delivered_at == NOW - 5000, "an erased order still says that it was imported");
+
+    filing.imported = false;
+    filing.state = MPK_ORDER_HELD;
+    filing.delivered_at = 0;
+    filing.first_viewed_at = 0;
+}
+
+
 static uint32_t
 any(uint32_t n)
 {
@@ -911,6 +959,7 @@ main(void)
 
     test_table();
     test_rules();
+    test_imported();
     test_claims();
     test_time();
     test_random();

@@ -20,6 +20,7 @@ typedef struct {
     size_t               views;
     size_t               shown_count;
     bool                 shown[MPK_ITEMS_MAX + 1];
+    bool                 imported;   /* delivered before, on the shop's word */
     bool                 cancelled;  /* these two also by unverified entries */
     bool                 refunded;
 } mpk_evidence_found_t;
@@ -107,6 +108,8 @@ mpk_evidence_scan(mpk_mem_t *mem, const mpk_evidence_t *evidence,
             mpk_evidence_cut(found, i);
         }
 
+        found->imported |= mpk_evidence_is(v, MPK_EVENT_IMPORTED)
+                           && mpk_value_get(v, mpk_string("delivered_at"));
         found->cancelled |= mpk_evidence_is(v, MPK_EVENT_CANCELLED);
         found->refunded |= mpk_evidence_is(v, MPK_EVENT_CLAIM_REFUNDED);
     }
@@ -337,8 +340,11 @@ mpk_evidence_stripe(mpk_mem_t *mem, const mpk_evidence_t *evidence,
     }
 
     mpk_evidence_products(evidence, &fields[PRODUCT].text);
-    mpk_evidence_date(&fields[DATE].text, found->viewed ? found->viewed
-                                                        : found->delivered);
+
+    if (!found->imported) {
+        mpk_evidence_date(&fields[DATE].text, found->viewed ? found->viewed
+                                                            : found->delivered);
+    }
 
     mpk_evidence_disclosure(found, mpk_string("a product key that was shown "
         "counts as used from then on (rule R8)"), &fields[REFUND].text);
@@ -503,7 +509,9 @@ mpk_evidence_refusal(const mpk_evidence_t *evidence,
     mpk_buf_int(out, (int64_t) found->shown_count);
     mpk_buf_lit(out, " of ");
     mpk_buf_int(out, (int64_t) evidence->items_count);
-    mpk_buf_lit(out, ". The first view was");
+    mpk_buf_str(out, found->imported
+                     ? mpk_string(". The first view that was recorded was")
+                     : mpk_string(". The first view was"));
     mpk_evidence_where(out, found->viewed);
     mpk_buf_lit(out, ", ");
     mpk_evidence_channel(out, found->viewed);
@@ -526,7 +534,7 @@ mpk_evidence_refusal(const mpk_evidence_t *evidence,
 static void
 mpk_evidence_rebuttal(const mpk_evidence_found_t *found, mpk_buf_t *out)
 {
-    if (found->delivered == NULL || found->cancelled) {
+    if (found->delivered == NULL || found->cancelled || found->imported) {
         return;
     }
 

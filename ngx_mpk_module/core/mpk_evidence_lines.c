@@ -48,6 +48,8 @@ static const mpk_evidence_word_t  mpk_evidence_events[] = {
     mpk_word("claim_refunded", "report accepted: key refunded", 2),
     mpk_word("claim_rejected", "report rejected", 2),
     mpk_word("erased", "personal data erased", 2),
+    mpk_word("imported", "order filed by the shop from its records; the times "
+             "that follow are the shop's word, not recorded here", 1),
 };
 
 mpk_assert_rows(mpk_evidence_events, MPK_EVENT_MAX - 1);    /* none for NONE */
@@ -126,6 +128,10 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
         mpk_evidence_channel(out, entry);
     }
 
+    mpk_evidence_part(out, entry, mpk_string("delivered at "),
+                      mpk_string("delivered_at"));
+    mpk_evidence_part(out, entry, mpk_string("key first shown at "),
+                      mpk_string("first_viewed_at"));
     mpk_evidence_part(out, entry, mpk_string("reason: "),
                       mpk_string("reason"));
     mpk_evidence_part(out, entry, mpk_string("IP address "),

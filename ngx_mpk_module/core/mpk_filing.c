@@ -40,6 +40,10 @@ static mpk_status_t mpk_filing_items(mpk_filing_reader_t *reader,
 static void mpk_filing_members(mpk_filing_reader_t *reader,
     const mpk_value_t *object, const mpk_filing_member_t *members,
     size_t count, mpk_str_t array, size_t index, void *into);
+static bool mpk_filing_elsewhere(mpk_str_t name);
+static void mpk_filing_past_time(mpk_filing_reader_t *reader,
+    const mpk_value_t *body, mpk_str_t pointer, const mpk_filing_t *filing,
+    int64_t now, int64_t *at);
 static void mpk_filing_wrong(mpk_filing_reader_t *reader, mpk_str_t pointer,
     mpk_str_t detail);
 static mpk_status_t mpk_filing_hash(mpk_crypto_t *crypto, mpk_mem_t *mem,
@@ -234,7 +238,7 @@ mpk_filing_members(mpk_filing_reader_t *reader, const mpk_value_t *object,
 
     for (value = object->u.list.first; value; value = value->next) {
 
-        if (array.len == 0 && mpk_str_eq(value->name, mpk_string("items"))) {
+        if (array.len == 0 && mpk_filing_elsewhere(value->name)) {
             continue;
         }
 
@@ -283,6 +287,116 @@ mpk_filing_members(mpk_filing_reader_t *reader, const mpk_value_t *object,
 }
 
 
+/* Members of an order that are no strings, or are read by mpk_filing_read_past(). */
+
+static bool
+mpk_filing_elsewhere(mpk_str_t name)
+{
+    size_t  i;
+
+    static const mpk_str_t  names[] = {
+        mpk_literal("items"), mpk_literal("imported"),
+        mpk_literal("delivered_at"), mpk_literal("first_viewed_at")
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (mpk_str_eq(names[i], name)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+mpk_status_t
+mpk_filing_read_past(mpk_mem_t *mem, const mpk_value_t *body, int64_t now,
+    mpk_filing_t *filing, mpk_value_t **errors)
+{
+    const mpk_value_t    *value;
+    mpk_filing_reader_t   reader;
+
+    *errors = NULL;
+    reader = (mpk_filing_reader_t) { mem, errors, false };
+
+    value = mpk_value_get(body, mpk_string("imported"));
+
+    if (value && value->type != MPK_VALUE_NULL
+        && value->type != MPK_VALUE_BOOL)
+    {
+        mpk_filing_wrong(&reader, mpk_string("/imported"),
+                         mpk_string("must be true or false"));
+    }
+
+    filing->imported = value && value->type == MPK_VALUE_BOOL
+                       && value->u.boolean;
+
+    mpk_filing_past_time(&reader, body, mpk_string("/delivered_at"), filing,
+                         now, &filing->delivered_at);
+    mpk_filing_past_time(&reader, body, mpk_string("/first_viewed_at"), filing,
+                         now, &filing->first_viewed_at);
+
+    if (filing->first_viewed_at
+        && (filing->delivered_at == 0
+            || filing->first_viewed_at < filing->delivered_at))
+    {
+        mpk_filing_wrong(&reader, mpk_string("/first_viewed_at"),
+                         mpk_string("needs \"delivered_at\", at that time or "
+                                    "before it"));
+    }
+
+    if (filing->delivered_at && filing->state != MPK_ORDER_READY) {
+        mpk_filing_wrong(&reader, mpk_string("/state"),
+                         mpk_string("must be \"ready\", since the order was "
+                                    "delivered"));
+    }
+
+    return reader.wrong && *errors == NULL ? MPK_NOMEM : MPK_OK;
+}
+
+
+/* Reads an optional time; pointer is a slash and the member's name. */
+
+static void
+mpk_filing_past_time(mpk_filing_reader_t *reader, const mpk_value_t *body,
+    mpk_str_t pointer, const mpk_filing_t *filing, int64_t now, int64_t *at)
+{
+    int64_t             seconds;
+    const mpk_value_t  *value;
+
+    *at = 0;
+
+    value = mpk_value_get(body, (mpk_str_t) { pointer.len - 1,
+                                              pointer.data + 1 });
+
+    if (value == NULL || value->type == MPK_VALUE_NULL) {
+        return;
+    }
+
+    if (!filing->imported) {
+        mpk_filing_wrong(reader, pointer,
+                         mpk_string("is only for an order with \"imported\": "
+                                    "true"));
+
+    } else if (value->type != MPK_VALUE_STRING
+               || value->u.string.len > MPK_FILING_TIME_MAX
+               || mpk_time_read(value->u.string, &seconds) != MPK_OK)
+    {
+        mpk_filing_wrong(reader, pointer,
+                         mpk_string("must be an RFC 3339 time, e.g. "
+                                    "2026-11-23T08:15:30Z"));
+
+    } else if (seconds < filing->purchased_at || seconds >= now) {
+        mpk_filing_wrong(reader, pointer,
+                         mpk_string("must be between \"purchased_at\" and "
+                                    "now"));
+
+    } else {
+        *at = seconds;
+    }
+}
+
+
 static void
 mpk_filing_wrong(mpk_filing_reader_t *reader, mpk_str_t pointer,
     mpk_str_t detail)
@@ -309,6 +423,9 @@ mpk_filing_seal(mpk_crypto_t *crypto, mpk_mem_t *mem,
 
     order->state = filing->state;
     order->purchased_at = filing->purchased_at;
+    order->imported = filing->imported;
+    order->delivered_at = filing->delivered_at;
+    order->first_viewed_at = filing->first_viewed_at;
     order->items_count = filing->items_count;
     order->items = mpk_calloc(mem, filing->items_count * sizeof(mpk_item_t));
 
@@ -454,6 +571,11 @@ mpk_filing_content(const mpk_filing_t *filing, mpk_buf_t *out)
         mpk_pack_str(out, item->sku);
         mpk_pack_str(out, item->product);
         mpk_pack_str(out, item->key);
+    }
+
+    if (filing->imported) {
+        mpk_pack_int(out, (uint64_t) filing->delivered_at);
+        mpk_pack_int(out, (uint64_t) filing->first_viewed_at);
     }
 }
 

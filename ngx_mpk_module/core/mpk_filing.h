@@ -27,6 +27,11 @@ typedef struct {
     mpk_order_state_t      state;            /* HELD or READY */
     size_t                 items_count;      /* 1..MPK_ITEMS_MAX */
     mpk_filing_item_t     *items;
+
+    /* an order of the shop's past: on its word */
+    bool                   imported;
+    int64_t                delivered_at;     /* 0: it was not */
+    int64_t                first_viewed_at;
 } mpk_filing_t;
 
 
@@ -42,7 +47,15 @@ mpk_status_t mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t 
     int64_t expired, mpk_filing_t *filing, mpk_value_t **errors);
 
 /*
- * Hashes and seals a filing into order, in mem, for MPK_EVENT_FILED.  key gets the new
+ * Reads what the body of a filing, which mpk_filing_read() has read, says of the shop's
+ * past: "imported", and with it "delivered_at" and "first_viewed_at", times between the
+ * purchase and now (seconds).  *errors and the result are as above.
+ */
+mpk_status_t mpk_filing_read_past(mpk_mem_t *mem, const mpk_value_t *body,
+    int64_t now, mpk_filing_t *filing, mpk_value_t **errors);
+
+/*
+ * Hashes and seals a filing into order, in mem, for MPK_EVENT_FILED or MPK_EVENT_IMPORTED.  key gets the new
  * data key; mpk_cleanse() it afterwards.  Plain text is written to scratch only, which
  * may be dropped on return.
  *

@@ -26,6 +26,8 @@ enum {
     MPK_CLEAR_REQUEST_ID,
     MPK_CLEAR_REQUEST,               /* an id that is not nginx's */
     MPK_CLEAR_EDGE_AT,
+    MPK_CLEAR_DELIVERED_AT,
+    MPK_CLEAR_FIRST_VIEWED_AT,
     MPK_CLEAR_MAX
 };
 
@@ -66,6 +68,7 @@ static void mpk_journal_write_request(mpk_str_t id, mpk_buf_t *out);
 static void mpk_journal_write_personal(mpk_mem_t *mem,
     const mpk_entry_t *entry, mpk_buf_t *out);
 static void mpk_journal_member(mpk_buf_t *out, unsigned tag, mpk_str_t value);
+static void mpk_journal_member_time(mpk_buf_t *out, unsigned tag, int64_t at);
 static mpk_str_t mpk_journal_text(mpk_mem_t *mem, mpk_str_t text,
     size_t max);
 static mpk_status_t mpk_journal_parse(mpk_str_t value, mpk_record_t *record);
@@ -217,10 +220,10 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
 
     mpk_journal_write_request(entry->request_id, out);
 
-    if (entry->edge_at > 0) {
-        mpk_pack_int(out, MPK_CLEAR_EDGE_AT);
-        mpk_pack_int(out, (uint64_t) entry->edge_at);
-    }
+    mpk_journal_member_time(out, MPK_CLEAR_EDGE_AT, entry->edge_at);
+    mpk_journal_member_time(out, MPK_CLEAR_DELIVERED_AT, entry->delivered_at);
+    mpk_journal_member_time(out, MPK_CLEAR_FIRST_VIEWED_AT,
+                            entry->first_viewed_at);
 }
 
 
@@ -285,6 +288,16 @@ mpk_journal_member(mpk_buf_t *out, unsigned tag, mpk_str_t value)
     if (value.len) {
         mpk_pack_int(out, tag);
         mpk_pack_str(out, value);
+    }
+}
+
+
+static void
+mpk_journal_member_time(mpk_buf_t *out, unsigned tag, int64_t at)
+{
+    if (at > 0) {
+        mpk_pack_int(out, tag);
+        mpk_pack_int(out, (uint64_t) at);
     }
 }
 
@@ -483,6 +496,8 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
         [MPK_CLEAR_REQUEST_ID] = mpk_literal("request_id"),
         [MPK_CLEAR_REQUEST] = mpk_literal("request_id"),
         [MPK_CLEAR_EDGE_AT] = mpk_literal("edge_at"),
+        [MPK_CLEAR_DELIVERED_AT] = mpk_literal("delivered_at"),
+        [MPK_CLEAR_FIRST_VIEWED_AT] = mpk_literal("first_viewed_at"),
     };
 
     mpk_assert_rows(names, MPK_CLEAR_MAX);
@@ -520,6 +535,8 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
         break;
 
     case MPK_CLEAR_EDGE_AT:
+    case MPK_CLEAR_DELIVERED_AT:
+    case MPK_CLEAR_FIRST_VIEWED_AT:
         mpk_value_string(object, names[tag],
                          mpk_journal_time(mem, (int64_t)
                                           mpk_unpack_upto(in, INT64_MAX)));

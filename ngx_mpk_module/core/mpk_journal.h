@@ -36,6 +36,8 @@ typedef struct {
     mpk_str_t           reason;
     size_t              claim;           /* number of the claim; 0: none */
     mpk_str_t           category;        /* the claim's */
+    int64_t             delivered_at;    /* IMPORTED, on the shop's word; 0: it was not */
+    int64_t             first_viewed_at;
 
     /* sealed */
     mpk_str_t           ip;

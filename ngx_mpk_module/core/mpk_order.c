@@ -5,6 +5,11 @@
 #define MPK_ORDER_VERSION       2
 #define MPK_ORDER_REVISION_MAX  1000000000000000
 
+/* Tags at the end of the head; they never change. */
+enum {
+    MPK_ORDER_TAG_IMPORTED = 1
+};
+
 
 static mpk_status_t mpk_order_verify(mpk_crypto_t *crypto, mpk_str_t value,
     mpk_unpack_t *in, mpk_order_t *order);
@@ -14,6 +19,7 @@ static mpk_status_t mpk_order_mac(mpk_crypto_t *crypto, const mpk_key_t *key,
     const mpk_order_t *order, mpk_str_t rest, uint8_t mac[MPK_MAC_LEN]);
 static mpk_status_t mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in,
     mpk_order_t *order);
+static mpk_status_t mpk_order_read_rare(mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_links(mpk_mem_t *mem,
     mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_filed(mpk_str_t value, mpk_order_t *order);
@@ -270,7 +276,40 @@ mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
         return status;
     }
 
-    return mpk_unpack_done(in) ? MPK_OK : MPK_MALFORMED;
+    return mpk_order_read_rare(in, order);
+}
+
+
+/* Members that few orders have: tags, ascending. */
+
+static mpk_status_t
+mpk_order_read_rare(mpk_unpack_t *in, mpk_order_t *order)
+{
+    uint64_t  tag, last;
+
+    last = 0;
+
+    while (!mpk_unpack_done(in)) {
+        tag = mpk_unpack_int(in);
+
+        if (in->failed || tag <= last) {
+            return MPK_MALFORMED;
+        }
+
+        switch (tag) {
+
+        case MPK_ORDER_TAG_IMPORTED:
+            order->imported = true;
+            break;
+
+        default:
+            return MPK_NEWER;
+        }
+
+        last = tag;
+    }
+
+    return MPK_OK;
 }
 
 
@@ -582,6 +621,10 @@ mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
         for (n = 0; n < link->items_count; n++) {
             mpk_pack_int(out, link->items[n]);
         }
+    }
+
+    if (order->imported) {
+        mpk_pack_int(out, MPK_ORDER_TAG_IMPORTED);
     }
 }
 

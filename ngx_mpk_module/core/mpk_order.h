@@ -93,12 +93,13 @@ typedef struct {
     uint64_t            revision;           /* 0: absent */
     mpk_order_state_t   state;
 
+    bool                imported;           /* times before it was filed: the shop's word */
     int64_t             filed_at;
     int64_t             released_at;        /* seconds; 0: not yet, as for all times */
     int64_t             cancelled_at;
     mpk_str_t           cancel_reason;
     int64_t             delivered_at;
-    mpk_channel_t       delivered_by;
+    mpk_channel_t       delivered_by;       /* NONE, and delivered: the shop's word */
     int64_t             first_viewed_at;
     uint64_t            views;
     uint8_t             mac[MPK_MAC_LEN];   /* of the newest journal entry */

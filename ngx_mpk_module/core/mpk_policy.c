@@ -103,6 +103,12 @@ static const mpk_policy_t  mpk_policies[] = {
     [MPK_EVENT_ERASED] =
         { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_SAME },
           mpk_policy_erase, 0 },
+
+    /* filed, from the shop's past */
+
+    [MPK_EVENT_IMPORTED] =
+        { { MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
+          mpk_policy_file, MPK_POLICY_ITEMS },
 };
 
 mpk_assert_rows(mpk_policies, MPK_EVENT_MAX);
@@ -311,16 +317,19 @@ mpk_policy_file(const mpk_request_t *request, mpk_decision_t *decision)
     order->at = at;
     order->filed_at = at;
 
+    /* what was delivered before it was filed was ready by then */
+
     if (order->state == MPK_ORDER_READY) {
-        order->released_at = at;
+        order->released_at = order->delivered_at ? order->delivered_at : at;
     }
 
     for (i = 0; i < order->items_count; i++) {
         items[i] = filing->items[i];
-        items[i].state = MPK_ITEM_NEW;
+        items[i].state = order->first_viewed_at ? MPK_ITEM_VIEWED
+                                                : MPK_ITEM_NEW;
         items[i].generation = 1;
         items[i].since = revision + 1;
-        items[i].viewed_at = 0;
+        items[i].viewed_at = order->first_viewed_at;
 
         decision->items[i] = (uint16_t) (i + 1);
     }
@@ -388,6 +397,7 @@ mpk_policy_erase(const mpk_request_t *request, mpk_decision_t *decision)
 
     tombstone.id = order->id;
     tombstone.state = MPK_ORDER_ERASED;
+    tombstone.imported = order->imported;
     tombstone.filed_at = order->filed_at;
     tombstone.released_at = order->released_at;
     tombstone.cancelled_at = order->cancelled_at;

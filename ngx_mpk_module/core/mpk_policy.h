@@ -39,6 +39,7 @@ typedef enum {
     MPK_EVENT_CLAIM_REFUNDED,
     MPK_EVENT_CLAIM_REJECTED,
     MPK_EVENT_ERASED,
+    MPK_EVENT_IMPORTED,
     MPK_EVENT_MAX
 } mpk_event_t;
 
@@ -97,7 +98,7 @@ typedef struct {
     int64_t              earliest;           /* links that expired before this are forgotten */
     int64_t              grace;              /* R3, seconds */
 
-    /* FILED: the new order, with sealed keys */
+    /* FILED, IMPORTED: the new order, with sealed keys; else NULL */
     const mpk_order_t   *filing;
 
     /* CANCELLED */

@@ -112,6 +112,7 @@ mpk_event_name(mpk_event_t event)
         [MPK_EVENT_CLAIM_REFUNDED] = mpk_literal("claim_refunded"),
         [MPK_EVENT_CLAIM_REJECTED] = mpk_literal("claim_rejected"),
         [MPK_EVENT_ERASED] = mpk_literal("erased"),
+        [MPK_EVENT_IMPORTED] = mpk_literal("imported"),
     };
 
     mpk_assert_rows(names, MPK_EVENT_MAX);

@@ -84,9 +84,14 @@ ngx_http_mpk_api_outcome(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
             mpk_time_format(order->delivered_at, p);
         }
 
-        mpk_buf_lit(&detail, ", channel ");
-        mpk_buf_str(&detail, mpk_channel_name(order->delivered_by));
-        mpk_buf_byte(&detail, '.');
+        if (order->delivered_by == MPK_CHANNEL_NONE) {
+            mpk_buf_lit(&detail, ", as the shop said when it was imported.");
+
+        } else {
+            mpk_buf_lit(&detail, ", channel ");
+            mpk_buf_str(&detail, mpk_channel_name(order->delivered_by));
+            mpk_buf_byte(&detail, '.');
+        }
     }
 
     return ngx_http_mpk_send_problem(r, ctx, &answer, info->name,

@@ -72,6 +72,15 @@ ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, mpk_mem_t *mem,
         return NGX_ERROR;
     }
 
+    if (*errors == NULL
+        && mpk_filing_read_past(mem, body,
+                                ngx_http_mpk_time(txn->mmcf, mpk_string("")),
+                                &filing, errors)
+           != MPK_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (*errors) {
         return NGX_OK;
     }
@@ -96,6 +105,10 @@ ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, mpk_mem_t *mem,
     ngx_http_mpk_txn_order(txn, sealed->order.id);
     txn->account = sealed->index;
     txn->request.filing = &sealed->order;
+
+    if (filing.imported) {
+        txn->request.event = MPK_EVENT_IMPORTED;
+    }
 
     return NGX_OK;
 }

@@ -361,7 +361,7 @@ ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn)
 
     key = ngx_http_mpk_account_key(&txn->mem, txn->account);
 
-    if (txn->request.event == MPK_EVENT_FILED) {
+    if (txn->request.filing) {
         n = ngx_http_mpk_index_add(txn->mmcf, &txn->mem, key, txn->id,
                                    txn->request.filing->purchased_at, argv);
 
@@ -623,7 +623,7 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
     order = &decision->order;
     key = txn->filing_key;
 
-    if (decision->event != MPK_EVENT_FILED) {
+    if (txn->request.filing == NULL) {
 
         if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
             return NGX_ERROR;
@@ -649,6 +649,11 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
     entry->items_count = decision->items_count;
     entry->generations = order->items;
     entry->claim = decision->claim;
+
+    if (decision->event == MPK_EVENT_IMPORTED) {
+        entry->delivered_at = order->delivered_at;
+        entry->first_viewed_at = order->first_viewed_at;
+    }
 
     status = mpk_journal_write(txn->mmcf->crypto, &txn->mem, key, entry,
                                txn->order.mac, &txn->record, order->mac);
@@ -691,7 +696,7 @@ ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
     event = txn->decision.event;
     changed = 0;
 
-    if (event == MPK_EVENT_FILED) {
+    if (txn->request.filing) {
         changed |= 1 << MPK_ORDER_FILED | 1 << MPK_ORDER_ITEMS
                    | 1 << MPK_ORDER_KEYS;
     }

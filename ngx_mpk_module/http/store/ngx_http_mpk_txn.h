@@ -40,7 +40,7 @@ struct ngx_http_mpk_txn_s {
     /* set by the caller before ngx_http_mpk_txn_start() */
     mpk_request_t                 request;
     mpk_entry_t                   entry;           /* to be journaled, if the event is */
-    mpk_data_key_t               *filing_key;      /* for MPK_EVENT_FILED */
+    mpk_data_key_t               *filing_key;      /* with request.filing */
     const u_char                 *account;         /* FILED, ERASED: hash for the index */
     mpk_str_t                     counter;         /* the field of wrong challenges; "": not counted */
     ngx_http_mpk_txn_prepare_pt   prepare;         /* called before the decision */

@@ -27,6 +27,10 @@ ngx_int_t
 ngx_http_mpk_card(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     ngx_uint_t masked, mpk_value_t *facts)
 {
+    if (opened->order.imported) {
+        mpk_value_bool(facts, mpk_string("imported"), 1);
+    }
+
     return ngx_http_mpk_card_facts(ctx, opened, MPK_ITEMS_MAX, masked, facts);
 }
 
@@ -147,6 +151,12 @@ ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
             mpk_value_int(facts, mpk_string("more"), (int64_t) (n - max));
         }
 
+        mpk_value_bool(facts, mpk_string("imported"), opened->order.imported);
+        mpk_value_bool(facts, mpk_string("viewed_before"),
+                       opened->order.first_viewed_at
+                       && opened->order.first_viewed_at
+                          < opened->order.filed_at);
+        mpk_value_bool(facts, mpk_string("viewed_here"), opened->order.views);
         mpk_value_bool(facts, mpk_string("held"),
                        opened->order.state == MPK_ORDER_HELD);
         mpk_value_bool(facts, mpk_string("cancelled"),
