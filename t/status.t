@@ -459,6 +459,10 @@ for my $file ('alerts.yml', 'grafana.json') {
     is_deeply([ grep { !$known{$_} } sort keys %used ], [], "$file: each of them is told");
 }
 
+my ($alerts, $panels) = map { open my $f, '<', "conf-examples/monitoring/$_" or die "$_: $!"; local $/; <$f> } 'alerts.yml', 'grafana.json';
+my %alert = map { $_ => 1 } join(' ', $alerts =~ /expr: ((?:[^\n]|\n {10,})+)/g) =~ /\b(mpk_[a-z_]+)\b/g;
+is_deeply([ grep { $panels !~ /\b$_\b/ } sort keys %alert ], [], 'each metric with an alert has a panel: ' . keys %alert);
+
 is_deeply([ grep { $doc !~ /`\Q$_\E`/ } sort grep { !/_(bucket|sum|count)$/ } keys %known ], [], 'docs/operations.md has all of them');
 
 # both formats tell the same
