@@ -22,7 +22,8 @@ my $dir = $t->dir;
 # small buffers, so that a big answer does not go to the kernel at once
 
 $t->conf(redis => "unix:$dir/redis.sock timeout=1s", listen => 'sndbuf=16k',
-    server => "listen 127.0.0.1:$h2 http2; send_timeout 2s; output_buffers 1 16k; postpone_output 0;")->start;
+    server => "listen 127.0.0.1:$h2 http2; send_timeout 2s; output_buffers 1 16k; postpone_output 0;",
+    http => 'map $mpk_order $changed { E-9 "</html>"; default ""; }', reveal => 'sub_filter_types *; sub_filter $changed "</html>\n";')->start;
 
 my $key = qr/XK7QX/;
 my $slow = $ENV{MPK_VALGRIND} ? 10 : 1;
@@ -154,6 +155,11 @@ sysread $s, my $begin, 1000;
 Mpk::Http::slam($s);
 gone('E-1', 'filed link_minted opened viewed cut_off', 'an answer that was cut off is journaled as such');
 is($t->journal('E-1')->{verdict}, 'intact', 'and the journal is intact');
+my $end = $t->journal('E-1')->{entries}[-1];
+cmp_ok($end->{sent}, '>', 1000, 'it says how many bytes were sent');
+is($end->{items}[-1], 500, 'the last key was not');
+is(scalar @{$end->{items}}, 501 - $end->{items}[0], 'nor were those before it');
+cmp_ok(abs($end->{sent} / 560 - $end->{items}[0]), '<', 30, 'from the first that did not leave on') or diag(explain([ @$end{qw(sent items)} ]));
 
 my $c = Mpk::Http2->new($h2, 1000);
 $t->file('E-2', items => \@items);
@@ -169,6 +175,62 @@ while (my ($type, undef, undef, $payload) = $c->next(10)) {
 is(length $data, 1000, 'HTTP/2: the window is all that comes');
 $c->reset($stream);
 gone('E-2', 'filed link_minted opened viewed cut_off', 'HTTP/2: an answer that was reset is journaled as cut off');
+is($t->journal('E-2')->{entries}[-1]{sent}, 1000, 'HTTP/2: with the bytes of the body that were sent');
+is_deeply($t->journal('E-2')->{entries}[-1]{items}, [ 2 .. 500 ], 'HTTP/2: and the items whose keys were not: the first was');
+
+# taken(order, JSON or HTML, window): an answer of three keys, as far as the window lets it; then the
+# stream is reset
+sub taken {
+    my ($order, $accept, $window) = @_;
+    $t->file($order, items => [ @items[0 .. 2] ]);
+    my $link = $t->mint($order);
+    my $nonce = $t->nonce($link);
+    my $c = Mpk::Http2->new($h2, $window);
+    my $stream = $c->request('POST', $link, { 'content-type' => 'application/x-www-form-urlencoded', accept => $accept },
+        Mpk::Http::form(nonce => $nonce, email => 'ann@example.com'));
+    my $data = '';
+    while (my ($type, $flags, undef, $payload) = $c->next(10)) {
+        next unless $type == Mpk::Http2::DATA;
+        $data .= $payload;
+        last if length $data >= $window || $flags & 1;
+    }
+    $c->reset($stream);
+    $c->request('GET', '/');
+    while (my ($type) = $c->next(10)) { last if $type == Mpk::Http2::HEADERS }    # the reset was read
+    return $data;
+}
+
+for my $accept (qw(application/json text/html)) {
+    my $way = "HTTP/2, $accept";
+    my $order = $accept eq 'text/html' ? 'E-8' : 'E-7';
+    my $whole = taken("$order-0", $accept, 100000);
+    my @end = map { index($whole, $items[$_]{key}) + length $items[$_]{key} } 0 .. 2;
+    cmp_ok($end[0], '<', $end[2], "$way: an answer of three keys");
+
+    my $data = taken("$order-1", $accept, length($whole) - 3);
+    like($data, qr/XK7QX3-x{500}/, "$way: a client that takes all but the last bytes has its keys");
+    taken("$order-2", $accept, $end[1]);
+    taken("$order-3", $accept, $end[0] - 1);
+
+    gone("$order-2", 'filed link_minted opened viewed cut_off', "$way: one that takes two of three keys is cut off");
+    gone("$order-3", 'filed link_minted opened viewed cut_off', "$way: so is one that takes all but the last byte of one");
+    is($t->events("$order-1"), 'filed link_minted opened viewed', "$way: but not one that has them all");
+
+    my ($two, $none) = map { $t->journal("$order-$_")->{entries}[-1] } 2, 3;
+    is_deeply([ $two->{items}, $two->{sent} ], [ [3], $end[1] ], "$way: the third did not leave");
+    is_deeply([ $none->{items}, $none->{sent} ], [ [1, 2, 3], $end[0] - 1 ], "$way: none did");
+
+    my @told = map { $t->api('GET', "orders/$order-$_/evidence")->{json}{evidence}{stripe}{refund_refusal_explanation} // 'none' } 1 .. 3;
+    like($told[0], qr/: 3 of 3\..*Views in all: 1\./, "$way: evidence has the view");
+    like($told[1], qr/: 2 of 3\..*Views in all: 1\./, "$way: of two keys");
+    is($told[2], 'none', "$way: but none of a key that did not leave");
+}
+
+# a filter that changes the body of E-9
+
+taken('E-9', 'text/html', length(taken('E-8-4', 'text/html', 100000)) - 3);
+gone('E-9', 'filed link_minted opened viewed cut_off', 'HTTP/2: what left of a page that a filter changed is not known');
+is_deeply([ @{$t->journal('E-9')->{entries}[-1]}{qw(event items sent)} ], [ 'cut_off', [1, 2, 3], undef ], 'HTTP/2: so none of its keys is told to have');
 
 $link = $t->link('E-3');
 $nonce = $t->nonce($link);

@@ -55,12 +55,17 @@ my $r = reveal('B-1', 500, stop => 1000);
 ok(length $r->{body} < 200000, 'a client that goes in the middle');
 becomes('B-1', ' viewed cut_off', 'was cut off');
 
+cmp_ok($t->journal('B-1')->{entries}[-1]{sent}, '>', 1000, 'after some bytes');
+is($t->journal('B-1')->{entries}[-1]{items}[-1], 500, 'without the last key');
+
 # nginx has written all of this one, but has not ended its stream
 
 $r = reveal('C-1', 1, stop => 1);
 is($r->{status}, 200, 'an answer whose stream does not end');
+like($r->{body}, qr/XK7QX1-/, 'which shows the key');
 close $after->accept;
-becomes('C-1', ' viewed cut_off', 'and is reset by the client was cut off');
+ok(wait_for(sub { $t->read('access.log') =~ /"POST .*order=C-1 / }, 'its end'), 'and is reset by the client');
+is($t->events('C-1'), 'filed link_minted opened viewed', 'was not cut off');
 
 reveal('B-2', 1, paused => 1, timeout => 1);
 is($t->get('/')->{body}, "shop\n", 'a client that goes during the read');

@@ -30,6 +30,7 @@ static const char  ring[] =
 #define VIEWED     VIEW(",\"policy\":\"2026-1\"")
 #define AGREED     VIEW(",\"consent\":{\"text\":\"HASH\",\"language\":\"de\"}")
 #define CUT_OFF    "{\"n\":5,\"event\":\"cut_off\",\"at\":\"2026-11-23T08:03:05Z\",\"channel\":\"email\",\"items\":[1,2],\"token_id\":\"T1\",\"request_id\":\"r4\"}"
+#define CUT_SHORT  "{\"n\":5,\"event\":\"cut_off\",\"at\":\"2026-11-23T08:03:05Z\",\"items\":[2],\"request_id\":\"r4\",\"sent\":812}"
 #define REPEATED   "{\"n\":6,\"event\":\"repeated\",\"at\":\"2026-11-23T08:04:00Z\",\"channel\":\"email\",\"items\":[1,2],\"token_id\":\"T1\",\"request_id\":\"r6\"}"
 #define CANCELLED  "{\"n\":2,\"event\":\"cancelled\",\"at\":\"2026-11-23T08:01:00Z\",\"reason\":\"fraud\",\"actor\":\"shop\"}"
 #define REPLACED   "{\"n\":5,\"event\":\"claim_replaced\",\"at\":\"2026-11-23T09:00:00Z\",\"items\":[2]}"
@@ -379,6 +380,16 @@ test_stripe(void)
     made = document("[" FILED "," MINTED "," OPENED "," VIEWED "," CUT_OFF "," REPEATED "]", 6);
     ok(has(field(made, "refund_refusal_explanation"), "view was on 2026-11-23 08:04:00 UTC")
        && has(field(made, "refund_refusal_explanation"), "Views in all: 1."), "its repeat is");
+
+    made = document("[" FILED "," MINTED "," OPENED "," VIEWED "," CUT_SHORT "]", 5);
+    ok(has(field(made, "refund_refusal_explanation"), ": 1 of 2.") && has(field(made, "refund_refusal_explanation"), "Views in all: 1.")
+       && has(field(made, "refund_refusal_explanation"), "view was on 2026-11-23 08:03:04 UTC"),
+       "of one that was cut off between two keys, the first is");
+    ok(has(field(made, "access_activity_log"), " | item 2 | bytes of the answer that were sent: 812\n"), "the log says after how many bytes");
+
+    made = document("[" FILED "," MINTED "," OPENED "," VIEWED "," CUT_SHORT "," REPEATED "]", 6);
+    ok(has(field(made, "refund_refusal_explanation"), ": 2 of 2.") && has(field(made, "refund_refusal_explanation"), "Views in all: 2."),
+       "its repeat shows the other");
 }
 
 

@@ -188,7 +188,9 @@ test_entries(mpk_crypto_t *crypto)
 {
     mpk_buf_t     out;
     mpk_entry_t   e;
+    int64_t       sent;
     mpk_value_t  *array;
+    const mpk_value_t  *v;
     char          agent[MPK_AGENT_MAX + 100];
     uint8_t       mac[MPK_MAC_LEN];
     mpk_str_t     record;
@@ -241,6 +243,18 @@ test_entries(mpk_crypto_t *crypto)
        && mpk_str_eq(mpk_value_get_string(array->u.list.first, mpk_string("delivered_at")), str("2026-11-23T08:15:00Z"))
        && mpk_str_eq(mpk_value_get_string(array->u.list.first, mpk_string("first_viewed_at")), str("2026-11-23T08:15:10Z")),
        "what the shop says of an order's past is in the entry that imports it");
+
+    for (sent = -1; sent < 2; sent++) {
+        e = entry(1);
+        e.event = MPK_EVENT_CUT_OFF;
+        e.sent = sent;
+        array = mpk_value_new(&test_mem, MPK_VALUE_ARRAY);
+        ok(mpk_journal_write(crypto, &test_mem, &data_key, &e, macs[0], &record, mac) == MPK_OK
+           && mpk_journal_read(crypto, &test_mem, &data_key, str("A-1"), 1, record, array) == MPK_OK,
+           "an answer that was cut off");
+        v = mpk_value_get(array->u.list.first, mpk_string("sent"));
+        ok(sent < 0 ? v == NULL : v && v->type == MPK_VALUE_INT && v->u.integer == sent, "has the bytes that were sent, if they are known");
+    }
 }
 
 

@@ -52,7 +52,7 @@ scarce(void *ctx, size_t size)
 int
 main(void)
 {
-    size_t        i;
+    size_t        i, end = 0;
     mpk_value_t  *value, *v;
     mpk_buf_t     out;
     mpk_status_t  status;
@@ -142,6 +142,16 @@ main(void)
     mpk_json_write(&out, value);
     ok(mpk_str_eq(mpk_buf_done(&out), mpk_string("{\"a\":[null,true],\"b\":[],\"n\":1}")),
        "values are written in the order in which they were added");
+
+    value = mpk_value_new(&test_mem, MPK_VALUE_ARRAY);
+    mpk_value_string(value, mpk_string(""), mpk_string("ab"));
+    mpk_value_string(value, mpk_string(""), mpk_string("c<d"));
+    mpk_value_watch(value, &end);
+    mpk_value_string(value, mpk_string(""), mpk_string("e"));
+    mpk_value_watch(value, &end);
+    mpk_buf_init(&out, &test_mem, 0);
+    mpk_json_write(&out, value);
+    ok(out.data[end - 1] == 'd' && out.data[end] == '"', "a string that is watched ends before its quote");
 
     for (i = 0; i < 4; i++) {
         left = i;

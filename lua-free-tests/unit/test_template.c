@@ -108,6 +108,7 @@ int
 main(int argc, char **argv)
 {
     char             text[MPK_CUT_MIN + 100];
+    size_t           end = 0;
     mpk_cuts_t       cuts;
     size_t           i;
     mpk_buf_t        out;
@@ -170,7 +171,10 @@ main(int argc, char **argv)
                             &template, &error) == MPK_OK, "a template with a long literal");
 
     mpk_buf_init(&out, &test_mem, 0);
+    mpk_value_watch(facts, &end);
     mpk_template_render(template, facts, &out, &cuts);
+
+    ok(end == 29, "a string that is watched ends where it is written first");
 
     ok(cuts.count == 1 && cuts.list[0].literal.len == sizeof(text) - 10 && cuts.list[0].literal.data[0] == 'x'
        && cuts.list[0].at == 29 && out.len == 2 * 29, "a long literal stays where it is, and its place is noted");
@@ -178,6 +182,14 @@ main(int argc, char **argv)
     mpk_buf_init(&out, &test_mem, 0);
     mpk_template_render(template, facts, &out, NULL);
     ok(out.len == 2 * 29 + sizeof(text) - 10, "without cuts it is copied");
+
+    memset(text, 'x', 5);
+    end = 0;
+    (void) mpk_template_compile(&test_mem, mpk_string("t"), (mpk_str_t) { sizeof(text), (uint8_t *) text }, NULL, NULL, &template,
+                                &error);
+    mpk_buf_init(&out, &test_mem, 0);
+    mpk_template_render(template, facts, &out, &cuts);
+    ok(cuts.count == 1 && out.len == 29 && end == sizeof(text) - 5 + 29, "the literals before it count, copied or not");
 
     mpk_buf_init(&out, &test_mem, 0);
     out.max = 10;

@@ -11,10 +11,10 @@ typedef struct {
     const mpk_value_t  **entries;
     size_t               count;      /* of all entries */
     size_t               verified;
-    bool                *cut;        /* by entry: a view whose response was cut off */
+    const mpk_value_t  **cut;        /* by entry: the "cut_off" of a view; NULL: none */
 
     const mpk_value_t   *delivered;  /* the first link handed out, or the first view */
-    const mpk_value_t   *viewed;     /* the first view that was not cut off */
+    const mpk_value_t   *viewed;     /* the first view of which a key has left */
     const mpk_value_t   *opened;     /* the confirm page opened before it */
     const mpk_value_t   *consent;
     size_t               views;
@@ -29,8 +29,9 @@ typedef struct {
 static mpk_status_t mpk_evidence_scan(mpk_mem_t *mem,
     const mpk_evidence_t *evidence, mpk_evidence_found_t *found);
 static void mpk_evidence_cut(mpk_evidence_found_t *found, size_t i);
-static void mpk_evidence_shown(mpk_evidence_found_t *found,
-    const mpk_value_t *entry, bool shown);
+static bool mpk_evidence_seen(mpk_evidence_found_t *found, size_t i);
+static size_t mpk_evidence_mark(const mpk_value_t *entry, bool mark,
+    const bool *except, bool *marks);
 static void mpk_evidence_policies(const mpk_evidence_found_t *found,
     mpk_value_t *document);
 static void mpk_evidence_consents(const mpk_evidence_found_t *found,
@@ -95,7 +96,7 @@ mpk_evidence_scan(mpk_mem_t *mem, const mpk_evidence_t *evidence,
                                                         : found->count;
 
     found->entries = mpk_alloc(mem, (found->count + 1) * sizeof(mpk_value_t *));
-    found->cut = mpk_calloc(mem, found->count + 1);
+    found->cut = mpk_calloc(mem, (found->count + 1) * sizeof(mpk_value_t *));
 
     if (found->entries == NULL || found->cut == NULL) {
         return MPK_NOMEM;
@@ -117,9 +118,7 @@ mpk_evidence_scan(mpk_mem_t *mem, const mpk_evidence_t *evidence,
     for (i = 0; i < found->verified; i++) {
         v = found->entries[i];
 
-        view = (mpk_evidence_is(v, MPK_EVENT_VIEWED)
-                || mpk_evidence_is(v, MPK_EVENT_REPEATED))
-               && !found->cut[i];
+        view = mpk_evidence_seen(found, i);
 
         if (found->delivered == NULL
             && (view || mpk_evidence_is(v, MPK_EVENT_LINK_MINTED)))
@@ -132,14 +131,13 @@ mpk_evidence_scan(mpk_mem_t *mem, const mpk_evidence_t *evidence,
         }
 
         if (mpk_evidence_is(v, MPK_EVENT_CLAIM_REPLACED)) {
-            mpk_evidence_shown(found, v, false);
+            (void) mpk_evidence_mark(v, false, NULL, found->shown);
         }
 
         if (!view) {
             continue;
         }
 
-        mpk_evidence_shown(found, v, true);
         found->views++;
 
         if (found->viewed) {
@@ -161,6 +159,10 @@ mpk_evidence_scan(mpk_mem_t *mem, const mpk_evidence_t *evidence,
         }
     }
 
+    for (i = 1; i <= MPK_ITEMS_MAX; i++) {
+        found->shown_count += found->shown[i];
+    }
+
     return MPK_OK;
 }
 
@@ -180,38 +182,71 @@ mpk_evidence_cut(mpk_evidence_found_t *found, size_t i)
         if (mpk_str_eq(id, mpk_value_get_string(found->entries[k - 1],
                                                 mpk_string("request_id"))))
         {
-            found->cut[k - 1] = true;
+            found->cut[k - 1] = found->entries[i];
             return;
         }
     }
 }
 
 
-/* Marks the items of an entry as shown, or, after a replacement, as not. */
+/*
+ * Whether an entry is a view that showed a key.  Its items are shown, but for those whose
+ * keys did not leave before the response was cut off.
+ */
 
-static void
-mpk_evidence_shown(mpk_evidence_found_t *found, const mpk_value_t *entry,
-    bool shown)
+static bool
+mpk_evidence_seen(mpk_evidence_found_t *found, size_t i)
 {
+    bool                cut[MPK_ITEMS_MAX + 1];
+    size_t              n;
+    const mpk_value_t  *view;
+
+    view = found->entries[i];
+
+    if (!mpk_evidence_is(view, MPK_EVENT_VIEWED)
+        && !mpk_evidence_is(view, MPK_EVENT_REPEATED))
+    {
+        return false;
+    }
+
+    memset(cut, 0, sizeof(cut));
+
+    (void) mpk_evidence_mark(found->cut[i], true, NULL, cut);
+
+    n = mpk_evidence_mark(view, true, cut, found->shown);
+
+    return n || found->cut[i] == NULL;
+}
+
+
+/* Marks the items of an entry (NULL: none) but for the excepted; returns how many. */
+
+static size_t
+mpk_evidence_mark(const mpk_value_t *entry, bool mark, const bool *except,
+    bool *marks)
+{
+    size_t              n;
     int64_t             item;
     const mpk_value_t  *v;
 
     v = mpk_value_get(entry, mpk_string("items"));
 
     if (v == NULL || v->type != MPK_VALUE_ARRAY) {
-        return;
+        return 0;
     }
+
+    n = 0;
 
     for (v = v->u.list.first; v; v = v->next) {
         item = v->type == MPK_VALUE_INT ? v->u.integer : 0;
 
-        if (item < 1 || item > MPK_ITEMS_MAX || found->shown[item] == shown) {
-            continue;
+        if (item >= 1 && item <= MPK_ITEMS_MAX && !(except && except[item])) {
+            marks[item] = mark;
+            n++;
         }
-
-        found->shown[item] = shown;
-        found->shown_count += shown ? 1 : (size_t) -1;
     }
+
+    return n;
 }
 
 

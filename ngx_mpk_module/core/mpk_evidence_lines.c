@@ -132,6 +132,14 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
                       mpk_string("delivered_at"));
     mpk_evidence_part(out, entry, mpk_string("key first shown at "),
                       mpk_string("first_viewed_at"));
+
+    v = mpk_value_get(entry, mpk_string("sent"));
+
+    if (v && v->type == MPK_VALUE_INT) {
+        mpk_buf_lit(out, " | bytes of the answer that were sent: ");
+        mpk_buf_int(out, v->u.integer);
+    }
+
     mpk_evidence_part(out, entry, mpk_string("reason: "),
                       mpk_string("reason"));
     mpk_evidence_part(out, entry, mpk_string("IP address "),

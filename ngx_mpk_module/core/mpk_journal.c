@@ -28,6 +28,7 @@ enum {
     MPK_CLEAR_EDGE_AT,
     MPK_CLEAR_DELIVERED_AT,
     MPK_CLEAR_FIRST_VIEWED_AT,
+    MPK_CLEAR_SENT,
     MPK_CLEAR_MAX
 };
 
@@ -224,6 +225,11 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
     mpk_journal_member_time(out, MPK_CLEAR_DELIVERED_AT, entry->delivered_at);
     mpk_journal_member_time(out, MPK_CLEAR_FIRST_VIEWED_AT,
                             entry->first_viewed_at);
+
+    if (entry->event == MPK_EVENT_CUT_OFF && entry->sent >= 0) {
+        mpk_pack_int(out, MPK_CLEAR_SENT);
+        mpk_pack_int(out, (uint64_t) entry->sent);
+    }
 }
 
 
@@ -498,6 +504,7 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
         [MPK_CLEAR_EDGE_AT] = mpk_literal("edge_at"),
         [MPK_CLEAR_DELIVERED_AT] = mpk_literal("delivered_at"),
         [MPK_CLEAR_FIRST_VIEWED_AT] = mpk_literal("first_viewed_at"),
+        [MPK_CLEAR_SENT] = mpk_literal("sent"),
     };
 
     mpk_assert_rows(names, MPK_CLEAR_MAX);
@@ -530,6 +537,7 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
         break;
 
     case MPK_CLEAR_CLAIM:
+    case MPK_CLEAR_SENT:
         mpk_value_int(object, names[tag],
                       (int64_t) mpk_unpack_upto(in, INT64_MAX));
         break;

@@ -38,6 +38,7 @@ typedef struct {
     mpk_str_t           category;        /* the claim's */
     int64_t             delivered_at;    /* IMPORTED, on the shop's word; 0: it was not */
     int64_t             first_viewed_at;
+    int64_t             sent;            /* CUT_OFF: bytes of the body that left; negative: unknown */
 
     /* sealed */
     mpk_str_t           ip;

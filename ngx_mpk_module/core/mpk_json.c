@@ -511,6 +511,11 @@ mpk_json_write(mpk_buf_t *buf, const mpk_value_t *value)
 
     case MPK_VALUE_STRING:
         mpk_json_write_string(buf, value->u.string);
+
+        if (!buf->failed) {
+            mpk_value_written(value, buf->len - 1);      /* without the quote */
+        }
+
         return;
 
     default:

@@ -85,6 +85,7 @@ typedef struct {
     mpk_cuts_t            *cuts;
     const mpk_value_t     *stack[MPK_TEMPLATE_DEPTH + 1];
     size_t                 depth;
+    size_t                 cut;            /* bytes of the literals in cuts */
 } mpk_render_t;
 
 
@@ -754,6 +755,7 @@ mpk_template_render(const mpk_template_t *template, const mpk_value_t *facts,
     render.cuts = cuts;
     render.stack[0] = facts;
     render.depth = 1;
+    render.cut = 0;
 
     if (cuts) {
         cuts->count = 0;
@@ -834,6 +836,8 @@ mpk_render_literal(mpk_render_t *render, const mpk_op_t *op)
 
     cut->at = render->out->len;
     cut->literal = (mpk_str_t) { op->len, text };
+
+    render->cut += op->len;
 }
 
 
@@ -893,6 +897,7 @@ mpk_render_value(mpk_render_t *render, const mpk_value_t *value, bool escaped)
             mpk_buf_str(render->out, value->u.string);
         }
 
+        mpk_value_written(value, render->out->len + render->cut);
         break;
 
     case MPK_VALUE_INT:

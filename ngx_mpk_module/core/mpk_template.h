@@ -60,7 +60,7 @@ typedef struct {
  * decimal; {{{name}}} and {{&name}} are not escaped.
  *
  * Unless cuts is NULL, long literals (a page's style) are not copied but listed there;
- * they refer to the template.
+ * they refer to the template.  What mpk_value_watch() watches counts them, too.
  */
 void mpk_template_render(const mpk_template_t *template, const mpk_value_t *facts,
     mpk_buf_t *out, mpk_cuts_t *cuts);

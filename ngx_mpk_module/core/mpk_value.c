@@ -118,6 +118,15 @@ mpk_value_put(mpk_value_t *parent, mpk_str_t name, mpk_value_t *value)
 }
 
 
+void
+mpk_value_watch(mpk_value_t *parent, size_t *end)
+{
+    if (parent && parent->u.list.last) {
+        parent->u.list.last->end = end;
+    }
+}
+
+
 const mpk_value_t *
 mpk_value_get(const mpk_value_t *object, mpk_str_t name)
 {

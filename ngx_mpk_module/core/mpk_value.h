@@ -36,6 +36,7 @@ struct mpk_value_s {
     } u;
     mpk_str_t           name;        /* as a member of an object */
     mpk_value_t        *next;        /* within its array or object */
+    size_t             *end;         /* see mpk_value_watch(); NULL: not watched */
 };
 
 
@@ -62,6 +63,23 @@ mpk_value_t *mpk_value_add(mpk_value_t *parent, mpk_str_t name,
 
 /* Adds a root, which may be NULL. */
 void mpk_value_put(mpk_value_t *parent, mpk_str_t name, mpk_value_t *value);
+
+/*
+ * Watches the string that was added to parent last: who writes it, as JSON or by a
+ * template, leaves in *end how many bytes of the output end with its last one.  If several are watched
+ * with the same *end, or it is written more than once, the first one counts; *end is 0
+ * until then, and must be 0 here.
+ */
+void mpk_value_watch(mpk_value_t *parent, size_t *end);
+
+/* For writers: value was written, and the output has len bytes. */
+static inline void
+mpk_value_written(const mpk_value_t *value, size_t len)
+{
+    if (value->end && *value->end == 0) {
+        *value->end = len;
+    }
+}
 
 /* The member of an object, or NULL (also when object is NULL or not an object). */
 const mpk_value_t *mpk_value_get(const mpk_value_t *object, mpk_str_t name);

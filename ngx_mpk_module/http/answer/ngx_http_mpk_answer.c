@@ -279,12 +279,17 @@ ngx_http_mpk_send(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 static void
 ngx_http_mpk_output(ngx_http_request_t *r)
 {
+    off_t                length;
     ngx_int_t            rc;
     ngx_http_mpk_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
 
+    length = r->headers_out.content_length_n;
+
     rc = ngx_http_send_header(r);
+
+    ctx->filtered = (r->headers_out.content_length_n != length);
 
     if (rc != NGX_ERROR && rc <= NGX_OK && !r->header_only) {
         rc = ngx_http_output_filter(r, ctx->out);

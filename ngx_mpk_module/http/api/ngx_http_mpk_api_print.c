@@ -126,6 +126,15 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
         mpk_value_string(row, members[i], text);
     }
 
+    v = mpk_value_get(entry, mpk_string("sent"));
+
+    if (v && v->type == MPK_VALUE_INT) {
+        mpk_value_int(row, mpk_string("sent"), v->u.integer);
+
+    } else {
+        mpk_value_null(row, mpk_string("sent"));
+    }
+
     mpk_buf_init(&items, mem, 32);
     mpk_evidence_numbers(&items, entry);
     mpk_value_string(row, mpk_string("item_numbers"), mpk_buf_done(&items));

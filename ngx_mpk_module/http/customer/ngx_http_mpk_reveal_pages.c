@@ -13,7 +13,8 @@
 #define NGX_HTTP_MPK_GROUPED     128       /* bytes of a key; a longer one is text */
 
 
-static void ngx_http_mpk_reveal_groups(mpk_value_t *item, mpk_str_t key);
+static void ngx_http_mpk_reveal_groups(mpk_value_t *item, mpk_str_t key,
+    size_t *end);
 
 
 static const ngx_http_mpk_notice_t  ngx_http_mpk_notice_foreign = {
@@ -196,9 +197,10 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         mpk_value_string(v, mpk_string("sku"), item->sku);
         mpk_value_string(v, mpk_string("product"), item->product);
         mpk_value_string(v, mpk_string("key"), txn->keys[i]);
+        mpk_value_watch(v, &txn->ends[i]);
 
         if (!ctx->json) {
-            ngx_http_mpk_reveal_groups(v, txn->keys[i]);
+            ngx_http_mpk_reveal_groups(v, txn->keys[i], &txn->ends[i]);
         }
     }
 
@@ -221,7 +223,7 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
  */
 
 static void
-ngx_http_mpk_reveal_groups(mpk_value_t *item, mpk_str_t key)
+ngx_http_mpk_reveal_groups(mpk_value_t *item, mpk_str_t key, size_t *end)
 {
     size_t        i, start;
     ngx_uint_t    dashes;
@@ -259,6 +261,8 @@ ngx_http_mpk_reveal_groups(mpk_value_t *item, mpk_str_t key)
         mpk_value_string(groups, mpk_string(""),
                          (mpk_str_t) { key.len - start, key.data + start });
     }
+
+    mpk_value_watch(groups, end);
 }
 
 

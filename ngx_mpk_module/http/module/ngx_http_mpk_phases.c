@@ -5,6 +5,7 @@
 
 #include "ngx_http_mpk_phases.h"
 #include "ngx_http_mpk_address.h"
+#include "ngx_http_mpk_sent.h"
 #include "ngx_http_mpk_txn.h"
 #include "ngx_http_mpk_worker.h"
 
@@ -264,16 +265,12 @@ ngx_http_mpk_begin(ngx_http_request_t *r)
 }
 
 
-/*
- * Journals a view as cut off if its answer was not written completely.  nginx keeps
- * unsent data in r->out or in the connection.  In HTTP/3 the stream's buffer counts as
- * written, as a socket's does: the request ends before nginx can tell more.
- */
+/* Journals a view as cut off if not all of its keys have left. */
 
 static ngx_int_t
 ngx_http_mpk_log_handler(ngx_http_request_t *r)
 {
-    ngx_connection_t    *c;
+    off_t                sent;
     ngx_http_mpk_ctx_t  *ctx;
 
     ctx = ngx_http_mpk_get_ctx(r);
@@ -285,21 +282,11 @@ ngx_http_mpk_log_handler(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    c = r->connection;
+    sent = ngx_http_mpk_sent(r, ctx);
 
-    if (ctx->shown && r->header_sent && r->out == NULL && !c->buffered
-#if (NGX_HTTP_V2)
-        && (r->stream == NULL || (r->stream->queued == 0 && !c->error))
-#endif
-#if (NGX_HTTP_V3)
-        && (c->quic == NULL || (!c->error && !c->write->error))
-#endif
-       )
-    {
-        return NGX_OK;
+    if (sent != NGX_HTTP_MPK_SENT_ALL) {
+        ngx_http_mpk_txn_cut_off(ctx->txn, sent);
     }
-
-    ngx_http_mpk_txn_cut_off(ctx->txn);
 
     return NGX_OK;
 }

@@ -60,6 +60,7 @@ struct ngx_http_mpk_ctx_s {
     uint64_t                      store_time;      /* us */
     unsigned                      stored:1;
     unsigned                      shown:1;         /* an answer with keys was handed to nginx */
+    unsigned                      filtered:1;      /* whose body a filter changes */
 };
 
 

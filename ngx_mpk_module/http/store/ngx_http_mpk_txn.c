@@ -591,7 +591,9 @@ ngx_http_mpk_commit_keys(ngx_http_mpk_txn_t *txn)
 
     txn->keys = ngx_palloc(txn->pool,
                            decision->items_count * sizeof(mpk_str_t));
-    if (txn->keys == NULL) {
+    txn->ends = ngx_pcalloc(txn->pool, decision->items_count * sizeof(size_t));
+
+    if (txn->keys == NULL || txn->ends == NULL) {
         return NGX_ERROR;
     }
 
@@ -955,7 +957,7 @@ ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
             && txn->decision.outcome == MPK_DONE
             && txn->keys_count)
         {
-            ngx_http_mpk_txn_cut_off(txn);
+            ngx_http_mpk_txn_cut_off(txn, 0);
         }
 
         ngx_http_mpk_txn_destroy(txn);
@@ -1122,8 +1124,11 @@ ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn)
 
 
 void
-ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view)
+ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view, off_t sent)
 {
+    uint16_t            *items;
+    ngx_uint_t           i, n;
+    mpk_decision_t      *decision;
     ngx_http_mpk_txn_t  *txn;
 
     txn = ngx_http_mpk_txn_create(view->mmcf, NULL);
@@ -1131,22 +1136,33 @@ ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view)
         return;
     }
 
+    decision = &view->decision;
+
+    items = ngx_palloc(txn->pool, decision->items_count * sizeof(uint16_t));
+    n = 0;
+
+    for (i = 0; items && i < decision->items_count; i++) {
+        if (view->ends[i] == 0 || (off_t) view->ends[i] > sent) {
+            items[n++] = decision->items[i];
+        }
+    }
+
     ngx_http_mpk_txn_order(txn, view->id);
 
     txn->request.event = MPK_EVENT_CUT_OFF;
     txn->request.channel = view->request.channel;
-    txn->request.items_count = view->decision.items_count;
-    txn->request.items = (uint16_t *) (void *) ngx_http_mpk_txn_copy(txn,
-                          (mpk_str_t) { view->decision.items_count
-                                        * sizeof(uint16_t),
-                                        (u_char *) view->decision.items }).data;
+    txn->request.items_count = n;
+    txn->request.items = items;
 
+    txn->entry.sent = sent;
     txn->entry.actor = mpk_string("customer");
     txn->entry.ip = ngx_http_mpk_txn_copy(txn, view->entry.ip);
     txn->entry.token_id = ngx_http_mpk_txn_copy(txn, view->entry.token_id);
     txn->entry.request_id = ngx_http_mpk_txn_copy(txn, view->entry.request_id);
 
-    if (txn->mem.failed) {
+    /* the client has all keys: no items would be all of them */
+
+    if (n == 0 || txn->mem.failed) {
         ngx_http_mpk_txn_destroy(txn);
         return;
     }

@@ -53,6 +53,7 @@ struct ngx_http_mpk_txn_s {
     mpk_data_key_t                data_key;        /* see ngx_http_mpk_txn_unwrap() */
     mpk_str_t                    *keys;            /* opened, one for each decision.items */
     ngx_uint_t                    keys_count;
+    size_t                       *ends;            /* where in the body each ends; 0: not in it */
     mpk_str_t                     page;            /* shows them; cleansed at the end */
     uint64_t                      store_time;      /* us */
 
@@ -96,8 +97,12 @@ ngx_uint_t ngx_http_mpk_txn_outcome(ngx_http_mpk_txn_result_t result);
 /* Drops one without a request that was not started. */
 void ngx_http_mpk_txn_destroy(ngx_http_mpk_txn_t *txn);
 
-/* Journals, in the background, that the answer of a view was cut off. */
-void ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view);
+/*
+ * Journals, in the background, that the answer of a view was cut off after so many bytes of
+ * its body (negative: not known, as if none): for the items whose keys end behind them, and
+ * not at all if there are none.
+ */
+void ngx_http_mpk_txn_cut_off(ngx_http_mpk_txn_t *view, off_t sent);
 
 
 #endif /* NGX_HTTP_MPK_TXN_H */
