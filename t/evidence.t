@@ -16,7 +16,7 @@ my $t = Mpk->new;
 my $redis = $t->redis;
 my $utf8 = JSON::PP->new->utf8;
 
-$t->conf(http => 'mpk_policy_version 2026-1;', server => 'mpk_consent on;')->start;
+$t->conf(http => 'mpk_policy_version 2026-1; real_ip_header X-Real; set_real_ip_from 127.0.0.1;', server => 'mpk_consent on;')->start;
 
 # seen(id): an order of four entries: filed, link_minted, opened, viewed
 sub seen {
@@ -71,6 +71,38 @@ is(length $signature, 64, 'with Ed25519');
 
 my $head = $t->request('HEAD', '/mpk/v1/orders/A-1/evidence', headers => { Authorization => "Bearer $t->{token}" });
 is("$head->{status} $head->{headers}{'content-length'} [$head->{body}]", "200 @{[length $r->{body}]} []", 'HEAD tells its length');
+
+# a scanner opens the link, too; forms and JSON
+
+my %by = (customer => { 'X-Real' => '203.0.113.7' }, scanner => { 'X-Real' => '198.51.100.66' });
+
+# opened_by(id, type of the confirmation, who): its evidence, after these have opened its link and
+# the customer has confirmed
+sub opened_by {
+    my ($id, $type, @who) = @_;
+    my $link = $t->link($id);
+    my %fields = (email => 'ann@example.com', map { ($_ => 'yes') } qw(consent_supply consent_waiver));
+    $fields{nonce} = $t->get($link, headers => { Accept => 'application/json', %{$by{$_}} })->{body} =~ s/.*"nonce":"([^"]+)".*/$1/sr for @who;
+    my $r = $t->request('POST', $link, headers => { %{$by{customer}}, 'Content-Type' => $type },
+        body => $type =~ /json/ ? $utf8->encode(\%fields) : Mpk::Http::form(%fields));
+    is($r->{status}, 200, "$id: the customer confirms");
+    return evidence($id)->{json}{evidence};
+}
+
+my $form = 'application/x-www-form-urlencoded';
+my $seen = opened_by('J-1', $form, 'customer', 'scanner');
+like($seen->{stripe}{refund_policy_disclosure}, qr/opened on [^,]* from IP address 203\.0\.113\.7, and confirmed by its button on/,
+    'of two openings, the one from the address of the view is told');
+unlike($seen->{stripe}{refund_policy_disclosure}, qr/198\.51/, "a scanner's is not told as the customer's");
+is($seen->{entries}[-1]{form}, JSON::PP::true, 'the journal says that a form confirmed it');
+
+$seen = opened_by('J-2', $form, 'scanner');
+unlike($seen->{stripe}{refund_policy_disclosure}, qr/opened|button/, 'a view whose link only a scanner opened has no opening');
+
+$seen = opened_by('J-3', 'application/json', 'customer');
+like($seen->{stripe}{refund_policy_disclosure}, qr/203\.0\.113\.7, and confirmed on/, 'JSON confirms');
+unlike($seen->{stripe}{refund_policy_disclosure}, qr/button/, 'but presses no button');
+ok(!exists $seen->{entries}[-1]{form}, 'and is no form');
 
 # what did not happen is not said
 

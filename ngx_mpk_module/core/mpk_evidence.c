@@ -15,7 +15,7 @@ typedef struct {
 
     const mpk_value_t   *delivered;  /* the first link handed out, or the first view */
     const mpk_value_t   *viewed;     /* the first view of which a key has left */
-    const mpk_value_t   *opened;     /* the confirm page opened before it */
+    const mpk_value_t   *opened;     /* its link, opened before it from the same address */
     const mpk_value_t   *consent;
     size_t               views;
     size_t               shown_count;
@@ -29,6 +29,8 @@ typedef struct {
 static mpk_status_t mpk_evidence_scan(mpk_mem_t *mem,
     const mpk_evidence_t *evidence, mpk_evidence_found_t *found);
 static void mpk_evidence_cut(mpk_evidence_found_t *found, size_t i);
+static const mpk_value_t *mpk_evidence_opened(
+    const mpk_evidence_found_t *found, size_t i);
 static bool mpk_evidence_seen(mpk_evidence_found_t *found, size_t i);
 static size_t mpk_evidence_mark(const mpk_value_t *entry, bool mark,
     const bool *except, bool *marks);
@@ -87,8 +89,7 @@ mpk_evidence_scan(mpk_mem_t *mem, const mpk_evidence_t *evidence,
     mpk_evidence_found_t *found)
 {
     bool                 view;
-    size_t               i, k;
-    mpk_str_t            token;
+    size_t               i;
     const mpk_value_t   *v;
 
     found->count = evidence->entries->u.list.count;
@@ -145,18 +146,7 @@ mpk_evidence_scan(mpk_mem_t *mem, const mpk_evidence_t *evidence,
         }
 
         found->viewed = v;
-        token = mpk_value_get_string(v, mpk_string("token_id"));
-
-        for (k = i; token.len && k > 0; k--) {
-            if (mpk_evidence_is(found->entries[k - 1], MPK_EVENT_OPENED)
-                && mpk_str_eq(token,
-                              mpk_value_get_string(found->entries[k - 1],
-                                                   mpk_string("token_id"))))
-            {
-                found->opened = found->entries[k - 1];
-                break;
-            }
-        }
+        found->opened = mpk_evidence_opened(found, i);
     }
 
     for (i = 1; i <= MPK_ITEMS_MAX; i++) {
@@ -164,6 +154,35 @@ mpk_evidence_scan(mpk_mem_t *mem, const mpk_evidence_t *evidence,
     }
 
     return MPK_OK;
+}
+
+
+/*
+ * The last opening of a view's link before it, from the same address: others, such as mail
+ * scanners, open links, too.
+ */
+
+static const mpk_value_t *
+mpk_evidence_opened(const mpk_evidence_found_t *found, size_t i)
+{
+    mpk_str_t           token, ip;
+    const mpk_value_t  *v;
+
+    token = mpk_value_get_string(found->entries[i], mpk_string("token_id"));
+    ip = mpk_value_get_string(found->entries[i], mpk_string("ip"));
+
+    while (token.len && ip.len && i > 0) {
+        v = found->entries[--i];
+
+        if (mpk_evidence_is(v, MPK_EVENT_OPENED)
+            && mpk_str_eq(token, mpk_value_get_string(v, mpk_string("token_id")))
+            && mpk_str_eq(ip, mpk_value_get_string(v, mpk_string("ip"))))
+        {
+            return v;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -487,7 +506,9 @@ mpk_evidence_disclosure(const mpk_evidence_found_t *found, mpk_str_t rule,
         mpk_buf_lit(out, "The link leads to a confirmation page, "
                          "which shows no key. It was opened");
         mpk_evidence_where(out, found->opened);
-        mpk_buf_lit(out, ", and confirmed by its button");
+        mpk_buf_str(out, mpk_value_yes(found->viewed, mpk_string("form"))
+                         ? mpk_string(", and confirmed by its button")
+                         : mpk_string(", and confirmed"));
         mpk_evidence_where(out, found->viewed);
         mpk_buf_lit(out, ". ");
     }

@@ -57,6 +57,12 @@ void mpk_evidence_channel(mpk_buf_t *out, const mpk_value_t *entry);
 void mpk_evidence_member(mpk_buf_t *out, const mpk_value_t *entry, mpk_str_t name);
 void mpk_evidence_text(mpk_buf_t *out, mpk_str_t text);
 
+/*
+ * The challenge that the entry's confirmation passed; "request" for a click that did not
+ * come as a form, so that nobody is said to have pressed a button.
+ */
+mpk_str_t mpk_evidence_challenge(const mpk_value_t *entry);
+
 bool mpk_evidence_is(const mpk_value_t *entry, mpk_event_t event);
 
 

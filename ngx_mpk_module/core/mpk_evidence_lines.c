@@ -66,6 +66,7 @@ mpk_assert_rows(mpk_evidence_channels, MPK_CHANNEL_MAX - 1);
 static const mpk_evidence_word_t  mpk_evidence_challenges[] = {
     mpk_word("email", "billing email address given", 0),
     mpk_word("click", "button pressed", 0),
+    mpk_word("request", "confirmed", 0),
     mpk_word("upstream", "customer known to the shop", 0),
 };
 
@@ -93,6 +94,19 @@ mpk_evidence_word(const mpk_evidence_word_t *words, size_t count,
     }
 
     return NULL;
+}
+
+
+mpk_str_t
+mpk_evidence_challenge(const mpk_value_t *entry)
+{
+    mpk_str_t  challenge;
+
+    challenge = mpk_value_get_string(entry, mpk_string("challenge"));
+
+    return mpk_str_eq(challenge, mpk_string("click"))
+           && !mpk_value_yes(entry, mpk_string("form"))
+           ? mpk_string("request") : challenge;
 }
 
 
@@ -145,7 +159,7 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
     mpk_evidence_part(out, entry, mpk_string("IP address "),
                       mpk_string("ip"));
 
-    challenge = mpk_value_get_string(entry, mpk_string("challenge"));
+    challenge = mpk_evidence_challenge(entry);
     word = mpk_evidence_word(mpk_words(mpk_evidence_challenges), challenge);
 
     if (word) {
@@ -163,7 +177,12 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
 
     mpk_evidence_part(out, entry, mpk_string("token id "),
                       mpk_string("token_id"));
-    mpk_evidence_part(out, entry, mpk_string("by "), mpk_string("actor"));
+
+    /* whoever opens a link, a mail scanner too, is an entry's "customer" */
+
+    if (!mpk_evidence_is(entry, MPK_EVENT_OPENED)) {
+        mpk_evidence_part(out, entry, mpk_string("by "), mpk_string("actor"));
+    }
 
     /* last: the customer chooses this text, which may imitate other parts */
 

@@ -29,6 +29,7 @@ enum {
     MPK_CLEAR_DELIVERED_AT,
     MPK_CLEAR_FIRST_VIEWED_AT,
     MPK_CLEAR_SENT,
+    MPK_CLEAR_FORM,
     MPK_CLEAR_MAX
 };
 
@@ -229,6 +230,11 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
     if (entry->event == MPK_EVENT_CUT_OFF && entry->sent >= 0) {
         mpk_pack_int(out, MPK_CLEAR_SENT);
         mpk_pack_int(out, (uint64_t) entry->sent);
+    }
+
+    if (entry->form) {
+        mpk_pack_int(out, MPK_CLEAR_FORM);
+        mpk_pack_int(out, 1);
     }
 }
 
@@ -505,6 +511,7 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
         [MPK_CLEAR_DELIVERED_AT] = mpk_literal("delivered_at"),
         [MPK_CLEAR_FIRST_VIEWED_AT] = mpk_literal("first_viewed_at"),
         [MPK_CLEAR_SENT] = mpk_literal("sent"),
+        [MPK_CLEAR_FORM] = mpk_literal("form"),
     };
 
     mpk_assert_rows(names, MPK_CLEAR_MAX);
@@ -540,6 +547,10 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
     case MPK_CLEAR_SENT:
         mpk_value_int(object, names[tag],
                       (int64_t) mpk_unpack_upto(in, INT64_MAX));
+        break;
+
+    case MPK_CLEAR_FORM:
+        mpk_value_bool(object, names[tag], mpk_unpack_upto(in, 1) == 1);
         break;
 
     case MPK_CLEAR_EDGE_AT:

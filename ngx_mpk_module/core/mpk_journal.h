@@ -39,6 +39,7 @@ typedef struct {
     int64_t             delivered_at;    /* IMPORTED, on the shop's word; 0: it was not */
     int64_t             first_viewed_at;
     int64_t             sent;            /* CUT_OFF: bytes of the body that left; negative: unknown */
+    bool                form;            /* confirmed by an HTML form, not by JSON */
 
     /* sealed */
     mpk_str_t           ip;

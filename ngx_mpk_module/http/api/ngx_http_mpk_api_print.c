@@ -147,8 +147,9 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
 
     ngx_http_mpk_print_is(row, mpk_string("is"), entry, mpk_string("event"));
     ngx_http_mpk_print_is(row, mpk_string("by"), entry, mpk_string("channel"));
-    ngx_http_mpk_print_is(row, mpk_string("passed"), entry,
-                          mpk_string("challenge"));
+
+    mpk_value_bool(mpk_value_object(row, mpk_string("passed")),
+                   mpk_evidence_challenge(entry), 1);
 }
 
 

@@ -227,6 +227,8 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    txn->entry.form = (ngx_http_mpk_body_type(r) == NGX_HTTP_MPK_BODY_FORM);
+
     if (ngx_http_mpk_reveal_nonce(r, ctx, fields, txn) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
