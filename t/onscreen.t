@@ -21,7 +21,18 @@ my $onscreen = <<'CONF';
         location ~ ^/consenting/(?<agreed_id>[^/]+)$ { internal; mpk_onscreen $agreed_id; mpk_consent on; }
 CONF
 
-$t->conf(workers => 2, listen => '', http => 'access_log off;', shop => <<'SHOP', location => $onscreen . <<CONF)->start;
+# what the shop's own answer says of itself
+
+my $own = <<'CONF';
+        location ~ ^/own/(.+)$ {
+            add_header Cache-Control "public, max-age=3600"; add_header Cache-Control immutable; add_header Expires "Thu, 31 Dec 2037 23:55:55 GMT";
+            add_header Content-Disposition "attachment; filename=thanks.html"; add_header Accept-Ranges bytes; add_header Set-Cookie "cart=; Max-Age=0";
+            charset iso-8859-1; default_type text/html;
+            add_header X-Accel-Redirect /onscreen/$1; return 200 "<p>";
+        }
+CONF
+
+$t->conf(workers => 2, listen => '', http => 'access_log off;', shop => $own . <<'SHOP', location => $onscreen . <<CONF)->start;
         location ~ ^/checkout/(.+)$ { add_header X-Accel-Redirect /onscreen/$1; return 200 "the shop's page"; }
         location ~ ^/header/(.+)$ { add_header X-Order $1; add_header X-Accel-Redirect /by-header; return 200 "x"; }
         location ~ ^/again/(.+)$ { add_header X-Order $1; add_header X-Accel-Redirect /again; return 200 "x"; }
@@ -29,7 +40,7 @@ $t->conf(workers => 2, listen => '', http => 'access_log off;', shop => <<'SHOP'
         location = /none { add_header X-Accel-Redirect /by-header; return 200 "x"; }
         location ~ ^/thanks/(.+)$ { default_type text/html; return 200 "<h1>Thank you</h1><!--#include virtual=\"/onscreen/$1\" --><p>Bye</p>"; }
 SHOP
-        location ~ ^/(checkout|header|again|agreed|none)\\b { proxy_pass http://127.0.0.1:$shop; }
+        location ~ ^/(checkout|header|again|agreed|none|own)\\b { proxy_pass http://127.0.0.1:$shop; }
         location /thanks/ { ssi on; proxy_pass http://127.0.0.1:$shop; }
         location /choose/ { rewrite ^/choose/(.*)\$ /onscreen/\$1 last; }
 CONF
@@ -91,6 +102,29 @@ is($t->request('POST', $action, headers => { 'Content-Type' => 'application/x-ww
     'the button of that page shows the key');
 is($t->journal('S-4')->{entries}[-1]{channel}, 'onscreen', 'by the channel onscreen');
 is(page('/checkout/S-4', 'Sec-Fetch-Site' => 'cross-site')->{status}, 200, 'the way back from a payment page is no other site\'s doing');
+
+# a part of another page, by Sec-Fetch-Dest
+
+$t->file('S-10');
+for my $dest (qw(image iframe frame embed object script style empty)) {
+    $r = page('/checkout/S-10', 'Sec-Fetch-Dest' => $dest);
+    unlike($r->{body}, qr/XK7QX/, "loaded as $dest, no key is shown");
+    ok($r->{json}{reveal_url}, "but a link to it, as $dest");
+    like($t->get('/checkout/S-10', headers => { 'Sec-Fetch-Dest' => $dest })->{body}, qr{<form method="post" action="/r/}, "a button, as $dest");
+}
+is($t->events('S-10'), 'filed', 'and none of these is a view');
+like($t->get('/checkout/S-10', headers => { 'Sec-Fetch-Dest' => 'document' })->{body}, qr/XK7QX/, 'loaded as a page, the key is shown');
+
+# headers of the shop's answer
+
+$t->file('S-11');
+$r = $t->get('/own/S-11');
+like($r->{body}, qr/XK7QX/, 'the shop caches its own answer: the key is shown');
+my ($head) = $r->{raw} =~ /^(.*?)\r\n\r\n/s;
+is_deeply([ $head =~ /^(?:Cache-Control|Expires): .*?(?=\r)/gm ], [ 'Cache-Control: no-store' ], 'with one Cache-Control, and no Expires');
+unlike($head, qr/^(?:Content-Disposition|Accept-Ranges):/m, 'it is no download');
+like($head, qr{^Content-Type: text/html; charset=utf-8\r?$}m, 'its charset is that of the page');
+like($head, qr/^Set-Cookie: cart=/m, "the shop's cookies stay");
 
 # held, then released
 

@@ -19,6 +19,7 @@ static ngx_int_t ngx_http_mpk_send(ngx_http_request_t *r,
 static void ngx_http_mpk_output(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_set_headers(ngx_http_request_t *r,
     const ngx_http_mpk_answer_t *answer, ngx_str_t *type, ngx_str_t *csp);
+static void ngx_http_mpk_drop_headers(ngx_http_request_t *r);
 static ngx_chain_t *ngx_http_mpk_chain(ngx_http_request_t *r,
     mpk_buf_t *body, mpk_cuts_t *cuts);
 static ngx_chain_t **ngx_http_mpk_chain_add(ngx_http_request_t *r,
@@ -339,6 +340,9 @@ ngx_http_mpk_set_headers(ngx_http_request_t *r,
     r->headers_out.content_type = *type;
     r->headers_out.content_type_len = type->len;
     r->headers_out.content_type_lowcase = NULL;
+    ngx_str_null(&r->headers_out.charset);
+
+    ngx_http_mpk_drop_headers(r);
 
     for (header = ngx_http_mpk_headers; header->name.len; header++) {
         if (ngx_http_mpk_add_header(r, &header->name, &header->value)
@@ -394,6 +398,44 @@ ngx_http_mpk_set_headers(ngx_http_request_t *r,
 #endif
 
     return NGX_OK;
+}
+
+
+/*
+ * X-Accel-Redirect keeps headers of the shop's own answer, which are not about ours: a page
+ * with keys must not be stored, nor saved as a file.  Cookies stay.
+ */
+
+static void
+ngx_http_mpk_drop_headers(ngx_http_request_t *r)
+{
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  names[] = {
+        ngx_string("Cache-Control"), ngx_string("Expires"),
+        ngx_string("Content-Disposition"), ngx_string("Accept-Ranges")
+    };
+
+    r->allow_ranges = 0;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            for (n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+
+                if (h[i].key.len == names[n].len
+                    && ngx_strncasecmp(h[i].key.data, names[n].data,
+                                       names[n].len)
+                       == 0)
+                {
+                    h[i].hash = 0;
+                }
+            }
+        }
+    }
 }
 
 

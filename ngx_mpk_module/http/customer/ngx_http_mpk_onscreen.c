@@ -91,10 +91,13 @@ ngx_http_mpk_onscreen_handler(ngx_http_request_t *r)
     txn->request.renews = 1;
     txn->entry.challenge = mpk_string("upstream");
 
-    /* show no key to a prefetch or HEAD, nor in a subrequest, whose headers are not ours */
+    /*
+     * show no key where nobody looks, to a prefetch, HEAD or an image, nor in a subrequest,
+     * whose headers are not ours
+     */
 
     txn->dry = (r != r->main || (r->method & NGX_HTTP_HEAD)
-                || ngx_http_mpk_is_prefetch(r));
+                || ngx_http_mpk_is_prefetch(r) || ngx_http_mpk_is_embedded(r));
 
     return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_onscreen_done);
 }

@@ -16,6 +16,7 @@ static ngx_http_mpk_header_t  ngx_http_mpk_headers[] = {
     [NGX_HTTP_MPK_HEADER_IDEMPOTENCY_KEY] =
         { ngx_string("idempotency-key"), 0 },
     [NGX_HTTP_MPK_HEADER_ORIGIN] = { ngx_string("origin"), 0 },
+    [NGX_HTTP_MPK_HEADER_SEC_FETCH_DEST] = { ngx_string("sec-fetch-dest"), 0 },
     [NGX_HTTP_MPK_HEADER_SEC_FETCH_SITE] = { ngx_string("sec-fetch-site"), 0 },
     [NGX_HTTP_MPK_HEADER_SEC_PURPOSE] = { ngx_string("sec-purpose"), 0 },
     [NGX_HTTP_MPK_HEADER_PURPOSE] = { ngx_string("purpose"), 0 },

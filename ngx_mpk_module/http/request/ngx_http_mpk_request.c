@@ -60,6 +60,17 @@ ngx_http_mpk_is_prefetch(ngx_http_request_t *r)
 
 
 ngx_uint_t
+ngx_http_mpk_is_embedded(ngx_http_request_t *r)
+{
+    ngx_str_t  *dest;
+
+    dest = ngx_http_mpk_get_ctx(r)->headers[NGX_HTTP_MPK_HEADER_SEC_FETCH_DEST];
+
+    return dest && !ngx_http_mpk_is(dest, "document");
+}
+
+
+ngx_uint_t
 ngx_http_mpk_is_foreign(ngx_http_request_t *r)
 {
     ngx_str_t           *site, *origin, *url;

@@ -11,6 +11,12 @@ ngx_uint_t ngx_http_mpk_wants_json(ngx_http_request_t *r);
 
 ngx_uint_t ngx_http_mpk_is_prefetch(ngx_http_request_t *r);
 
+/*
+ * True if a browser loads the answer as a part of a page (Sec-Fetch-Dest: an image, a
+ * frame, a script's own request), not as the page in a tab.
+ */
+ngx_uint_t ngx_http_mpk_is_embedded(ngx_http_request_t *r);
+
 /* True if a browser says that another site sent the request (R4). */
 ngx_uint_t ngx_http_mpk_is_foreign(ngx_http_request_t *r);
 
