@@ -14,7 +14,15 @@ my $t = Mpk->new;
 my $redis = $t->redis;
 my $h2 = $t->port('h2');
 
-$t->conf(http => 'limit_req_zone $binary_remote_addr zone=slow:1m rate=1r/m; gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any;',
+# the packaged module is for the packaged nginx
+
+my $brotli = '/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so';
+$brotli = '' if $ENV{MPK_NGINX} || !-e $brotli;
+
+$t->conf(main => $brotli ? "load_module $brotli;" : '',
+    http => ($brotli ? 'brotli on; brotli_types *; brotli_min_length 1; ' : '') . 'limit_req_zone $binary_remote_addr zone=slow:1m rate=1r/m; gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any;'
+        . ' add_header Content-Security-Policy "default-src \'self\'" always; add_header Cache-Control "public, max-age=3600" always;'
+        . ' add_header X-Robots-Tag all always; add_header Strict-Transport-Security max-age=600 always; expires 1h;',
     server => "listen 127.0.0.1:$h2 http2;",
     location => 'location /r/limited { limit_req zone=slow; mpk_reveal on; } location /far/ { limit_req zone=slow; proxy_pass http://127.0.0.1:' . $t->port('shop') . '; }')->start;
 
@@ -135,6 +143,21 @@ is($t->get($other, headers => \%gzip)->{headers}{'content-encoding'}, undef, 'th
 is($t->confirm($other, headers => \%gzip)->{headers}{'content-encoding'}, undef, 'the key is not');
 is($t->get($other, headers => \%gzip)->{headers}{'content-encoding'}, undef, 'a refusal is not');
 is($t->api('GET', 'orders/B-1', undef, headers => \%gzip)->{headers}{'content-encoding'}, undef, "the API's answers are not");
+
+SKIP: {
+    skip 'no packaged brotli for this nginx', 7 unless $brotli;
+
+    my %br = ('Accept-Encoding' => 'br');
+    my $link = $t->link('B-3');
+    is($t->get('/', headers => \%br)->{headers}{'content-encoding'}, 'br', "brotli: the shop's answers are compressed");
+    my %answer = ('the confirm page' => $t->get($link, headers => \%br), 'the key as JSON' => $t->confirm($link, headers => \%br),
+        'a refusal' => $t->get($link, headers => \%br), 'an order' => $t->api('GET', 'orders/B-1', undef, headers => \%br));
+    is($answer{$_}{headers}{'content-encoding'}, undef, "brotli: $_ is not") for sort keys %answer;
+    my $page = $t->confirm($t->link('B-4'), headers => { %br, Accept => 'text/html' });
+    is($page->{headers}{'content-encoding'}, undef, 'brotli: the page with the key is not');
+    like($page->{body}, qr/<code id="k1".*XK7QX/, 'but can be read as it is');
+}
+
 is($t->get($t->link('B-2'), headers => { Range => 'bytes=0-10' })->{status}, 200, 'there are no ranges');
 
 for my $r ($t->get('/r/none'), $t->get($link), $t->api('GET', 'orders/none'), $t->api('GET', 'orders/A-1', undef, token => 'none'),
@@ -144,6 +167,24 @@ for my $r ($t->get('/r/none'), $t->get($link), $t->api('GET', 'orders/none'), $t
     is($r->{headers}{'referrer-policy'}, 'no-referrer', "$r->{status}: no referrer");
     is($r->{headers}{'x-content-type-options'}, 'nosniff', "$r->{status}: no sniffing");
     like($r->{headers}{'content-security-policy'}, qr/default-src 'none'.*frame-ancestors 'none'/, "$r->{status}: the policy");
+}
+
+# add_header and expires of the whole site
+
+like($t->get('/')->{headers}{'content-security-policy'}, qr/^default-src 'self'$/, "the site's answers have its own policy");
+
+my $last = $t->link('B-5');
+for (['the confirm page', $t->get($last)], ['the page with the key', $t->confirm($last, headers => { Accept => 'text/html' })],
+    ['a refusal', $t->get($last)], ['an order', $t->api('GET', 'orders/B-1')], ['a journal', $t->api('GET', 'orders/B-1/journal')])
+{
+    my ($what, $r) = @$_;
+    my ($head) = $r->{raw} =~ /^(.*?)\r\n\r\n/s;
+    my @policies = $head =~ /^Content-Security-Policy: (.*?)\r?$/mg;
+    is(scalar @policies, 1, "$what: one policy");
+    like("@policies", qr/^default-src 'none';/, "$what: its own");
+    is_deeply([ $head =~ /^((?:Cache-Control|X-Robots-Tag|Expires): .*?)\r?$/mg ], [ 'Cache-Control: no-store', 'X-Robots-Tag: noindex' ],
+        "$what: nothing permits to store it");
+    like($head, qr/^Strict-Transport-Security: max-age=600\r?$/m, "$what: the site's other headers stay");
 }
 
 $t->finish;

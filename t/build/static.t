@@ -32,12 +32,13 @@ $ENV{MPK_NGINX} = "$objs/objs/nginx";
 
 my $t = Mpk->new;
 $t->redis;
-$t->conf;
+$t->conf(http => 'add_header Content-Security-Policy "default-src \'self\'" always;');
 $t->write('nginx.conf', $t->read('nginx.conf') =~ s/^load_module.*$//mr);
 $t->start;
 
 my $r = $t->confirm($t->link('S-1'));
 is($r->{status}, 200, 'a confirmation is answered');
 like($r->{json}{items}[0]{key}, qr/./, 'with the key');
+is_deeply([ $r->{raw} =~ /^Content-Security-Policy: (.*?);/mg ], [ "default-src 'none'" ], 'and with one policy, whatever add_header adds');
 
 $t->finish;

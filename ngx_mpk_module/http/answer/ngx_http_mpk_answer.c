@@ -7,19 +7,13 @@
 #define NGX_HTTP_MPK_PAGE_SIZE  1152     /* bytes; fits most pages without their long literals */
 
 
-typedef struct {
-    ngx_str_t    name;
-    ngx_str_t    value;
-} ngx_http_mpk_header_t;
-
-
 static ngx_int_t ngx_http_mpk_send(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     ngx_str_t *type, ngx_str_t *csp, mpk_buf_t *body, mpk_cuts_t *cuts);
 static void ngx_http_mpk_output(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_set_headers(ngx_http_request_t *r,
     const ngx_http_mpk_answer_t *answer, ngx_str_t *type, ngx_str_t *csp);
-static void ngx_http_mpk_drop_headers(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mpk_set_encoded(ngx_http_request_t *r);
 static ngx_chain_t *ngx_http_mpk_chain(ngx_http_request_t *r,
     mpk_buf_t *body, mpk_cuts_t *cuts);
 static ngx_chain_t **ngx_http_mpk_chain_add(ngx_http_request_t *r,
@@ -31,14 +25,6 @@ static ngx_int_t ngx_http_mpk_add_header(ngx_http_request_t *r,
 static void ngx_http_mpk_answer_body(ngx_http_mpk_ctx_t *ctx,
     mpk_buf_t *body, size_t size);
 
-
-static ngx_http_mpk_header_t  ngx_http_mpk_headers[] = {
-    { ngx_string("Cache-Control"), ngx_string("no-store") },
-    { ngx_string("Referrer-Policy"), ngx_string("no-referrer") },
-    { ngx_string("X-Content-Type-Options"), ngx_string("nosniff") },
-    { ngx_string("X-Robots-Tag"), ngx_string("noindex") },
-    { ngx_null_string, ngx_null_string }
-};
 
 static ngx_str_t  ngx_http_mpk_csp_none =
     ngx_string("default-src 'none'; frame-ancestors 'none'");
@@ -326,10 +312,9 @@ static ngx_int_t
 ngx_http_mpk_set_headers(ngx_http_request_t *r,
     const ngx_http_mpk_answer_t *answer, ngx_str_t *type, ngx_str_t *csp)
 {
-    ngx_str_t               value;
-    ngx_http_mpk_header_t  *header;
+    ngx_str_t            value;
+    ngx_http_mpk_ctx_t  *ctx;
 
-    static ngx_str_t  policy = ngx_string("Content-Security-Policy");
     static ngx_str_t  retry_after = ngx_string("Retry-After");
     static ngx_str_t  refresh = ngx_string("Refresh");
     static ngx_str_t  allow = ngx_string("Allow");
@@ -342,17 +327,14 @@ ngx_http_mpk_set_headers(ngx_http_request_t *r,
     r->headers_out.content_type_lowcase = NULL;
     ngx_str_null(&r->headers_out.charset);
 
-    ngx_http_mpk_drop_headers(r);
+    r->allow_ranges = 0;
 
-    for (header = ngx_http_mpk_headers; header->name.len; header++) {
-        if (ngx_http_mpk_add_header(r, &header->name, &header->value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
+    /* a filter sends this policy, and what else a secret needs */
 
-    if (ngx_http_mpk_add_header(r, &policy, csp) != NGX_OK) {
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
+    ctx->policy = csp;
+
+    if (ngx_http_mpk_set_encoded(r) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -388,54 +370,32 @@ ngx_http_mpk_set_headers(ngx_http_request_t *r,
 
     r->disable_not_modified = 1;
 
-#if (NGX_HTTP_GZIP)
-
-    /* a compressed secret beside reflected input leaks its length (BREACH) */
-
-    r->gzip_tested = 1;
-    r->gzip_ok = 0;
-
-#endif
-
     return NGX_OK;
 }
 
 
 /*
- * X-Accel-Redirect keeps headers of the shop's own answer, which are not about ours: a page
- * with keys must not be stored, nor saved as a file.  Cookies stay.
+ * A compressed secret beside reflected input leaks its length (BREACH): gzip, brotli and
+ * others leave alone what has an encoding; with a hash of 0 it is not sent.
  */
 
-static void
-ngx_http_mpk_drop_headers(ngx_http_request_t *r)
+static ngx_int_t
+ngx_http_mpk_set_encoded(ngx_http_request_t *r)
 {
-    ngx_uint_t        i, n;
-    ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    static ngx_str_t  names[] = {
-        ngx_string("Cache-Control"), ngx_string("Expires"),
-        ngx_string("Content-Disposition"), ngx_string("Accept-Ranges")
-    };
-
-    r->allow_ranges = 0;
-
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            for (n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
-
-                if (h[i].key.len == names[n].len
-                    && ngx_strncasecmp(h[i].key.data, names[n].data,
-                                       names[n].len)
-                       == 0)
-                {
-                    h[i].hash = 0;
-                }
-            }
-        }
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
     }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+    ngx_str_set(&h->key, "Content-Encoding");
+    ngx_str_set(&h->value, "identity");
+
+    r->headers_out.content_encoding = h;
+
+    return NGX_OK;
 }
 
 

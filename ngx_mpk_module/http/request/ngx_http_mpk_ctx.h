@@ -41,6 +41,7 @@ struct ngx_http_mpk_ctx_s {
     mpk_mem_t                    *body_mem;        /* where the body is made */
     mpk_str_t                    *secret;          /* where a body with keys is left; NULL: it has none */
     ngx_chain_t                  *out;             /* the body */
+    ngx_str_t                    *policy;          /* Content-Security-Policy; NULL: not our answer */
 
     unsigned                      waiting:1;
     unsigned                      passed:1;        /* left to the location's other handlers */
