@@ -107,6 +107,14 @@ $r = claim($path, %ann, order => 'C-1', email => 'eve@example.com');
 is("$r->{status} $r->{json}{rule} $r->{json}{type}", '422 R6 urn:mpk:not_buyer', 'R6: the billing email is needed');
 $r = claim($path, %ann, order => 'C-1', key => "${key}F");
 is("$r->{status} $r->{json}{rule} $r->{json}{type}", '422 R6 urn:mpk:wrong_key', 'R6: and the key itself');
+
+for (['a % alone', 'order=C-1&description=100%'], ['a field twice', 'name=Ann&name=Eve'], ['one that is too large', 'description=' . 'x' x 40000]) {
+    my ($what, $body) = @$_;
+    my $r = $t->post($path, $body);
+    is($r->{status}, 422, "a form that can't be read, $what: refused");
+    like($r->{body}, qr{<textarea id="key"}, "a form that can't be read, $what: the page is there again");
+}
+
 is($t->events('C-1'), 'filed link_minted opened viewed', 'none of that was a claim');
 
 my $html = $t->request('POST', $path, headers => { 'Content-Type' => $form },

@@ -67,6 +67,7 @@ $conf =~ s/\}\s*\z/<<SHOP/e;
             return 200 "Thank you <!--#include virtual=\\"\/mpk-onscreen\/\$1\\" --> Bye";
         }
         location \/desk\/files\/ { return 201 "desk \$http_x_mpk_order \$http_x_mpk_claim \$http_x_mpk_items\\n"; }
+        location = \/lost { return 444; }
         location = \/forge { return 200 "[\$http_x_mpk_claim\$http_x_mpk_order\$http_x_mpk_items]"; }
         location \/ { return 200 "shop \$http_x_forwarded_for\\n"; }
     }
@@ -129,6 +130,40 @@ is(call('GET', '/forge', headers => \@forged)->{body}, '[]', 'claims.conf: and n
 is(call('GET', '/mpk/ready')->{json}{ready}, JSON::PP::true, 'edge.conf: ready');
 like(call('GET', '/mpk/metrics')->{body}, qr/^mpk_views_total\{channel="email"\} 1$/m, 'edge.conf: Prometheus gets its metrics');
 is(call('GET', "/mpk/$_", headers => [ 'X-Forwarded-For: 203.0.113.7' ])->{status}, 403, "edge.conf: /mpk/$_ is not for strangers") for qw(ready metrics);
+
+# nginx's own errors, and the module's
+
+my $sorry = qr{<h1>shop\.example</h1>};
+$t->write('big', 'order=' . 'x' x (2 << 20));
+my $said = call('POST', '/track', body => "\@$dir/big");
+is($said->{status}, 413, 'edge.conf: what is too large for nginx');
+like($said->{body}, qr{$sorry.*too large}, 'edge.conf: is answered with a page of the shop');
+
+$said = call('GET', '/lost');
+is($said->{status}, 502, 'edge.conf: a shop that does not answer');
+like($said->{body}, qr{$sorry.*cannot be reached}, 'edge.conf: is told by a page, too');
+
+for (1 .. 200) {
+    $said = call('GET', '/track', headers => [ 'X-Forwarded-For: 203.0.113.99' ]);
+    last if $said->{status} == 429;
+}
+
+is($said->{status}, 429, 'edge.conf: who asks too often');
+like($said->{body}, qr{$sorry.*too fast}, 'edge.conf: reads why');
+
+$t->write('large', 'order=' . 'x' x 20000);
+$said = call('POST', '/track', body => "\@$dir/large");
+is($said->{status}, 422, "edge.conf: a form that is too large for the module");
+like($said->{body}, qr{<form method="post".*name="order"}s, 'edge.conf: comes back');
+
+$redis->stop;
+$said = call('POST', '/track', body => 'order=X-1&email=ann%40example.com');
+is($said->{status}, 503, "edge.conf: without Redis, the module's own page is returned");
+unlike($said->{body}, $sorry, "edge.conf: not nginx's");
+like($said->{head}, qr/^retry-after: \d+/mi, 'edge.conf: with the time to come back');
+is(call('POST', '/track', headers => \@json, body => 'order=X-1&email=ann%40example.com')->{json}{type}, 'urn:mpk:unavailable', 'edge.conf: as JSON, too');
+$redis->start;
+ok(wait_for(sub { call('GET', '/mpk/ready')->{json}{ready} }, 'Redis is back', 10), 'edge.conf: ready again');
 
 my $log = $t->read('access.log');
 like($log, qr{"POST /r/\[hidden\] HTTP/2\.0" 200 \d+ event=viewed outcome=done order=X-1}, 'the log tells views');

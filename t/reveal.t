@@ -298,6 +298,23 @@ $r = $t->request('POST', $link, headers => { %json, 'Content-Type' => 'applicati
 is($r->{status}, 400, 'a broken form is refused');
 $r = $t->request('POST', $link, headers => { %json, 'Content-Type' => 'application/x-www-form-urlencoded' }, body => 'a=' . 'x' x 20000);
 is($r->{status}, 413, 'a body over 16 KB is refused');
+is(eval { decode_json($r->{body})->{type} }, 'urn:mpk:body', 'as a problem');
+
+# a person's form
+
+my $form = 'application/x-www-form-urlencoded';
+
+for (['a % alone', $form, "nonce=$nonce&email=ann%"], ['a field twice', $form, "nonce=$nonce&email=ann%40example.com&email=eve%40example.com"],
+    ['a NUL', $form, "nonce=$nonce&email=ann%00%40example.com"], ['one that is too large', $form, "nonce=$nonce&email=" . 'x' x 20000],
+    ['multipart', 'multipart/form-data; boundary=b', "--b\r\nContent-Disposition: form-data; name=\"nonce\"\r\n\r\n$nonce\r\n--b--\r\n"],
+    ['no form', 'text/plain', "nonce=$nonce"], ['JSON that is none', 'application/json', '{'])
+{
+    my ($what, $type, $body) = @$_;
+    $r = $t->request('POST', $link, headers => { 'Content-Type' => $type, 'Idempotency-Key' => 'k-1' }, body => $body);
+    is($r->{status}, 422, "a form that can't be read, $what: refused");
+    like($r->{body}, qr{<form method="post".*name="nonce" value="[^"]+"}s, "a form that can't be read, $what: the page is there again");
+}
+
 is($t->events('F-1'), 'filed link_minted opened', 'and nothing is used up');
 
 my $body = encode_json({ nonce => $nonce, email => 'ann@example.com' });

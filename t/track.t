@@ -117,6 +117,13 @@ for my $bad ([ '', 'ann@example.com' ], [ 'T-1', '' ], [ 'T 1', 'ann@example.com
 }
 
 is(track('T-1', 'ann@example.com', headers => { 'Content-Type' => 'text/plain' })->{status}, 422, 'a body of another kind is none');
+
+for (['a % alone', 'order=%'], ['a field twice', 'order=T-1&order=T-1&email=ann%40example.com'], ['one that is too large', 'order=' . 'x' x 20000]) {
+    my ($what, $body) = @$_;
+    my $r = $t->post('/track', $body);
+    is($r->{status}, 422, "a form that can't be read, $what: refused");
+    like($r->{body}, qr{<form method="post".*name="order"}s, "a form that can't be read, $what: the page is there again");
+}
 is($t->request('POST', '/track', headers => { 'Content-Type' => 'application/json', Accept => 'application/json', 'X-Real' => '10.9.9.9' },
     body => '{"order":"T-1","email":"ann@example.com"}')->{status}, 200, 'JSON is as good as a form');
 is($t->request('PUT', '/track', body => 'x')->{body}, "shop\n", 'another method goes on to the shop');

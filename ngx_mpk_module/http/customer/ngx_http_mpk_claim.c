@@ -201,11 +201,9 @@ ngx_http_mpk_claim_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     rc = ngx_http_mpk_fields(r, ctx, NGX_HTTP_MPK_CLAIM_BODY_MAX, &fields,
                              &error);
 
-    /* treat a malformed body as an empty form */
+    /* treat a body that can't be read as an empty form */
 
-    if (rc != NGX_OK && rc != NGX_HTTP_BAD_REQUEST
-        && rc != NGX_HTTP_UNSUPPORTED_MEDIA_TYPE)
-    {
+    if (rc >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
         return rc;
     }
 

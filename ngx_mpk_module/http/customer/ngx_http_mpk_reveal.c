@@ -206,20 +206,20 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     rc = ngx_http_mpk_fields(r, ctx, NGX_HTTP_MPK_BODY_MAX, &fields, &error);
 
-    if (rc == NGX_HTTP_BAD_REQUEST || rc == NGX_HTTP_UNSUPPORTED_MEDIA_TYPE) {
+    if (rc >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        return rc;
+    }
+
+    if (rc != NGX_OK && ctx->json) {
         answer.status = rc;
         ctx->outcome = NGX_HTTP_MPK_OUTCOME_INVALID;
 
         return ngx_http_mpk_send_problem(r, ctx, &answer,
-                   rc == NGX_HTTP_BAD_REQUEST ? mpk_string("body")
-                                              : mpk_string("media_type"),
+                   rc == NGX_HTTP_UNSUPPORTED_MEDIA_TYPE
+                   ? mpk_string("media_type") : mpk_string("body"),
                    (mpk_str_t) { ngx_strlen(error.text),
                                  (u_char *) error.text },
                    mpk_string(""), NULL);
-    }
-
-    if (rc != NGX_OK) {
-        return rc;
     }
 
     txn = ngx_http_mpk_reveal_txn(r, ctx, MPK_EVENT_VIEWED);
@@ -229,7 +229,11 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     txn->entry.form = (ngx_http_mpk_body_type(r) == NGX_HTTP_MPK_BODY_FORM);
 
-    if (ngx_http_mpk_reveal_nonce(r, ctx, fields, txn) != NGX_OK) {
+    /* a form that can't be read has no nonce: the page is sent again, with a new one */
+
+    if (rc == NGX_OK
+        && ngx_http_mpk_reveal_nonce(r, ctx, fields, txn) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -175,6 +175,8 @@ ngx_http_mpk_fields(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx, size_t max,
     rc = ngx_http_mpk_body(r, max, &body);
 
     if (rc == NGX_DECLINED) {
+        (void) mpk_fail(error, MPK_LIMIT, 0, "the body is over %zu bytes", max);
+
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 

@@ -31,8 +31,8 @@ ngx_int_t ngx_http_mpk_body(ngx_http_request_t *r, size_t max,
 ngx_http_mpk_body_type_t ngx_http_mpk_body_type(ngx_http_request_t *r);
 
 /*
- * Parses a form or a JSON object; *fields is NULL for an empty body.  Errors: 400 and
- * 415, described in error; 413; 500.
+ * Parses a form or a JSON object; *fields is NULL for an empty body.  Errors, *fields is
+ * NULL: 400, 413 and 415, described in error; 500.
  */
 ngx_int_t ngx_http_mpk_fields(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     size_t max, mpk_value_t **fields, mpk_error_t *error);
