@@ -10,19 +10,21 @@ use lib 't/lib';
 use Mpk qw(quick);
 use JSON::PP;
 use Mpk::Http2;
+use Mpk::Tls;
 use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $t = Mpk->new;
 my $redis = $t->redis;
-my $h2 = $t->port('h2');
+my ($h2, $tls) = map { $t->port($_) } qw(h2 tls);
 my $dir = $t->dir;
+Mpk::Tls->new($t)->certificate('edge', 'localhost');
 
 # small buffers, so that a big answer does not go to the kernel at once
 
 $t->conf(redis => "unix:$dir/redis.sock timeout=1s", listen => 'sndbuf=16k',
-    server => "listen 127.0.0.1:$h2 http2; send_timeout 2s; output_buffers 1 16k; postpone_output 0;",
+    server => "listen 127.0.0.1:$h2 http2; listen 127.0.0.1:$tls ssl sndbuf=16k; ssl_certificate $dir/edge.pem; ssl_certificate_key $dir/edge.key; send_timeout 2s; output_buffers 1 16k; postpone_output 0;",
     http => 'map $mpk_order $changed { E-9 "</html>"; default ""; }', reveal => 'sub_filter_types *; sub_filter $changed "</html>\n";')->start;
 
 my $key = qr/XK7QX/;
@@ -160,6 +162,32 @@ cmp_ok($end->{sent}, '>', 1000, 'it says how many bytes were sent');
 is($end->{items}[-1], 500, 'the last key was not');
 is(scalar @{$end->{items}}, 501 - $end->{items}[0], 'nor were those before it');
 cmp_ok(abs($end->{sent} / 560 - $end->{items}[0]), '<', 30, 'from the first that did not leave on') or diag(explain([ @$end{qw(sent items)} ]));
+
+# a client that stops reading, until nginx gives up: then it reads what the kernel has still
+
+for (['E-A', $t->port('edge'), 0], ['E-B', $tls, 1]) {
+    my ($order, $port, $encrypted) = @$_;
+    my $way = $encrypted ? 'TLS' : 'HTTP/1.1';
+
+    SKIP: {
+        skip 'libio-socket-ssl-perl is missing', 3 if $encrypted && !eval { require IO::Socket::SSL; 1 };
+
+        $t->file($order, items => \@items);
+        my $link = $t->mint($order);
+        my $nonce = $t->nonce($link);
+        my $client = Mpk::Http::connection($port, 2048);
+        IO::Socket::SSL->start_SSL($client, SSL_verify_mode => 0) or die 'no TLS' if $encrypted;
+        syswrite $client, post_text($link, $nonce);
+        gone($order, 'filed link_minted opened viewed cut_off', "$way: a client that does not read is cut off");
+
+        my $read = '';
+        1 while sysread $client, $read, 65536, length $read;
+        $read =~ s/^.*?\r\n\r\n//s;
+        my $cut = $t->journal($order)->{entries}[-1];
+        is($cut->{sent}, length $read, "$way: after the bytes that it has in the end");
+        is_deeply($cut->{items}, [ grep { index($read, $items[$_ - 1]{key}) < 0 } 1 .. 500 ], "$way: without the keys that it has not");
+    }
+}
 
 my $c = Mpk::Http2->new($h2, 1000);
 $t->file('E-2', items => \@items);
