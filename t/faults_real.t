@@ -21,11 +21,15 @@ my ($h2, $tls) = map { $t->port($_) } qw(h2 tls);
 my $dir = $t->dir;
 Mpk::Tls->new($t)->certificate('edge', 'localhost');
 
+# whether this nginx has a filter that changes bodies
+
+my $filters = `@{[Mpk::nginx()]} -V 2>&1` =~ /--with-http_sub_module/;
+
 # small buffers, so that a big answer does not go to the kernel at once
 
 $t->conf(redis => "unix:$dir/redis.sock timeout=1s", listen => 'sndbuf=16k',
     server => "listen 127.0.0.1:$h2 http2; listen 127.0.0.1:$tls ssl sndbuf=16k; ssl_certificate $dir/edge.pem; ssl_certificate_key $dir/edge.key; send_timeout 2s; output_buffers 1 16k; postpone_output 0;",
-    http => 'map $mpk_order $changed { E-9 "</html>"; default ""; }', reveal => 'sub_filter_types *; sub_filter $changed "</html>\n";')->start;
+    http => 'map $mpk_order $changed { E-9 "</html>"; default ""; }', reveal => $filters ? 'sub_filter_types *; sub_filter $changed "</html>\n";' : '')->start;
 
 my $key = qr/XK7QX/;
 my $slow = $ENV{MPK_VALGRIND} ? 10 : 1;
@@ -256,9 +260,13 @@ for my $accept (qw(application/json text/html)) {
 
 # a filter that changes the body of E-9
 
-taken('E-9', 'text/html', length(taken('E-8-4', 'text/html', 100000)) - 3);
-gone('E-9', 'filed link_minted opened viewed cut_off', 'HTTP/2: what left of a page that a filter changed is not known');
-is_deeply([ @{$t->journal('E-9')->{entries}[-1]}{qw(event items sent)} ], [ 'cut_off', [1, 2, 3], undef ], 'HTTP/2: so none of its keys is told to have');
+SKIP: {
+    skip 'this nginx has no sub_filter', 2 unless $filters;
+
+    taken('E-9', 'text/html', length(taken('E-8-4', 'text/html', 100000)) - 3);
+    gone('E-9', 'filed link_minted opened viewed cut_off', 'HTTP/2: what left of a page that a filter changed is not known');
+    is_deeply([ @{$t->journal('E-9')->{entries}[-1]}{qw(event items sent)} ], [ 'cut_off', [1, 2, 3], undef ], 'HTTP/2: so none of its keys is told to have');
+}
 
 $link = $t->link('E-3');
 $nonce = $t->nonce($link);
