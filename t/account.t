@@ -37,7 +37,7 @@ SHOP
         location \@login { return 302 /login; }
         location = /maybe {
             set \$nobody "";
-            mpk_account \$nobody;
+            mpk_account \$nobody trusted;
             proxy_pass http://127.0.0.1:$shop;
         }
 CONF

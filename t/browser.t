@@ -122,8 +122,8 @@ SHOP
         mpk_account \$customer;
         proxy_pass http://127.0.0.1:$shop;
     }
-    location ~ ^/onscreen/(?<onscreen>[^/]+)\$ { internal; mpk_onscreen \$onscreen; }
-    location ~ ^/consenting/(?<consenting>[^/]+)\$ { internal; mpk_onscreen \$consenting; mpk_consent on; }
+    location ~ ^/onscreen/(?<onscreen>[^/]+)\$ { internal; mpk_onscreen \$onscreen trusted; }
+    location ~ ^/consenting/(?<consenting>[^/]+)\$ { internal; mpk_onscreen \$consenting trusted; mpk_consent on; }
     location /thanks/ { ssi on; proxy_pass http://127.0.0.1:$shop; }
 CONF
 

@@ -27,7 +27,7 @@ my $redis = $t->redis(clock => $of_redis);
 my @conf = (redis => "unix:$redis->{socket} connect_timeout=5s timeout=10s", http => 'mpk_retention 60d;',
     location => 'location = /metrics { mpk_status prometheus; } location = /status { mpk_status json; }
         location = /track { mpk_track on; } location /claim/ { mpk_claim on; }
-        location = /account { set $who ann; mpk_account $who; }');
+        location = /account { set $who ann; mpk_account $who trusted; }');
 
 $t->conf(@conf)->start;
 

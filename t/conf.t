@@ -132,12 +132,50 @@ refused('mpk_reveal in a regex location', qr/plain prefix/, location => 'locatio
 refused('mpk_reveal twice', qr/duplicate/, reveal => 'mpk_reveal on;');
 refused('mpk_keyring twice', qr/duplicate/, http => "mpk_keyring $dir/keyring.json;");
 refused('mpk_reveal neither on nor off', qr/"on" or "off"/, location => 'location /x/ { mpk_reveal maybe; }');
-for my $chosen ('$arg_order', '$cookie_order', '$http_x_order', 'x${arg_o}', '$args', '$request_uri') {
-    refused("mpk_onscreen with $chosen", qr/must not be what the client can choose/,
-        location => "location /on { internal; mpk_onscreen $chosen; }");
-    refused("mpk_account with $chosen", qr/must not be what the client can choose/,
-        location => "location /acc { mpk_account $chosen; }");
+# who names a customer or an order
+
+my $ca = Mpk::Tls->new($t);
+$ca->certificate('edge', 'localhost');
+my $tls = "ssl_certificate $dir/edge.pem; ssl_certificate_key $dir/edge.key;";
+
+for (
+    [ '$arg_order' ], [ '$cookie_order' ], [ '$http_x_order' ], [ 'x${arg_o}' ], [ '$args' ], [ '$request_uri' ],
+    [ '$uri' ], [ '$remote_user' ], [ '$ssl_server_name' ], [ '$host' ], [ '$mpk_order' ], [ '$1' ],
+    [ '$upstream_http_x_order$arg_o' ], [ '$UPSTREAM_HTTP_X$Arg_o' ],
+    [ '$who', 'set $who $arg_order;' ],
+    [ '$upstream_http_x_order', 'set $upstream_http_x_order $arg_order;' ],
+    [ '$mapped', '', 'map $arg_order $mapped { default $arg_order; }' ],
+    [ '$ssl_client_s_dn', "$tls ssl_verify_client on; ssl_client_certificate $dir/ca.pem;", 'map $arg_order $ssl_client_s_dn { default $arg_order; }' ],
+    [ '$jwt_claim_sub', '', 'map $arg_order $jwt_claim_sub { default $arg_order; }' ],
+    [ '$captured', 'if ($uri ~ "(?<captured>.+)") { return 404; }' ],
+) {
+    my ($chosen, $before, $http) = @$_;
+    my @where = (server => $before // '', http => $http // '');
+    refused("mpk_onscreen with $chosen", qr/"mpk_onscreen" takes "\Q$chosen\E", which can be what the client chooses: .* or add "trusted"/,
+        @where, location => "location /on { internal; mpk_onscreen $chosen; }");
+    refused("mpk_account with $chosen", qr/"mpk_account" takes "\Q$chosen\E", which can be what the client chooses: .* or add "trusted"/,
+        @where, location => "location = /acc { mpk_account $chosen; }");
+    accepted("mpk_account with $chosen that is trusted", @where, location => "location = /acc { mpk_account $chosen trusted; }");
 }
+
+accepted("mpk_account with $_->[0]", location => "location = /acc { $_->[1] mpk_account $_->[0]; }", server => "$tls $_->[2]") for
+    [ '$customer', 'auth_request /who; auth_request_set $customer $upstream_http_x_account;', '' ],
+    [ '${customer}@shop', 'auth_request /who; auth_request_set $customer $upstream_http_x_account;', '' ],
+    [ '$Customer', 'auth_request /who; auth_request_set $customer $upstream_http_x_account;', '' ],
+    [ '$upstream_http_x_account', '', '' ],
+    [ '$ssl_client_s_dn', '', "ssl_verify_client optional; ssl_client_certificate $dir/ca.pem;" ],
+    [ '$ssl_client_fingerprint', '', "ssl_verify_client on; ssl_client_certificate $dir/ca.pem;" ];
+accepted('mpk_account before the auth_request_set that defines it', location => 'location = /acc { mpk_account $customer; } '
+    . 'location = /other { auth_request /who; auth_request_set $customer $upstream_http_x_account; }');
+refused("mpk_account with a certificate, $_->[0]", qr/"\$ssl_client_s_dn", which nobody verifies without "ssl_verify_client on" or "optional"/,
+    server => "$tls $_->[1]", location => 'location = /acc { mpk_account $ssl_client_s_dn; }') for
+    [ 'where none is asked for', '' ], [ 'where any will do', 'ssl_verify_client optional_no_ca;' ];
+refused('mpk_account that is the same for every client', qr/which is the same for every client/, location => 'location = /acc { mpk_account ann; }');
+refused('another parameter than trusted', qr/may only be "trusted"/, location => 'location = /acc { mpk_account $uri trust; }');
+
+refused('a claim under "satisfy any"', qr/"\$jwt_claim_sub", which nobody need have verified under "satisfy any"/,
+    location => 'location = /acc { satisfy any; mpk_account $jwt_claim_sub; }');
+
 refused('mpk_onscreen outside "internal"', qr/needs "internal" in its location/,
     location => 'location /on { mpk_onscreen $upstream_http_x_order; }');
 accepted('mpk_onscreen in an internal location', location => 'location /on { internal; mpk_onscreen $upstream_http_x_order; }');

@@ -30,7 +30,7 @@ $t->write('api-tokens', $t->read('api-tokens') . 'till:' . sha256_hex('till-toke
 my %conf = (location => <<'CONF');
         location = /track { mpk_track on; mpk_track_limit address=10000 order=10000; }
         location /claim/ { mpk_claim on; }
-        location /account/ { set $customer $arg_as; mpk_account $customer; }
+        location /account/ { set $customer $arg_as; mpk_account $customer trusted; }
 CONF
 
 $conf{redis} = $t->least($redis);

@@ -15,10 +15,10 @@ my $redis = $t->redis;
 my $shop = $t->port('shop');
 
 my $onscreen = <<'CONF';
-        location ~ ^/onscreen/(?<order_id>[^/]+)$ { internal; mpk_onscreen $order_id; }
+        location ~ ^/onscreen/(?<order_id>[^/]+)$ { internal; mpk_onscreen $order_id trusted; }
         location = /by-header { internal; mpk_onscreen $upstream_http_x_order; }
         location = /again { internal; mpk_onscreen $upstream_http_x_order; mpk_reveal_grace 1s; }
-        location ~ ^/consenting/(?<agreed_id>[^/]+)$ { internal; mpk_onscreen $agreed_id; mpk_consent on; }
+        location ~ ^/consenting/(?<agreed_id>[^/]+)$ { internal; mpk_onscreen $agreed_id trusted; mpk_consent on; }
 CONF
 
 # what the shop's own answer says of itself

@@ -24,9 +24,9 @@ my $status = 'location = /metrics { mpk_status prometheus; } location = /status 
 
 my $locations = <<'CONF';
         location = /track { mpk_track on; mpk_track_limit address=2; }
-        location = /account { mpk_account $http_x_mpk_account_of_the_test; }
+        location = /account { mpk_account $http_x_mpk_account_of_the_test trusted; }
         location /claim/ { mpk_claim on; }
-        location ~ ^/onscreen/(?<order_id>[^/]+)$ { internal; mpk_onscreen $order_id; }
+        location ~ ^/onscreen/(?<order_id>[^/]+)$ { internal; mpk_onscreen $order_id trusted; }
         location = /thanks { ssi on; ssi_types *; proxy_pass http://127.0.0.1:SHOP; }
 CONF
 

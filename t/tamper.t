@@ -21,7 +21,7 @@ $t->conf(location => <<'CONF')->start;
     location = /track { mpk_track on; mpk_track_limit address=100000 order=100000; }
     location = /metrics { mpk_status prometheus; }
     location /claim/ { mpk_claim on; }
-    location /account/ { set $customer $arg_as; mpk_account $customer; }
+    location /account/ { set $customer $arg_as; mpk_account $customer trusted; }
 CONF
 
 my @fields = qw(h f i c k);

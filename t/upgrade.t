@@ -18,7 +18,7 @@ plan skip_all => 'finds nothing more there' if $ENV{MPK_VALGRIND};
 
 my $json = JSON::PP->new->utf8->canonical->indent->indent_length(1);
 my @conf = (location => 'location = /track { mpk_track on; } location /claim/ { mpk_claim on; }
-    location /account { set $who $arg_as; mpk_account $who; }');
+    location /account { set $who $arg_as; mpk_account $who trusted; }');
 
 my $years = 10 * 365 * 86400 - 86400;
 

@@ -87,6 +87,7 @@ typedef struct {
 
     ngx_http_complex_value_t     *account;         /* the customer's identity */
     ngx_http_complex_value_t     *onscreen;        /* the order's id */
+    ngx_uint_t                    trusted;         /* whichever variables these have */
     ngx_http_mpk_limit_t         *track_limit;
 
     ngx_array_t                  *api_tokens;      /* NULL: "off" */

@@ -9,8 +9,10 @@
 
 static char *ngx_http_mpk_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_mpk_loc_conf_t *mlcf);
-static char *ngx_http_mpk_conf_asserted(ngx_conf_t *cf,
-    ngx_http_complex_value_t **target);
+static char *ngx_http_mpk_conf_identity(ngx_conf_t *cf,
+    ngx_http_mpk_loc_conf_t *mlcf, ngx_http_complex_value_t **target);
+static char *ngx_http_mpk_conf_check_identity(ngx_conf_t *cf,
+    ngx_http_mpk_loc_conf_t *conf);
 static ngx_int_t ngx_http_mpk_conf_loopback(ngx_str_t *host);
 
 
@@ -276,7 +278,7 @@ ngx_http_mpk_conf_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char  *rv;
 
-    rv = ngx_http_mpk_conf_asserted(cf, &mlcf->account);
+    rv = ngx_http_mpk_conf_identity(cf, mlcf, &mlcf->account);
 
     return rv == NGX_CONF_OK ? ngx_http_mpk_conf_location(cf, cmd, mlcf) : rv;
 }
@@ -291,30 +293,20 @@ ngx_http_mpk_conf_onscreen(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char  *rv;
 
-    rv = ngx_http_mpk_conf_asserted(cf, &mlcf->onscreen);
+    rv = ngx_http_mpk_conf_identity(cf, mlcf, &mlcf->onscreen);
 
     return rv == NGX_CONF_OK ? ngx_http_mpk_conf_location(cf, cmd, mlcf) : rv;
 }
 
 
-/*
- * A value that must come from the upstream: variables that a client controls are
- * rejected.
- */
+/* A value, and "trusted"; what it is made of is checked when all variables are known. */
 
 static char *
-ngx_http_mpk_conf_asserted(ngx_conf_t *cf, ngx_http_complex_value_t **target)
+ngx_http_mpk_conf_identity(ngx_conf_t *cf, ngx_http_mpk_loc_conf_t *mlcf,
+    ngx_http_complex_value_t **target)
 {
-    u_char                            *p, *last;
     ngx_str_t                         *value;
-    ngx_uint_t                         i;
     ngx_http_compile_complex_value_t   ccv;
-
-    static ngx_str_t  chosen[] = {
-        ngx_string("arg_"), ngx_string("args"), ngx_string("cookie_"),
-        ngx_string("http_"), ngx_string("query_string"),
-        ngx_string("request"), ngx_string("host")
-    };
 
     if (*target) {
         return "is duplicate";
@@ -322,26 +314,13 @@ ngx_http_mpk_conf_asserted(ngx_conf_t *cf, ngx_http_complex_value_t **target)
 
     value = cf->args->elts;
 
-    p = value[1].data;
-    last = p + value[1].len;
+    if (cf->args->nelts == 3) {
 
-    while ((p = ngx_strlchr(p, last, '$')) != NULL) {
-
-        p++;
-
-        if (p < last && *p == '{') {
-            p++;
+        if (!ngx_http_mpk_is(&value[2], "trusted")) {
+            return "has an invalid parameter: it may only be \"trusted\"";
         }
 
-        for (i = 0; i < sizeof(chosen) / sizeof(ngx_str_t); i++) {
-            if ((size_t) (last - p) >= chosen[i].len
-                && ngx_strncasecmp(p, chosen[i].data, chosen[i].len) == 0)
-            {
-                return "must not be what the client can choose: take what the "
-                       "upstream says, e.g. \"$upstream_http_x_order\" or a "
-                       "variable of \"auth_request_set\"";
-            }
-        }
+        mlcf->trusted = 1;
     }
 
     *target = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
@@ -455,13 +434,42 @@ ngx_http_mpk_conf_check_endpoint(ngx_conf_t *cf, ngx_http_mpk_loc_conf_t *conf)
                   "e.g. \"mpk_public_url https://shop.example\"";
     }
 
-    if (missing == NULL) {
+    if (missing) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%V\" needs %s, in %V:%ui", &conf->endpoint_name,
+                      missing, &conf->file, conf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_mpk_conf_check_identity(cf, conf);
+}
+
+
+static char *
+ngx_http_mpk_conf_check_identity(ngx_conf_t *cf, ngx_http_mpk_loc_conf_t *conf)
+{
+    const char                *wrong;
+    ngx_http_complex_value_t  *identity;
+
+    identity = conf->account ? conf->account : conf->onscreen;
+
+    if (identity == NULL || conf->trusted) {
+        return NGX_CONF_OK;
+    }
+
+    wrong = ngx_http_mpk_conf_asserted(cf, &identity->value);
+
+    if (wrong == NULL) {
         return NGX_CONF_OK;
     }
 
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"%V\" needs %s, in %V:%ui", &conf->endpoint_name, missing,
-                  &conf->file, conf->line);
+                  "\"%V\" takes \"%V\", which %s: take what the upstream or TLS "
+                  "asserts, e.g. a variable of \"auth_request_set\", "
+                  "\"$upstream_http_...\" or \"$ssl_client_...\", or add "
+                  "\"trusted\" if no client can choose it, in %V:%ui",
+                  &conf->endpoint_name, &identity->value, wrong, &conf->file,
+                  conf->line);
 
     return NGX_CONF_ERROR;
 }

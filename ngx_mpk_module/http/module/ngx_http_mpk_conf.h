@@ -34,6 +34,16 @@ char *ngx_http_mpk_conf_check_endpoint(ngx_conf_t *cf,
     ngx_http_mpk_loc_conf_t *conf);
 
 
+/* ngx_http_mpk_conf_asserted.c */
+
+/*
+ * NULL: each variable of the value is what the upstream or TLS asserts; else what is
+ * wrong, as the end of a sentence that begins with "which".  Called when all variables
+ * are known.
+ */
+const char *ngx_http_mpk_conf_asserted(ngx_conf_t *cf, ngx_str_t *value);
+
+
 /* ngx_http_mpk_conf_files.c */
 
 char *ngx_http_mpk_conf_keyring(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -154,14 +154,14 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       NULL },
 
     { ngx_string("mpk_account"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_mpk_conf_account,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       ngx_http_mpk_endpoint(ACCOUNT) },
 
     { ngx_string("mpk_onscreen"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_mpk_conf_onscreen,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -347,6 +347,7 @@ ngx_http_mpk_create_loc_conf(ngx_conf_t *cf)
      *     conf->policy_version = { 0, NULL };
      *     conf->account = NULL;
      *     conf->onscreen = NULL;
+     *     conf->trusted = 0;
      *     conf->api_tokens = NULL;
      *     conf->status = 0;
      */
