@@ -127,8 +127,49 @@ accepted("$_ as the public URL", server => "mpk_public_url $_;")
     for 'https://shop.example', 'https://shop.example:8443', 'http://localhost:8080', 'http://[::1]';
 
 refused("a reveal path $_", qr/begin and end/, server => "mpk_reveal_path $_;") for 'r', '/r', 'r/', '/';
+
+# where links lead: the upstream must not get their tokens
+
+sub moved {
+    my ($from, $to, %part) = @_;
+    $t->conf(%part);
+    (my $conf = $t->read('nginx.conf')) =~ s/\Q$from\E/$to/ or die;
+    $t->write('nginx.conf', $conf);
+}
+
+sub lost {
+    my ($name, $directive, $path) = @_;
+    refused($name, qr/"\w+" needs a location with "$directive on" that gets the links below "$path", .* write "location \^~ $path \{"/, raw => 1);
+}
+
+moved('location /r/ {', "location $_ {"), lost("mpk_reveal in location $_", 'mpk_reveal', '/r/') for '= /r/', '/r/x/', '/reveal/';
+$t->conf(server => 'mpk_reveal_path /k/;'), lost('a reveal path without a location', 'mpk_reveal', '/k/');
+$t->conf(location => 'location ~ ^/r/ { return 200; }'), lost('a regex that takes the links', 'mpk_reveal', '/r/');
+$t->conf(location => 'location ~* "\.E30\." { return 200; }'), lost('a regex that takes tokens', 'mpk_reveal', '/r/');
+$t->conf(location => 'location ^~ /r/e { return 200; }'), lost('a longer prefix that takes the links', 'mpk_reveal', '/r/');
+$t->conf(reveal => 'location /r/e { return 200; }'), lost('a nested location that takes the links', 'mpk_reveal', '/r/');
+$t->conf(reveal => 'location ~ . { return 200; }'), lost('a nested regex that takes the links', 'mpk_reveal', '/r/');
+$t->conf(location => 'location = /claim/ { mpk_claim on; }'), lost('mpk_claim in an exact location', 'mpk_claim', '/claim/');
+$t->conf(location => 'location /claim/ { mpk_claim on; } location ~ laim { return 200; }'), lost('a regex that takes claim forms', 'mpk_claim', '/claim/');
+$t->conf(location => 'location = /up/ { mpk_claim_access on; }'), lost('mpk_claim_access in an exact location', 'mpk_claim_access', '/up/');
+moved("mpk_reveal on;\n", ''), lost('links of an API without mpk_reveal', 'mpk_reveal', '/r/');
+
+my $port = $t->port('edge');
+my $reveals = "server { listen 127.0.0.1:$port; server_name other; location /r/ { mpk_reveal on; } }";
+moved("mpk_reveal on;\n", '', http => $reveals =~ s/server_name/mpk_public_url https:\/\/other.example; server_name/r);
+lost('a reveal location of another public URL', 'mpk_reveal', '/r/');
+moved("mpk_reveal on;\n", '', http => $reveals);
+ok(($t->check)[0], 'another server with the same public URL may have the reveal location');
+moved('location /r/ {', 'location ^~ /r/ {', location => 'location ~ ^/r/ { return 200; }');
+ok(($t->check)[0], 'no regex takes the links of location ^~ /r/');
+accepted('a regex of another location', location => 'location /x/ { location ~ . { return 200; } }');
+accepted('a nested reveal location', location => 'location /n { location /n/k/ { mpk_reveal on; } }', server => 'mpk_reveal_path /n/k/;');
+accepted('locations of many names', location => join ' ', map { "location /$_ { return 200; } location = /r/$_ { return 200; }" } 'a' .. 'f', 'q', 's' .. 'z');
+
 refused('two endpoints in one location', qr/can't share a location/, reveal => 'mpk_api on;');
 refused('mpk_reveal in a regex location', qr/plain prefix/, location => 'location ~ ^/x/ { mpk_reveal on; }');
+refused('mpk_account in a regex location', qr/plain prefix/, location => 'location ~ ^/x/ { mpk_account $upstream_http_x_account; }');
+refused('mpk_account in a named location', qr/plain prefix/, location => 'location @x { mpk_account $upstream_http_x_account; }');
 refused('mpk_reveal twice', qr/duplicate/, reveal => 'mpk_reveal on;');
 refused('mpk_keyring twice', qr/duplicate/, http => "mpk_keyring $dir/keyring.json;");
 refused('mpk_reveal neither on nor off', qr/"on" or "off"/, location => 'location /x/ { mpk_reveal maybe; }');

@@ -40,7 +40,7 @@ typedef struct {
     time_t                        outbox_keep;     /* seconds; 0: forever */
     ngx_array_t                   pages;           /* ngx_http_mpk_pages_t * */
     ngx_int_t                     request_id;      /* index of $request_id */
-    ngx_uint_t                    endpoints;       /* locations that have one */
+    ngx_array_t                   locations;       /* ngx_http_mpk_location_t: with an endpoint */
     ngx_array_t                   paths;           /* mpk_str_t: before tokens, of all servers */
     ngx_http_mpk_shm_t           *shm;             /* counters of all workers */
     size_t                        zone_size;       /* 0: not set */
@@ -54,6 +54,7 @@ typedef struct {
     ngx_str_t                     claim_path;      /* of mpk_claim; empty: none */
     ngx_str_t                     upload_path;     /* of mpk_claim_access; empty: none */
     time_t                        claim_window;
+    ngx_uint_t                    endpoints;       /* bits: which it has, by id */
 } ngx_http_mpk_srv_conf_t;
 
 
@@ -95,6 +96,14 @@ typedef struct {
 
     ngx_uint_t                    status;          /* the format of mpk_status */
 } ngx_http_mpk_loc_conf_t;
+
+
+/* A location that has an endpoint, for checks of the configuration. */
+typedef struct {
+    ngx_http_mpk_srv_conf_t      *mscf;
+    ngx_http_mpk_loc_conf_t      *mlcf;
+    ngx_http_core_loc_conf_t     *clcf;
+} ngx_http_mpk_location_t;
 
 
 extern ngx_module_t  ngx_http_mpk_module;

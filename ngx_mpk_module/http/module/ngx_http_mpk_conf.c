@@ -7,12 +7,12 @@
 #include "ngx_http_mpk_status.h"
 
 
+static char *ngx_http_mpk_conf_plain(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_mpk_loc_conf_t *mlcf);
 static char *ngx_http_mpk_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_mpk_loc_conf_t *mlcf);
 static char *ngx_http_mpk_conf_identity(ngx_conf_t *cf,
     ngx_http_mpk_loc_conf_t *mlcf, ngx_http_complex_value_t **target);
-static char *ngx_http_mpk_conf_check_identity(ngx_conf_t *cf,
-    ngx_http_mpk_loc_conf_t *conf);
 static ngx_int_t ngx_http_mpk_conf_loopback(ngx_str_t *host);
 
 
@@ -139,8 +139,7 @@ ngx_http_mpk_conf_reveal_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_http_mpk_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_str_t                 *value;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_str_t  *value;
 
     value = cf->args->elts;
 
@@ -151,6 +150,18 @@ ngx_http_mpk_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (ngx_strcasecmp(value[1].data, (u_char *) "on") != 0) {
         return "must be \"on\" or \"off\"";
     }
+
+    return ngx_http_mpk_conf_plain(cf, cmd, conf);
+}
+
+
+/* Makes it the endpoint of a location whose name is the beginning of addresses. */
+
+static char *
+ngx_http_mpk_conf_plain(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_mpk_loc_conf_t *mlcf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -164,7 +175,7 @@ ngx_http_mpk_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                "e.g. \"location /r/ {\"";
     }
 
-    return ngx_http_mpk_conf_location(cf, cmd, conf);
+    return ngx_http_mpk_conf_location(cf, cmd, mlcf);
 }
 
 
@@ -174,8 +185,6 @@ static char *
 ngx_http_mpk_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_mpk_loc_conf_t *mlcf)
 {
-    ngx_http_mpk_main_conf_t  *mmcf;
-
     if (mlcf->endpoint == cmd->post) {
         return "is duplicate";
     }
@@ -191,9 +200,6 @@ ngx_http_mpk_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
     mlcf->endpoint_name = cmd->name;
     mlcf->file = cf->conf_file->file.name;
     mlcf->line = cf->conf_file->line;
-
-    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mpk_module);
-    mmcf->endpoints++;
 
     return NGX_CONF_OK;
 }
@@ -280,7 +286,7 @@ ngx_http_mpk_conf_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     rv = ngx_http_mpk_conf_identity(cf, mlcf, &mlcf->account);
 
-    return rv == NGX_CONF_OK ? ngx_http_mpk_conf_location(cf, cmd, mlcf) : rv;
+    return rv == NGX_CONF_OK ? ngx_http_mpk_conf_plain(cf, cmd, mlcf) : rv;
 }
 
 
@@ -398,80 +404,6 @@ ngx_http_mpk_conf_track_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mlcf->track_limit = limit;
 
     return NGX_CONF_OK;
-}
-
-
-/* Checks what an endpoint needs from other directives; called when all were read. */
-
-char *
-ngx_http_mpk_conf_check_endpoint(ngx_conf_t *cf, ngx_http_mpk_loc_conf_t *conf)
-{
-    const char                *missing;
-    ngx_http_mpk_main_conf_t  *mmcf;
-    ngx_http_mpk_srv_conf_t   *mscf;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mpk_module);
-    mscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_mpk_module);
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    missing = NULL;
-
-    if (conf->onscreen && !clcf->internal) {
-        missing = "\"internal\" in its location: it shows keys to whom the "
-                  "upstream sends there, and to nobody else";
-
-    } else if (mmcf->keyring == NULL) {
-        missing = "\"mpk_keyring\" in the http block; \"mpk-keyring new FILE\" "
-                  "makes a keyring";
-
-    } else if (mmcf->redis == NULL) {
-        missing = "\"mpk_redis\" in the http block, "
-                  "e.g. \"mpk_redis unix:/run/redis/redis.sock\"";
-
-    } else if (mscf->public_url.len == 0 && conf->endpoint->pages) {
-        missing = "\"mpk_public_url\" in the server or http block, "
-                  "e.g. \"mpk_public_url https://shop.example\"";
-    }
-
-    if (missing) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"%V\" needs %s, in %V:%ui", &conf->endpoint_name,
-                      missing, &conf->file, conf->line);
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_mpk_conf_check_identity(cf, conf);
-}
-
-
-static char *
-ngx_http_mpk_conf_check_identity(ngx_conf_t *cf, ngx_http_mpk_loc_conf_t *conf)
-{
-    const char                *wrong;
-    ngx_http_complex_value_t  *identity;
-
-    identity = conf->account ? conf->account : conf->onscreen;
-
-    if (identity == NULL || conf->trusted) {
-        return NGX_CONF_OK;
-    }
-
-    wrong = ngx_http_mpk_conf_asserted(cf, &identity->value);
-
-    if (wrong == NULL) {
-        return NGX_CONF_OK;
-    }
-
-    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"%V\" takes \"%V\", which %s: take what the upstream or TLS "
-                  "asserts, e.g. a variable of \"auth_request_set\", "
-                  "\"$upstream_http_...\" or \"$ssl_client_...\", or add "
-                  "\"trusted\" if no client can choose it, in %V:%ui",
-                  &conf->endpoint_name, &identity->value, wrong, &conf->file,
-                  conf->line);
-
-    return NGX_CONF_ERROR;
 }
 
 

@@ -29,9 +29,15 @@ char *ngx_http_mpk_conf_onscreen(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_mpk_conf_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_mpk_conf_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+
+/* ngx_http_mpk_conf_check.c; both log what is wrong */
+
 /* Checks what the location's endpoint needs; called when the location is merged. */
 char *ngx_http_mpk_conf_check_endpoint(ngx_conf_t *cf,
     ngx_http_mpk_loc_conf_t *conf);
+
+/* Checks all locations with an endpoint together; called after nginx has sorted them. */
+ngx_int_t ngx_http_mpk_conf_check(ngx_conf_t *cf);
 
 
 /* ngx_http_mpk_conf_asserted.c */

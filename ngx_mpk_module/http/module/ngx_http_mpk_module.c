@@ -23,6 +23,8 @@ static char *ngx_http_mpk_merge_srv_conf(ngx_conf_t *cf, void *parent,
 static void *ngx_http_mpk_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static ngx_int_t ngx_http_mpk_add_location(ngx_conf_t *cf,
+    ngx_http_mpk_loc_conf_t *mlcf);
 static ngx_int_t ngx_http_mpk_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_mpk_postconfiguration(ngx_conf_t *cf);
 
@@ -263,7 +265,10 @@ ngx_http_mpk_create_main_conf(ngx_conf_t *cf)
 
     if (ngx_array_init(&mmcf->pages, cf->pool, 2,
                        sizeof(ngx_http_mpk_pages_t *))
-        != NGX_OK)
+        != NGX_OK
+        || ngx_array_init(&mmcf->locations, cf->pool, 8,
+                          sizeof(ngx_http_mpk_location_t))
+           != NGX_OK)
     {
         return NULL;
     }
@@ -304,6 +309,7 @@ ngx_http_mpk_create_srv_conf(ngx_conf_t *cf)
      *     conf->reveal_path = { 0, NULL };
      *     conf->claim_path = { 0, NULL };
      *     conf->upload_path = { 0, NULL };
+     *     conf->endpoints = 0;
      */
 
     conf->claim_window = NGX_CONF_UNSET;
@@ -419,7 +425,36 @@ ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
     }
 
+    if (ngx_http_mpk_add_location(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return ngx_http_mpk_conf_check_endpoint(cf, conf);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_add_location(ngx_conf_t *cf, ngx_http_mpk_loc_conf_t *mlcf)
+{
+    ngx_http_mpk_location_t   *location;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mpk_module);
+
+    location = ngx_array_push(&mmcf->locations);
+    if (location == NULL) {
+        return NGX_ERROR;
+    }
+
+    location->mlcf = mlcf;
+    location->mscf = ngx_http_conf_get_module_srv_conf(cf,
+                                                       ngx_http_mpk_module);
+    location->clcf = ngx_http_conf_get_module_loc_conf(cf,
+                                                       ngx_http_core_module);
+
+    location->mscf->endpoints |= 1 << mlcf->endpoint->id;
+
+    return NGX_OK;
 }
 
 
@@ -448,7 +483,9 @@ ngx_http_mpk_postconfiguration(ngx_conf_t *cf)
     ngx_http_mpk_headers_init();
     ngx_http_mpk_script_init();
 
-    if (ngx_http_mpk_stats_zone(cf) != NGX_OK) {
+    if (ngx_http_mpk_conf_check(cf) != NGX_OK
+        || ngx_http_mpk_stats_zone(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -31,7 +31,7 @@ ngx_http_mpk_phases_init(ngx_conf_t *cf)
 
     mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mpk_module);
 
-    if (mmcf->endpoints == 0) {
+    if (mmcf->locations.nelts == 0) {
         return NGX_OK;
     }
 
