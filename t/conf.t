@@ -241,6 +241,7 @@ tokens('a short hash', qr/tokens:1/, "a:abc\n");
 tokens('a hash that is not hex', qr/tokens:1/, 'a:' . 'z' x 64 . "\n");
 tokens('an unknown role', qr/tokens:1/, "a:$hash:god\n");
 tokens('a name that stands twice', qr/duplicate name "a"/, "a:$hash\na:$hash\n");
+tokens('a token with two names', qr/tokens:3: "c" has the token of "a"/, "a:$hash:read\nb:" . 'b' x 64 . "\nc:" . uc($hash) . ":shop\n");
 
 
 # pages

@@ -208,6 +208,19 @@ ngx_http_mpk_conf_api_token(ngx_conf_t *cf, ngx_str_t *file, ngx_uint_t line,
         token->hash[i] = (u_char) n;
     }
 
+    t = tokens->elts;
+
+    for (i = 0; i + 1 < tokens->nelts; i++) {
+        if (ngx_memcmp(t[i].hash, token->hash, MPK_MAC_LEN) == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "%V:%ui: \"%V\" has the token of \"%V\": make a "
+                               "token of its own, else calls of both count as "
+                               "those of one",
+                               file, line, &token->name, &t[i].name);
+            return NGX_CONF_ERROR;
+        }
+    }
+
     role = hash + 64;
 
     if (role == last) {
