@@ -262,6 +262,51 @@ pages('a partial that is not there', qr/_none/, 'keys.mustache', '{{>_none}}');
 pages('broken messages', qr/en\.json, line 2/, 'en.json', "{\n!}");
 pages('a message that is no string', qr/must be a string/, 'en.json', '{"confirm.title":7}');
 
+pages("a file $_->[0]", qr/"\Q$dir\E\/pages\/\Q$_->[0]\E" $_->[1]/, $_->[0], $_->[2] // '{}') for
+    [ 'en_US.json', 'must be named after a language tag, e\.g\. "pt-BR\.json"' ],
+    [ 'messages.json', 'must be named after a language tag' ],
+    [ 'e.json', 'must be named after a language tag' ],
+    [ 'e1.json', 'must be named after a language tag' ],
+    [ 'de-.json', 'must be named after a language tag' ],
+    [ 'de--AT.json', 'must be named after a language tag' ],
+    [ 'de-abcdefghi.json', 'must be named after a language tag' ],
+    [ 'de-12345678-12345678-12345678-12345678.json', 'must be named after a language tag' ],
+    [ 'confirmed.mustache', 'replaces no template: correct its name, or begin it with "_"' ],
+    [ 'Keys.mustache', 'replaces no template' ],
+    [ 'styles.css', 'is not used: the style is "style\.css"' ],
+    [ 'Script.JS', 'is not used: the script is "script\.js"' ];
+pages('a file that no template includes', qr/_head2\.mustache": no template includes it: correct its name or remove it/, '_head2.mustache', 'x');
+pages('a message that no page has', qr/de\.json": no page has the message "confirm\.tilte": correct its name or remove it/, 'de.json', '{"confirm.title":"x","confirm.tilte":"y"}');
+pages('a message of a page that is none', qr/"page\.title"/, 'en.json', '{"page.title":"x"}');
+$t->write('pages/EN.json', '{"confirm.title":"x"}');
+pages('a second catalogue of a language', qr/two catalogues of one language, "(?:EN|en)\.json" and/, 'en.json', '{}');
+unlink "$dir/pages/EN.json";
+
+# taken: a catalogue of any language, and what own templates have besides
+
+sub titled {
+    my ($language) = @_;
+    return $t->get('/track', headers => { 'Accept-Language' => $language })->{body} =~ /(<html[^>]*>).*<h1>(.*?)<\/h1>/s ? "$1 $2" : '';
+}
+
+my %title = ('pt-BR' => 'Encontre', 'es-419' => 'Encuentra', 'EN' => 'Seek', 'zh-Hant-TW' => 'Zhao', 'gsw' => 'Suech');
+$t->write("pages/$_.json", qq({"track.title":"$title{$_}"})) for keys %title;
+$t->write('pages/claimed.mustache', '{{>_own}} {{>claimed.own}} {{>page.more}}');
+$t->write('pages/_own.mustache', '{{>_deeper}}');
+$t->write('pages/_deeper.mustache', '{{>own.text}}');
+$t->write('pages/de.json', '{"own.text":"Unser","claimed.own":"x","claimed.more":"y"}');
+$t->write('pages/en.json', '') && unlink "$dir/pages/en.json";
+$t->write('pages/EN.json', '{"track.title":"Seek","own.text":"Our","claimed.own":"x","claimed.more":"y"}');
+$t->write("pages/$_", 'not JSON') for '.#en.json', 'README.md', 'en.json~';
+my @languages = (location => 'location = /track { mpk_track on; }', http => "mpk_pages $dir/pages;");
+accepted('catalogues of any language, own messages and own files', @languages);
+$t->start;
+like(titled($_), qr/^<html lang="$_" .*$title{$_}$/, "$_.json is the language $_") for 'pt-BR', 'es-419', 'zh-Hant-TW', 'gsw';
+like(titled('pt-br'), qr/Encontre/, 'in any case');
+like(titled('en'), qr/^<html lang="en".*Seek$/, 'EN.json is English');
+$t->quit;
+unlink glob("$dir/pages/* $dir/pages/.#*");
+
 $t->write('pages/en.json', '{"confirm.title":"Your <key> waits","shop.name":"Microprokey"}');
 $t->write('pages/style.css', 'body{color:red}');
 

@@ -5,6 +5,7 @@
 
 #include "ngx_http_mpk_pages.h"
 #include "ngx_http_mpk_brand.h"
+#include "ngx_http_mpk_pages_directory.h"
 
 #include "mpk_escape.h"
 #include "mpk_pages_data.h"
@@ -14,8 +15,11 @@
 
 static ngx_int_t ngx_http_mpk_pages_languages(
     ngx_http_mpk_pages_loader_t *loader, ngx_http_mpk_pages_t *pages);
-static ngx_int_t ngx_http_mpk_pages_add_language(ngx_conf_t *cf,
-    ngx_http_mpk_pages_t *pages, const u_char *name, size_t len);
+static ngx_int_t ngx_http_mpk_pages_add_languages(
+    ngx_http_mpk_pages_loader_t *loader, ngx_http_mpk_pages_t *pages);
+static ngx_int_t ngx_http_mpk_pages_add_language(
+    ngx_http_mpk_pages_loader_t *loader, ngx_http_mpk_pages_t *pages,
+    mpk_str_t file, ngx_uint_t own);
 static ngx_int_t ngx_http_mpk_pages_language(
     ngx_http_mpk_pages_loader_t *loader, ngx_http_mpk_language_t *language);
 static ngx_int_t ngx_http_mpk_pages_compile(
@@ -148,58 +152,28 @@ ngx_http_mpk_pages_load(ngx_conf_t *cf, ngx_str_t *directory)
 }
 
 
-/* English first: messages that another language lacks fall back to it. */
-
 static ngx_int_t
 ngx_http_mpk_pages_languages(ngx_http_mpk_pages_loader_t *loader,
     ngx_http_mpk_pages_t *pages)
 {
-    ngx_dir_t                 dir;
     ngx_uint_t                i;
     ngx_conf_t               *cf;
     ngx_http_mpk_language_t  *language;
 
     cf = loader->cf;
 
-    if (ngx_array_init(&pages->languages, cf->pool, 8,
-                       sizeof(ngx_http_mpk_language_t))
+    if (ngx_array_init(&loader->files, cf->temp_pool, 8, sizeof(mpk_str_t))
         != NGX_OK
-        || ngx_http_mpk_pages_add_language(cf, pages, (u_char *) "en.json", 7)
-           != NGX_OK)
+        || ngx_array_init(&loader->asked, cf->temp_pool, 8, sizeof(mpk_str_t))
+           != NGX_OK
+        || ngx_array_init(&pages->languages, cf->pool, 8,
+                          sizeof(ngx_http_mpk_language_t))
+           != NGX_OK
+        || (loader->directory
+            && ngx_http_mpk_pages_directory(loader) != NGX_OK)
+        || ngx_http_mpk_pages_add_languages(loader, pages) != NGX_OK)
     {
         return NGX_ERROR;
-    }
-
-    for (i = 0; mpk_pages_data[i].name; i++) {
-        if (ngx_http_mpk_pages_add_language(cf, pages,
-                               (u_char *) mpk_pages_data[i].name,
-                               ngx_strlen(mpk_pages_data[i].name))
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (loader->directory) {
-
-        if (ngx_open_dir(loader->directory, &dir) == NGX_ERROR) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                               ngx_open_dir_n " \"%V\" failed",
-                               loader->directory);
-            return NGX_ERROR;
-        }
-
-        while (ngx_read_dir(&dir) == NGX_OK) {
-            if (ngx_http_mpk_pages_add_language(cf, pages, ngx_de_name(&dir),
-                                                ngx_de_namelen(&dir))
-                != NGX_OK)
-            {
-                (void) ngx_close_dir(&dir);
-                return NGX_ERROR;
-            }
-        }
-
-        (void) ngx_close_dir(&dir);
     }
 
     language = pages->languages.elts;
@@ -213,12 +187,12 @@ ngx_http_mpk_pages_languages(ngx_http_mpk_pages_loader_t *loader,
     for (i = 0; i < pages->languages.nelts; i++) {
 
         loader->tag = ngx_http_mpk_str(&language[i].tag);
+        loader->file = language[i].file;
         pages->tags[i] = loader->tag;
 
-        if (ngx_http_mpk_pages_messages(loader, loader->tag,
-                                        NGX_HTTP_MPK_MESSAGES_OWN)
+        if (ngx_http_mpk_pages_messages(loader, NGX_HTTP_MPK_MESSAGES_OWN)
             != NGX_OK
-            || ngx_http_mpk_pages_messages(loader, loader->tag,
+            || ngx_http_mpk_pages_messages(loader,
                                            NGX_HTTP_MPK_MESSAGES_BUILTIN)
                != NGX_OK)
         {
@@ -236,7 +210,53 @@ ngx_http_mpk_pages_languages(ngx_http_mpk_pages_loader_t *loader,
             }
         }
 
-        if (ngx_http_mpk_pages_language(loader, &language[i]) != NGX_OK) {
+        if (ngx_http_mpk_pages_language(loader, &language[i]) != NGX_OK
+            || ngx_http_mpk_pages_check_messages(loader) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_mpk_pages_check_files(loader);
+}
+
+
+/* English first: messages that another language lacks fall back to it. */
+
+static ngx_int_t
+ngx_http_mpk_pages_add_languages(ngx_http_mpk_pages_loader_t *loader,
+    ngx_http_mpk_pages_t *pages)
+{
+    mpk_str_t   *file, name;
+    ngx_uint_t   i;
+
+    if (ngx_http_mpk_pages_add_language(loader, pages, mpk_string("en.json"),
+                                        0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; mpk_pages_data[i].name; i++) {
+
+        name = (mpk_str_t) { ngx_strlen(mpk_pages_data[i].name),
+                             (u_char *) mpk_pages_data[i].name };
+
+        if (ngx_http_mpk_pages_suffix(name, ".json")
+            && ngx_http_mpk_pages_add_language(loader, pages, name, 0)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    file = loader->files.elts;
+
+    for (i = 0; i < loader->files.nelts; i++) {
+        if (ngx_http_mpk_pages_suffix(file[i], ".json")
+            && ngx_http_mpk_pages_add_language(loader, pages, file[i], 1)
+               != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -245,55 +265,60 @@ ngx_http_mpk_pages_languages(ngx_http_mpk_pages_loader_t *loader,
 }
 
 
-/* A file named like "de.json" or "pt-br.json" is a language; others are ignored. */
+/* Adds the language of a catalogue, the directory's or a built-in one. */
 
 static ngx_int_t
-ngx_http_mpk_pages_add_language(ngx_conf_t *cf, ngx_http_mpk_pages_t *pages,
-    const u_char *name, size_t len)
+ngx_http_mpk_pages_add_language(ngx_http_mpk_pages_loader_t *loader,
+    ngx_http_mpk_pages_t *pages, mpk_str_t file, ngx_uint_t own)
 {
+    size_t                    len;
     ngx_uint_t                i;
     ngx_http_mpk_language_t  *language;
 
-    static ngx_str_t  suffix = ngx_string(".json");
+    len = file.len - (sizeof(".json") - 1);
+    language = pages->languages.elts;
 
-    if (len < suffix.len + 2 || len > suffix.len + 15
-        || ngx_memcmp(name + len - suffix.len, suffix.data, suffix.len) != 0)
-    {
+    for (i = 0; i < pages->languages.nelts; i++, language++) {
+        if (language->tag.len == len
+            && ngx_strncasecmp(language->tag.data, (u_char *) file.data, len)
+               == 0)
+        {
+            break;
+        }
+    }
+
+    if (i == pages->languages.nelts) {
+
+        language = ngx_array_push(&pages->languages);
+        if (language == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memzero(language, sizeof(ngx_http_mpk_language_t));
+
+        language->tag.len = len;
+        language->tag.data = ngx_pnalloc(loader->cf->pool, len);
+        if (language->tag.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_strlow(language->tag.data, (u_char *) file.data, len);
+    }
+
+    if (!own) {
         return NGX_OK;
     }
 
-    len -= suffix.len;
-
-    for (i = 0; i < len; i++) {
-        if ((name[i] < 'a' || name[i] > 'z') && name[i] != '-') {
-            return NGX_OK;
-        }
-    }
-
-    language = pages->languages.elts;
-
-    for (i = 0; i < pages->languages.nelts; i++) {
-        if (language[i].tag.len == len
-            && ngx_strncmp(language[i].tag.data, name, len) == 0)
-        {
-            return NGX_OK;
-        }
-    }
-
-    language = ngx_array_push(&pages->languages);
-    if (language == NULL) {
+    if (language->file.len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
+                           "\"%V\" has two catalogues of one language, "
+                           "\"%*s\" and \"%*s\": remove one",
+                           loader->directory, language->file.len,
+                           language->file.data, file.len, file.data);
         return NGX_ERROR;
     }
 
-    ngx_memzero(language, sizeof(ngx_http_mpk_language_t));
-
-    language->tag.len = len;
-    language->tag.data = ngx_pnalloc(cf->pool, len);
-    if (language->tag.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(language->tag.data, name, len);
+    language->file = file;
 
     return NGX_OK;
 }
@@ -454,6 +479,10 @@ ngx_http_mpk_pages_partial(void *ctx, mpk_str_t name, mpk_str_t *source,
 
     if (name.len && name.data[0] == '_') {
 
+        if (ngx_http_mpk_pages_ask(loader, name) != NGX_OK) {
+            return MPK_NOMEM;
+        }
+
         if (mpk_str_eq(name, mpk_string("_script"))) {
             mpk_buf_lit(&buf, "script.js");
 
@@ -478,6 +507,10 @@ ngx_http_mpk_pages_partial(void *ctx, mpk_str_t name, mpk_str_t *source,
         mpk_buf_put(&buf, name.data + sizeof("page") - 1,
                     name.len - (sizeof("page") - 1));
         name = mpk_buf_done(&buf);
+    }
+
+    if (ngx_http_mpk_pages_ask(loader, name) != NGX_OK) {
+        return MPK_NOMEM;
     }
 
     text = ngx_http_mpk_pages_message(loader, name);

@@ -38,7 +38,8 @@ typedef enum {
 
 
 struct ngx_http_mpk_language_s {
-    ngx_str_t                     tag;             /* "de", "pt-br" */
+    ngx_str_t                     tag;             /* in lower case: "de", "pt-br" */
+    mpk_str_t                     file;            /* of the directory; empty: built-in only */
     mpk_template_t               *templates[NGX_HTTP_MPK_PAGE_MAX];
     mpk_time_words_t              time;
     ngx_str_t                     consent;         /* hash of the texts consented to */

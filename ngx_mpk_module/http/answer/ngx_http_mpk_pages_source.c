@@ -70,10 +70,10 @@ ngx_http_mpk_pages_file(ngx_http_mpk_pages_loader_t *loader, mpk_str_t name,
 
 ngx_int_t
 ngx_http_mpk_pages_messages(ngx_http_mpk_pages_loader_t *loader,
-    mpk_str_t tag, ngx_http_mpk_messages_t which)
+    ngx_http_mpk_messages_t which)
 {
-    mpk_buf_t     name;
-    mpk_str_t     source;
+    mpk_buf_t     buf;
+    mpk_str_t     name, source;
     ngx_int_t     rc;
     ngx_uint_t    own;
     mpk_error_t   error;
@@ -87,11 +87,23 @@ ngx_http_mpk_pages_messages(ngx_http_mpk_pages_loader_t *loader,
 
     own = (which == NGX_HTTP_MPK_MESSAGES_OWN);
 
-    mpk_buf_init(&name, &loader->mem, 32);
-    mpk_buf_str(&name, tag);
-    mpk_buf_lit(&name, ".json");
+    if (own) {
 
-    rc = ngx_http_mpk_pages_file(loader, mpk_buf_done(&name),
+        if (loader->file.len == 0) {
+            return NGX_OK;
+        }
+
+        name = loader->file;
+
+    } else {
+        mpk_buf_init(&buf, &loader->mem, 32);
+        mpk_buf_str(&buf, loader->tag);
+        mpk_buf_lit(&buf, ".json");
+
+        name = mpk_buf_done(&buf);
+    }
+
+    rc = ngx_http_mpk_pages_file(loader, name,
                                  own ? NGX_HTTP_MPK_FILE_OWN
                                      : NGX_HTTP_MPK_FILE_BUILTIN,
                                  &source);
@@ -158,7 +170,10 @@ ngx_http_mpk_pages_message(ngx_http_mpk_pages_loader_t *loader,
         if (i == NGX_HTTP_MPK_MESSAGES_BUILTIN
             && mpk_str_eq(name, mpk_string("lang")))
         {
-            return loader->tag;
+            text = loader->file.len ? loader->file : loader->tag;
+            text.len = loader->tag.len;
+
+            return text;
         }
     }
 

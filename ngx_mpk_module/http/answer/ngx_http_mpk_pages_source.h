@@ -28,7 +28,10 @@ typedef struct {
     ngx_str_t             *directory;          /* NULL: built-in only */
     mpk_str_t              style;
     mpk_str_t              page;               /* replaces "page" in names of messages */
-    mpk_str_t              tag;                /* of the language */
+    mpk_str_t              tag;                /* of the language, in lower case */
+    mpk_str_t              file;               /* its catalogue in the directory; empty: none */
+    ngx_array_t            files;              /* mpk_str_t: names of the directory's */
+    ngx_array_t            asked;              /* mpk_str_t: what only own templates ask for */
     mpk_value_t           *messages[NGX_HTTP_MPK_MESSAGES_MAX];
 } ngx_http_mpk_pages_loader_t;
 
@@ -42,9 +45,9 @@ typedef struct {
 ngx_int_t ngx_http_mpk_pages_file(ngx_http_mpk_pages_loader_t *loader,
     mpk_str_t name, ngx_uint_t where, mpk_str_t *content);
 
-/* Reads a language's catalogue, if there is one. */
+/* Reads the language's catalogue, the own or the built-in one, if there is one. */
 ngx_int_t ngx_http_mpk_pages_messages(ngx_http_mpk_pages_loader_t *loader,
-    mpk_str_t tag, ngx_http_mpk_messages_t which);
+    ngx_http_mpk_messages_t which);
 
 /* A message in the language that is loaded; data == NULL: there is none. */
 mpk_str_t ngx_http_mpk_pages_message(ngx_http_mpk_pages_loader_t *loader,
