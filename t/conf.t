@@ -32,6 +32,19 @@ sub accepted {
     ok($ok, "$name is accepted") or diag($out);
 }
 
+# warned(name, text, %part): it is accepted, with such a warning; or with none at all
+sub warned {
+    my ($name, $text, %part) = @_;
+    $t->conf(%part);
+    my ($ok, $out) = $t->check;
+    my @warnings = grep { /\[warn\]/ } split /\n/, $out;
+    ok($ok, "$name is accepted") or diag($out);
+    is(join("\n", @warnings), '', "$name: without a warning"), return unless $text;
+    is(scalar @warnings, 1, "$name: with one warning") or diag($out);
+    like($warnings[0] // '', $text, "$name: the warning says what to do");
+    like($warnings[0] // '', qr{nginx\.conf:\d+$}, "$name: with file and line");
+}
+
 sub without {
     my ($line, $name, $text) = @_;
     $t->conf;
@@ -40,7 +53,7 @@ sub without {
     refused($name, $text, raw => 1);
 }
 
-accepted('the fixture');
+warned('the fixture');
 
 without('mpk_keyring', 'no mpk_keyring', qr/"mpk_reveal" needs "mpk_keyring".*mpk-keyring new FILE/);
 without('mpk_redis', 'no mpk_redis', qr/"mpk_reveal" needs "mpk_redis"/);
@@ -223,6 +236,41 @@ accepted('mpk_onscreen in an internal location', location => 'location /on { int
 refused("mpk_track_limit $_", qr/"address=" or "order="/, server => "mpk_track_limit $_;")
     for 'address=0', 'order=x', 'window=', 'speed=1';
 refused('an unknown challenge', qr/invalid value/, reveal => 'mpk_reveal_challenge shout;');
+
+
+# what is accepted with a warning
+
+my $track = 'location = /track { mpk_track on; }';
+my $account = 'location = /account { mpk_account $upstream_http_x_account; }';
+my $proxy = 'proxy_pass http://127.0.0.1:' . $t->port('shop') . ';';
+my $socket = "unix:$dir/redis.sock";
+
+warned('mpk_consent in the reveal location only', qr/"mpk_track" asks for no consent, but "mpk_reveal" in \S+nginx\.conf:\d+ does: set "mpk_consent on" in the server/,
+    reveal => 'mpk_consent on;', location => $track);
+warned('mpk_consent in another location only', qr/"mpk_reveal" asks for no consent, but "mpk_onscreen" in/,
+    location => 'location = /on { internal; mpk_consent on; mpk_onscreen $upstream_http_x_order; }');
+warned('mpk_consent off for one of them', qr/"mpk_account" asks for no consent/, server => 'mpk_consent on;',
+    location => $account =~ s/\{/{ mpk_consent off;/r . $track);
+warned('mpk_consent in the server', undef, server => 'mpk_consent on;', location => "$track $account location /claim/ { mpk_claim on; }");
+warned('mpk_consent in one of two servers', undef, http => "server { listen 127.0.0.1:$port; server_name other; mpk_consent on; location /r/ { mpk_reveal on; } }");
+warned('mpk_track in a prefix location', qr/"mpk_track" answers "\/track" alone, and no longer address: write "location = \/track \{"/, location => 'location /track { mpk_track on; }');
+warned('mpk_account in a prefix location', qr/write "location = \/account \{"/, location => $account =~ s/= //r);
+warned('mpk_fallthrough without a content handler', qr/"mpk_fallthrough" beside "mpk_track" passes requests on, but the location has no "proxy_pass"/,
+    location => $track =~ s/\}/mpk_fallthrough on; }/r);
+warned('mpk_fallthrough with one', undef, location => $track =~ s/\}/mpk_fallthrough on; $proxy }/r);
+warned('mpk_fallthrough off without one', undef, location => $track =~ s/\}/mpk_fallthrough off; }/r);
+warned('mpk_retention under the default of mpk_reveal_ttl', qr/links of "mpk_api" are valid for 2592000 seconds, .* the 604800 seconds of "mpk_retention"/, http => 'mpk_retention 7d;');
+warned('mpk_retention under mpk_reveal_ttl of the API', qr/links of "mpk_api" are valid for 691200 seconds/, http => 'mpk_retention 7d; mpk_reveal_ttl 1d;', api => 'mpk_reveal_ttl 8d;');
+warned('mpk_retention of as long', undef, http => 'mpk_retention 7d; mpk_reveal_ttl 7d;');
+warned('mpk_retention off', undef, http => 'mpk_retention off; mpk_reveal_ttl 5y;');
+warned('mpk_retention under a day', qr/"mpk_retention 23h" removes orders before most customers .* use 86400 seconds or more/, http => 'mpk_retention 23h; mpk_reveal_ttl 1h;');
+warned('mpk_outbox_keep under a day', undef, http => 'mpk_outbox_keep 1h;');
+warned('timeout=49ms', qr/"timeout=49ms" in "mpk_redis" is too short .* use 50ms or more/, redis => "$socket timeout=49ms");
+warned('timeout=50ms', undef, redis => "$socket timeout=50ms");
+warned('durability=aof with the default timeout', qr/"durability=aof" in "mpk_redis" waits for half of timeout=, .* set "timeout=3s" or more/, redis => "$socket durability=aof");
+warned('durability=aof with timeout=2999ms', qr/set "timeout=3s" or more/, redis => "$socket timeout=2999ms durability=aof");
+warned('durability=aof with timeout=3s', undef, redis => "$socket timeout=3s durability=aof");
+warned('durability=replicas with the default timeout', undef, redis => "$socket durability=replicas=1");
 
 
 # API tokens

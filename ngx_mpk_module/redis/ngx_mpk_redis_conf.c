@@ -9,6 +9,8 @@
 #define NGX_MPK_REDIS_CONNECTIONS_MAX  64
 #define NGX_MPK_REDIS_REPLICAS_MAX     16
 #define NGX_MPK_REDIS_WAIT_MIN         10      /* ms */
+#define NGX_MPK_REDIS_TIMEOUT_LOW      50      /* ms; fork() of a snapshot alone takes as long */
+#define NGX_MPK_REDIS_TIMEOUT_AOF      3000    /* ms; a sync a second, and half of it is waited */
 #define NGX_MPK_REDIS_PASSWORD_MAX     1024    /* bytes of the file's first line */
 #define NGX_MPK_REDIS_DB_MAX           65535
 #define NGX_MPK_REDIS_ADDRS_MAX        64
@@ -240,6 +242,14 @@ ngx_mpk_redis_conf_values(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
         return NGX_ERROR;
     }
 
+    if (redis->timeout < NGX_MPK_REDIS_TIMEOUT_LOW) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"timeout=%V\" in \"mpk_redis\" is too short for a "
+                           "Redis that forks or is busy for a moment: use %dms "
+                           "or more", &params->timeout,
+                           NGX_MPK_REDIS_TIMEOUT_LOW);
+    }
+
     if (params->connections.len) {
         n = ngx_atoi(params->connections.data, params->connections.len);
 
@@ -272,6 +282,14 @@ ngx_mpk_redis_conf_durability(ngx_conf_t *cf, ngx_mpk_redis_t *redis,
     if (ngx_mpk_redis_str_is(value, "aof")) {
         redis->durability = NGX_MPK_REDIS_AOF;
         n = 1;
+
+        if (redis->timeout < NGX_MPK_REDIS_TIMEOUT_AOF) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"durability=aof\" in \"mpk_redis\" waits for "
+                               "half of timeout=, but Redis syncs once a second "
+                               "or later: set \"timeout=%ds\" or more",
+                               NGX_MPK_REDIS_TIMEOUT_AOF / 1000);
+        }
 
     } else {
         redis->durability = NGX_MPK_REDIS_REPLICAS;

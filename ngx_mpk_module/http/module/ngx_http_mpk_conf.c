@@ -246,7 +246,7 @@ ngx_http_mpk_conf_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* A time_t; 0: off. */
+/* A time_t; 0: off.  cmd->post: a time_t below which there is a warning. */
 
 char *
 ngx_http_mpk_conf_keep(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -271,6 +271,13 @@ ngx_http_mpk_conf_keep(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (*keep == (time_t) NGX_ERROR || *keep == 0) {
         return "must be a time, e.g. \"2y\", or \"off\"";
+    }
+
+    if (cmd->post && *keep < *(time_t *) cmd->post) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"%V %V\" removes orders before most customers "
+                           "have seen their keys: use %T seconds or more",
+                           &cmd->name, &value[1], *(time_t *) cmd->post);
     }
 
     return NGX_CONF_OK;

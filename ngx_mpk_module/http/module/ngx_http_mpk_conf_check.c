@@ -11,6 +11,15 @@
 
 #define ngx_http_mpk_conf_bit(id)  (1 << NGX_HTTP_MPK_ENDPOINT_##id)
 
+/* Those that can lead to a key. */
+#define NGX_HTTP_MPK_CONF_CONSENT                                            \
+    (ngx_http_mpk_conf_bit(REVEAL)|ngx_http_mpk_conf_bit(TRACK)              \
+     |ngx_http_mpk_conf_bit(ACCOUNT)|ngx_http_mpk_conf_bit(ONSCREEN))
+
+/* Those that answer the address of their location alone. */
+#define NGX_HTTP_MPK_CONF_EXACT                                              \
+    (ngx_http_mpk_conf_bit(TRACK)|ngx_http_mpk_conf_bit(ACCOUNT))
+
 /* Those that hand out links. */
 #define NGX_HTTP_MPK_CONF_LINKS                                              \
     (ngx_http_mpk_conf_bit(TRACK)|ngx_http_mpk_conf_bit(ACCOUNT)             \
@@ -32,6 +41,10 @@ static ngx_int_t ngx_http_mpk_conf_check_path(ngx_conf_t *cf,
     const ngx_http_mpk_conf_path_t *path, ngx_http_mpk_location_t *location);
 static ngx_uint_t ngx_http_mpk_conf_serves(ngx_conf_t *cf,
     const ngx_http_mpk_conf_path_t *path, ngx_http_core_srv_conf_t *server);
+static void ngx_http_mpk_conf_warn(ngx_conf_t *cf,
+    ngx_http_mpk_location_t *location);
+static void ngx_http_mpk_conf_warn_consent(ngx_conf_t *cf,
+    ngx_http_mpk_location_t *location);
 static ngx_uint_t ngx_http_mpk_conf_find(ngx_http_core_loc_conf_t *clcf,
     ngx_str_t *uri, ngx_http_core_loc_conf_t **found);
 static ngx_http_core_loc_conf_t *ngx_http_mpk_conf_find_static(
@@ -148,6 +161,8 @@ ngx_http_mpk_conf_check(ngx_conf_t *cf)
                 return NGX_ERROR;
             }
         }
+
+        ngx_http_mpk_conf_warn(cf, &location[i]);
     }
 
     return NGX_OK;
@@ -320,4 +335,86 @@ ngx_http_mpk_conf_find_static(ngx_http_location_tree_node_t *node,
     }
 
     return found;
+}
+
+
+/* What works, but hardly as it was meant. */
+
+static void
+ngx_http_mpk_conf_warn(ngx_conf_t *cf, ngx_http_mpk_location_t *location)
+{
+    ngx_http_mpk_loc_conf_t   *mlcf;
+    ngx_http_mpk_main_conf_t  *mmcf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mpk_module);
+    mlcf = location->mlcf;
+    clcf = location->clcf;
+
+    if (!clcf->exact_match
+        && (NGX_HTTP_MPK_CONF_EXACT & (1 << mlcf->endpoint->id)))
+    {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"%V\" answers \"%V\" alone, and no longer address: write "
+                      "\"location = %V {\", in %V:%ui",
+                      &mlcf->endpoint_name, &clcf->name, &clcf->name,
+                      &mlcf->file, mlcf->line);
+    }
+
+    if (mlcf->fallthrough && clcf->handler == NULL) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"mpk_fallthrough\" beside \"%V\" passes requests on, but "
+                      "the location has no \"proxy_pass\" or the like, in %V:%ui",
+                      &mlcf->endpoint_name, &mlcf->file, mlcf->line);
+    }
+
+    if (mlcf->endpoint->id == NGX_HTTP_MPK_ENDPOINT_API
+        && mmcf->retention && mlcf->reveal_ttl > mmcf->retention)
+    {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "links of \"%V\" are valid for %T seconds, longer than "
+                      "orders are kept: set \"mpk_reveal_ttl\" to at most the "
+                      "%T seconds of \"mpk_retention\", in %V:%ui",
+                      &mlcf->endpoint_name, mlcf->reveal_ttl, mmcf->retention,
+                      &mlcf->file, mlcf->line);
+    }
+
+    if (!mlcf->consent
+        && (NGX_HTTP_MPK_CONF_CONSENT & (1 << mlcf->endpoint->id)))
+    {
+        ngx_http_mpk_conf_warn_consent(cf, location);
+    }
+}
+
+
+static void
+ngx_http_mpk_conf_warn_consent(ngx_conf_t *cf,
+    ngx_http_mpk_location_t *location)
+{
+    ngx_uint_t                 i;
+    ngx_http_mpk_location_t   *other;
+    ngx_http_mpk_loc_conf_t   *mlcf;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mpk_module);
+    other = mmcf->locations.elts;
+
+    for (i = 0; i < mmcf->locations.nelts; i++) {
+
+        mlcf = other[i].mlcf;
+
+        if (other[i].mscf != location->mscf || !mlcf->consent
+            || !(NGX_HTTP_MPK_CONF_CONSENT & (1 << mlcf->endpoint->id)))
+        {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"%V\" asks for no consent, but \"%V\" in %V:%ui does: "
+                      "set \"mpk_consent on\" in the server, in %V:%ui",
+                      &location->mlcf->endpoint_name, &mlcf->endpoint_name,
+                      &mlcf->file, mlcf->line, &location->mlcf->file,
+                      location->mlcf->line);
+        return;
+    }
 }

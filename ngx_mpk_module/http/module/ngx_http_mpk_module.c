@@ -38,6 +38,8 @@ static ngx_conf_enum_t  ngx_http_mpk_challenges[] = {
 
 #define NGX_HTTP_MPK_OUTBOX_KEEP  (30 * 24 * 60 * 60)     /* seconds */
 
+static time_t  ngx_http_mpk_retention_min = 24 * 60 * 60;
+
 static ngx_http_mpk_limit_t  ngx_http_mpk_track_limit = { 10, 100, 15 * 60 };
 
 
@@ -69,7 +71,7 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       ngx_http_mpk_conf_keep,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_mpk_main_conf_t, retention),
-      NULL },
+      &ngx_http_mpk_retention_min },
 
     { ngx_string("mpk_outbox_keep"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
