@@ -63,6 +63,7 @@ my @cases = (
     [ 'an unknown order that the API is asked about', 'GET', '/old/orders/OLD-1', '', %form ],
     [ 'an unknown order with a body', 'POST', '/old/orders/OLD-1/cancel', $reason, %json ],
     [ 'an unknown order with a body in a temporary file', 'PUT', '/old/else/OLD-1', $file, %json ],
+    [ 'an unknown order with a body that is large', 'POST', '/old/orders/OLD-1/cancel', $reason . ' ' x 90000, %json ],
     [ 'another method', 'DELETE', '/track', '', %form ],
     [ 'another path with a large body', 'POST', '/api/other?x=1', $file, %json ],
     [ 'a path without a link', 'POST', '/links/a/b', $file, %form ],

@@ -7,6 +7,8 @@ use warnings;
 use strict;
 
 use lib 't/lib';
+use Digest::SHA qw(sha256_hex);
+use JSON::PP;
 use Mpk;
 use Test::More;
 
@@ -185,6 +187,62 @@ for (['the confirm page', $t->get($last)], ['the page with the key', $t->confirm
     is_deeply([ $head =~ /^((?:Cache-Control|X-Robots-Tag|Expires): .*?)\r?$/mg ], [ 'Cache-Control: no-store', 'X-Robots-Tag: noindex' ],
         "$what: nothing permits to store it");
     like($head, qr/^Strict-Transport-Security: max-age=600\r?$/m, "$what: the site's other headers stay");
+}
+
+# bodies: keys, emails and tokens are not written to a temporary file, however they come and
+# whatever nginx's own buffer is
+
+my %json = (Authorization => "Bearer $t->{token}", 'Content-Type' => 'application/json');
+my %form = ('Content-Type' => 'application/x-www-form-urlencoded');
+my @keys = map { { sku => 'OFF-24', product => 'Office 2024', key => "KEY-$_-" . 'x' x 4000 } } 1 .. 50;
+
+sub chunks { my ($body, $size) = @_; return join('', map { sprintf "%x\r\n%s\r\n", length, $_ } unpack "(a$size)*", $body) . "0\r\n\r\n" }
+
+# slowly(method, path, headers, body): in pieces that arrive one by one
+sub slowly {
+    my ($method, $path, $headers, $body) = @_;
+    my $s = Mpk::Http::connection($t->port('edge'));
+    my $text = Mpk::Http::text($method, $path, headers => $headers, body => $body);
+    my @pieces = unpack '(a30000)*', $text;
+    for my $i (0 .. $#pieces) { print {$s} $pieces[$i]; $s->flush; Mpk::Http::taken($s) if $i < $#pieces }
+    return Mpk::Http::response($s);
+}
+
+for my $how ('', 'client_body_buffer_size 64;', 'client_body_in_file_only clean;') {
+    $t->quit;
+    $t->conf(http => $how, server => "listen 127.0.0.1:$h2 http2;", api => 'client_max_body_size 0;',
+        location => 'location = /track { mpk_track on; } location /claim/ { mpk_claim on; }')->start;
+    my $name = $how || 'the default buffer';
+    my $mark = $t->mark;
+    my $n = substr sha256_hex($how), 0, 8;
+    my $order = JSON::PP->new->encode($t->order(items => \@keys));
+    my $large = JSON::PP->new->encode($t->order(items => \@keys, note => 'x' x 2e6));
+    my $put = sub { my ($id, $body, %more) = @_; return $t->request('PUT', "/mpk/v1/orders/$id-$n", headers => { %json, %more }, body => $body) };
+
+    is($put->('A', $order)->{status}, 201, "$name: an order of 200 KB");
+    is($put->('B', chunks($order, $_), 'Transfer-Encoding' => 'chunked')->{status}, $_ == 7 ? 201 : 200, "$name: in chunks of $_ bytes") for 7, 100000;
+    is(slowly('PUT', "/mpk/v1/orders/C-$n", \%json, $order)->{status}, 201, "$name: that comes slowly");
+    is(Mpk::Http::h2($h2, 'PUT', "/mpk/v1/orders/D-$n", headers => \%json, body => $order)->{status}, 201, "$name: over HTTP/2");
+    my $read = $t->link("E-$n", items => \@keys);
+    is(join(' ', map { $_->{key} } @{$t->confirm($read)->{json}{items}}), join(' ', map { $_->{key} } @keys), "$name: as it was sent");
+    my $padded = $order . ' ' x (1024 * 1024 - length $order);
+    is($put->('A', $padded)->{status}, 200, "$name: of 1 MB");
+    is($put->('A', "$padded ")->{status}, 413, "$name: one byte more is refused");
+    is($put->('A', chunks("$padded ", 5000), 'Transfer-Encoding' => 'chunked')->{status}, 413, "$name: in chunks, too");
+    is($put->('F', $large)->{status}, 413, "$name: one of 2 MB is refused");
+    is($put->('F', chunks($large, 65536), 'Transfer-Encoding' => 'chunked')->{status}, 413, "$name: in chunks, too");
+    is(Mpk::Http::h2($h2, 'PUT', "/mpk/v1/orders/F-$n", headers => \%json, body => $large)->{status}, 413, "$name: over HTTP/2, too");
+    my $form = Mpk::Http::form(order => "A-$n", email => 'ann@example.com', description => 'x' x 3000);
+    is($t->request('POST', '/track', headers => \%form, body => $form)->{status}, 200, "$name: a form with an address");
+    is($t->request('POST', '/track', headers => { %form, 'Transfer-Encoding' => 'chunked' }, body => chunks($form, 10))->{status}, 200, "$name: in chunks");
+    my ($claim) = $t->track("E-$n", headers => { Accept => 'application/json' })->{json}{claim_url} =~ m{(/claim/.*)};
+    is($t->post($claim, { name => 'Ann', order => "E-$n", email => 'ann@example.com', key => $keys[0]{key}, category => 'other', description => 'x' },
+        headers => { Accept => 'application/json' })->{status}, 201, "$name: a claim form with a key");
+    my $s = Mpk::Http::connection($t->port('edge'));
+    is(Mpk::Http::request(0, 'PUT', "/mpk/v1/orders/A-$n", socket => $s, keepalive => 1, headers => \%json, body => $order)->{status}, 200, "$name: and the connection serves")
+        for 1, 2;
+    unlike($t->log_since($mark), qr/temporary file/, "$name: none of them is written to a file");
+    is(join(' ', glob $t->dir . '/body/*'), '', "$name: nor left in one");
 }
 
 $t->finish;

@@ -230,7 +230,8 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
     if (route->body) {
         api->data = (void *) (uintptr_t) route->handler;
 
-        return ngx_http_mpk_read_body(r, ctx, ngx_http_mpk_api_body);
+        return ngx_http_mpk_read_body(r, ctx, NGX_HTTP_MPK_API_BODY_MAX,
+                                      ngx_http_mpk_api_body);
     }
 
     return route->handler(r, ctx);

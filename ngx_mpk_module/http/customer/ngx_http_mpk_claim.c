@@ -56,7 +56,8 @@ ngx_http_mpk_claim_handler(ngx_http_request_t *r)
     }
 
     if (r->method & NGX_HTTP_POST) {
-        return ngx_http_mpk_read_body(r, ctx, ngx_http_mpk_claim_post);
+        return ngx_http_mpk_read_body(r, ctx, NGX_HTTP_MPK_CLAIM_BODY_MAX,
+                                      ngx_http_mpk_claim_post);
     }
 
     return ngx_http_mpk_claim_get(r, ctx);

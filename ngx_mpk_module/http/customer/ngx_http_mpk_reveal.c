@@ -101,7 +101,8 @@ ngx_http_mpk_reveal_handler(ngx_http_request_t *r)
         return ngx_http_mpk_reveal_foreign(r, ctx);
     }
 
-    return ngx_http_mpk_read_body(r, ctx, ngx_http_mpk_reveal_post);
+    return ngx_http_mpk_read_body(r, ctx, NGX_HTTP_MPK_BODY_MAX,
+                                  ngx_http_mpk_reveal_post);
 }
 
 

@@ -104,7 +104,8 @@ ngx_http_mpk_track_handler(ngx_http_request_t *r)
                                        mpk_string(""));
     }
 
-    return ngx_http_mpk_read_body(r, ctx, ngx_http_mpk_track_post);
+    return ngx_http_mpk_read_body(r, ctx, NGX_HTTP_MPK_TRACK_BODY_MAX,
+                                  ngx_http_mpk_track_post);
 }
 
 

@@ -1,50 +1,10 @@
-/* The body of a request: waiting for it, and its fields. */
+/* The body of a request, and its fields. */
 
 #include "ngx_http_mpk_body.h"
 
 #include "mpk_form.h"
 
 #define NGX_HTTP_MPK_FIELDS  32     /* of a form */
-
-
-static void ngx_http_mpk_body_handler(ngx_http_request_t *r);
-
-
-ngx_int_t
-ngx_http_mpk_read_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_next_pt next)
-{
-    ngx_int_t  rc;
-
-    ctx->next = next;
-    ctx->waiting = 1;
-
-    rc = ngx_http_read_client_request_body(r, ngx_http_mpk_body_handler);
-
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        return rc;
-    }
-
-    ngx_http_finalize_request(r, NGX_DONE);
-
-    return NGX_DONE;
-}
-
-
-static void
-ngx_http_mpk_body_handler(ngx_http_request_t *r)
-{
-    ngx_http_mpk_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
-
-    ctx->waiting = 0;
-
-    r->preserve_body = 1;
-    r->write_event_handler = ngx_http_core_run_phases;
-
-    ngx_http_core_run_phases(r);
-}
 
 
 ngx_int_t

@@ -18,11 +18,12 @@ typedef enum {
 
 
 /*
- * Waits for the whole body, then calls next by way of the phases.  NGX_DONE or an
- * error to return from the handler.
+ * ngx_http_mpk_body_read.c: reads the whole body into memory, then calls next by way of
+ * the phases; of a body over max bytes so much that the functions below see it.
+ * NGX_DONE or an error to return from the handler.
  */
 ngx_int_t ngx_http_mpk_read_body(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_next_pt next);
+    ngx_http_mpk_ctx_t *ctx, size_t max, ngx_http_mpk_next_pt next);
 
 /* The body in one piece; NGX_DECLINED: over max bytes. */
 ngx_int_t ngx_http_mpk_body(ngx_http_request_t *r, size_t max,

@@ -31,6 +31,8 @@ struct ngx_http_mpk_ctx_s {
     ngx_http_mpk_batch_t         *batch;
     ngx_http_mpk_next_pt          next;            /* called when the wait is over */
     void                         *data;            /* the endpoint's own */
+    ngx_buf_t                    *body;            /* what was read of the request's; NULL: it came at once */
+    size_t                        body_max;        /* bytes of it that are read */
     ngx_str_t                    *headers[NGX_HTTP_MPK_HEADER_MAX];
     ngx_str_t                     actor;           /* the API token's name */
 
