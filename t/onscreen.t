@@ -32,7 +32,7 @@ my $own = <<'CONF';
         }
 CONF
 
-$t->conf(workers => 2, listen => '', http => 'access_log off;', shop => $own . <<'SHOP', location => $onscreen . <<CONF)->start;
+my @conf = (workers => 2, shop => $own . <<'SHOP', location => $onscreen . <<CONF);
         location ~ ^/checkout/(.+)$ { add_header X-Accel-Redirect /onscreen/$1; return 200 "the shop's page"; }
         location ~ ^/header/(.+)$ { add_header X-Order $1; add_header X-Accel-Redirect /by-header; return 200 "x"; }
         location ~ ^/again/(.+)$ { add_header X-Order $1; add_header X-Accel-Redirect /again; return 200 "x"; }
@@ -44,6 +44,8 @@ SHOP
         location /thanks/ { ssi on; proxy_pass http://127.0.0.1:$shop; }
         location /choose/ { rewrite ^/choose/(.*)\$ /onscreen/\$1 last; }
 CONF
+
+$t->conf(@conf, http => 'access_log off;')->start;
 
 # open(path, %headers): the page as a program sees it
 sub page {
@@ -167,6 +169,19 @@ $t->file('S-9', state => 'held');
 like($t->get('/thanks/S-9')->{body}, qr{<div class="mpk".*We are checking your order.*</div>\s*<p>Bye</p>}s, 'held, the fragment says so');
 like($t->get('/thanks/S-6')->{body}, qr{This order was cancelled.*<p>Bye</p>}s, 'cancelled, too');
 like($t->get('/thanks/NO-SUCH')->{body}, qr{can’t be shown right now.*<p>Bye</p>}s, 'unknown, it shows nothing');
+
+# the shop's own fragment, whose end is long: it is sent without a copy
+
+my $pages = $t->dir . '/pages';
+mkdir $pages;
+open my $builtin, '<', 'ngx_mpk_module/pages/fragment.mustache' or die "fragment.mustache: $!";
+$t->write('pages/fragment.mustache', join('', <$builtin>) . '<p>' . 'x' x 600 . '</p>');
+$t->conf(@conf, http => "access_log off; mpk_pages $pages;")->reload or die 'no reload';
+like($t->get('/thanks/S-6')->{body}, qr{cancelled.*x{600}</p>.*<p>Bye</p>}s, 'a fragment with a long end is whole');
+$t->write('pages/fragment.mustache', '');
+$t->reload or die 'no reload';
+like($t->get('/thanks/S-6')->{body}, qr{<h1>Thank you</h1>\s*<p>Bye</p>}s, 'an empty one leaves nothing');
+$t->conf(@conf, http => 'access_log off;')->reload or die 'no reload';
 
 # a view on screen and a cancel at the same instant: one of them wins
 

@@ -435,7 +435,10 @@ ngx_http_mpk_chain(ngx_http_request_t *r, mpk_buf_t *body, mpk_cuts_t *cuts)
         return NULL;
     }
 
+    /* a subrequest has no last_buf: an empty buffer must be a special one nevertheless */
+
     (*last)->buf->last_buf = (r == r->main);
+    (*last)->buf->sync = (r != r->main && !(*last)->buf->memory);
     (*last)->buf->last_in_chain = 1;
 
     return out;
