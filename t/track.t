@@ -6,6 +6,7 @@ use warnings;
 use strict;
 
 use lib 't/lib';
+use IO::Socket::UNIX;
 use Mpk;
 use Mpk::Http2;
 use Test::More;
@@ -269,5 +270,30 @@ $h2 = Mpk::Http::h2($down->port('edge'), 'POST', '/track', headers => { Accept =
 is($h2->{status}, 503, 'without Redis, 503');
 is(Mpk::Http::h2($down->port('edge'), 'GET', '/track')->{status}, 200, 'and the form');
 ok($down->quit, 'ends');
+
+
+# a unix socket gives customers no address, unless realip does
+
+my $local = Mpk->new;
+$local->redis;
+my $warning = qr/\[warn\].*the customer's address is "unix:": .* set "set_real_ip_from unix:" and "real_ip_header"/;
+my @local = (listen => "; listen unix:@{[$local->dir]}/edge.sock", location => 'location = /track { mpk_track on; }');
+
+sub locally {
+    my ($method, $path, %o) = @_;
+    my $s = IO::Socket::UNIX->new(Peer => $local->dir . '/edge.sock') or die "edge.sock: $!";
+    return Mpk::Http::request(0, $method, $path, %o, socket => $s);
+}
+
+$local->conf(@local, http => 'set_real_ip_from unix:; real_ip_header X-Real;')->start;
+is(locally('GET', '/track', headers => { 'X-Real' => '192.0.2.1' })->{status}, 200, 'over a unix socket with realip');
+unlike($local->read('error.log'), $warning, 'there is no warning');
+ok($local->quit, 'ends');
+$local->conf(@local)->start;
+is(locally('PUT', '/mpk/v1/orders/U-1', headers => { Authorization => "Bearer $local->{token}" }, body => '{}')->{status}, 415, "the shop's backend");
+unlike($local->read('error.log'), $warning, 'may call from there');
+is(locally('GET', '/track')->{status}, 200, 'a customer without an address') for 1, 2;
+is(scalar(() = $local->read('error.log') =~ /$warning/g), 1, 'is warned of, once');
+ok($local->quit, 'ends');
 
 $t->finish;

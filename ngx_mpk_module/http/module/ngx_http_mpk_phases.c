@@ -14,6 +14,8 @@ static ngx_int_t ngx_http_mpk_post_read_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_handled(ngx_http_request_t *r, ngx_int_t rc);
 static void ngx_http_mpk_begin(ngx_http_request_t *r);
+static void ngx_http_mpk_check_address(ngx_http_request_t *r,
+    const ngx_http_mpk_endpoint_t *endpoint);
 static ngx_int_t ngx_http_mpk_log_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_log_hide(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_mpk_contains(ngx_str_t *text, ngx_str_t *part);
@@ -198,6 +200,8 @@ ngx_http_mpk_handler(ngx_http_request_t *r)
 
         r->write_event_handler = ngx_http_core_run_phases;
 
+        ngx_http_mpk_check_address(r, mlcf->endpoint);
+
         return ngx_http_mpk_handled(r, mlcf->endpoint->handler(r));
     }
 
@@ -262,6 +266,32 @@ ngx_http_mpk_begin(ngx_http_request_t *r)
     }
 
     ngx_http_core_run_phases(r);
+}
+
+
+/*
+ * Warns once that customers have no address.  realip could give them one, whose directives
+ * can't be seen when the configuration is read.
+ */
+
+static void
+ngx_http_mpk_check_address(ngx_http_request_t *r,
+    const ngx_http_mpk_endpoint_t *endpoint)
+{
+    static ngx_uint_t  warned;
+
+    if (warned || endpoint->id >= NGX_HTTP_MPK_ENDPOINT_API
+        || r->connection->sockaddr->sa_family != AF_UNIX)
+    {
+        return;
+    }
+
+    warned = 1;
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "mpk: the customer's address is \"unix:\": evidence has no IP "
+                  "address, and mpk_track_limit counts all customers as one: set "
+                  "\"set_real_ip_from unix:\" and \"real_ip_header\"");
 }
 
 
