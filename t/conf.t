@@ -131,13 +131,18 @@ for (
     [ 'http:// for a host that looks like one', 'http://localhost.shop.example', qr/https/ ],
     [ 'a URL with a path', 'https://shop.example/shop', qr/path/ ],
     [ 'a URL without a scheme', 'shop.example', qr/https/ ],
-    [ 'a URL without a host', 'https://', qr/https/ ],
+    [ 'a URL without a host', 'https://', qr/must have a host/ ],
+    [ 'a URL with a port alone', 'https://:443', qr/must have a host/ ],
+    (map { [ "a URL with port $_", "https://shop.example:$_", qr/a port of 1 to 65535 or none/ ] } qw(0 65536 x 443x -1 1:2 99999999999999999999)),
+    [ 'a URL with an open bracket', 'https://[::1', qr/must have a host/ ],
+    [ 'a URL with text behind the bracket', 'https://[::1]x', qr/must have a host/ ],
+    [ 'http:// for a host with a port', 'http://shop.example:80', qr/https/ ],
 ) {
     refused($_->[0], $_->[2], server => "mpk_public_url $_->[1];");
 }
 
 accepted("$_ as the public URL", server => "mpk_public_url $_;")
-    for 'https://shop.example', 'https://shop.example:8443', 'http://localhost:8080', 'http://[::1]';
+    for 'https://shop.example', 'https://shop.example:8443', 'http://localhost:8080', 'http://[::1]', 'http://[::1]:81', 'HTTPS://Shop.Example:443';
 
 refused("a reveal path $_", qr/begin and end/, server => "mpk_reveal_path $_;") for 'r', '/r', 'r/', '/';
 
@@ -378,6 +383,30 @@ my $j = $t->journal('P-1');
 is($j->{entries}[-1]{policy}, 'at-location', "the location's own value wins");
 is($j->{entries}[-1]{challenge}, 'click', 'the challenge is in the journal');
 is($j->{entries}[0]{policy}, 'at-server', "the server's value holds elsewhere");
+
+
+# the public URL, as browsers write it
+
+for (
+    [ 'https://shop.example:443', 'https://shop.example' ],
+    [ 'https://shop.example:00443', 'https://shop.example' ],
+    [ 'https://shop.example:', 'https://shop.example' ],
+    [ 'HTTPS://Shop.Example', 'https://shop.example' ],
+    [ 'https://shop.example:80', 'https://shop.example:80' ],
+    [ 'https://shop.example:08443', 'https://shop.example:8443' ],
+    [ 'http://127.0.0.1:80', 'http://127.0.0.1' ],
+    [ 'http://[::1]:80', 'http://[::1]' ],
+    [ 'http://[::1]:443', 'http://[::1]:443' ],
+) {
+    my ($url, $origin) = @$_;
+    $t->quit;
+    $t->conf(server => "mpk_public_url $url;", challenge => 'click')->start;
+    my $id = $t->file('U-' . unpack 'H*', $url);
+    my ($base, $path) = $t->api('POST', "orders/$id/links")->{json}{url} =~ m{^(.*?)(/r/.*)};
+    is($base, $origin, "$url: links begin so");
+    is($t->confirm($path, email => '', headers => { Origin => "$origin.evil" })->{status}, 403, "$url: another origin is foreign");
+    is($t->confirm($path, email => '', headers => { Origin => $origin })->{status}, 200, "$url: its own one is not");
+}
 
 
 # consent

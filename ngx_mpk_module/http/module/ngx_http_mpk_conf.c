@@ -13,6 +13,8 @@ static char *ngx_http_mpk_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_mpk_loc_conf_t *mlcf);
 static char *ngx_http_mpk_conf_identity(ngx_conf_t *cf,
     ngx_http_mpk_loc_conf_t *mlcf, ngx_http_complex_value_t **target);
+static ngx_int_t ngx_http_mpk_conf_port(ngx_str_t *host,
+    ngx_int_t scheme_port);
 static ngx_int_t ngx_http_mpk_conf_loopback(ngx_str_t *host);
 
 
@@ -36,33 +38,31 @@ ngx_http_mpk_conf_public_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_mpk_srv_conf_t *mscf = conf;
 
-    u_char     *p, *last;
-    ngx_str_t  *value, host;
+    u_char      *p, *last;
+    ngx_str_t   *value, host;
+    ngx_uint_t   tls;
 
     if (mscf->public_url.data) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
-    mscf->public_url = value[1];
 
     last = value[1].data + value[1].len;
 
-    if (ngx_http_mpk_begins(&value[1], "https://")) {
-        host.data = value[1].data + sizeof("https://") - 1;
-
-    } else if (ngx_http_mpk_begins(&value[1], "http://")) {
-        host.data = value[1].data + sizeof("http://") - 1;
-
-    } else {
-        host.data = last;
+    for (p = value[1].data; p < last; p++) {
+        *p = ngx_tolower(*p);
     }
 
-    host.len = last - host.data;
+    tls = ngx_http_mpk_begins(&value[1], "https://");
 
-    if (host.len == 0) {
+    if (!tls && !ngx_http_mpk_begins(&value[1], "http://")) {
         return "must begin with \"https://\" and name the shop's host";
     }
+
+    host.data = value[1].data + (tls ? sizeof("https://") - 1
+                                     : sizeof("http://") - 1);
+    host.len = last - host.data;
 
     for (p = host.data; p < last; p++) {
 
@@ -74,11 +74,71 @@ ngx_http_mpk_conf_public_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    if (value[1].data[4] == ':' && !ngx_http_mpk_conf_loopback(&host)) {
+    if (ngx_http_mpk_conf_port(&host, tls ? 443 : 80) != NGX_OK) {
+        return "must have a host, and a port of 1 to 65535 or none, e.g. "
+               "\"https://shop.example:8443\"";
+    }
+
+    if (!tls && !ngx_http_mpk_conf_loopback(&host)) {
         return "must begin with \"https://\": keys must not travel in clear";
     }
 
+    mscf->public_url.data = value[1].data;
+    mscf->public_url.len = host.data + host.len - value[1].data;
+
     return NGX_CONF_OK;
+}
+
+
+/*
+ * Writes the port as browsers do in Origin (RFC 6454, 6.1): without leading zeros, and
+ * none if it is the scheme's own.
+ */
+
+static ngx_int_t
+ngx_http_mpk_conf_port(ngx_str_t *host, ngx_int_t scheme_port)
+{
+    u_char     *p, *last;
+    ngx_int_t   port;
+
+    p = host->data;
+    last = p + host->len;
+
+    if (p < last && *p == '[') {
+        p = ngx_strlchr(p, last, ']');
+
+        if (p == NULL || (p + 1 < last && p[1] != ':')) {
+            return NGX_ERROR;
+        }
+    }
+
+    p = ngx_strlchr(p, last, ':');
+
+    if (p == host->data || host->len == 0) {
+        return NGX_ERROR;
+    }
+
+    if (p == NULL) {
+        return NGX_OK;
+    }
+
+    host->len = p - host->data;
+
+    if (p + 1 == last) {
+        return NGX_OK;
+    }
+
+    port = ngx_atoi(p + 1, last - p - 1);
+
+    if (port == NGX_ERROR || port == 0 || port > 65535) {
+        return NGX_ERROR;
+    }
+
+    if (port != scheme_port) {
+        host->len = ngx_sprintf(p + 1, "%i", port) - host->data;
+    }
+
+    return NGX_OK;
 }
 
 
