@@ -68,7 +68,7 @@ DEPS_BUILD = $(if $(NGINX)$(NGINX_SRC),,nginx nginx-dev) gcc make \
 DEPS_DEMO  = $(DEPS_BUILD) redis-server openssl curl jq
 DEPS_TEST  = $(DEPS_DEMO) nginx nginx-dev clang libclang-rt-dev llvm valgrind dpkg-dev \
              perl libio-socket-ssl-perl iproute2 \
-             libnginx-mod-http-brotli-filter procps strace python3 spin gcc-aarch64-linux-gnu qemu-user-static \
+             libnginx-mod-http-brotli-filter procps strace python3 spin busybox gcc-aarch64-linux-gnu qemu-user-static \
              chromium-headless-shell nodejs prometheus $(if $(shell command -v npm),,npm)
 DEPS_BENCH = $(DEPS_DEMO) wrk perl
 

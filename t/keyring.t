@@ -221,6 +221,57 @@ ok(wait_for(sub { incomplete($other) >= 60 }, 'the metric'), 'are compared');
 cmp_ok(incomplete($other), '<=', 64, 'but 64 at most');
 is(join(' ', sort grep { /^e:long/ } @{$redis->cmd('HKEYS', 'mpk:meta')}), 'e:long4096', 'each of 4,096 bytes at most');
 
+# mpk-keyring where there is nothing but BusyBox, openssl and redis-cli, as in a container
+
+sub program { my ($name) = @_; return (grep { -x } map { "$_/$name" } split /:/, $ENV{PATH})[0] }
+
+my $busybox = program('busybox') or die "busybox is missing: install Debian's package busybox (make deps)";
+mkdir "$dir/bin";
+symlink $busybox, "$dir/bin/$_" for split ' ', `$busybox --list`;
+symlink program($_), "$dir/bin/$_" for qw(openssl redis-cli);
+
+my $small = "$dir/small.json";
+
+sub small {
+    my ($what, @args) = @_;
+    my $out = `env -i PATH=$dir/bin $dir/bin/sh bin/mpk-keyring $what $small @args 2>&1`;
+    return ($? >> 8, $out);
+}
+
+sub small_keys { my ($use) = @_; return grep { $_->{use} eq $use } @{decode_json($t->read('small.json'))->{keys}} }
+
+($status, $out) = small('new');
+is("$status $out", '0 ', 'BusyBox: new');
+is((stat $small)[2] & 0777, 0600, 'BusyBox: for its owner alone');
+like((small('new'))[1], qr/exists and is not overwritten/, 'BusyBox: never overwrites');
+chmod 0640, $small;
+chown 1, 2, $small if $> == 0;
+my @like = (stat $small)[2, 4, 5];
+is(join(' ', small(@$_)), '0 ', "BusyBox: @$_") for [ 'add', 'link' ], map { [ 'rotate', $_ ] } qw(token link wrap journal evidence);
+is(scalar(small_keys($_)), 2, "BusyBox: two keys for $_") for qw(token link wrap journal evidence);
+($status, $out) = small('stage', 'wrap');
+is($status, 0, 'BusyBox: stage') or diag($out);
+my ($next) = map { $_->{kid} } grep { $_->{staged} } small_keys('wrap');
+like((small('promote', 'wrap', $redis_cli))[1], qr/these edges have not loaded \Q$next\E/, 'BusyBox: not before all edges have it');
+$redis->cmd('DEL', 'mpk:meta');
+$redis->cmd('HSET', 'mpk:meta', 'e:small', time . " $next");
+($status, $out) = small('promote', 'wrap', $redis_cli);
+is($status, 0, 'BusyBox: promote') or diag($out);
+is((small_keys('wrap'))[0]{kid}, $next, 'BusyBox: which is current');
+my ($old_token, $old_wrap) = map { (small_keys($_))[-1]{kid} } qw(token wrap);
+like((small('prune', $old_token, 30))[1], qr/replaced less than 30 days ago/, 'BusyBox: prune refuses');
+is((small('prune', $old_token, 0))[0], 0, 'BusyBox: prune by days');
+like((small('prune', $old_wrap, '</dev/null'))[1], qr/pass the output of mpk-verify/, 'BusyBox: prune needs a report');
+$t->write('report', "orders 3\nedge small $next\n");
+is((small('prune', $old_wrap, "<$dir/report"))[0], 0, 'BusyBox: prune by a report');
+is(join(' ', map { scalar small_keys($_) } qw(token wrap)), '1 2', 'BusyBox: these keys are gone');
+is(join(' ', (stat $small)[2, 4, 5]), "@like", 'BusyBox: owner and mode are as before');
+is(scalar @{decode_json((small('public'))[1])->{keys}}, 2, 'BusyBox: public');
+chown $>, -1, $small;
+$t->conf(@conf);
+$t->write('nginx.conf', $t->read('nginx.conf') =~ s/keyring\.json/small.json/r);
+ok(($t->check)[0], 'BusyBox: nginx takes the keyring');
+
 ok($other->quit, 'the other edge ends');
 is(join("\n", $other->complaints), '', 'without complaints');
 $t->finish;
