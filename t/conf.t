@@ -90,6 +90,51 @@ for my $use (qw(token wrap lookup journal evidence)) {
 }
 
 
+# secrets that are mounted, as containers and systemd do
+
+SKIP: {
+    skip 'not root, or no namespaces', 1 if $> != 0 || system('unshare --mount true 2>/dev/null') != 0;
+
+    my $nginx = Mpk::nginx();
+    mkdir "$dir/above";
+    mkdir "$dir/above/mount";
+    $t->write('mount.password', "hunter2\n", 0600);
+    my %file = (keyring => "$dir/keyring.json", tokens => "$dir/api-tokens", password => "$dir/mount.password");
+    my %conf = (
+        keyring => [],
+        tokens => [ location => "location /x/ { mpk_api on; mpk_api_tokens $dir/above/mount/secret; }" ],
+        password => [ redis => "redis://127.0.0.1:6399 password_file=$dir/above/mount/secret" ],
+    );
+
+    for (
+        [ '0444, read-only, in a directory of its own', undef, 0444, '0700', 'ro' ],
+        [ '0444, read-only, below a directory of its own', undef, 0444, '0755', 'ro', 0700 ],
+        [ '0440, writable', undef, 0440, '0755', 'rw' ],
+        [ '0444, read-only, where others can enter', qr/mount it with mode 0400 \("mode" of a Docker secret, "defaultMode" of a Kubernetes volume\), or below a directory that others can't enter/, 0444, '0755', 'ro' ],
+        [ '0446, read-only, in a directory of its own', qr/mount it with mode 0400/, 0446, '0700', 'ro' ],
+        [ '0444, writable, in a directory of its own', qr/run "chmod o-rwx" on it/, 0444, '0700', 'rw' ],
+    ) {
+        my ($name, $text, $mode, $directory, $how, $above) = @$_;
+
+        for my $kind (sort keys %file) {
+            my $octal = sprintf '%o', $mode;
+            $t->write('mounted', <<MOUNTED, 0700);
+#!/bin/sh
+exec unshare --mount sh -c 'mount -t tmpfs -o mode=$directory tmpfs $dir/above/mount && cp $file{$kind} $dir/above/mount/secret \\
+    && chmod $octal $dir/above/mount/secret && mount -o remount,$how $dir/above/mount && exec $nginx "\$@"' sh "\$@"
+MOUNTED
+            chmod $above // 0755, "$dir/above";
+            $t->conf(@{$conf{$kind}});
+            $t->write('nginx.conf', $t->read('nginx.conf') =~ s/mpk_keyring [^;]+/mpk_keyring $dir\/above\/mount\/secret/r) if $kind eq 'keyring';
+            local $ENV{MPK_NGINX} = "$dir/mounted";
+            my ($ok, $out) = $t->check;
+            is($ok ? 'accepted' : 'refused', $text ? 'refused' : 'accepted', "$kind $name: @{[$text ? 'refused' : 'accepted']}") or diag($out);
+            like($out, $text, "$kind $name: the text says what to do") if $text;
+        }
+    }
+}
+
+
 # Redis
 
 my $secret = $t->write('password', "hunter2\n", 0600);

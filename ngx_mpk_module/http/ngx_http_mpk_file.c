@@ -2,6 +2,8 @@
 
 #include "ngx_http_mpk_file.h"
 
+#include "ngx_mpk_secret.h"
+
 
 ngx_int_t
 ngx_http_mpk_file_read(ngx_conf_t *cf, ngx_str_t *name, size_t max,
@@ -10,6 +12,7 @@ ngx_http_mpk_file_read(ngx_conf_t *cf, ngx_str_t *name, size_t max,
     ssize_t          n;
     size_t           size;
     ngx_file_t       file;
+    const char      *remedy;
     ngx_file_info_t  fi;
 
     if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
@@ -40,10 +43,12 @@ ngx_http_mpk_file_read(ngx_conf_t *cf, ngx_str_t *name, size_t max,
         goto failed;
     }
 
-    if (secret && (ngx_file_access(&fi) & 0007)) {
+    remedy = secret ? ngx_mpk_secret_exposed(file.fd, &fi, name->data) : NULL;
+
+    if (remedy) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" holds secrets but is accessible by "
-                           "others: run \"chmod o-rwx %V\"", name, name);
+                           "others: %s", name, remedy);
         goto failed;
     }
 

@@ -4,6 +4,7 @@
 #include "ngx_mpk_redis_durable.h"
 #include "ngx_mpk_redis_setup.h"
 #include "ngx_mpk_redis_topology.h"
+#include "ngx_mpk_secret.h"
 
 
 #define NGX_MPK_REDIS_CONNECTIONS_MAX  64
@@ -786,7 +787,7 @@ ngx_mpk_redis_conf_password(ngx_conf_t *cf, const char *prefix,
     ssize_t           n;
     ngx_fd_t          fd;
     ngx_int_t         rc;
-    const char       *wrong;
+    const char       *wrong, *remedy;
     ngx_file_info_t   fi;
 
     if (file->len == 0) {
@@ -817,14 +818,17 @@ ngx_mpk_redis_conf_password(ngx_conf_t *cf, const char *prefix,
 
     rc = NGX_ERROR;
     wrong = NULL;
+    remedy = NULL;
 
     if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR || !ngx_is_file(&fi)) {
         wrong = "must be a regular file";
         goto done;
     }
 
-    if (fi.st_mode & 0007) {
-        wrong = "must not be accessible to all users, run \"chmod o-rwx\"";
+    remedy = ngx_mpk_secret_exposed(fd, &fi, file->data);
+
+    if (remedy) {
+        wrong = "is accessible by others: ";
         goto done;
     }
 
@@ -866,8 +870,8 @@ done:
 
     if (wrong) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%spassword_file=%V\" of \"mpk_redis\" %s",
-                           prefix, file, wrong);
+                           "\"%spassword_file=%V\" of \"mpk_redis\" %s%s",
+                           prefix, file, wrong, remedy ? remedy : "");
     }
 
     ngx_explicit_memzero(buf, sizeof(buf));
