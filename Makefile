@@ -59,12 +59,12 @@ WARNINGS   = -Wall -Wextra -Wshadow -Werror
 UNIT_FLAGS = -std=c11 -g -O1 $(WARNINGS) -fno-omit-frame-pointer \
              -Ingx_mpk_module/core -Ingx_mpk_module/redis \
              -Ilua-free-tests/unit
-UNIT_LIBS  = -lcrypto -lyajl -lhiredis
+UNIT_LIBS  = -lcrypto -lyajl -lidn2 -lhiredis
 
 # a tree or an nginx that is named comes from somewhere else
 
 DEPS_BUILD = $(if $(NGINX)$(NGINX_SRC),,nginx nginx-dev) gcc make \
-             libhiredis-dev libyajl-dev libssl-dev libpcre2-dev zlib1g-dev
+             libhiredis-dev libyajl-dev libidn2-dev libssl-dev libpcre2-dev zlib1g-dev
 DEPS_DEMO  = $(DEPS_BUILD) redis-server openssl curl jq
 DEPS_TEST  = $(DEPS_DEMO) nginx nginx-dev clang libclang-rt-dev llvm valgrind dpkg-dev \
              perl libio-socket-ssl-perl iproute2 \
@@ -144,7 +144,7 @@ tools: deps-build $(TOOLS)/mpk-verify
 $(TOOLS)/mpk-verify: tools/mpk-verify.c $(wildcard ngx_mpk_module/core/*.[ch])
 	@mkdir -p $(TOOLS)
 	$(or $(CC),gcc) -std=gnu11 -O2 -g $(WARNINGS) -fstack-protector-strong -Ingx_mpk_module/core $(TOOLS_OPT) \
-	    $< ngx_mpk_module/core/*.c -lcrypto -lyajl -lhiredis -o $@
+	    $< ngx_mpk_module/core/*.c -lcrypto -lyajl -lidn2 -lhiredis -o $@
 
 # into the modules folder of the nginx that it was built for
 

@@ -28,11 +28,11 @@ unlike($out, qr/\[(warn|error|alert|emerg)\]/, 'and has nothing to say about the
 
 my $dynamic = `readelf -d $module`;
 my %needed = map { $_ => 1 } $dynamic =~ /\(NEEDED\).*\[(.+?)\.so/g;
-ok($needed{"lib$_"}, "it is linked with $_") for qw(hiredis yajl crypto);
+ok($needed{"lib$_"}, "it is linked with $_") for qw(hiredis yajl idn2 crypto);
 unlike($dynamic, qr/R(UN)?PATH/, 'and looks for libraries in no folder of its own');
 
 SKIP: {
-    skip 'that is for the ordinary build', 21 if $ENV{MPK_SANITIZED} || $ENV{MPK_VALGRIND};
+    skip 'that is for the ordinary build', 22 if $ENV{MPK_SANITIZED} || $ENV{MPK_VALGRIND};
 
     my ($folder) = `@{[Mpk::nginx()]} -V 2>&1` =~ /--modules-path=(\S+)/;
     my $said = `env PATH=/usr/bin:/bin make --no-print-directory install DESTDIR=@{[$t->dir]}/root 2>&1`;
@@ -113,7 +113,8 @@ SKIP: {
         return scalar `cd $source && CC=$cc NGX_OBJS=$dir NGX_AUTOTEST=$dir/autotest NGX_AUTOCONF_ERR=$dir/autoconf.err ngx_addon_dir=$top sh -c '. $top/config' 2>&1`;
     };
 
-    for (['hiredis/hiredis.h', 'hiredis', 'libhiredis-dev'], ['yajl/', 'yajl 2', 'libyajl-dev'], ['openssl/', 'OpenSSL 3 or later', 'libssl-dev']) {
+    for (['hiredis/hiredis.h', 'hiredis', 'libhiredis-dev'], ['yajl/', 'yajl 2', 'libyajl-dev'],
+        ['idn2.h', 'libidn2', 'libidn2-dev'], ['openssl/', 'OpenSSL 3 or later', 'libssl-dev']) {
         my ($header, $name, $package) = @$_;
         like($lacks->($header), qr/error: ngx_http_mpk_module needs \Q$name\E: install it with its headers \(Debian: $package\)$/,
             "a machine without $name is told what to install");

@@ -65,6 +65,8 @@ $t->file('B-1', account => '43');
 $t->file('G-1', email => 'guest@example.com');
 $t->file('G-2', email => 'Guest@Example.com', account => '42', purchased_at => '2025-01-01T00:00:00Z');
 $t->file('E-1', account => 'Eve@Example.com', email => 'other@example.com');
+$t->file('I-1', account => "\xc3\xa4nn\@m\xc3\xbcller.example", purchased_at => '2026-01-01T00:00:00Z');
+$t->file('I-2', email => "\xc3\xa4nn\@xn--mller-kva.example", purchased_at => '2026-01-02T00:00:00Z');
 
 is(ids(page('42')), 'A-2 A-3 A-1 G-2', 'an account lists its orders, newest first');
 is(ids(page('43')), 'B-1', 'and no other\'s');
@@ -73,6 +75,8 @@ is(page('44', '', html => 1)->{body} =~ /There is no order/ ? 1 : 0, 1, 'and say
 is(ids(page('guest@example.com')), 'G-1', 'an order filed without an account is found by its email');
 is(ids(page(' GUEST@example.com')), 'G-1', 'however the identity spells it');
 is(ids(page('eve@example.com')), 'E-1', 'an account that is an email compares as one');
+is(ids(page("\xc3\xa4nn\@M\xc3\xbcller.example")), 'I-2 I-1', 'whichever spelling of a domain it has');
+is(ids(page("\xc3\xa4nn\@xn--mller-kva.example")), 'I-2 I-1', 'and whichever the orders have');
 is(ids(page('other@example.com')), '', 'an order with an account belongs to it alone');
 
 my $r = page('42');

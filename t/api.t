@@ -41,6 +41,11 @@ for (['email', 'eve@example.com'], ['purchased_at', '2026-11-22T04:00:00Z'], ['s
 my $other = { %$order, items => [ { %{$order->{items}[0]}, key => 'XK7QX-OTHER' } ] };
 is($t->api('PUT', 'orders/A-1', $other)->{status}, 409, 'R10: filing it again with another key is refused');
 is($t->events('A-1'), 'filed', 'R10: and nothing is written');
+
+my ($typed, $sent) = ("Ann\@M\xc3\xbcller.example", 'ann@xn--mller-kva.example');
+is($t->api('PUT', 'orders/A-IDN', $t->order(email => $typed, account => $sent))->{status}, 201, 'an address may have umlauts in its domain');
+is($t->api('PUT', 'orders/A-IDN', $t->order(email => $sent, account => $typed))->{status}, 200, 'R10: its A-labels are the same content');
+like($t->api('GET', 'orders/A-IDN')->{body}, qr{"email":"\Q$typed\E"}, 'it reads back as it was first filed');
 is($t->api('PUT', 'orders/A-1', $order)->{status}, 200, 'the first content is still a no-op');
 
 $r = $t->api('GET', 'orders/A-1');
@@ -59,6 +64,9 @@ my @bad = (
     [ 'a repeated member', '{"email":"a@b","email":"a@b"}', 400 ],
     [ 'no email', $t->order(email => undef), 422, '/email' ],
     [ 'an email without @', $t->order(email => 'ann'), 422, '/email' ],
+    (map { [ 'the email ' . s/\n/\\n/r, $t->order(email => $_), 422, '/email' ] } 'a b@c.de', 'ann@example.com,bob@example.com',
+        "ann\@example.com\n", "ann\@example.com\nBcc: eve\@example.com", 'Ann <ann@example.com>', ' ann@example.com',
+        'ann@example..com', "ann\@m\xc3\xbc ller.example"),
     [ 'a number for email', $t->order(email => 7), 422, '/email' ],
     [ 'no time', $t->order(purchased_at => undef), 422, '/purchased_at' ],
     [ 'a bad time', $t->order(purchased_at => 'yesterday'), 422, '/purchased_at' ],

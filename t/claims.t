@@ -413,6 +413,15 @@ unlike($dump, qr/Ann Example|invalid key|NEW-KEY|withdrawn/, 'names, description
 
 is($t->journal('C-1')->{verdict}, 'intact', 'the journal is intact at the end');
 
+
+# a domain's A-labels
+
+my ($typed, $sent) = ("ann\@m\xc3\xbcller.example", 'ann@xn--mller-kva.example');
+$t->confirm($t->link('C-IDN', email => $typed), email => $sent)->{status} == 200 or die 'no view';
+is(claim(path($t->track('C-IDN', email => $sent)->{json}{claim_url}), %ann, order => 'C-IDN', email => $typed)->{status}, 201,
+    'R6: either spelling of the domain of an email will do');
+
+
 # Redis away
 
 unlike($t->read('error.log'), qr/mpk_redis.*refused/, 'the least rights that docs/operations.md gives suffice');

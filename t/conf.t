@@ -421,7 +421,7 @@ like($r->{body}, qr{<style>body\{color:red\}</style>}, 'and the style');
 use Digest::SHA qw(sha256_base64);
 like($r->{headers}{'content-security-policy'}, qr/\Q@{[sha256_base64('body{color:red}')]}\E/, 'whose hash the policy has');
 like($r->{body}, qr/Show my key/, 'the other messages are built in');
-unlike($r->{body}, qr/type="email"/, 'mpk_reveal_challenge of the server holds in the location');
+unlike($r->{body}, qr/name="email"/, 'mpk_reveal_challenge of the server holds in the location');
 
 is($t->confirm($link, email => '')->{status}, 200, 'the click is enough');
 my $j = $t->journal('P-1');

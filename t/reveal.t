@@ -34,7 +34,8 @@ my $r = $t->get($link);
 is($r->{status}, 200, 'GET shows the confirm page');
 like($r->{headers}{'content-type'}, qr{^text/html; charset=utf-8$}, 'HTML by default');
 like($r->{body}, qr/name="nonce" value="[\w-]{54}"/, 'the confirm page has a nonce');
-like($r->{body}, qr/type="email"/, 'the confirm page asks for the email');
+like($r->{body}, qr/name="email"/, 'the confirm page asks for the email');
+unlike($r->{body}, qr/type="email"/, 'in a field that takes jürgen@example.com, too');
 like($r->{body}, qr/Office 2024/, 'the confirm page names the product');
 unlike($r->{body}, qr/XK7QX/, 'the confirm page does not hold the key');
 
@@ -69,6 +70,14 @@ for my $element (qw(style script)) {
     $hash .= '=' while length($hash) % 4;
     like($csp, qr/$element-src 'sha256-\Q$hash\E'/, "the policy has the hash of the $element");
 }
+
+is($t->confirm($t->link('A-IDN', email => "ann\@m\xc3\xbcller.example"), email => 'ann@xn--mller-kva.example')->{status}, 200,
+    'the A-labels of a domain are the domain');
+is($t->confirm($t->link('A-IDN-2', email => 'ann@xn--mller-kva.example'), email => "ann\@m\xc3\xbcller.example")->{status}, 200,
+    'either way');
+
+is($t->confirm($t->link('A-EAI', email => "j\xc3\xbcrgen\@example.com"), email => "j\xc3\xbcrgen\@example.com")->{status}, 200,
+    'an address with an umlaut is one');
 
 is($t->events('A-1'), 'filed link_minted opened viewed', 'the view is in the journal');
 

@@ -52,6 +52,16 @@ is_deeply([ grep { !exists $r->{json}{$_} } qw(purchased_at delivered_at first_v
     'all members are there');
 
 is(track(' #T-1 ', " ANN\@Example.com\t")->{status}, 200, 'a "#", spaces and capitals are forgiven');
+# browsers send the domain of an email field as A-labels, people type it as it is
+
+my ($typed, $sent) = ("Ann\@M\xc3\xbcller.example", 'ann@xn--mller-kva.example');
+
+$t->file('T-IDN', email => $sent);
+$t->file('T-IDN-2', email => "ann\@m\xc3\xbcller.example");
+is(track($_->[0], $_->[1])->{status}, 200, "an order filed with one spelling of a domain is found: $_->[0], $_->[1]")
+    for map { my $id = $_; map { [ $id, $_ ] } $typed, $sent } qw(T-IDN T-IDN-2);
+is(track('T-IDN', 'ann@muller.example')->{status}, 404, 'a domain without its umlaut is another one');
+
 is(track('T-1', 'a.nn@example.com')->{status}, 404, 'a dot more is another address');
 is(track('T-1', 'ann+x@example.com')->{status}, 404, 'a plus tag is another address');
 is(track('t-1', 'ann@example.com')->{status}, 404, 'an order id has its case');
@@ -113,7 +123,8 @@ like($r->{body}, qr/name="order".*name="email"/s, 'with its two fields');
 is($t->request('HEAD', '/track')->{status}, 200, 'HEAD, too');
 is($t->get('/track', headers => { Accept => 'application/json' })->{body}, "{\"fields\":[\"order\",\"email\"]}\n", 'for programs, its fields');
 
-for my $bad ([ '', 'ann@example.com' ], [ 'T-1', '' ], [ 'T 1', 'ann@example.com' ], [ 'T-1', 'ann' ], [ 'x' x 65, 'ann@example.com' ]) {
+for my $bad ([ '', 'ann@example.com' ], [ 'T-1', '' ], [ 'T 1', 'ann@example.com' ], [ 'T-1', 'ann' ], [ 'T-1', 'an n@example.com' ],
+    [ 'T-1', 'ann@example.com,bob@example.com' ], [ 'x' x 65, 'ann@example.com' ]) {
     is(track(@$bad)->{status}, 422, "\"$bad->[0]\", \"$bad->[1]\" is no lookup");
 }
 

@@ -4,10 +4,10 @@
  */
 
 #include "fuzz.h"
+#include "mpk_email.h"
 #include "mpk_errors.h"
 #include "mpk_filing.h"
 #include "mpk_json.h"
-#include "mpk_lookup.h"
 #include "mpk_time.h"
 
 #define NOW  1800000000     /* seconds */
@@ -20,6 +20,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t              i, bytes;
     mpk_str_t           id;
     mpk_value_t        *body, *errors;
+    mpk_email_t         email;
     mpk_filing_t        filing;
     const mpk_value_t  *v;
 
@@ -56,7 +57,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     must(mpk_order_id_valid(filing.id));
-    must(mpk_email_valid(filing.person.email));
+    must(mpk_email_read(filing.person.email, &email) == MPK_OK);
     must(filing.person.account.len <= MPK_FILING_TEXT_MAX);
     must(filing.person.name.len <= MPK_FILING_TEXT_MAX);
     must(filing.person.device_id.len <= MPK_FILING_TEXT_MAX);

@@ -1,5 +1,6 @@
 /* Filing an order: validation, hashes, sealing. */
 
+#include "mpk_email.h"
 #include "mpk_errors.h"
 #include "mpk_filing.h"
 #include "mpk_lookup.h"
@@ -49,7 +50,8 @@ static void mpk_filing_wrong(mpk_filing_reader_t *reader, mpk_str_t pointer,
 static mpk_status_t mpk_filing_hash(mpk_crypto_t *crypto, mpk_mem_t *mem,
     mpk_mem_t *scratch, const mpk_filing_t *filing, mpk_order_t *order,
     uint8_t index[MPK_MAC_LEN]);
-static void mpk_filing_content(const mpk_filing_t *filing, mpk_buf_t *out);
+static mpk_status_t mpk_filing_content(const mpk_filing_t *filing,
+    mpk_buf_t *out);
 static mpk_status_t mpk_filing_seal_one(mpk_crypto_t *crypto,
     mpk_mem_t *mem, const mpk_data_key_t *key, const mpk_place_t *place,
     mpk_str_t plain, mpk_str_t *sealed);
@@ -97,6 +99,7 @@ mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
     int64_t expired, mpk_filing_t *filing, mpk_value_t **errors)
 {
     size_t               skip;
+    mpk_email_t          email;
     mpk_status_t         status;
     mpk_filing_text_t    text;
     mpk_filing_reader_t  reader;
@@ -160,9 +163,19 @@ mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
                                     "(mpk_retention)"));
     }
 
-    if (!reader.wrong && !mpk_email_valid(filing->person.email)) {
-        mpk_filing_wrong(&reader, mpk_string("/email"),
-                         mpk_string("must be an email address"));
+    if (!reader.wrong) {
+        status = mpk_email_read(filing->person.email, &email);
+
+        if (status == MPK_NOMEM) {
+            return status;
+        }
+
+        if (status != MPK_OK) {
+            mpk_filing_wrong(&reader, mpk_string("/email"),
+                             mpk_string("must be one email address and "
+                                        "nothing else, e.g. "
+                                        "ann@example.com"));
+        }
     }
 
     return reader.wrong && *errors == NULL ? MPK_NOMEM : MPK_OK;
@@ -536,11 +549,13 @@ mpk_filing_hash(mpk_crypto_t *crypto, mpk_mem_t *mem,
 
     mpk_buf_init(&content, scratch, 1024);
     content.secret = true;
-    mpk_filing_content(filing, &content);
 
-    status = content.failed ? MPK_NOMEM
-                            : mpk_lookup_digest(crypto, mpk_buf_done(&content),
-                                                digest);
+    status = mpk_filing_content(filing, &content);
+
+    if (status == MPK_OK) {
+        status = mpk_lookup_digest(crypto, mpk_buf_done(&content), digest);
+    }
+
     mpk_cleanse(content.data, content.len);
 
     if (status == MPK_OK) {
@@ -551,15 +566,28 @@ mpk_filing_hash(mpk_crypto_t *crypto, mpk_mem_t *mem,
 }
 
 
-/* All that was filed, in an unambiguous encoding: the digest is over it (R10). */
+/*
+ * All that was filed, in an unambiguous encoding: the digest is over it (R10).  Two
+ * spellings of an address are the same content.
+ */
 
-static void
+static mpk_status_t
 mpk_filing_content(const mpk_filing_t *filing, mpk_buf_t *out)
 {
     size_t                    i;
+    mpk_email_t               email, account;
+    mpk_person_t              person;
     const mpk_filing_item_t  *item;
 
-    mpk_person_write(&filing->person, out);
+    person = filing->person;
+
+    if (mpk_email_compared(&person.email, &email) == MPK_NOMEM
+        || mpk_email_compared(&person.account, &account) == MPK_NOMEM)
+    {
+        return MPK_NOMEM;
+    }
+
+    mpk_person_write(&person, out);
     mpk_pack_str(out, filing->locale);
     mpk_pack_int(out, (uint64_t) filing->purchased_at);
     mpk_pack_int(out, filing->state);
@@ -577,6 +605,11 @@ mpk_filing_content(const mpk_filing_t *filing, mpk_buf_t *out)
         mpk_pack_int(out, (uint64_t) filing->delivered_at);
         mpk_pack_int(out, (uint64_t) filing->first_viewed_at);
     }
+
+    mpk_cleanse(&email, sizeof(mpk_email_t));
+    mpk_cleanse(&account, sizeof(mpk_email_t));
+
+    return out->failed ? MPK_NOMEM : MPK_OK;
 }
 
 

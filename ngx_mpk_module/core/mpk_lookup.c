@@ -1,41 +1,26 @@
 /* Keyed hashes for lookups in Redis. */
 
+#include "mpk_email.h"
 #include "mpk_lookup.h"
 
 
-static bool mpk_lookup_lower(mpk_str_t *email, uint8_t lower[MPK_EMAIL_MAX]);
 static mpk_status_t mpk_lookup_hash(mpk_crypto_t *crypto, mpk_str_t kind,
     mpk_str_t order, mpk_str_t value, uint8_t hash[MPK_MAC_LEN]);
-
-
-bool
-mpk_email_valid(mpk_str_t email)
-{
-    bool     valid;
-    uint8_t  lower[MPK_EMAIL_MAX];
-
-    valid = mpk_lookup_lower(&email, lower);
-
-    mpk_cleanse(lower, sizeof(lower));
-
-    return valid;
-}
 
 
 mpk_status_t
 mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t order, mpk_str_t email,
     uint8_t hash[MPK_MAC_LEN])
 {
-    uint8_t       lower[MPK_EMAIL_MAX];
+    mpk_email_t   compared;
     mpk_status_t  status;
 
-    if (!mpk_lookup_lower(&email, lower)) {
-        return MPK_MALFORMED;
+    status = mpk_email_compared(&email, &compared);
+
+    if (status == MPK_OK) {
+        status = mpk_lookup_hash(crypto, mpk_string("email:"), order, email, hash);
+        mpk_cleanse(&compared, sizeof(mpk_email_t));
     }
-
-    status = mpk_lookup_hash(crypto, mpk_string("email:"), order, email, hash);
-
-    mpk_cleanse(lower, email.len);
 
     return status;
 }
@@ -45,14 +30,16 @@ mpk_status_t
 mpk_lookup_account(mpk_crypto_t *crypto, mpk_str_t order, mpk_str_t account,
     uint8_t hash[MPK_MAC_LEN])
 {
-    uint8_t       lower[MPK_EMAIL_MAX];
+    mpk_email_t   compared;
     mpk_status_t  status;
 
-    (void) mpk_lookup_lower(&account, lower);
+    if (mpk_email_compared(&account, &compared) == MPK_NOMEM) {
+        return MPK_NOMEM;
+    }
 
     status = mpk_lookup_hash(crypto, mpk_string("account:"), order, account, hash);
 
-    mpk_cleanse(lower, sizeof(lower));
+    mpk_cleanse(&compared, sizeof(mpk_email_t));
 
     return status;
 }
@@ -65,48 +52,6 @@ mpk_lookup_index(mpk_crypto_t *crypto, mpk_str_t account,
     /* no order has an empty id */
 
     return mpk_lookup_account(crypto, mpk_string(""), account, hash);
-}
-
-
-/* Trims and lower-cases an email address; false: it is not one. */
-
-static bool
-mpk_lookup_lower(mpk_str_t *email, uint8_t lower[MPK_EMAIL_MAX])
-{
-    size_t          i;
-    uint8_t         ch;
-    mpk_str_t       s;
-    const uint8_t  *at;
-
-    s = *email;
-
-    while (s.len && s.data[0] <= ' ') {
-        s.data++;
-        s.len--;
-    }
-
-    while (s.len && s.data[s.len - 1] <= ' ') {
-        s.len--;
-    }
-
-    if (s.len == 0 || s.len > MPK_EMAIL_MAX) {
-        return false;
-    }
-
-    at = memchr(s.data, '@', s.len);
-
-    if (at == NULL || at == s.data || at == s.data + s.len - 1) {
-        return false;
-    }
-
-    for (i = 0; i < s.len; i++) {
-        ch = s.data[i];
-        lower[i] = (ch >= 'A' && ch <= 'Z') ? (uint8_t) (ch | 0x20) : ch;
-    }
-
-    *email = (mpk_str_t) { s.len, lower };
-
-    return true;
 }
 
 

@@ -8,16 +8,10 @@
 
 #include "mpk_crypto.h"
 
-#define MPK_EMAIL_MAX  254      /* RFC 5321, 4.5.3.1.3, without the angle brackets */
-
-
-/* True for 3 to MPK_EMAIL_MAX bytes with an "@" inside, white space around it aside. */
-bool mpk_email_valid(mpk_str_t email);
 
 /*
- * The billing email of an order.  Email addresses are trimmed and their ASCII letters
- * lower-cased.  Nothing else is normalized: dots and plus tags are up to the mail
- * provider.  MPK_MALFORMED: not mpk_email_valid().
+ * The billing email of an order, in the form of mpk_email_compared().  MPK_MALFORMED: it is
+ * not an email address; MPK_NOMEM.
  */
 mpk_status_t mpk_lookup_email(mpk_crypto_t *crypto, mpk_str_t order,
     mpk_str_t email, uint8_t hash[MPK_MAC_LEN]);

@@ -120,6 +120,14 @@ export const flows = {
         assert.equal(page.seen.requests.length, 1);
     }),
 
+    'an address with umlauts is sent as it is': (browser, view) => on(browser, view, async page => {
+        await visit(page, { email: 'ann@xn--mller-kva.example' });
+        await type(page, 'jürgen@example.com');
+        assert.equal(page.seen.answer.status(), 422);
+        await type(page, 'ann@müller.example');
+        assert.equal(await page.textContent('code'), key);
+    }),
+
     'the boxes are unticked, and needed': (browser, view) => on(browser, view, async (page, text) => {
         await visit(page, {}, sites.consent);
         assert.equal(await page.locator(':checked').count(), 0);

@@ -26,7 +26,7 @@ my $log = `rm -rf $objs && mkdir -p $objs && cd $objs && ln -s $folder/source/* 
 ok($? == 0, 'nginx is built with the module inside') or diag(substr $log, -2000), BAIL_OUT('it is not');
 
 my $dynamic = `readelf -d $objs/objs/nginx`;
-like($dynamic, qr/\(NEEDED\).*\[lib$_\.so/, "it is linked with $_") for qw(hiredis yajl crypto);
+like($dynamic, qr/\(NEEDED\).*\[lib$_\.so/, "it is linked with $_") for qw(hiredis yajl idn2 crypto);
 
 $ENV{MPK_NGINX} = "$objs/objs/nginx";
 

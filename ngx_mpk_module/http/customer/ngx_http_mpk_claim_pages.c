@@ -5,6 +5,8 @@
 #include "ngx_http_mpk_links.h"
 #include "ngx_http_mpk_refusal.h"
 
+#include "mpk_email.h"
+
 #define NGX_HTTP_MPK_CLAIM_NAME_MAX  255
 
 
