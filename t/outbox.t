@@ -40,7 +40,7 @@ my $sendmail = $t->write('sendmail', <<'PERL', 0755);
 my ($dir) = $0 =~ m{(.*)/};
 my $mail = do { local $/; <STDIN> };
 kill 'KILL', getppid and exit 1 if unlink "$dir/kill-before";
-exit 75 if unlink "$dir/fail";
+exit 75 if -e "$dir/refuse" || unlink "$dir/fail";
 open my $f, '>>', "$dir/mails" or die;
 syswrite $f, "X-By: $ENV{MPK_CONSUMER}\n$mail\0";
 kill 'KILL', getppid if unlink "$dir/kill-after";
@@ -321,13 +321,19 @@ is(may('watch', 'XPENDING', $stream, 'mailer'), 'may', 'watch: XPENDING');
 is(may('watch', 'XREADGROUP', 'GROUP', 'mailer', 'x', 'STREAMS', $stream, '>'), 'may not', 'watch: no reading');
 
 
-# an address that is none, or more than one, gets no mail and stays to be looked at
+# whatever address can be filed can be mailed; a mail that is refused stays to be looked at
 
 ok(wait_for(\&done, 'all is done'), 'the order "out" is mailed');
+$t->file('umlaut', email => "j\xc3\xbcrgen\@m\xc3\xbcller.example");
+$t->file('quoted', email => '"ann, lee"@example.com');
+ok(wait_for(\&done, 'all is done'), 'addresses of RFC 6531, and quoted ones, are mailed');
+like($t->read('mails'), qr/^To: \Q$_\E$/m, "to $_") for "j\xc3\xbcrgen\@m\xc3\xbcller.example", '"ann, lee"@example.com';
+
 my $before = count();
-$t->file('odd', email => "ann\@example.com, eve\@example.com");
-ok(wait_for(sub { (my $n = () = $t->read('mailer.log') =~ /ValueError/g) > 1 && grep { $_->{pending} } groups() },
-    'it fails again'), 'two addresses are not mailed, and the entry stays');
+$t->write('refuse', '');
+$t->file('odd');
+ok(wait_for(sub { (my $n = () = $t->read('mailer.log') =~ /sendmail exits with 75/g) > 2 && grep { $_->{pending} } groups() },
+    'it fails again'), 'a refused mail is tried again, and the entry stays');
 is(count(), $before, 'nobody gets it');
 
 killed($_) for keys %consumers;

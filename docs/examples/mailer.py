@@ -24,7 +24,6 @@ Run as many as needed, each with its own MPK_CONSUMER; stop them by any signal.
 
 import json, os, random, shlex, socket, ssl, subprocess, sys, tempfile, time
 import urllib.error, urllib.parse, urllib.request
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import default
 from email.utils import formatdate
@@ -162,7 +161,7 @@ def mail(stream, entry_id, entry):
 
     message = EmailMessage(policy=default.clone(utf8=True))
     message["From"] = FROM
-    message["To"] = Address(addr_spec=order["email"].strip())    # one address, or an error
+    message["To"] = order["email"]    # one address: the API refuses to file any others
     message["Subject"] = f"Your order {order['order']}"
     message["Date"] = formatdate()
     message["Message-ID"] = f"<{GROUP}.{entry_id}.{stream[5:7]}@{FROM.rpartition('@')[2]}>"
