@@ -15,7 +15,8 @@ my $redis = $t->redis;
 
 $t->conf(location => "location /open/ { mpk_api on; mpk_api_tokens off; }"
     . " location /old/ { mpk_api on; mpk_api_tokens off; mpk_fallthrough on;"
-    . " proxy_pass http://127.0.0.1:" . $t->port('shop') . "; }")->start;
+    . " proxy_pass http://127.0.0.1:" . $t->port('shop') . "; }"
+    . " location /proxied/ { mpk_api on; mpk_api_tokens off; proxy_pass http://127.0.0.1:" . $t->port('shop') . "; }")->start;
 
 
 # filing
@@ -70,6 +71,11 @@ my @bad = (
     [ 'a number for email', $t->order(email => 7), 422, '/email' ],
     [ 'no time', $t->order(purchased_at => undef), 422, '/purchased_at' ],
     [ 'a bad time', $t->order(purchased_at => 'yesterday'), 422, '/purchased_at' ],
+    [ 'a time in the future', $t->order(purchased_at => Mpk::ago(-2 * 86400)), 422, '/purchased_at' ],
+    [ 'a time in a century', $t->order(purchased_at => '2126-01-01T00:00:00Z'), 422, '/purchased_at' ],
+    [ 'the time 0', $t->order(purchased_at => '1970-01-01T00:00:00Z'), 422, '/purchased_at' ],
+    (map { [ "the purchase_ip $_", $t->order(purchase_ip => $_), 422, '/purchase_ip' ] } '203.0.113.7, 10.0.0.1', '203.0.113.7:443',
+        '[::1]', 'fe80::1%eth0', '203.0.113', 'localhost'),
     [ 'a bad state', $t->order(state => 'cancelled'), 422, '/state' ],
     [ 'an unknown member', $t->order(colour => 'red'), 422, '/colour' ],
     [ 'no items', $t->order(items => []), 422, '/items' ],
@@ -103,6 +109,32 @@ is($r->{status}, 415, 'another content type is refused');
 for my $id ('a b', 'x' x 65, '%2e%2e%2fa', 'ä', 'a%00b') {
     is($t->api('GET', "orders/$id")->{status} =~ /^40[04]$/ ? 1 : 0, 1, "the order id \"" . substr($id, 0, 12) . "\" is none");
 }
+
+# an order number that is no id: nginx decodes "%2F", and resolves "." and ".."
+
+for my $id ('a%20b', 'A%2F1', 'A%2f1', '.', '..', '%2e', '.%2E', 'x' x 65) {
+    $r = $t->api('PUT', "orders/$id", $t->order);
+    is("$r->{status} $r->{json}{type} $r->{json}{errors}[0]{pointer}", '422 urn:mpk:invalid {id}', "nothing is filed as \"$id\"")
+        or diag($r->{raw});
+}
+
+for my $id ('a%20b', 'A%2F1', 'A%2f1') {
+    $r = $t->api('GET', "orders/$id");
+    is("$r->{status} $r->{json}{type}", '404 urn:mpk:absent', "\"$id\" is no order");
+    like($r->{json}{detail}, qr{such as "/"}, 'and the answer says why');
+    is($t->get("/old/orders/$id")->{headers}{'x-shop'}, "GET /old/orders/$id", 'mpk_fallthrough hands that on, too');
+}
+
+for (['PUT', 422], ['GET', 404]) {
+    is($t->request($_->[0], '/open/orders/A/1')->{headers}{'content-type'}, 'application/problem+json', "$_->[0]: a slash alone is told, too");
+    is($t->request($_->[0], '/open/orders/A/1')->{status}, $_->[1], 'with its status');
+}
+
+is($t->request('PUT', '/mpk/v1/orders/A%2F1', body => '{}')->{status}, 401, 'a stranger is not told about ids');
+is($t->request('POST', '/proxied/orders/A-1/invoice')->{headers}{'x-shop'}, 'POST /proxied/orders/A-1/invoice',
+    "a path of the shop's below an order goes on to the shop");
+is($t->request('PUT', '/proxied/orders/A%2F1', headers => { 'Content-Type' => 'application/json' }, body => '{}')->{status}, 422,
+    'but no order number with a slash does');
 
 is($t->api('PUT', 'orders/' . 'x' x 64, $t->order)->{status}, 201, 'an id may have 64 characters');
 is($t->api('PUT', 'orders/a._-Z9', $t->order)->{status}, 201, 'of letters, digits, ".", "_", "-"');
@@ -177,6 +209,29 @@ $r = $t->api('POST', 'orders/C-2/cancel', { reason => 'fraud' });
 is($r->{status}, 409, 'R5: not after delivery');
 is($r->{json}{rule}, 'R5', 'R5: by this rule');
 like($r->{json}{detail}, qr/delivered at 20\d\d-.*channel email/, 'R5: with the time and channel of the delivery');
+
+
+# what OpenAPI does not have is refused, whatever it was meant to be
+
+$t->file('U-1', state => 'held');
+
+for (['POST', 'orders/U-1/release', { note => 'checked' }, '/note'], ['POST', 'orders/U-1/cancel', { reason => 'fraud', not_snt => JSON::PP::true }, '/not_snt'],
+    ['POST', 'orders/U-1/cancel', { reason => 'fraud', not_sent => 'yes' }, '/not_sent'], ['POST', 'orders/U-1/cancel', { reason => 'fraud', note => 7 }, '/note'],
+    ['POST', 'orders/U-1/links', { TTL => 60 }, '/TTL'], ['POST', 'orders/U-1/links', { 'a/b' => 1 }, '/a~1b'],
+    ['POST', 'orders/U-1/links', { token_id => 7 }, '/token_id'], ['DELETE', 'orders/U-1', { dry_run => JSON::PP::true }, '/dry_run'],
+    ['DELETE', "orders/U-1/links/$id", { note => 'x' }, '/note'],
+    map { [ 'POST', "orders/U-1/claims/1/$_->[0]", { %{$_->[1]}, colour => 'red' }, '/colour' ] } ['needs_info', { message => 'x' }],
+        ['replace', { key => 'x' }], ['refund', { reason => 'x' }], ['reject', { reason => 'late' }])
+{
+    my ($method, $path, $body, $pointer) = @$_;
+    $r = $t->api($method, $path, $body);
+    is("$r->{status} $r->{json}{errors}[0]{pointer}", "422 $pointer", "$method $path refuses $pointer");
+}
+
+is($t->events('U-1'), 'filed', 'and none of that did anything');
+is($t->api('POST', 'orders/U-1/release', {})->{status}, 200, 'an empty object is as good as no body');
+is($t->api('POST', 'orders/U-1/links', { items => undef, ttl => undef, token_id => undef })->{status}, 200, 'and null as no member');
+is($t->api('DELETE', 'orders/U-1', {})->{status}, 200, 'also where there is nothing to say');
 
 
 # who may what

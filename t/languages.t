@@ -9,6 +9,7 @@ use utf8;
 use lib 't/lib';
 use JSON::PP;
 use Mpk;
+use POSIX qw(strftime);
 use Test::More;
 
 my $t = Mpk->new;
@@ -126,10 +127,11 @@ own('en.json', { 'shop.name' => 'Microprokey', 'shop.logo' => 'https://cdn.examp
 own('de.json', { 'track.title' => 'Wo ist mein Schlüssel?' });
 own('ar.json', { dir => 'rtl', 'track.title' => 'ابحث عن طلبك' });
 $t->conf(http => "mpk_pages $dir/pages;", location => 'location = /track { mpk_track on; }')->reload or die 'no reload';
-$t->mint($t->file('B-1', purchased_at => '2099-01-01T00:00:00Z'));
+$t->mint($t->file('B-1', purchased_at => strftime('%Y-%m-%dT00:00:00Z', gmtime)));
+my $until = strftime('%-d %B %Y', gmtime time + 7 * 86400);
 
 my $found = $t->track('B-1', html => 1)->{body};
-like($found, qr{Report it by 8 January 2099.*<a href="#support">Report a problem</a>.*<footer id="support">.*mailto:help\@shop\.example}s,
+like($found, qr{Report it by $until.*<a href="#support">Report a problem</a>.*<footer id="support">.*mailto:help\@shop\.example}s,
     'a problem is reported where the shop says, while the window is open');
 
 own('order.mustache', "<html lang=\"{{>lang}}\">{{order}} of our own</html>\n");

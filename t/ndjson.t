@@ -171,6 +171,9 @@ my @bad = (
     [ 'no order', $json->encode($t->order), 422, '/order' ],
     [ 'an order that is a number', $json->encode({ %{$t->order}, order => 7 }), 422, '/order' ],
     [ 'an order that is none', line('a b') , 422, '/order' ],
+    [ 'the order "."', line('.') , 422, '/order' ],
+    [ 'the order ".."', line('..') , 422, '/order' ],
+    [ 'an order with a slash', line('A/1') , 422, '/order' ],
     [ 'an order of 65 characters', line('x' x 65) , 422, '/order' ],
     [ 'no email', line('B', email => undef), 422, '/email', 'B' ],
     [ 'an email without @', line('B', email => 'ann'), 422, '/email', 'B' ],
@@ -198,7 +201,7 @@ for (0 .. $#bad) {
 is($t->api('GET', 'orders/B')->{status}, 404, 'nothing of a refused line is kept');
 unlike($r->{body}, qr/x{5000}/, 'a result does not grow with what is wrong');
 
-for (@bad[10 .. 17]) {
+for (@bad[13 .. 20]) {
     my ($what, $bad, $status, $pointer) = @$_;
     my $order = $json->decode($bad);
     delete $order->{order};

@@ -9,6 +9,7 @@ use lib 't/lib';
 use IO::Socket::UNIX;
 use Mpk;
 use Mpk::Http2;
+use POSIX qw(strftime);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -101,9 +102,12 @@ my ($action, $nonce) = $page->{body} =~ m{action="(/r/[^"]+)"><input type="hidde
 is($t->request('POST', $action, headers => { 'Content-Type' => 'application/x-www-form-urlencoded', Origin => 'null' },
     body => "nonce=$nonce")->{status}, 200, 'the button of the page works as it stands');
 
-$t->file('T-2', purchased_at => '2099-01-01T00:00:00Z');
+my $midnight = time - time % 86400;
+my $until = strftime('%-d %B %Y, 00:00 UTC', gmtime $midnight + 7 * 86400);
+
+$t->file('T-2', purchased_at => strftime('%Y-%m-%dT00:00:00Z', gmtime $midnight));
 $t->mint('T-2');
-like(track('T-2', 'ann@example.com', html => 1)->{body}, qr/Report it by 8 January 2099, 00:00 UTC/, 'while the window is open, until when');
+like(track('T-2', 'ann@example.com', html => 1)->{body}, qr/Report it by $until/, 'while the window is open, until when');
 
 $t->file('T-3', state => 'held');
 $r = track('T-3', 'ann@example.com');

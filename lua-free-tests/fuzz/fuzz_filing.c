@@ -7,8 +7,8 @@
 #include "mpk_email.h"
 #include "mpk_errors.h"
 #include "mpk_filing.h"
+#include "mpk_ip.h"
 #include "mpk_json.h"
-#include "mpk_time.h"
 
 #define NOW  1800000000     /* seconds */
 
@@ -40,7 +40,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
 
-    must(mpk_filing_read(&fuzz_mem, body, id, 1000000000, &filing, &errors)
+    must(mpk_filing_read(&fuzz_mem, body, id, 1000000000, NOW, &filing,
+                         &errors)
          == MPK_OK);
 
     if (errors) {
@@ -62,7 +63,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(filing.person.name.len <= MPK_FILING_TEXT_MAX);
     must(filing.person.device_id.len <= MPK_FILING_TEXT_MAX);
     must(filing.purchased_at > 1000000000);
-    must(filing.purchased_at <= MPK_TIME_MAX);
+    must(filing.purchased_at <= NOW + MPK_FILING_AHEAD);
+    must(filing.person.purchase_ip.len == 0
+         || mpk_ip_valid(filing.person.purchase_ip));
     must(filing.state == MPK_ORDER_HELD || filing.state == MPK_ORDER_READY);
     must(filing.items_count >= 1 && filing.items_count <= MPK_ITEMS_MAX);
 

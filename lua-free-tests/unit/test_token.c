@@ -744,6 +744,8 @@ test_words(void)
     ok(mpk_order_id_valid(mpk_string("ORD-2026.11_23")) && mpk_order_id_valid(mpk_string("0"))
        && !mpk_order_id_valid(mpk_string("")) && !mpk_order_id_valid(mpk_string("a b"))
        && !mpk_order_id_valid(mpk_string("a\0b")) && !mpk_order_id_valid(mpk_string("\xc3\xa9"))
+       && !mpk_order_id_valid(mpk_string(".")) && !mpk_order_id_valid(mpk_string(".."))
+       && mpk_order_id_valid(mpk_string("...")) && mpk_order_id_valid(mpk_string(".a"))
        && !mpk_order_id_valid(mpk_string("a:b")) && !mpk_order_id_valid(mpk_string("a%2e")),
        "order ids are letters, digits, dot, dash and underscore");
 }

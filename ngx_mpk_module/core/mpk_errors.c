@@ -28,6 +28,7 @@ mpk_str_t
 mpk_errors_pointer(mpk_mem_t *mem, mpk_str_t array, size_t index,
     mpk_str_t member)
 {
+    size_t     i;
     mpk_buf_t  buf;
 
     mpk_buf_init(&buf, mem, 64);
@@ -39,9 +40,20 @@ mpk_errors_pointer(mpk_mem_t *mem, mpk_str_t array, size_t index,
         mpk_buf_int(&buf, (int64_t) index);
     }
 
-    if (member.len) {
+    if (member.data) {
         mpk_buf_byte(&buf, '/');
-        mpk_buf_str(&buf, member);
+    }
+
+    for (i = 0; i < member.len; i++) {
+        if (member.data[i] == '~') {
+            mpk_buf_lit(&buf, "~0");
+
+        } else if (member.data[i] == '/') {
+            mpk_buf_lit(&buf, "~1");
+
+        } else {
+            mpk_buf_byte(&buf, member.data[i]);
+        }
     }
 
     return mpk_buf_done(&buf);

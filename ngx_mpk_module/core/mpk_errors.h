@@ -16,8 +16,8 @@ void mpk_errors_add(mpk_mem_t *mem, mpk_value_t **errors, mpk_str_t pointer,
     mpk_str_t detail);
 
 /*
- * A JSON pointer to a member: "/items/0/key"; without an array, "/key"; without a
- * member, "/items/0".
+ * A JSON pointer (RFC 6901) to a member: "/items/0/key"; without an array, "/key"; without
+ * a member (data == NULL), "/items/0".
  */
 mpk_str_t mpk_errors_pointer(mpk_mem_t *mem, mpk_str_t array, size_t index,
     mpk_str_t member);

@@ -1,24 +1,16 @@
 /* Filing an order: validation, hashes, sealing. */
 
 #include "mpk_email.h"
-#include "mpk_errors.h"
 #include "mpk_filing.h"
+#include "mpk_ip.h"
 #include "mpk_lookup.h"
+#include "mpk_members.h"
 #include "mpk_pack.h"
 #include "mpk_time.h"
 
-#define MPK_FILING_IP_MAX      45    /* characters of an IPv6 address, RFC 4291, 2.2 */
 #define MPK_FILING_LOCALE_MAX  35    /* RFC 5646, 4.4.1 */
 #define MPK_FILING_TIME_MAX    40
 
-
-/* A string member of an order or of an item. */
-typedef struct {
-    mpk_str_t               name;
-    size_t                  max;             /* bytes */
-    bool                    required;
-    size_t                  offset;          /* of its mpk_str_t */
-} mpk_filing_member_t;
 
 /* The string members of an order, as received. */
 typedef struct {
@@ -26,6 +18,8 @@ typedef struct {
     mpk_person_t            person;
     mpk_str_t               locale;
     mpk_str_t               purchased_at;
+    mpk_str_t               delivered_at;
+    mpk_str_t               first_viewed_at;
     mpk_str_t               state;
 } mpk_filing_text_t;
 
@@ -38,10 +32,6 @@ typedef struct {
 
 static mpk_status_t mpk_filing_items(mpk_filing_reader_t *reader,
     const mpk_value_t *body, mpk_filing_t *filing);
-static void mpk_filing_members(mpk_filing_reader_t *reader,
-    const mpk_value_t *object, const mpk_filing_member_t *members,
-    size_t count, mpk_str_t array, size_t index, void *into);
-static bool mpk_filing_elsewhere(mpk_str_t name);
 static void mpk_filing_past_time(mpk_filing_reader_t *reader,
     const mpk_value_t *body, mpk_str_t pointer, const mpk_filing_t *filing,
     int64_t now, int64_t *at);
@@ -58,11 +48,12 @@ static mpk_status_t mpk_filing_seal_one(mpk_crypto_t *crypto,
 
 
 #define mpk_filing_member(name, max, required, type, field)                  \
-    { mpk_literal(name), max, required, offsetof(type, field) }
+    { mpk_literal(name), MPK_VALUE_STRING, required, max,                    \
+      offsetof(type, field) }
 
 /* The first one is skipped when the id is known already. */
 
-static const mpk_filing_member_t  mpk_filing_order[] = {
+static const mpk_member_t  mpk_filing_order[] = {
     mpk_filing_member("order", MPK_FILING_TEXT_MAX, true,
                       mpk_filing_text_t, id),
     mpk_filing_member("email", MPK_EMAIL_MAX, true,
@@ -71,7 +62,7 @@ static const mpk_filing_member_t  mpk_filing_order[] = {
                       mpk_filing_text_t, person.account),
     mpk_filing_member("customer_name", MPK_FILING_TEXT_MAX, false,
                       mpk_filing_text_t, person.name),
-    mpk_filing_member("purchase_ip", MPK_FILING_IP_MAX, false,
+    mpk_filing_member("purchase_ip", MPK_IP_TEXT_MAX, false,
                       mpk_filing_text_t, person.purchase_ip),
     mpk_filing_member("device_id", MPK_FILING_TEXT_MAX, false,
                       mpk_filing_text_t, person.device_id),
@@ -81,9 +72,15 @@ static const mpk_filing_member_t  mpk_filing_order[] = {
                       mpk_filing_text_t, purchased_at),
     mpk_filing_member("state", sizeof("cancelled") - 1, false,
                       mpk_filing_text_t, state),
+    mpk_filing_member("delivered_at", MPK_FILING_TIME_MAX, false,
+                      mpk_filing_text_t, delivered_at),
+    mpk_filing_member("first_viewed_at", MPK_FILING_TIME_MAX, false,
+                      mpk_filing_text_t, first_viewed_at),
+    { mpk_literal("imported"), MPK_VALUE_BOOL, false, 0, 0 },
+    { mpk_literal("items"), MPK_VALUE_NULL, false, 0, 0 },
 };
 
-static const mpk_filing_member_t  mpk_filing_item[] = {
+static const mpk_member_t  mpk_filing_item[] = {
     mpk_filing_member("sku", MPK_FILING_TEXT_MAX, true,
                       mpk_filing_item_t, sku),
     mpk_filing_member("product", MPK_FILING_TEXT_MAX, true,
@@ -91,16 +88,19 @@ static const mpk_filing_member_t  mpk_filing_item[] = {
     mpk_filing_member("key", MPK_KEY_MAX, true, mpk_filing_item_t, key),
 };
 
-#define mpk_filing_count(members)  (sizeof(members) / sizeof((members)[0]))
+static const mpk_members_t  mpk_filing_of_order =
+    mpk_members(mpk_filing_order);
+static const mpk_members_t  mpk_filing_of_item =
+    mpk_members(mpk_filing_item);
 
 
 mpk_status_t
 mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
-    int64_t expired, mpk_filing_t *filing, mpk_value_t **errors)
+    int64_t expired, int64_t now, mpk_filing_t *filing, mpk_value_t **errors)
 {
-    size_t               skip;
     mpk_email_t          email;
     mpk_status_t         status;
+    mpk_members_t        members;
     mpk_filing_text_t    text;
     mpk_filing_reader_t  reader;
 
@@ -116,22 +116,40 @@ mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
         return *errors ? MPK_OK : MPK_NOMEM;
     }
 
-    skip = id.len ? 1 : 0;
+    members = mpk_filing_of_order;
 
-    mpk_filing_members(&reader, body, mpk_filing_order + skip,
-                       mpk_filing_count(mpk_filing_order) - skip, mpk_string(""),
-                       0, &text);
+    if (id.len) {
+        members.list++;
+        members.count--;
+    }
+
+    reader.wrong = !mpk_members_read(mem, body, &members, mpk_string(""), 0,
+                                     &text, errors);
 
     filing->id = id.len ? id : text.id;
     filing->person = text.person;
     filing->locale = text.locale;
 
+    /* 0 is no time, in an order as in many a shop */
+
     if (text.purchased_at.len
-        && mpk_time_read(text.purchased_at, &filing->purchased_at) != MPK_OK)
+        && (mpk_time_read(text.purchased_at, &filing->purchased_at) != MPK_OK
+            || filing->purchased_at == 0))
     {
         mpk_filing_wrong(&reader, mpk_string("/purchased_at"),
-                         mpk_string("must be an RFC 3339 time, e.g. "
+                         mpk_string("must be an RFC 3339 time after "
+                                    "1970-01-01T00:00:00Z, e.g. "
                                     "2026-11-23T08:15:30Z"));
+    }
+
+    if (filing->purchased_at > now + MPK_FILING_AHEAD) {
+        mpk_filing_wrong(&reader, mpk_string("/purchased_at"),
+                         mpk_string("is in the future"));
+    }
+
+    if (text.person.purchase_ip.len && !mpk_ip_valid(text.person.purchase_ip)) {
+        mpk_filing_wrong(&reader, mpk_string("/purchase_ip"),
+                         mpk_string("must be one IPv4 or IPv6 address"));
     }
 
     filing->state = MPK_ORDER_HELD;
@@ -152,7 +170,8 @@ mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
     if (id.len == 0 && text.id.len && !mpk_order_id_valid(text.id)) {
         mpk_filing_wrong(&reader, mpk_string("/order"),
                          mpk_string("must be 1 to 64 of the characters A-Z, "
-                                    "a-z, 0-9, \".\", \"_\" and \"-\""));
+                                    "a-z, 0-9, \".\", \"_\" and \"-\", and "
+                                    "not \".\" or \"..\""));
     }
 
     /* these need members that are valid */
@@ -216,14 +235,16 @@ mpk_filing_items(mpk_filing_reader_t *reader, const mpk_value_t *body,
         if (value->type != MPK_VALUE_OBJECT) {
             mpk_filing_wrong(reader,
                              mpk_errors_pointer(reader->mem, array, i,
-                                                mpk_string("")),
+                                                (mpk_str_t) { 0, NULL }),
                              mpk_string("must be an object"));
             continue;
         }
 
-        mpk_filing_members(reader, value, mpk_filing_item,
-                           mpk_filing_count(mpk_filing_item), array, i,
-                           &filing->items[i]);
+        if (!mpk_members_read(reader->mem, value, &mpk_filing_of_item, array,
+                              i, &filing->items[i], reader->errors))
+        {
+            reader->wrong = true;
+        }
 
         bytes += filing->items[i].key.len;
     }
@@ -238,90 +259,6 @@ mpk_filing_items(mpk_filing_reader_t *reader, const mpk_value_t *body,
 }
 
 
-/* Reads the string members of an item of array, or, without array, of the order. */
-
-static void
-mpk_filing_members(mpk_filing_reader_t *reader, const mpk_value_t *object,
-    const mpk_filing_member_t *members, size_t count, mpk_str_t array,
-    size_t index, void *into)
-{
-    size_t              i;
-    mpk_str_t          *field;
-    const mpk_value_t  *value;
-
-    for (value = object->u.list.first; value; value = value->next) {
-
-        if (array.len == 0 && mpk_filing_elsewhere(value->name)) {
-            continue;
-        }
-
-        for (i = 0; i < count; i++) {
-            if (mpk_str_eq(members[i].name, value->name)) {
-                break;
-            }
-        }
-
-        if (i == count) {
-            mpk_filing_wrong(reader,
-                             mpk_errors_pointer(reader->mem, array, index,
-                                                value->name),
-                             mpk_string("there is no such member"));
-        }
-    }
-
-    for (i = 0; i < count; i++) {
-
-        field = (mpk_str_t *) (void *) ((uint8_t *) into + members[i].offset);
-        *field = mpk_string("");
-
-        value = mpk_value_get(object, members[i].name);
-
-        if (value && value->type == MPK_VALUE_STRING
-            && value->u.string.len <= members[i].max
-            && (value->u.string.len || !members[i].required))
-        {
-            *field = value->u.string;
-            continue;
-        }
-
-        if (!members[i].required
-            && (value == NULL || value->type == MPK_VALUE_NULL))
-        {
-            continue;
-        }
-
-        mpk_filing_wrong(reader,
-            mpk_errors_pointer(reader->mem, array, index, members[i].name),
-            value == NULL ? mpk_string("is missing")
-            : value->type != MPK_VALUE_STRING ? mpk_string("must be a string")
-            : value->u.string.len ? mpk_string("is too long")
-            : mpk_string("is empty"));
-    }
-}
-
-
-/* Members of an order that are no strings, or are read by mpk_filing_read_past(). */
-
-static bool
-mpk_filing_elsewhere(mpk_str_t name)
-{
-    size_t  i;
-
-    static const mpk_str_t  names[] = {
-        mpk_literal("items"), mpk_literal("imported"),
-        mpk_literal("delivered_at"), mpk_literal("first_viewed_at")
-    };
-
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (mpk_str_eq(names[i], name)) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
 mpk_status_t
 mpk_filing_read_past(mpk_mem_t *mem, const mpk_value_t *body, int64_t now,
     mpk_filing_t *filing, mpk_value_t **errors)
@@ -333,13 +270,6 @@ mpk_filing_read_past(mpk_mem_t *mem, const mpk_value_t *body, int64_t now,
     reader = (mpk_filing_reader_t) { mem, errors, false };
 
     value = mpk_value_get(body, mpk_string("imported"));
-
-    if (value && value->type != MPK_VALUE_NULL
-        && value->type != MPK_VALUE_BOOL)
-    {
-        mpk_filing_wrong(&reader, mpk_string("/imported"),
-                         mpk_string("must be true or false"));
-    }
 
     filing->imported = value && value->type == MPK_VALUE_BOOL
                        && value->u.boolean;
@@ -374,15 +304,14 @@ static void
 mpk_filing_past_time(mpk_filing_reader_t *reader, const mpk_value_t *body,
     mpk_str_t pointer, const mpk_filing_t *filing, int64_t now, int64_t *at)
 {
-    int64_t             seconds;
-    const mpk_value_t  *value;
+    int64_t    seconds;
+    mpk_str_t  text;
 
     *at = 0;
 
-    value = mpk_value_get(body, (mpk_str_t) { pointer.len - 1,
-                                              pointer.data + 1 });
-
-    if (value == NULL || value->type == MPK_VALUE_NULL) {
+    text = mpk_value_get_string(body, (mpk_str_t) { pointer.len - 1,
+                                                    pointer.data + 1 });
+    if (text.len == 0) {
         return;
     }
 
@@ -391,10 +320,7 @@ mpk_filing_past_time(mpk_filing_reader_t *reader, const mpk_value_t *body,
                          mpk_string("is only for an order with \"imported\": "
                                     "true"));
 
-    } else if (value->type != MPK_VALUE_STRING
-               || value->u.string.len > MPK_FILING_TIME_MAX
-               || mpk_time_read(value->u.string, &seconds) != MPK_OK)
-    {
+    } else if (mpk_time_read(text, &seconds) != MPK_OK) {
         mpk_filing_wrong(reader, pointer,
                          mpk_string("must be an RFC 3339 time, e.g. "
                                     "2026-11-23T08:15:30Z"));

@@ -12,6 +12,9 @@
 
 #define MPK_FILING_TEXT_MAX  255     /* bytes of a short text member */
 
+/* Seconds: a shop's clock can be wrong, and local times are sent as if they were UTC. */
+#define MPK_FILING_AHEAD     (24 * 60 * 60)
+
 
 typedef struct {
     mpk_str_t              sku;
@@ -38,13 +41,14 @@ typedef struct {
 /*
  * Reads a filing from body; strings refer to it.  id is the order's; if it is empty, the
  * member "order" is required and gives it.  A purchase at or before "expired" (seconds)
- * is refused, since the order would expire at once; 0: none is too old.
+ * is refused, since the order would expire at once; 0: none is too old.  So is one more
+ * than MPK_FILING_AHEAD after "now" (seconds).
  *
  * MPK_OK: filing is complete and *errors is NULL, or *errors says what is wrong (see
  * mpk_errors.h) and filing must not be used.  The only other result is MPK_NOMEM.
  */
 mpk_status_t mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
-    int64_t expired, mpk_filing_t *filing, mpk_value_t **errors);
+    int64_t expired, int64_t now, mpk_filing_t *filing, mpk_value_t **errors);
 
 /*
  * Reads what the body of a filing, which mpk_filing_read() has read, says of the shop's

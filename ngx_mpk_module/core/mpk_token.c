@@ -100,25 +100,27 @@ mpk_channel_name(mpk_channel_t channel)
 bool
 mpk_order_id_valid(mpk_str_t id)
 {
-    size_t   i;
-    uint8_t  ch;
+    size_t  i;
 
     if (id.len == 0 || id.len > 64) {
         return false;
     }
 
     for (i = 0; i < id.len; i++) {
-        ch = id.data[i];
-
-        if (!((ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z')
-              || (ch >= '0' && ch <= '9') || ch == '.' || ch == '_'
-              || ch == '-'))
-        {
+        if (!mpk_order_id_char(id.data[i])) {
             return false;
         }
     }
 
-    return true;
+    return !mpk_str_eq(id, mpk_string(".")) && !mpk_str_eq(id, mpk_string(".."));
+}
+
+
+bool
+mpk_order_id_char(uint8_t ch)
+{
+    return (ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z')
+           || (ch >= '0' && ch <= '9') || ch == '.' || ch == '_' || ch == '-';
 }
 
 

@@ -43,8 +43,14 @@ typedef struct {
 } mpk_token_t;
 
 
-/* True for an order id: [A-Za-z0-9._-]{1,64}. */
+/*
+ * True for an order id: [A-Za-z0-9._-]{1,64}, but not "." or "..", which are no names in a
+ * path (RFC 3986, 5.2.4).
+ */
 bool mpk_order_id_valid(mpk_str_t id);
+
+/* True for a character of an order id. */
+bool mpk_order_id_char(uint8_t ch);
 
 /*
  * Verifies a token of the given audience: signature first, then every claim, without

@@ -3,17 +3,35 @@
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_body.h"
 
+#define NGX_HTTP_MPK_TEXT_MAX  2000    /* bytes of a cancellation's note, or of a word */
+
 
 typedef struct {
     ngx_str_t                     suffix;          /* after orders/{id} */
     ngx_uint_t                    method;
     ngx_uint_t                    roles;
     ngx_uint_t                    event;
-    ngx_uint_t                    body;            /* whether it has one */
+    ngx_uint_t                    body;            /* whether it is read */
+    const mpk_members_t          *members;         /* of the body; NULL: the handler checks */
     ngx_http_mpk_next_pt          handler;
 } ngx_http_mpk_api_route_t;
 
+/* The path of a call. */
+typedef struct {
+    const ngx_http_mpk_api_route_t  *routes;       /* NULL: it is none of the API's */
+    ngx_uint_t                    of_order;        /* of one order, or of none by mistake */
+    mpk_str_t                     id;
+    mpk_str_t                     part;
+    ngx_str_t                     suffix;
+} ngx_http_mpk_api_path_t;
 
+
+static void ngx_http_mpk_api_path(ngx_http_request_t *r,
+    ngx_http_mpk_api_path_t *path);
+static ngx_uint_t ngx_http_mpk_api_misnamed(ngx_http_request_t *r,
+    const ngx_http_mpk_api_path_t *path);
+static ngx_int_t ngx_http_mpk_api_no_id(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
 static mpk_str_t ngx_http_mpk_api_part(ngx_http_request_t *r,
     ngx_str_t *suffix);
 static const ngx_http_mpk_api_route_t *ngx_http_mpk_api_route(
@@ -25,145 +43,156 @@ static ngx_int_t ngx_http_mpk_api_body(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
 
+/* The members of each call's body, as docs/openapi.yaml has them. */
+
+#define ngx_http_mpk_api_text(name, required, max)                           \
+    { mpk_literal(name), MPK_VALUE_STRING, required, max, 0 }
+
+static const mpk_member_t  ngx_http_mpk_cancel_list[] = {
+    ngx_http_mpk_api_text("reason", true, NGX_HTTP_MPK_TEXT_MAX),
+    ngx_http_mpk_api_text("note", false, NGX_HTTP_MPK_TEXT_MAX),
+    { mpk_literal("not_sent"), MPK_VALUE_BOOL, false, 0, 0 }
+};
+
+static const mpk_member_t  ngx_http_mpk_links_list[] = {
+    { mpk_literal("items"), MPK_VALUE_ARRAY, false, 0, 0 },
+    { mpk_literal("ttl"), MPK_VALUE_INT, false, 0, 0 },
+    ngx_http_mpk_api_text("token_id", false, NGX_HTTP_MPK_TEXT_MAX)
+};
+
+static const mpk_member_t  ngx_http_mpk_needs_info_list[] = {
+    ngx_http_mpk_api_text("message", true, MPK_CLAIM_TEXT_MAX)
+};
+
+static const mpk_member_t  ngx_http_mpk_replace_list[] = {
+    ngx_http_mpk_api_text("key", true, MPK_KEY_MAX),
+    ngx_http_mpk_api_text("note", false, MPK_CLAIM_TEXT_MAX)
+};
+
+static const mpk_member_t  ngx_http_mpk_refund_list[] = {
+    ngx_http_mpk_api_text("reason", true, MPK_CLAIM_TEXT_MAX)
+};
+
+static const mpk_member_t  ngx_http_mpk_reject_list[] = {
+    ngx_http_mpk_api_text("reason", true, NGX_HTTP_MPK_TEXT_MAX),
+    ngx_http_mpk_api_text("note", false, MPK_CLAIM_TEXT_MAX)
+};
+
+static const mpk_members_t  ngx_http_mpk_nothing = { NULL, 0 };
+static const mpk_members_t  ngx_http_mpk_cancel =
+    mpk_members(ngx_http_mpk_cancel_list);
+static const mpk_members_t  ngx_http_mpk_links =
+    mpk_members(ngx_http_mpk_links_list);
+static const mpk_members_t  ngx_http_mpk_needs_info =
+    mpk_members(ngx_http_mpk_needs_info_list);
+static const mpk_members_t  ngx_http_mpk_replace =
+    mpk_members(ngx_http_mpk_replace_list);
+static const mpk_members_t  ngx_http_mpk_refund =
+    mpk_members(ngx_http_mpk_refund_list);
+static const mpk_members_t  ngx_http_mpk_reject =
+    mpk_members(ngx_http_mpk_reject_list);
+
+
 static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
 
     { ngx_string(""), NGX_HTTP_PUT,
       NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_FILED, 1,
-      ngx_http_mpk_api_file },
+      NULL, ngx_http_mpk_api_file },
 
     { ngx_string(""), NGX_HTTP_GET|NGX_HTTP_HEAD,
       NGX_HTTP_MPK_ROLE_ALL, NGX_HTTP_MPK_EVENT_READ, 0,
-      ngx_http_mpk_api_show },
+      NULL, ngx_http_mpk_api_show },
 
     { ngx_string("/release"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_RELEASED, 1,
-      ngx_http_mpk_api_release },
+      &ngx_http_mpk_nothing, ngx_http_mpk_api_release },
 
     { ngx_string("/cancel"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_CANCELLED, 1,
-      ngx_http_mpk_api_cancel },
+      &ngx_http_mpk_cancel, ngx_http_mpk_api_cancel },
 
     { ngx_string("/links"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_LINK_MINTED, 1,
-      ngx_http_mpk_api_links },
+      &ngx_http_mpk_links, ngx_http_mpk_api_links },
 
     { ngx_string("/links/"), NGX_HTTP_DELETE,
-      NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_LINK_REVOKED, 0,
-      ngx_http_mpk_api_revoke },
+      NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_LINK_REVOKED, 1,
+      &ngx_http_mpk_nothing, ngx_http_mpk_api_revoke },
 
     { ngx_string("/journal"), NGX_HTTP_GET|NGX_HTTP_HEAD,
       NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT, NGX_HTTP_MPK_EVENT_READ, 0,
-      ngx_http_mpk_api_journal },
+      NULL, ngx_http_mpk_api_journal },
 
     { ngx_string("/evidence"), NGX_HTTP_GET|NGX_HTTP_HEAD,
       NGX_HTTP_MPK_ROLE_SUPPORT, NGX_HTTP_MPK_EVENT_READ, 0,
-      ngx_http_mpk_api_evidence },
+      NULL, ngx_http_mpk_api_evidence },
 
     { ngx_string(""), NGX_HTTP_DELETE,
-      NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_ERASED, 0,
-      ngx_http_mpk_api_erase },
+      NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_ERASED, 1,
+      &ngx_http_mpk_nothing, ngx_http_mpk_api_erase },
 
     /* without the claim's number: see ngx_http_mpk_api_part() */
 
     { ngx_string("/claims/needs_info"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_NEEDS_INFO, 1,
-      ngx_http_mpk_api_needs_info },
+      &ngx_http_mpk_needs_info, ngx_http_mpk_api_needs_info },
 
     { ngx_string("/claims/replace"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_REPLACED, 1,
-      ngx_http_mpk_api_replace },
+      &ngx_http_mpk_replace, ngx_http_mpk_api_replace },
 
     { ngx_string("/claims/refund"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_REFUNDED, 1,
-      ngx_http_mpk_api_refund },
+      &ngx_http_mpk_refund, ngx_http_mpk_api_refund },
 
     { ngx_string("/claims/reject"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_REJECTED, 1,
-      ngx_http_mpk_api_reject },
+      &ngx_http_mpk_reject, ngx_http_mpk_api_reject },
 
-    { ngx_null_string, 0, 0, 0, 0, NULL }
+    { ngx_null_string, 0, 0, 0, 0, NULL, NULL }
 };
 
 static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_orders_routes[] = {
 
     { ngx_string(""), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_FILED, 0,
-      ngx_http_mpk_api_ndjson },
+      NULL, ngx_http_mpk_api_ndjson },
 
-    { ngx_null_string, 0, 0, 0, 0, NULL }
+    { ngx_null_string, 0, 0, 0, 0, NULL, NULL }
 };
 
 static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_claims_routes[] = {
 
     { ngx_string(""), NGX_HTTP_GET|NGX_HTTP_HEAD,
       NGX_HTTP_MPK_ROLE_SUPPORT, NGX_HTTP_MPK_EVENT_LISTED, 0,
-      ngx_http_mpk_api_claims },
+      NULL, ngx_http_mpk_api_claims },
 
-    { ngx_null_string, 0, 0, 0, 0, NULL }
+    { ngx_null_string, 0, 0, 0, 0, NULL, NULL }
 };
 
 
 ngx_int_t
 ngx_http_mpk_api_handler(ngx_http_request_t *r)
 {
-    u_char                          *p, *last;
-    mpk_str_t                        id, part;
     ngx_int_t                        n;
-    ngx_str_t                        suffix;
     const char                      *allow;
     ngx_http_mpk_api_t              *api;
     ngx_http_mpk_ctx_t              *ctx;
-    ngx_http_core_loc_conf_t        *clcf;
     ngx_http_mpk_answer_t            answer;
-    const ngx_http_mpk_api_route_t  *route, *routes;
+    ngx_http_mpk_api_path_t          path;
+    const ngx_http_mpk_api_route_t  *route;
 
-    static ngx_str_t  orders = ngx_string("orders/");
-    static ngx_str_t  claims = ngx_string("claims");
+    ngx_http_mpk_api_path(r, &path);
 
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    route = NULL;
+    allow = NULL;
 
-    p = r->uri.data + clcf->name.len;
-    last = r->uri.data + r->uri.len;
-
-    if (p < last && *p == '/') {
-        p++;
+    if (path.routes) {
+        route = ngx_http_mpk_api_route(r, path.routes, &path.suffix, &allow);
     }
 
-    part = mpk_string("");
-    id = mpk_string("");
-    routes = ngx_http_mpk_api_routes;
-
-    if ((size_t) (last - p) == claims.len
-        && ngx_strncmp(p, claims.data, claims.len) == 0)
+    if (route == NULL && allow == NULL && !ngx_http_mpk_api_misnamed(r, &path))
     {
-        ngx_str_set(&suffix, "");
-        routes = ngx_http_mpk_api_claims_routes;
-
-    } else if ((size_t) (last - p) == orders.len - 1
-               && ngx_strncmp(p, orders.data, orders.len - 1) == 0)
-    {
-        ngx_str_set(&suffix, "");
-        routes = ngx_http_mpk_api_orders_routes;
-
-    } else if ((size_t) (last - p) > orders.len
-               && ngx_strncmp(p, orders.data, orders.len) == 0)
-    {
-        p += orders.len;
-
-        suffix.data = ngx_strlchr(p, last, '/');
-        suffix.data = suffix.data ? suffix.data : last;
-        suffix.len = last - suffix.data;
-
-        id = (mpk_str_t) { suffix.data - p, p };
-        part = ngx_http_mpk_api_part(r, &suffix);
-
-    } else {
-        return NGX_DECLINED;
-    }
-
-    route = ngx_http_mpk_api_route(r, routes, &suffix, &allow);
-
-    if (route == NULL && allow == NULL) {
         return NGX_DECLINED;
     }
 
@@ -200,7 +229,7 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
                    "API.");
     }
 
-    if (route == NULL) {
+    if (route == NULL && allow) {
         ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
         answer.status = NGX_HTTP_NOT_ALLOWED;
         answer.allow = allow;
@@ -213,28 +242,129 @@ ngx_http_mpk_api_handler(ngx_http_request_t *r)
                    mpk_string(""), NULL);
     }
 
-    api->order = id;
-    api->part = part;
-
-    n = ngx_atoi((u_char *) part.data, part.len);
-    api->claim = n > 0 ? n : 0;
-
-    if (routes == ngx_http_mpk_api_routes && !mpk_order_id_valid(id)) {
-        return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_NOT_FOUND, MPK_ABSENT,
-                   "An order id is 1 to 64 of the characters A-Z, a-z, 0-9, "
-                   "\".\", \"_\" and \"-\".");
+    if (route == NULL || (path.of_order && !mpk_order_id_valid(path.id))) {
+        return ngx_http_mpk_api_no_id(r, ctx);
     }
+
+    api->order = path.id;
+    api->part = path.part;
+
+    n = ngx_atoi((u_char *) path.part.data, path.part.len);
+    api->claim = n > 0 ? n : 0;
 
     ctx->order = api->order;
 
     if (route->body) {
-        api->data = (void *) (uintptr_t) route->handler;
+        api->data = (void *) route;
 
         return ngx_http_mpk_read_body(r, ctx, NGX_HTTP_MPK_API_BODY_MAX,
                                       ngx_http_mpk_api_body);
     }
 
     return route->handler(r, ctx);
+}
+
+
+/* Splits the path; without routes it is none of the API's. */
+
+static void
+ngx_http_mpk_api_path(ngx_http_request_t *r, ngx_http_mpk_api_path_t *path)
+{
+    u_char                    *p, *last;
+    ngx_str_t                  rest;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    ngx_memzero(path, sizeof(ngx_http_mpk_api_path_t));
+
+    p = r->uri.data + clcf->name.len;
+    last = r->uri.data + r->uri.len;
+
+    if (p < last && *p == '/') {
+        p++;
+    }
+
+    rest.data = p;
+    rest.len = last - p;
+
+    if (ngx_http_mpk_is(&rest, "claims")) {
+        path->routes = ngx_http_mpk_api_claims_routes;
+        return;
+    }
+
+    if (ngx_http_mpk_is(&rest, "orders")) {
+        path->routes = ngx_http_mpk_api_orders_routes;
+        return;
+    }
+
+    path->of_order = rest.len == 0 || ngx_http_mpk_begins(&rest, "orders/");
+
+    if (rest.len <= sizeof("orders/") - 1 || !path->of_order) {
+        return;
+    }
+
+    p += sizeof("orders/") - 1;
+
+    path->suffix.data = ngx_strlchr(p, last, '/');
+    path->suffix.data = path->suffix.data ? path->suffix.data : last;
+    path->suffix.len = last - path->suffix.data;
+
+    path->routes = ngx_http_mpk_api_routes;
+    path->id = (mpk_str_t) { path->suffix.data - p, p };
+    path->part = ngx_http_mpk_api_part(r, &path->suffix);
+}
+
+
+/*
+ * Whether a path that no call has was made of an order number that is no id.  nginx has
+ * decoded the "%2F" of one, and has resolved "." and ".." as parts of the path.
+ */
+
+static ngx_uint_t
+ngx_http_mpk_api_misnamed(ngx_http_request_t *r,
+    const ngx_http_mpk_api_path_t *path)
+{
+    u_char  *uri;
+
+    if (!path->of_order) {
+        return 0;
+    }
+
+    if (path->routes == NULL) {
+        return (r->complex_uri || r->quoted_uri)
+               && (r->method & NGX_HTTP_PUT);
+    }
+
+    uri = r->unparsed_uri.data;
+
+    return r->content_handler == NULL
+           || ngx_strlcasestrn(uri, uri + r->unparsed_uri.len,
+                               (u_char *) "%2f", sizeof("%2f") - 2);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_api_no_id(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    static const char  detail[] =
+        "No call has this path. An order id is 1 to 64 of the characters A-Z, "
+        "a-z, 0-9, \".\", \"_\" and \"-\", and not \".\" or \"..\". Give an "
+        "order whose number has others, such as \"/\", an id without them.";
+
+    if (r->method & NGX_HTTP_PUT) {
+        ctx->event = MPK_EVENT_FILED;
+        ngx_http_mpk_api_error(ctx, mpk_string("{id}"), detail);
+        return ngx_http_mpk_api_invalid(r, ctx);
+    }
+
+    if (ctx->mlcf->fallthrough) {
+        ctx->outcome = MPK_ABSENT;
+        return ngx_http_mpk_pass(r, ctx);
+    }
+
+    return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_NOT_FOUND, MPK_ABSENT,
+                                    detail);
 }
 
 
@@ -403,16 +533,16 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 static ngx_int_t
 ngx_http_mpk_api_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t              body;
-    ngx_int_t              rc;
-    mpk_error_t            error;
-    mpk_value_t           *value;
-    ngx_http_mpk_api_t    *api;
-    ngx_http_mpk_next_pt   handler;
+    mpk_str_t                        body;
+    ngx_int_t                        rc;
+    mpk_error_t                      error;
+    mpk_value_t                     *value;
+    ngx_http_mpk_api_t              *api;
+    const ngx_http_mpk_api_route_t  *route;
 
     api = ctx->data;
 
-    handler = (ngx_http_mpk_next_pt) (uintptr_t) api->data;
+    route = api->data;
     api->data = NULL;
 
     rc = ngx_http_mpk_body(r, NGX_HTTP_MPK_API_BODY_MAX, &body);
@@ -428,11 +558,9 @@ ngx_http_mpk_api_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (body.len == 0) {
-        return handler(r, ctx);
-    }
+    value = NULL;
 
-    if (ngx_http_mpk_body_type(r) != NGX_HTTP_MPK_BODY_JSON) {
+    if (body.len && ngx_http_mpk_body_type(r) != NGX_HTTP_MPK_BODY_JSON) {
         return ngx_http_mpk_api_problem(r, ctx,
                                         NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
                                         NGX_HTTP_MPK_OUTCOME_MEDIA_TYPE,
@@ -440,22 +568,30 @@ ngx_http_mpk_api_body(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                                         "\"Content-Type: application/json\".");
     }
 
-    if (mpk_json_read(&ctx->mem, body.data, body.len,
-                      &ngx_http_mpk_api_limits, &value, &error)
-        != MPK_OK)
+    if (body.len
+        && mpk_json_read(&ctx->mem, body.data, body.len,
+                         &ngx_http_mpk_api_limits, &value, &error)
+           != MPK_OK)
     {
         return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_BAD_REQUEST,
                                         NGX_HTTP_MPK_OUTCOME_BODY,
                                         error.text);
     }
 
-    if (value->type != MPK_VALUE_OBJECT) {
+    if (value && value->type != MPK_VALUE_OBJECT) {
         return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_BAD_REQUEST,
                                         NGX_HTTP_MPK_OUTCOME_BODY,
                                         "The body must be a JSON object.");
     }
 
+    if (route->members
+        && !mpk_members_read(&ctx->mem, value, route->members, mpk_string(""),
+                             0, NULL, &api->errors))
+    {
+        return ngx_http_mpk_api_invalid(r, ctx);
+    }
+
     api->body = value;
 
-    return handler(r, ctx);
+    return route->handler(r, ctx);
 }

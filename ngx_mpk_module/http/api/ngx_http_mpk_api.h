@@ -8,6 +8,7 @@
 #include "ngx_http_mpk_run.h"
 
 #include "mpk_json.h"
+#include "mpk_members.h"
 
 #define NGX_HTTP_MPK_API_BODY_MAX  (1024 * 1024)
 
@@ -28,7 +29,7 @@ typedef struct {
 /* A call of the API: ctx->data. */
 typedef struct {
     mpk_str_t                     order;
-    const mpk_value_t            *body;            /* an object; NULL: empty */
+    const mpk_value_t            *body;            /* an object, as its route has it; NULL: empty */
     mpk_value_t                  *errors;          /* {pointer, detail}; NULL: none */
     mpk_str_t                     part;            /* of the path: a claim's number, a token id */
     ngx_uint_t                    claim;           /* that number; 0: there is none */

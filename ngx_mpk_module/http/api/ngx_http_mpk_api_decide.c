@@ -3,8 +3,6 @@
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_sealed.h"
 
-#include "mpk_errors.h"
-
 
 /* A decision in progress: api->data, in the transaction's memory. */
 typedef struct {
@@ -18,7 +16,7 @@ static ngx_int_t ngx_http_mpk_api_decide(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_event_t event, mpk_str_t text,
     mpk_reason_t reason, mpk_str_t key);
 static mpk_str_t ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx,
-    mpk_str_t name, size_t max, ngx_uint_t required);
+    mpk_str_t name);
 static ngx_int_t ngx_http_mpk_decide_prepare(ngx_http_mpk_txn_t *txn);
 static ngx_int_t ngx_http_mpk_decide_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
@@ -28,8 +26,7 @@ ngx_int_t
 ngx_http_mpk_api_needs_info(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
     return ngx_http_mpk_api_decide(r, ctx, MPK_EVENT_CLAIM_NEEDS_INFO,
-               ngx_http_mpk_api_text(ctx, mpk_string("message"),
-                                     MPK_CLAIM_TEXT_MAX, 1),
+               ngx_http_mpk_api_text(ctx, mpk_string("message")),
                MPK_REASON_NONE, mpk_string(""));
 }
 
@@ -37,14 +34,10 @@ ngx_http_mpk_api_needs_info(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 ngx_int_t
 ngx_http_mpk_api_replace(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t  key;
-
-    key = ngx_http_mpk_api_text(ctx, mpk_string("key"), MPK_KEY_MAX, 1);
-
     return ngx_http_mpk_api_decide(r, ctx, MPK_EVENT_CLAIM_REPLACED,
-               ngx_http_mpk_api_text(ctx, mpk_string("note"),
-                                     MPK_CLAIM_TEXT_MAX, 0),
-               MPK_REASON_NONE, key);
+               ngx_http_mpk_api_text(ctx, mpk_string("note")),
+               MPK_REASON_NONE,
+               ngx_http_mpk_api_text(ctx, mpk_string("key")));
 }
 
 
@@ -52,8 +45,7 @@ ngx_int_t
 ngx_http_mpk_api_refund(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
     return ngx_http_mpk_api_decide(r, ctx, MPK_EVENT_CLAIM_REFUNDED,
-               ngx_http_mpk_api_text(ctx, mpk_string("reason"),
-                                     MPK_CLAIM_TEXT_MAX, 1),
+               ngx_http_mpk_api_text(ctx, mpk_string("reason")),
                MPK_REASON_NONE, mpk_string(""));
 }
 
@@ -61,59 +53,40 @@ ngx_http_mpk_api_refund(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 ngx_int_t
 ngx_http_mpk_api_reject(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t            name, note;
-    mpk_reason_t         reason;
-    ngx_http_mpk_api_t  *api;
+    mpk_str_t     note;
+    mpk_reason_t  reason;
 
-    api = ctx->data;
-
-    name = mpk_value_get_string(api->body, mpk_string("reason"));
+    note = ngx_http_mpk_api_text(ctx, mpk_string("note"));
     reason = MPK_REASON_NONE;
 
-    if (!mpk_reason_find(name, &reason)) {
+    if (!mpk_reason_find(ngx_http_mpk_api_text(ctx, mpk_string("reason")),
+                         &reason))
+    {
         ngx_http_mpk_api_error(ctx, mpk_string("/reason"),
                                "must be \"wrong_product\", \"incompatible\", "
                                "\"product_use\", \"not_defective\", \"late\" "
                                "or \"other\"");
-    }
 
-    note = ngx_http_mpk_api_text(ctx, mpk_string("note"), MPK_CLAIM_TEXT_MAX,
-                                 reason == MPK_REASON_OTHER);
+    } else if (reason == MPK_REASON_OTHER && note.len == 0) {
+        ngx_http_mpk_api_error(ctx, mpk_string("/note"),
+                               "must state the reason where it is \"other\"");
+    }
 
     return ngx_http_mpk_api_decide(r, ctx, MPK_EVENT_CLAIM_REJECTED, note,
                                    reason, mpk_string(""));
 }
 
 
+/* A text of the body; empty: it has none. */
+
 static mpk_str_t
-ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx, mpk_str_t name, size_t max,
-    ngx_uint_t required)
+ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx, mpk_str_t name)
 {
-    mpk_str_t            text;
-    const mpk_value_t   *value;
     ngx_http_mpk_api_t  *api;
 
     api = ctx->data;
 
-    value = mpk_value_get(api->body, name);
-    text = mpk_value_get_string(api->body, name);
-
-    if (text.len > max) {
-        ngx_http_mpk_api_error(ctx,
-            mpk_errors_pointer(&ctx->mem, mpk_string(""), 0, name),
-            "is too long");
-
-    } else if (required ? text.len == 0
-                        : (value && value->type != MPK_VALUE_STRING
-                           && value->type != MPK_VALUE_NULL))
-    {
-        ngx_http_mpk_api_error(ctx,
-            mpk_errors_pointer(&ctx->mem, mpk_string(""), 0, name),
-            value && value->type != MPK_VALUE_STRING ? "must be a string"
-            : "is missing");
-    }
-
-    return text;
+    return mpk_value_get_string(api->body, name);
 }
 
 

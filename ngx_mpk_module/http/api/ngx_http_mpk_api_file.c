@@ -4,6 +4,7 @@
 #include "ngx_http_mpk_time.h"
 
 #include "mpk_filing.h"
+#include "mpk_time.h"
 
 
 /* What a transaction files, in its pool. */
@@ -53,21 +54,23 @@ ngx_int_t
 ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, mpk_mem_t *mem,
     const mpk_value_t *body, mpk_value_t **errors)
 {
-    int64_t                 expired;
+    int64_t                 now, expired;
     mpk_filing_t            filing;
     mpk_status_t            status;
     ngx_http_mpk_filing_t  *sealed;
 
+    now = ngx_http_mpk_time(txn->mmcf, mpk_string(""));
+
     /* Redis would expire it at once */
 
-    expired = 0;
+    expired = txn->mmcf->retention ? now - txn->mmcf->retention : 0;
 
-    if (txn->mmcf->retention) {
-        expired = ngx_http_mpk_time(txn->mmcf, mpk_string(""))
-                  - txn->mmcf->retention;
-    }
+    /* it is in the future only if it is by both clocks, and these are known */
 
-    status = mpk_filing_read(mem, body, txn->id, expired, &filing, errors);
+    now = ngx_http_mpk_time_known(txn->mmcf) ? ngx_max(now, ngx_time())
+                                             : MPK_TIME_MAX;
+
+    status = mpk_filing_read(mem, body, txn->id, expired, now, &filing, errors);
     if (status != MPK_OK) {
         return NGX_ERROR;
     }

@@ -11,7 +11,6 @@
 
 #define NGX_HTTP_MPK_TTL_MIN   60
 #define NGX_HTTP_MPK_TTL_MAX   (10 * 365 * 24 * 60 * 60)
-#define NGX_HTTP_MPK_NOTE_MAX  2000    /* bytes of a note */
 
 
 static ngx_int_t ngx_http_mpk_show_done(ngx_http_request_t *r,
@@ -196,10 +195,6 @@ ngx_http_mpk_api_cancel(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                                "must state the reason where it is \"other\"");
     }
 
-    if (note.len > NGX_HTTP_MPK_NOTE_MAX) {
-        ngx_http_mpk_api_error(ctx, mpk_string("/note"), "is too long");
-    }
-
     if (api->errors) {
         return ngx_http_mpk_api_invalid(r, ctx);
     }
@@ -244,14 +239,14 @@ ngx_http_mpk_api_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ttl = ctx->mlcf->reveal_ttl;
     v = mpk_value_get(api->body, mpk_string("ttl"));
 
-    if (v) {
-        if (v->type != MPK_VALUE_INT || v->u.integer < NGX_HTTP_MPK_TTL_MIN
-            || v->u.integer > NGX_HTTP_MPK_TTL_MAX)
-        {
+    if (v && v->type == MPK_VALUE_INT) {
+        ttl = v->u.integer;
+
+        if (ttl < NGX_HTTP_MPK_TTL_MIN || ttl > NGX_HTTP_MPK_TTL_MAX) {
             ngx_http_mpk_api_error(ctx, mpk_string("/ttl"),
-                                   "must be a number of seconds, 60 or more");
-        } else {
-            ttl = v->u.integer;
+                                   "must be a number of seconds, 60 to "
+                                   "315360000");
+            ttl = 0;
         }
     }
 
@@ -267,11 +262,9 @@ ngx_http_mpk_api_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    v = mpk_value_get(api->body, mpk_string("token_id"));
+    id = mpk_value_get_string(api->body, mpk_string("token_id"));
 
-    if (v) {
-        id = mpk_value_get_string(api->body, mpk_string("token_id"));
-
+    if (id.data) {
         if (id.len != MPK_TOKEN_ID_LEN
             || mpk_base64url_decode(txn->request.token_id, id.data, id.len)
                != MPK_OK)
@@ -386,16 +379,14 @@ ngx_http_mpk_links_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
     ngx_uint_t          n;
     const mpk_value_t  *v;
 
-    if (items == NULL) {
+    if (items == NULL || items->type == MPK_VALUE_NULL) {
         return;
     }
 
     n = 0;
     numbers = NULL;
 
-    if (items->type == MPK_VALUE_ARRAY && items->u.list.count
-        && items->u.list.count <= MPK_ITEMS_MAX)
-    {
+    if (items->u.list.count && items->u.list.count <= MPK_ITEMS_MAX) {
         numbers = mpk_alloc(&txn->mem,
                             items->u.list.count * sizeof(uint16_t));
     }

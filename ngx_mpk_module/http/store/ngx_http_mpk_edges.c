@@ -120,8 +120,7 @@ ngx_http_mpk_edges_name(ngx_http_mpk_main_conf_t *mmcf, mpk_mem_t *mem)
     for (i = 0; i < host->len && i < NGX_HTTP_MPK_EDGES_HOST; i++) {
         ch = host->data[i];
 
-        mpk_buf_byte(&buf, mpk_order_id_valid((mpk_str_t) { 1, &ch }) ? ch
-                                                                     : '_');
+        mpk_buf_byte(&buf, mpk_order_id_char(ch) ? ch : '_');
     }
 
     (void) ngx_atomic_cmp_set(&mmcf->shm->edge, 0,

@@ -1,0 +1,40 @@
+/* What an object in a request's body may have: a table for each kind of object. */
+
+#ifndef MPK_MEMBERS_H
+#define MPK_MEMBERS_H
+
+#include "mpk_errors.h"
+
+
+typedef struct {
+    mpk_str_t           name;
+    mpk_value_type_t    type;        /* NULL: any, the caller checks it */
+    bool                required;    /* and, if it is a string, not empty */
+    size_t              max;         /* bytes of a string */
+    size_t              offset;      /* of the mpk_str_t that gets the string */
+} mpk_member_t;
+
+typedef struct {
+    const mpk_member_t  *list;
+    size_t               count;
+} mpk_members_t;
+
+/* The initializer of an mpk_members_t. */
+#define mpk_members(list)  { list, sizeof(list) / sizeof((list)[0]) }
+
+
+/*
+ * Checks the members of an object (NULL: it has none): adds to *errors each that is
+ * unknown, missing, of another type or too long.  null is as good as nothing for a member
+ * that is not required.  The object is element index of array, or, if array is empty, the
+ * whole body.
+ *
+ * into, unless it is NULL, gets the strings: empty ones for what is absent or wrong.
+ * false: something is wrong, also if there was no memory to say what.
+ */
+bool mpk_members_read(mpk_mem_t *mem, const mpk_value_t *object,
+    const mpk_members_t *members, mpk_str_t array, size_t index, void *into,
+    mpk_value_t **errors);
+
+
+#endif /* MPK_MEMBERS_H */
