@@ -61,6 +61,7 @@ is($r->{json}{used}, JSON::PP::false, 'an order that nobody viewed is not used')
 my @bad = (
     [ 'no body', undef, 422 ],
     [ 'no JSON', '{', 400 ],
+    [ 'a form feed', "{\f}", 400 ],
     [ 'an array', '[]', 400 ],
     [ 'a repeated member', '{"email":"a@b","email":"a@b"}', 400 ],
     [ 'no email', $t->order(email => undef), 422, '/email' ],
@@ -242,6 +243,7 @@ for ([ undef, 401 ], [ 'wrong', 401 ], [ '', 401 ]) {
     is($r->{headers}{'www-authenticate'}, 'Bearer', 'and what to send');
 }
 
+is($t->api('GET', 'orders/A-1', undef, token => "  $t->{token}")->{status}, 200, 'any number of blanks stands behind "Bearer"');
 is($t->api('GET', 'orders/nobody', undef, token => 'wrong')->{status}, 401, 'a stranger does not learn what there is');
 is($t->api('GET', 'orders/A-1', undef, token => 'read-token')->{status}, 200, 'the role "read" reads the state');
 is($t->api('GET', 'orders/A-1', undef, token => 'read-token')->{json}{email}, undef, 'but no email');

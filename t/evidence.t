@@ -227,6 +227,10 @@ my $anchor = head('R-1', 5);
 is($anchor, evidence('R-1')->{json}{evidence}{verification}{head}, 'the head in the log is the one in the evidence');
 found('R-1', 'intact', 'an untouched order agrees with its anchor', "?anchor=$anchor");
 is(anchor('R-1', $anchor), 'agrees', 'and the evidence says that it was compared');
+is(anchor('R-1', $anchor =~ s/:/%3A/r), 'agrees', 'an anchor is decoded as any value of a query');
+found('R-1', 'intact', 'also for the journal', '?anchor=' . join '', map { sprintf '%%%02x', ord } split //, $anchor);
+is(evidence('R-1', "?anchor=$anchor%")->{status}, 422, 'what cannot be decoded is none');
+is(evidence('R-1', '?format=ht%6Dl')->{headers}{'content-type'}, 'text/html; charset=utf-8', 'other values are decoded, too');
 found('R-1', 'intact', 'an older anchor is as good', '?anchor=' . head('R-1', 4));
 
 my $after = $redis->cmd('DUMP', $order);

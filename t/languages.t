@@ -69,6 +69,7 @@ for my $case (@accepts) {
 
 is(lang($t->link('L-1', locale => 'fr')), 'fr', 'an order\'s locale decides');
 is(lang($t->link('L-2', locale => 'fr_CA'), 'de'), 'fr', 'over Accept-Language, with or without a country');
+is(lang($t->link('L-2-' . tr/.@/_-/r, locale => $_), 'fr'), 'de', "\"$_\" is German") for qw(de_DE.UTF-8 de@euro de-CH-1996 DE);
 is(lang($t->link('L-3', locale => 'nl'), 'de'), 'de', 'a locale without a catalogue leaves it to Accept-Language');
 is(lang($t->link('L-4'), 'es'), 'es', 'so does an order without a locale');
 is(lang('/r/forged', 'es'), 'es', 'what is no link is answered in the browser\'s language');
@@ -125,6 +126,8 @@ sub own { $t->write("pages/$_[0]", ref $_[1] ? JSON::PP->new->utf8->encode($_[1]
 own('en.json', { 'shop.name' => 'Microprokey', 'shop.logo' => 'https://cdn.example/logo.svg', 'shop.support_email' => 'help@shop.example',
     'color.accent' => '#a01010', 'color.accent_dark' => 'rgb(255, 160, 160)', 'track.button' => 'Look it up' });
 own('de.json', { 'track.title' => 'Wo ist mein Schlüssel?' });
+own('zh-hant.json', { lang => 'zh-Hant' });
+own('zh.json', { lang => 'zh' });
 own('ar.json', { dir => 'rtl', 'track.title' => 'ابحث عن طلبك' });
 $t->conf(http => "mpk_pages $dir/pages;", location => 'location = /track { mpk_track on; }')->reload or die 'no reload';
 $t->mint($t->file('B-1', purchased_at => strftime('%Y-%m-%dT00:00:00Z', gmtime)));
@@ -152,6 +155,8 @@ like(titled('de'), qr/Wo ist mein Schlüssel\?/, 'in another language, too');
 like(titled('de'), qr/\Q$messages{de}{'track.email'}\E/, 'whose other messages stay');
 like(titled('de'), qr/alt="Microprokey"/, 'and what is the shop\'s own comes from en.json');
 like(titled('ar'), qr{<html lang="ar" dir="rtl">.*ابحث عن طلبك}s, 'a language can be added, from right to left');
+like(titled('zh-Hant-TW'), qr/<html lang="zh-Hant"/, 'RFC 4647: a tag is shortened subtag by subtag');
+like(titled('zh-Hans-CN'), qr/<html lang="zh"/, 'down to the language');
 like(titled('ar'), qr/Order number/, 'what it lacks is English');
 is($t->track('D-de', html => 1)->{body},
     qq(<html lang="de">D-de of our own</html>\n), 'a template is replaced');

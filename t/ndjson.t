@@ -163,6 +163,7 @@ is(join(' ', map { $_->{line} } @{$r->{lines}}), '3 5', 'empty lines are counted
 
 my @bad = (
     [ 'no JSON', '{', 400 ],
+    [ 'a form feed', "{\f}", 400 ],
     [ 'an array', '[]', 400 ],
     [ 'a repeated member', '{"order":"B","email":"a@b","email":"a@b"}', 400 ],
     [ 'no UTF-8', "{\"order\":\"\xff\"}", 400 ],
@@ -201,7 +202,7 @@ for (0 .. $#bad) {
 is($t->api('GET', 'orders/B')->{status}, 404, 'nothing of a refused line is kept');
 unlike($r->{body}, qr/x{5000}/, 'a result does not grow with what is wrong');
 
-for (@bad[13 .. 20]) {
+for (@bad[14 .. 21]) {
     my ($what, $bad, $status, $pointer) = @$_;
     my $order = $json->decode($bad);
     delete $order->{order};

@@ -122,7 +122,7 @@ is($t->request('HEAD', $link)->{status}, 200, 'R4: HEAD answers');
 is($t->request('HEAD', $link)->{body}, '', 'R4: HEAD has no body');
 is($t->events('B-1'), 'filed link_minted', 'R4: HEAD leaves no trace');
 
-for (['Sec-Purpose', 'prefetch;prerender'], ['Purpose', 'prefetch'], ['X-Moz', 'prefetch']) {
+for (['Sec-Purpose', 'prefetch;prerender'], ['Sec-Purpose', "x\r\nSec-Purpose: prefetch"], ['Purpose', 'prefetch'], ['X-Moz', 'prefetch']) {
     is($t->get($link, headers => { $_->[0] => $_->[1] })->{status}, 200, "R4: a prefetch by $_->[0] gets the page");
     is($t->events('B-1'), 'filed link_minted', 'R4: a prefetch leaves no trace');
 }
@@ -377,6 +377,19 @@ is($r->{headers}{'content-type'}, 'application/problem+json', 'a refusal in JSON
 is(decode_json($r->{body})->{status}, 404, 'with its status');
 $r = $t->get($t->link('H-2'), headers => { Accept => 'application/json;q=0.5, text/html' });
 like($r->{headers}{'content-type'}, qr/html/, 'Accept is weighed');
+
+# the link is opened again for each of them; two lines are one list
+
+my $weighed = $t->link('H-ACCEPT');
+for (["application/json\r\nAccept: text/html;q=0.5", 'json'], ["text/html;q=0.5\r\nAccept: application/json", 'json'],
+    ["text/html\r\nAccept: application/json;q=0.5", 'html'], ["text/html\t;\tq=0.1,\tapplication/json", 'json'], ['text/*, application/json;q=0.9', 'html'],
+    ['application/*', 'json'], ['*/*', 'html'], ['application/json, text/plain, */*', 'json'], ['application/json;q=0.5, */*', 'html'])
+{
+    like($t->get($weighed, headers => { Accept => $_->[0] })->{headers}{'content-type'}, qr/$_->[1]/, 'Accept: ' . $_->[0] =~ s/\s+/ /gr);
+}
+
+is($t->get($weighed, headers => { 'Accept-Language' => "it\r\nAccept-Language: fr" })->{body} =~ /<html lang="fr"/ ? 1 : 0, 1,
+    'two lines of Accept-Language are one list');
 
 
 # the bounds of an order

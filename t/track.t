@@ -218,6 +218,11 @@ for my $n (1 .. 4) {
 is(track('L-1', 'ann@example.com', path => '/tight', address => '2001:db8:1:1:ffff::1')->{status}, 429, 'an IPv6 /64 is one address');
 is(track('L-1', 'ann@example.com', path => '/tight', address => '2001:db8:1:2::1')->{status}, 200, 'the next /64 is another');
 
+track('L-7', "y$_\@example.com", path => '/tight', address => "64:ff9b::198.51.100.$_") for 1 .. 4;
+is(track('L-1', 'ann@example.com', path => '/tight', address => '64:ff9b::198.51.100.9')->{status}, 200, 'whom NAT64 brings each have an address');
+track('L-8', "z$_\@example.com", path => '/tight', address => '64:ff9b::203.0.113.9') for 1 .. 3;
+is(track('L-1', 'ann@example.com', path => '/tight', address => '203.0.113.9')->{status}, 429, 'which is the IPv4 address in it');
+
 # three failures of 10.1.0.1 stand for L-1; its later tries were refused before they counted
 
 is(track('L-1', 'x@example.com', path => '/tight', address => '10.1.0.4')->{status}, 404, 'the order\'s fourth failure');

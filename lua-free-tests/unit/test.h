@@ -56,6 +56,28 @@ test_free_all(void)
 }
 
 
+/* Text as the name of a test: what is not printable ASCII as \xNN, valid until exit. */
+
+__attribute__((unused))
+static const char *
+test_shown(const char *text)
+{
+    char        *shown, *p;
+    const char  *t;
+
+    shown = test_alloc(NULL, 4 * strlen(text) + 1);
+    p = shown;
+
+    for (t = text; *t; t++) {
+        p += sprintf(p, *t >= ' ' && *t < 0x7f && *t != '#' ? "%c" : "\\x%02x", (unsigned char) *t);
+    }
+
+    *p = '\0';
+
+    return shown;
+}
+
+
 static void
 test_ok(int good, const char *file, int line, const char *name)
 {

@@ -5,7 +5,8 @@
 
 
 static const mpk_str_t  tags[] = {
-    mpk_literal("en"), mpk_literal("de"), mpk_literal("fr"), mpk_literal("pt-br"), mpk_literal("pt")
+    mpk_literal("en"), mpk_literal("de"), mpk_literal("fr"), mpk_literal("pt-br"), mpk_literal("pt"),
+    mpk_literal("zh-hant"), mpk_literal("zh")
 };
 
 #define COUNT  (sizeof(tags) / sizeof(tags[0]))
@@ -54,7 +55,19 @@ main(void)
         { "application/json;q=0.1, application/json;q=0.8", 100, "the first of two counts" },
         { "application/jsonp", 0, "a longer type is another one" },
         { "application/jso", 0, "so is a shorter one" },
-        { "application/*, */*", 0, "ranges do not count" },
+        { "application/*;q=0.3", 300, "a range has a weight, too" },
+        { "*/*;q=0.2", 200, "and that of all types" },
+        { "*/*;q=0.2, application/*;q=0.3", 300, "the more specific one counts" },
+        { "application/json;q=0.1, application/*;q=0.3, */*", 100, "the type itself before both" },
+        { "application/json;q=0, */*", 0, "also if it is not acceptable" },
+        { "text/*, text/html", 0, "other ranges do not count" },
+        { "*/json, *, application/", 0, "what is no range does not" },
+        { "application/json\t;\tq=0.4", 400, "white space can be tabs" },
+        { "text/html,\tapplication/json;q=0.4", 400, "also between elements" },
+        { "application/json;seq=0;q=0.4", 400, "another parameter that ends in a \"q\" is none" },
+        { "application/json;a=\"q=0,;\";q=0.4", 400, "nor is what is quoted" },
+        { "application/json;a=\"\\\";q=0\";q=0.4", 400, "with a quote in it" },
+        { "application/json;a=\"", 1000, "an open quote ends with the field" },
         { "", 0, "an empty field names nothing" },
         { ",, ,", 0, "nor do empty elements" },
         { ",application/json", 1000, "which are skipped" },
@@ -81,17 +94,59 @@ main(void)
         { "-", COUNT, "nor is a hyphen" },
         { "", COUNT, "an empty field accepts none" },
         { " ,de", 1, "empty elements are skipped" },
+        { "\tfr;\tq=0.1,\tde", 1, "white space can be tabs" },
+        { "zh-Hant-TW", 5, "RFC 4647: subtags go one by one" },
+        { "zh-Hans-CN", 6, "down to the primary one" },
+        { "zh-Hant-x-private", 5, "a single letter goes with what is behind it" },
+        { "pt-BR-u-ca-buddhist", 3, "also in front of two subtags" },
+        { "x-de", COUNT, "and is no language of its own" },
+        { "de-", 1, "an empty subtag is none" },
+    };
+
+    /* whether JSON is preferred to HTML */
+
+    static const struct {
+        const char  *field;
+        bool         json;
+    } prefers[] = {
+        { "application/json", true }, { "text/html", false }, { "text/html, application/json", false },
+        { "text/html;q=0.9, application/json", true }, { "text/*, application/json;q=0.9", false },
+        { "text/*;q=0.8, application/json;q=0.9", true }, { "application/*", true }, { "application/*, text/html;q=0.1", true },
+        { "*/*", false }, { "application/*, text/*", false }, { "application/json, */*", true },
+        { "application/json, text/plain, */*", true }, { "application/json;q=0.5, */*", false }, { "text/html, */*", false },
+        { "text/html;q=0, */*", true }, { "application/json;q=0, */*;q=0.1", false }, { "application/json;q=0", false },
+        { "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", false },
+    };
+
+    static const struct {
+        const char  *locale;
+        size_t       index;
+    } locales[] = {
+        { "de_DE.UTF-8", 1 }, { "de_DE", 1 }, { "de@euro", 1 }, { "de_DE.ISO-8859-15@euro", 1 }, { "DE", 1 }, { "pt_BR.UTF-8", 3 },
+        { "zh_Hant_TW.UTF-8", 5 }, { "zh-hant-tw", 5 }, { "zh_TW.Big5", 6 }, { "C", COUNT }, { "C.UTF-8", COUNT }, { "POSIX", COUNT },
+        { ".UTF-8", COUNT }, { "@euro", COUNT }, { "_", COUNT }, { "__", COUNT }, { "_-_", COUNT }, { "a-b-c-d", COUNT }, { "deu", COUNT },
     };
 
     for (i = 0; i < sizeof(accepts) / sizeof(accepts[0]); i++) {
         n = strlen(accepts[i].field);
-        ok(mpk_accept_weight(bytes(accepts[i].field), n, mpk_string("application/json")) == accepts[i].weight,
+        ok(mpk_accept_rank(bytes(accepts[i].field), n, mpk_string("application/json")) / 4 == accepts[i].weight,
            accepts[i].name);
     }
 
     for (i = 0; i < sizeof(languages) / sizeof(languages[0]); i++) {
         n = strlen(languages[i].field);
         ok(mpk_accept_language(bytes(languages[i].field), n, tags, COUNT) == languages[i].index, languages[i].name);
+    }
+
+    for (i = 0; i < sizeof(prefers) / sizeof(prefers[0]); i++) {
+        n = strlen(prefers[i].field);
+        ok((mpk_accept_rank(bytes(prefers[i].field), n, mpk_string("application/json"))
+            > mpk_accept_rank(bytes(prefers[i].field), n, mpk_string("text/html"))) == prefers[i].json, prefers[i].field);
+    }
+
+    for (i = 0; i < sizeof(locales) / sizeof(locales[0]); i++) {
+        n = strlen(locales[i].locale);
+        ok(mpk_language_find(bytes(locales[i].locale), n, tags, COUNT) == locales[i].index, locales[i].locale);
     }
 
     ok(mpk_language_find(bytes("pt_br"), 5, tags, COUNT) == 3, "a locale names a language");

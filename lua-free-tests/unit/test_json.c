@@ -93,11 +93,52 @@ main(void)
         { "\"\xc0\x80\"", MPK_MALFORMED, "overlong UTF-8 is refused" },
         { "\"\xed\xa0\x80\"", MPK_MALFORMED, "a surrogate in UTF-8 is refused" },
         { "\xef\xbb\xbf{}", MPK_MALFORMED, "a byte order mark is refused" },
+        { "[\f1]", MPK_MALFORMED, "a form feed is no white space" },
+        { "\v[]", MPK_MALFORMED, "a vertical tab is none in front" },
+        { "{}\f", MPK_MALFORMED, "nor is a form feed behind" },
+        { "\"\f\"", MPK_MALFORMED, "nor may it be in a string" },
         { "{\"a\":1,\"a\":2}", MPK_DUPLICATE, "a duplicate member is refused" },
         { "{\"a\":1,\"\\u0061\":2}", MPK_DUPLICATE, "also when one is escaped" },
         { "[[[[[1]]]]]", MPK_LIMIT, "nesting over the limit is refused" },
         { "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", MPK_LIMIT, "values over the limit are refused" },
     };
+
+    /* what a parser of RFC 8259 refuses and takes; whether the value would do is another matter */
+
+    static const char  *bad[] = {
+        "[1,,2]", "[,1]", "[1,]", "[1 true]", "[1", "[1,", "[", "]", "[]]", "[[]", "[1}", "{]", "{", "}", "{}}", "[a", "[1:2]", "[x]", "[#]",
+        "{\"a\"}", "{\"a\" 1}", "{\"a\":}", "{\"a\":1 \"b\":2}", "{,\"a\":1}", "{\"a\":1,,\"b\":2}", "{\"a\":1,}", "{\"a\"::1}",
+        "{1:1}", "{null:1}", "{[]:1}", "{'a':0}", "{a:0}", "{\"a\":1}x", "{\"a\":\"b\"}#", "{\"a\":\"b\"}//", "{\"a\":/**/1}", "{\"a\",1}",
+        "-", "[-]", "[-a]", "[--1]", "[1-]", "[- 1]", "[-01]", "[012]", "[0x1]", "[.5]", "[-.5]", "[1.]", "[1.e1]", "[1e]", "[1e+]", "[+1]",
+        "[1 000]", "[1,000,]", "[Infinity]", "[-Infinity]", "[NaN]", "[\xef\xbc\x91]", "[1a]", "[-1x]",
+        "nul", "[nulll]", "[tru]", "[True]", "[tru e]", "[fals", "[\"a", "\"", "[\"\\\"]", "[\"\\", "[\"\\u", "[\"\\u\"]", "[\"\\u00A\"]",
+        "[\"\\uqqqq\"]", "[\"\\u00G0\"]", "[\"\\a\"]", "[\"\\'\"]", "[\"\\ \"]", "[\"\\\\\\\"]", "[\"\\\xc3\xa9\"]", "[\"a\tb\"]",
+        "[\"a\nb\"]", "[\"a\rb\"]", "[\"\x1f\"]", "[\\u0020\"a\"]", "[\\n]", "['a']", "[`a`]", "abc", "[\"a\" \"b\"]", "*", "<html>",
+        "[\xe2\x81\xa0]", "[\xc2\xa0]", "\xc2\x85[]", "\xe3\x80\x80[]", "\xef\xbb\xbf[]", "\xff\xfe[", "[\"\xf4\xbf\xbf\xbf\"]",
+        "[\"\xe6\x97\"]", "[\"\xf8\x88\x80\x80\x80\"]", "[\"\xf0\x80\x80\x80\"]", "[\"\x81\"]",
+        "[\"\\uD800\"]", "[\"\\uD800x\"]", "[\"\\uD800\\n\"]", "[\"\\uD800\\uD800\"]", "[\"\\uDFAA\"]", "[\"\\uD800\\\"]", "[\"\\uD800\\u\"]",
+        "[\"\\uD800\\u1\"]", "[\"\\uD800\\u1x\"]", "// a\n1", "1 // a", "[1/**/]", "1 1", "[][]", "{}{}", "\"a\"b", "true false",
+    };
+
+    static const char  *good[] = {
+        "[]", "[ ]", " [] ", "\t\r\n []\n", "{}", "{\"\":0}", "{\"a\":[]}", "{\"a\":{}}", "[[],[[]]]", "[null,1,\"1\",{}]", "[1\n]", " [1]", "[2] ",
+        "true", "false", "null", "0", "-0", "-1", "42", " 1 ", "\"\"", "\"a\"", "[\"a/*b*/c/*d//e\"]", "[\"\x7f\"]", "[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"]",
+        "[\"\\u0060\\u012a\\u12AB\"]", "[\"\\\\u0000\"]", "[\"\\\\n\"]", "[\"\\uD801\\udc37\"]", "[\"\\uDBFF\\uDFFF\"]", "[\"\\ud83d\\ude39\\ud83d\\udc8d\"]",
+        "[\"\\uFFFF\"]", "[\"\\u0012\"]", "[\"\\u2028\"]", "[\"\xe2\x80\xa8\"]", "[\"\xef\xbf\xbf\"]", "[\"\xf4\x8f\xbf\xbf\"]", "[\"\xc3\xa9\"]",
+        "[\"asd \"]", "[\"new\\u000Aline\"]", "{\"a\":1,\"b\":2}",
+    };
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ok(get(bad[i], &value) == MPK_MALFORMED && error.text[0], test_shown(bad[i]));
+    }
+
+    for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        ok(get(good[i], &value) == MPK_OK, test_shown(good[i]));
+    }
+
+    ok(mpk_json_read(&test_mem, (const uint8_t *) "[1\0]", 4, &limits, &value, &error) == MPK_MALFORMED
+       && mpk_json_read(&test_mem, (const uint8_t *) "[1]\0", 4, &limits, &value, &error) == MPK_MALFORMED
+       && mpk_json_read(&test_mem, (const uint8_t *) "[\"\0\"]", 5, &limits, &value, &error) == MPK_MALFORMED, "a NUL is refused");
 
     for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         ok(get(refused[i].text, &value) == refused[i].status && error.text[0],

@@ -2,48 +2,76 @@
 
 #include "mpk_accept.h"
 
+#define MPK_WEIGHT_MAX  1000     /* q=1, in thousandths */
 
-/* An element of the list: its value, and its parameters up to the next comma. */
-typedef struct {
-    mpk_str_t       value;
-    mpk_str_t       params;
-} mpk_accept_element_t;
+/* How specific a media range is. */
+#define MPK_RANGES      4        /* and their number */
+#define MPK_RANGE_TYPE  3
+#define MPK_RANGE_SUB   2        /* text/ and an asterisk */
+#define MPK_RANGE_ALL   1
 
 
-static bool mpk_accept_next(mpk_str_t *rest, mpk_accept_element_t *element);
-static unsigned mpk_accept_params_weight(mpk_str_t params);
-static bool mpk_accept_same(mpk_str_t tag, const uint8_t *language,
-    size_t len);
+static unsigned mpk_accept_range(mpk_str_t range, mpk_str_t type);
+static unsigned mpk_accept_weight(mpk_str_t params);
+static unsigned mpk_accept_number(mpk_str_t text);
+static bool mpk_accept_part(mpk_str_t *rest, uint8_t separator,
+    mpk_str_t *part);
+static bool mpk_accept_same(mpk_str_t lower, const uint8_t *text, size_t len);
+static bool mpk_accept_between(uint8_t ch);
 static uint8_t mpk_accept_lower(uint8_t ch);
 
 
 unsigned
-mpk_accept_weight(const uint8_t *field, size_t len, mpk_str_t type)
+mpk_accept_rank(const uint8_t *field, size_t len, mpk_str_t type)
 {
-    size_t                i;
-    mpk_str_t             rest;
-    mpk_accept_element_t  element;
+    unsigned   range, best, weight;
+    mpk_str_t  rest, element, name;
 
     rest = (mpk_str_t) { len, field };
 
-    while (mpk_accept_next(&rest, &element)) {
+    best = 0;
+    weight = 0;
 
-        if (element.value.len != type.len) {
+    while (mpk_accept_part(&rest, ',', &element)) {
+
+        if (!mpk_accept_part(&element, ';', &name)) {
             continue;
         }
 
-        for (i = 0; i < type.len; i++) {
-            if (mpk_accept_lower(element.value.data[i]) != type.data[i]) {
-                break;
-            }
-        }
+        range = mpk_accept_range(name, type);
 
-        if (i == type.len) {
-            return mpk_accept_params_weight(element.params);
+        if (range > best) {
+            best = range;
+            weight = mpk_accept_weight(element);
         }
     }
 
-    return 0;
+    return weight ? weight * MPK_RANGES + best : 0;
+}
+
+
+/* How specific a media range is that the type is in; 0: it is not in it. */
+
+static unsigned
+mpk_accept_range(mpk_str_t range, mpk_str_t type)
+{
+    size_t          sub;
+    const uint8_t  *slash;
+
+    if (mpk_accept_same(type, range.data, range.len)) {
+        return MPK_RANGE_TYPE;
+    }
+
+    if (mpk_str_eq(range, mpk_string("*/*"))) {
+        return MPK_RANGE_ALL;
+    }
+
+    slash = memchr(type.data, '/', type.len);
+    sub = slash ? (size_t) (slash - type.data) + 1 : type.len;
+
+    return range.len == sub + 1 && range.data[sub] == '*'
+           && mpk_accept_same((mpk_str_t) { sub, type.data }, range.data, sub)
+           ? MPK_RANGE_SUB : 0;
 }
 
 
@@ -51,26 +79,29 @@ size_t
 mpk_accept_language(const uint8_t *field, size_t len, const mpk_str_t *tags,
     size_t count)
 {
-    size_t                i, found;
-    unsigned              weight, best;
-    mpk_str_t             rest;
-    mpk_accept_element_t  element;
+    size_t     i, found;
+    unsigned   weight, best;
+    mpk_str_t  rest, element, name;
 
     rest = (mpk_str_t) { len, field };
 
     best = 0;
     found = count;
 
-    while (mpk_accept_next(&rest, &element)) {
+    while (mpk_accept_part(&rest, ',', &element)) {
 
-        weight = mpk_accept_params_weight(element.params);
+        if (!mpk_accept_part(&element, ';', &name)) {
+            continue;
+        }
+
+        weight = mpk_accept_weight(element);
 
         if (weight <= best) {
             continue;
         }
 
-        i = mpk_language_find(element.value.data, element.value.len, tags,
-                              count);
+        i = mpk_language_find(name.data, name.len, tags, count);
+
         if (i < count) {
             found = i;
             best = weight;
@@ -85,47 +116,156 @@ size_t
 mpk_language_find(const uint8_t *language, size_t len, const mpk_str_t *tags,
     size_t count)
 {
-    size_t  i, primary, found;
+    size_t  i, end;
 
-    for (primary = 0; primary < len; primary++) {
-        if (language[primary] == '-' || language[primary] == '_') {
+    /* a locale's encoding and modifier */
+
+    for (end = 0; end < len; end++) {
+        if (language[end] == '.' || language[end] == '@') {
             break;
         }
     }
 
-    found = count;
+    while (end) {
 
-    for (i = 0; i < count; i++) {
-
-        if (mpk_accept_same(tags[i], language, len)) {
-            return i;
+        for (i = 0; i < count; i++) {
+            if (mpk_accept_same(tags[i], language, end)) {
+                return i;
+            }
         }
 
-        if (mpk_accept_same(tags[i], language, primary)) {
-            found = i;
+        /* the last subtag goes, with a single letter or digit in front of it */
+
+        while (end && !mpk_accept_between(language[end - 1])) {
+            end--;
+        }
+
+        end -= end ? 1 : 0;
+
+        if (end > 1 && mpk_accept_between(language[end - 2])) {
+            end -= 2;
         }
     }
 
-    return found;
+    return count;
+}
+
+
+/*
+ * Takes the text up to the separator, or to the end, from rest, without white space
+ * around it; false: rest is empty.  A separator in a quoted string is none.
+ */
+
+static bool
+mpk_accept_part(mpk_str_t *rest, uint8_t separator, mpk_str_t *part)
+{
+    bool            quoted;
+    size_t          i;
+    const uint8_t  *p;
+
+    if (rest->len == 0) {
+        return false;
+    }
+
+    p = rest->data;
+    quoted = false;
+
+    for (i = 0; i < rest->len; i++) {
+
+        if (p[i] == '"') {
+            quoted = !quoted;
+
+        } else if (quoted && p[i] == '\\' && i + 1 < rest->len) {
+            i++;
+
+        } else if (!quoted && p[i] == separator) {
+            break;
+        }
+    }
+
+    *part = (mpk_str_t) { i, p };
+
+    i += i < rest->len ? 1 : 0;
+
+    rest->data += i;
+    rest->len -= i;
+
+    while (part->len && (part->data[0] == ' ' || part->data[0] == '\t')) {
+        part->data++;
+        part->len--;
+    }
+
+    while (part->len && (part->data[part->len - 1] == ' '
+                         || part->data[part->len - 1] == '\t'))
+    {
+        part->len--;
+    }
+
+    return true;
+}
+
+
+/* The weight among an element's parameters (RFC 9110, 12.4.2). */
+
+static unsigned
+mpk_accept_weight(mpk_str_t params)
+{
+    mpk_str_t  param;
+
+    while (mpk_accept_part(&params, ';', &param)) {
+        if (param.len >= 2 && mpk_accept_lower(param.data[0]) == 'q'
+            && param.data[1] == '=')
+        {
+            return mpk_accept_number((mpk_str_t) { param.len - 2,
+                                                   param.data + 2 });
+        }
+    }
+
+    return MPK_WEIGHT_MAX;
+}
+
+
+static unsigned
+mpk_accept_number(mpk_str_t text)
+{
+    size_t    i;
+    unsigned  weight, scale;
+
+    weight = (text.len && text.data[0] == '1') ? MPK_WEIGHT_MAX : 0;
+
+    if (text.len < 2 || text.data[1] != '.') {
+        return weight;
+    }
+
+    for (i = 2, scale = 100; scale && i < text.len; i++, scale /= 10) {
+
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            break;
+        }
+
+        weight += (unsigned) (text.data[i] - '0') * scale;
+    }
+
+    return weight < MPK_WEIGHT_MAX ? weight : MPK_WEIGHT_MAX;
 }
 
 
 /* A locale ("de_AT") has "_" where a language tag has "-". */
 
 static bool
-mpk_accept_same(mpk_str_t tag, const uint8_t *language, size_t len)
+mpk_accept_same(mpk_str_t lower, const uint8_t *text, size_t len)
 {
     size_t   i;
     uint8_t  ch;
 
-    if (len != tag.len) {
+    if (len != lower.len) {
         return false;
     }
 
     for (i = 0; i < len; i++) {
-        ch = language[i] == '_' ? '-' : mpk_accept_lower(language[i]);
+        ch = text[i] == '_' ? '-' : mpk_accept_lower(text[i]);
 
-        if (ch != tag.data[i]) {
+        if (ch != lower.data[i]) {
             return false;
         }
     }
@@ -134,80 +274,10 @@ mpk_accept_same(mpk_str_t tag, const uint8_t *language, size_t len)
 }
 
 
-/* Takes the next element from rest; false: there is none. */
-
 static bool
-mpk_accept_next(mpk_str_t *rest, mpk_accept_element_t *element)
+mpk_accept_between(uint8_t ch)
 {
-    const uint8_t  *p, *end, *last;
-
-    if (rest->len == 0) {
-        return false;
-    }
-
-    p = rest->data;
-    last = p + rest->len;
-
-    end = memchr(p, ',', rest->len);
-    if (end == NULL) {
-        end = last;
-    }
-
-    rest->data = end < last ? end + 1 : last;
-    rest->len = (size_t) (last - rest->data);
-
-    while (p < end && *p == ' ') {
-        p++;
-    }
-
-    element->value.data = p;
-
-    while (p < end && *p != ';' && *p != ' ') {
-        p++;
-    }
-
-    element->value.len = (size_t) (p - element->value.data);
-    element->params = (mpk_str_t) { (size_t) (end - p), p };
-
-    return true;
-}
-
-
-/* The weight among an element's parameters. */
-
-static unsigned
-mpk_accept_params_weight(mpk_str_t params)
-{
-    unsigned        weight, scale;
-    const uint8_t  *p, *last;
-
-    p = params.data;
-    last = p + params.len;
-
-    while (last - p >= 2 && !(mpk_accept_lower(p[0]) == 'q' && p[1] == '=')) {
-        p++;
-    }
-
-    if (last - p < 2) {
-        return MPK_WEIGHT_MAX;
-    }
-
-    p += 2;
-
-    weight = (p < last && *p == '1') ? MPK_WEIGHT_MAX : 0;
-
-    if (last - p < 2 || p[1] != '.') {
-        return weight;
-    }
-
-    p += 2;
-
-    for (scale = 100; scale && p < last && *p >= '0' && *p <= '9'; scale /= 10)
-    {
-        weight += (unsigned) (*p++ - '0') * scale;
-    }
-
-    return weight < MPK_WEIGHT_MAX ? weight : MPK_WEIGHT_MAX;
+    return ch == '-' || ch == '_';
 }
 
 

@@ -5,16 +5,15 @@
 
 #include "mpk.h"
 
-#define MPK_WEIGHT_MAX  1000     /* q=1 */
-
 
 /*
- * The weight (RFC 9110, 12.4.2) that an Accept field gives the media type, in
- * thousandths: 0 to MPK_WEIGHT_MAX, and MPK_WEIGHT_MAX where it gives none.  The first
- * element that names the type counts; 0: no element does.  Media ranges (with a "*") are
- * ignored.
+ * How an Accept field ranks a media type: the higher, the more it is preferred; 0: it is
+ * not acceptable.  The most specific range that the type is in counts, and the first of
+ * several (RFC 9110, 12.5.1).  Of two types with the same weight the one that is named
+ * ranks before the one that is only in a range: programs send application/json with a
+ * range of all types behind it.
  */
-unsigned mpk_accept_weight(const uint8_t *field, size_t len, mpk_str_t type);
+unsigned mpk_accept_rank(const uint8_t *field, size_t len, mpk_str_t type);
 
 /*
  * The index of the tag, out of tags in lower case, that an Accept-Language field gives
@@ -25,8 +24,9 @@ size_t mpk_accept_language(const uint8_t *field, size_t len, const mpk_str_t *ta
     size_t count);
 
 /*
- * The index of the tag that matches a language tag or a locale ("de-AT", "de_AT"), in
- * any case: the same tag, or else its primary subtag ("de").  count: no tag matches.
+ * The index of the tag, out of tags in lower case, that matches a language tag or a
+ * locale ("de-AT", "de_AT.UTF-8", "de@euro"), in any case: the lookup of RFC 4647, 3.4,
+ * so that "zh-Hant-TW" finds "zh-hant", or else "zh".  count: no tag matches.
  */
 size_t mpk_language_find(const uint8_t *language, size_t len, const mpk_str_t *tags,
     size_t count);

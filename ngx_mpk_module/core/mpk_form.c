@@ -4,8 +4,6 @@
 #include "mpk_form.h"
 
 
-static mpk_status_t mpk_form_decode(mpk_mem_t *mem, mpk_str_t in,
-    mpk_str_t *out, mpk_error_t *error);
 static int mpk_form_hex(uint8_t ch);
 
 
@@ -88,7 +86,7 @@ mpk_form_read(mpk_mem_t *mem, const uint8_t *data, size_t len,
 }
 
 
-static mpk_status_t
+mpk_status_t
 mpk_form_decode(mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out,
     mpk_error_t *error)
 {

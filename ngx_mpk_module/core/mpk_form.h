@@ -24,5 +24,9 @@ typedef struct {
 mpk_status_t mpk_form_read(mpk_mem_t *mem, const uint8_t *data, size_t len,
     const mpk_form_limits_t *limits, mpk_value_t **out, mpk_error_t *error);
 
+/* Decodes one name or value, also of a query, into mem; refused as above. */
+mpk_status_t mpk_form_decode(mpk_mem_t *mem, mpk_str_t in, mpk_str_t *out,
+    mpk_error_t *error);
+
 
 #endif /* MPK_FORM_H */

@@ -1,4 +1,4 @@
-/* IP addresses: their text. */
+/* IP addresses: their text, and how they are counted. */
 
 #include <arpa/inet.h>
 
@@ -22,4 +22,24 @@ mpk_ip_valid(mpk_str_t text)
 
     return inet_pton(AF_INET, copy, address) == 1
            || inet_pton(AF_INET6, copy, address) == 1;
+}
+
+
+mpk_str_t
+mpk_ip_counted(const uint8_t address[16])
+{
+    size_t  i;
+
+    static const uint8_t  prefixes[][12] = {
+        { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff },
+        { 0, 0x64, 0xff, 0x9b }
+    };
+
+    for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        if (memcmp(address, prefixes[i], 12) == 0) {
+            return (mpk_str_t) { 4, address + 12 };
+        }
+    }
+
+    return (mpk_str_t) { 8, address };
 }

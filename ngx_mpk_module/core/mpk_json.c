@@ -103,6 +103,13 @@ mpk_json_read(mpk_mem_t *mem, const uint8_t *data, size_t len,
         return mpk_fail(error, MPK_MALFORMED, 0, "the JSON is not UTF-8");
     }
 
+    /* yajl takes both for white space; they are allowed nowhere (RFC 8259, 2 and 7) */
+
+    if (len && (memchr(data, '\v', len) || memchr(data, '\f', len))) {
+        return mpk_fail(error, MPK_MALFORMED, 0,
+                        "the JSON has a vertical tab or a form feed");
+    }
+
     reader.status = mpk_json_escapes(reader.in, &reader.text);
 
     if (reader.status != MPK_OK) {

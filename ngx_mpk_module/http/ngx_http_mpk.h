@@ -119,9 +119,5 @@ extern ngx_module_t  ngx_http_mpk_module;
     ((s)->len >= sizeof(literal) - 1                                         \
      && ngx_memcmp((s)->data, literal, sizeof(literal) - 1) == 0)
 
-/* An argument of the query; NGX_DECLINED: it is not there. */
-#define ngx_http_mpk_arg(r, name, value)                                     \
-    ngx_http_arg(r, (u_char *) name, sizeof(name) - 1, value)
-
 
 #endif /* NGX_HTTP_MPK_H */

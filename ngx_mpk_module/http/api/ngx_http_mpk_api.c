@@ -493,6 +493,13 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     token.data = value->data + scheme.len;
     token.len = value->len - scheme.len;
 
+    /* RFC 9110, 11.4: any number of blanks */
+
+    while (token.len && token.data[0] == ' ') {
+        token.data++;
+        token.len--;
+    }
+
     if (mpk_crypto_hash(ctx->mmcf->crypto, token, hash) != MPK_OK) {
         return NGX_ERROR;
     }

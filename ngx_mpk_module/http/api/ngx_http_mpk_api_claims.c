@@ -3,6 +3,7 @@
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_card_claims.h"
 #include "ngx_http_mpk_index.h"
+#include "ngx_http_mpk_request.h"
 #include "ngx_http_mpk_sealed.h"
 
 #include "mpk_bucket.h"
@@ -99,7 +100,7 @@ static ngx_int_t
 ngx_http_mpk_claims_args(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_claims_t *claims)
 {
-    u_char              *colon, *src, *dst;
+    u_char              *colon;
     ngx_int_t            n;
     ngx_str_t            value;
     ngx_http_mpk_api_t  *api;
@@ -125,17 +126,6 @@ ngx_http_mpk_claims_args(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     }
 
     if (ngx_http_mpk_arg(r, "after", &value) == NGX_OK) {
-        src = value.data;
-        dst = ngx_pnalloc(r->pool, value.len + 1);
-
-        if (dst == NULL) {
-            return NGX_DECLINED;
-        }
-
-        value.data = dst;
-        ngx_unescape_uri(&dst, &src, value.len, 0);
-        value.len = dst - value.data;
-
         colon = ngx_strlchr(value.data, value.data + value.len, ':');
         claims->after = colon ? ngx_atoof(value.data, colon - value.data)
                             : NGX_ERROR;

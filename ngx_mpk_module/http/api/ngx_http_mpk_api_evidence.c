@@ -7,6 +7,7 @@
 #include "ngx_http_mpk_card.h"
 #include "ngx_http_mpk_card_claims.h"
 #include "ngx_http_mpk_language.h"
+#include "ngx_http_mpk_request.h"
 #include "ngx_http_mpk_sealed.h"
 #include "ngx_http_mpk_time.h"
 

@@ -1,6 +1,7 @@
 /* GET /orders/{id}/journal, and the verification of a journal. */
 
 #include "ngx_http_mpk_api.h"
+#include "ngx_http_mpk_request.h"
 #include "ngx_http_mpk_sealed.h"
 
 

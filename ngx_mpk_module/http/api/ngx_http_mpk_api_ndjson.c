@@ -8,6 +8,7 @@
 #include "ngx_http_mpk_body.h"
 #include "ngx_http_mpk_body_lines.h"
 #include "ngx_http_mpk_refusal.h"
+#include "ngx_http_mpk_request.h"
 #include "ngx_http_mpk_stats.h"
 
 #define NGX_HTTP_MPK_NDJSON_WINDOW   64                  /* lines in flight */

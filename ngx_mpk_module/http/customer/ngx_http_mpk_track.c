@@ -14,6 +14,7 @@
 #include "ngx_http_mpk_request.h"
 
 #include "mpk_base64url.h"
+#include "mpk_ip.h"
 
 #define NGX_HTTP_MPK_TRACK_BODY_MAX  4096      /* bytes of a form */
 #define NGX_HTTP_MPK_TRACK_HISTORY   1000      /* newest entries that are read */
@@ -211,48 +212,32 @@ ngx_http_mpk_track_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
-/* Counts by IPv4 address or IPv6 /64: a client can have all of a /64. */
-
 static ngx_int_t
 ngx_http_mpk_track_address(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_str_t *address)
 {
-    u_char               bytes[16], hash[MPK_MAC_LEN], *p;
-    size_t               len;
-    struct sockaddr     *sa;
-    struct sockaddr_in  *sin;
-#if (NGX_HAVE_INET6)
-    struct sockaddr_in6 *sin6;
-#endif
+    u_char            hash[MPK_MAC_LEN], *p;
+    mpk_str_t         counted;
+    struct sockaddr  *sa;
 
     sa = r->connection->sockaddr;
-    len = 0;
 
     switch (sa->sa_family) {
 
 #if (NGX_HAVE_INET6)
     case AF_INET6:
-        sin6 = (struct sockaddr_in6 *) sa;
-
-        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
-            ngx_memcpy(bytes, &sin6->sin6_addr.s6_addr[12], 4);
-            len = 4;
-            break;
-        }
-
-        ngx_memcpy(bytes, sin6->sin6_addr.s6_addr, 8);
-        len = 8;
+        counted = mpk_ip_counted(
+                      ((struct sockaddr_in6 *) sa)->sin6_addr.s6_addr);
         break;
 #endif
 
     case AF_INET:
-        sin = (struct sockaddr_in *) sa;
-        ngx_memcpy(bytes, &sin->sin_addr, 4);
-        len = 4;
+        counted.data = (u_char *) &((struct sockaddr_in *) sa)->sin_addr;
+        counted.len = 4;
         break;
 
     default: /* AF_UNIX: one counter for all */
-        break;
+        counted = mpk_string("");
     }
 
     /* an address is personal data: Redis gets a keyed hash */
@@ -260,9 +245,7 @@ ngx_http_mpk_track_address(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     p = ngx_pnalloc(r->pool, mpk_base64url_encoded_len(16));
 
     if (p == NULL
-        || mpk_lookup_address(ctx->mmcf->crypto, (mpk_str_t) { len, bytes },
-                              hash)
-           != MPK_OK)
+        || mpk_lookup_address(ctx->mmcf->crypto, counted, hash) != MPK_OK)
     {
         return NGX_ERROR;
     }

@@ -108,7 +108,7 @@ ngx_http_mpk_body_type(ngx_http_request_t *r)
 
         if (type->len >= len
             && (type->len == len || type->data[len] == ';'
-                || type->data[len] == ' ')
+                || type->data[len] == ' ' || type->data[len] == '\t')
             && (ngx_memcmp(types[i].name.data, type->data, len) == 0
                 || ngx_strncasecmp(types[i].name.data, type->data, len) == 0))
         {

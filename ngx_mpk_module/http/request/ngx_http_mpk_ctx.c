@@ -51,7 +51,6 @@ ngx_http_mpk_create_ctx(ngx_http_request_t *r)
 
     ngx_memzero(ctx, sizeof(ngx_http_mpk_ctx_t));
     ngx_http_mpk_mem_init(&ctx->mem, r->pool);
-    ngx_http_mpk_headers_find(r, ctx->headers);
 
     ctx->mmcf = ngx_http_get_module_main_conf(r, ngx_http_mpk_module);
     ctx->mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
@@ -59,6 +58,10 @@ ngx_http_mpk_create_ctx(ngx_http_request_t *r)
 
     ctx->body_mem = &ctx->mem;
     ctx->outcome = NGX_HTTP_MPK_OUTCOME_NONE;
+
+    if (ngx_http_mpk_headers_find(r, &ctx->mem, ctx->headers) != NGX_OK) {
+        return NULL;
+    }
 
     ngx_http_set_ctx(r, ctx, ngx_http_mpk_module);
 

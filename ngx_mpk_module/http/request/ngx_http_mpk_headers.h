@@ -24,8 +24,11 @@ typedef enum {
 /* Hashes the names, once. */
 void ngx_http_mpk_headers_init(void);
 
-/* Finds the first header of each name; NULL: not there. */
-void ngx_http_mpk_headers_find(ngx_http_request_t *r,
+/*
+ * Finds the header of each name, of several the first; NULL: not there.  Several lines of
+ * a list become one, in mem.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_mpk_headers_find(ngx_http_request_t *r, mpk_mem_t *mem,
     ngx_str_t *found[NGX_HTTP_MPK_HEADER_MAX]);
 
 

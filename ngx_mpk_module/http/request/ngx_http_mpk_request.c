@@ -3,24 +3,44 @@
 #include "ngx_http_mpk_request.h"
 
 #include "mpk_accept.h"
+#include "mpk_form.h"
+
+
+ngx_int_t
+ngx_http_mpk_arg(ngx_http_request_t *r, const char *name, ngx_str_t *value)
+{
+    mpk_str_t            decoded;
+    ngx_http_mpk_ctx_t  *ctx;
+
+    if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), value) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_mpk_get_ctx(r);
+
+    if (mpk_form_decode(&ctx->mem, ngx_http_mpk_str(value), &decoded, NULL)
+        == MPK_OK)
+    {
+        value->data = (u_char *) decoded.data;
+        value->len = decoded.len;
+    }
+
+    return NGX_OK;
+}
 
 
 ngx_uint_t
 ngx_http_mpk_wants_json(ngx_http_request_t *r)
 {
-    unsigned    json;
     ngx_str_t  *accept;
 
     accept = ngx_http_mpk_get_ctx(r)->headers[NGX_HTTP_MPK_HEADER_ACCEPT];
-    if (accept == NULL) {
-        return 0;
-    }
 
-    json = mpk_accept_weight(accept->data, accept->len,
-                             mpk_string("application/json"));
-
-    return json && json > mpk_accept_weight(accept->data, accept->len,
-                                            mpk_string("text/html"));
+    return accept
+           && mpk_accept_rank(accept->data, accept->len,
+                              mpk_string("application/json"))
+              > mpk_accept_rank(accept->data, accept->len,
+                                mpk_string("text/html"));
 }
 
 

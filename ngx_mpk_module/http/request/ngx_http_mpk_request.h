@@ -6,6 +6,13 @@
 #include "ngx_http_mpk_ctx.h"
 
 
+/*
+ * An argument of the query, decoded as a form's value; one that can't be is left as it is.
+ * NGX_DECLINED: it is not there.
+ */
+ngx_int_t ngx_http_mpk_arg(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value);
+
 /* True if Accept prefers application/json to text/html. */
 ngx_uint_t ngx_http_mpk_wants_json(ngx_http_request_t *r);
 
