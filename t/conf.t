@@ -215,7 +215,10 @@ $t->conf(reveal => 'location ~ . { return 200; }'), lost('a nested regex that ta
 $t->conf(location => 'location = /claim/ { mpk_claim on; }'), lost('mpk_claim in an exact location', 'mpk_claim', '/claim/');
 $t->conf(location => 'location /claim/ { mpk_claim on; } location ~ laim { return 200; }'), lost('a regex that takes claim forms', 'mpk_claim', '/claim/');
 $t->conf(location => 'location = /up/ { mpk_claim_access on; }'), lost('mpk_claim_access in an exact location', 'mpk_claim_access', '/up/');
-moved("mpk_reveal on;\n", ''), lost('links of an API without mpk_reveal', 'mpk_reveal', '/r/');
+moved("mpk_reveal on;\n", '');
+ok(($t->check)[0], 'an API alone, whose links other nginx answer, is accepted');
+moved("mpk_reveal on;\n", '', location => 'location = /track { mpk_track on; }');
+lost('tracking without mpk_reveal', 'mpk_reveal', '/r/');
 
 my $port = $t->port('edge');
 my $reveals = "server { listen 127.0.0.1:$port; server_name other; location /r/ { mpk_reveal on; } }";

@@ -179,7 +179,7 @@ ngx_http_mpk_conf_check_path(ngx_conf_t *cf,
     const ngx_http_mpk_conf_path_t *path, ngx_http_mpk_location_t *location)
 {
     ngx_str_t                  *text;
-    ngx_uint_t                  i;
+    ngx_uint_t                  i, found;
     ngx_http_mpk_srv_conf_t    *mscf, *other;
     ngx_http_core_srv_conf_t  **server;
     ngx_http_core_main_conf_t  *cmcf;
@@ -191,6 +191,21 @@ ngx_http_mpk_conf_check_path(ngx_conf_t *cf,
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
     server = cmcf->servers.elts;
+    found = 0;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        other = server[i]->ctx->srv_conf[ngx_http_mpk_module.ctx_index];
+        found |= other->endpoints;
+    }
+
+    /* an nginx with the API alone mints links for those that answer them */
+
+    if (location->mlcf->endpoint->id == NGX_HTTP_MPK_ENDPOINT_API
+        && !(found & (1 << path->id)))
+    {
+        return NGX_OK;
+    }
+
     mscf = location->mscf;
     text = (ngx_str_t *) (void *) ((u_char *) mscf + path->path);
 
