@@ -134,6 +134,8 @@ for (['PUT', 422], ['GET', 404]) {
 is($t->request('PUT', '/mpk/v1/orders/A%2F1', body => '{}')->{status}, 401, 'a stranger is not told about ids');
 is($t->request('POST', '/proxied/orders/A-1/invoice')->{headers}{'x-shop'}, 'POST /proxied/orders/A-1/invoice',
     "a path of the shop's below an order goes on to the shop");
+is($t->request('POST', '/proxied/orders/A-1/invoice?back=%2Fhome')->{status}, 200, 'whatever its query');
+is($t->request('PUT', '/x/../proxied/')->{headers}{'x-shop'}, 'PUT /x/../proxied/', 'and the address of the location itself');
 is($t->request('PUT', '/proxied/orders/A%2F1', headers => { 'Content-Type' => 'application/json' }, body => '{}')->{status}, 422,
     'but no order number with a slash does');
 

@@ -161,7 +161,7 @@ def mail(stream, entry_id, entry):
 
     message = EmailMessage(policy=default.clone(utf8=True))
     message["From"] = FROM
-    message["To"] = order["email"]    # one address: the API refuses to file any others
+    message["To"] = order["email"]
     message["Subject"] = f"Your order {order['order']}"
     message["Date"] = formatdate()
     message["Message-ID"] = f"<{GROUP}.{entry_id}.{stream[5:7]}@{FROM.rpartition('@')[2]}>"
@@ -169,6 +169,11 @@ def mail(stream, entry_id, entry):
     products = "".join(f"    {item['product']}\n" for item in order["items"])
     message.set_content(f"Thank you for your order {order['order']}:\n\n{products}\n"
                         f"See your product keys here, until {link['expires_at']}:\n\n{link['url']}\n")
+
+    # sendmail takes the recipient from the header
+    if [to.addr_spec for to in message["To"].addresses] != [order["email"]]:
+        print(f"{order['order']}: the email address is not mailed to", file=sys.stderr, flush=True)
+        return
 
     # from a file, so that sendmail reads the whole mail even if this process dies now
     with tempfile.TemporaryFile() as file:

@@ -44,7 +44,7 @@ main(void)
     } good[] = {
         { "ann@example.com", "ann@example.com", "an address" },
         { "Ann.Lee+Shop@EXAMPLE.Com", "ann.lee+shop@example.com", "ASCII letters have no case; dots and plus tags stay" },
-        { "a!#$%&'*+-/=?^_`{|}~b@x", "a!#$%&'*+-/=?^_`{|}~b@x", "all marks of an atom, a domain of one label" },
+        { "a!#$%&'*+-/?=^_`{|}~b@x", "a!#$%&'*+-/?=^_`{|}~b@x", "all marks of an atom, a domain of one label" },
         { "ann@m\xc3\xbcller.example", "ann@xn--mller-kva.example", "a domain becomes A-labels" },
         { "ann@xn--mller-kva.example", "ann@xn--mller-kva.example", "which stay as they are" },
         { "ann@XN--MLLER-KVA.Example", "ann@xn--mller-kva.example", "in lower case" },
@@ -72,6 +72,10 @@ main(void)
         { "@example.com", "a domain" },
         { "ann@", "no domain" },
         { "a b@example.com", "a blank in the local part" },
+        { "=?utf-8?q?eve=40evil.example=2C?=@example.com", "an encoded word, which mail software decodes" },
+        { "\"=?utf-8?q?eve?=\"@example.com", "one in quotes" },
+        { A64 "@\303\274.\303\274.\303\274.\303\274.\303\274.\303\274.\303\274.\303\274.\303\274.\303\274.\303\274.\303\274."
+          "\303\274.\303\274.\303\274.\303\274.\303\274.\303\274.\303\274.\303\274.\303\274.\303\274.\303\274.\303\274.\303\274", "one that is too long in A-labels" },
         { "ann@exam ple.com", "a blank in the domain" },
         { "ann@m\xc3\xbc ller.example", "also in one that is not ASCII" },
         { " ann@example.com", "a blank in front" },

@@ -277,9 +277,11 @@ count(mpk_str_t text, const char *part)
 static void
 test_lines(void)
 {
-    size_t     all, max;
-    bool       good;
-    mpk_str_t  text;
+    size_t              i, all, max;
+    bool                good;
+    mpk_buf_t           out;
+    mpk_str_t           text;
+    const mpk_value_t  *list[300];
 
     text = lines(3, 2, MPK_EVIDENCE_TEXT_MAX);
     ok(count(text, "\n") == 7 && !has(text, "Left out"), "all lines are there if they fit");
@@ -307,6 +309,18 @@ test_lines(void)
     }
 
     ok(good, "nothing is over the limit, whatever it is");
+
+    list[0] = parse(VIEWED);
+    list[1] = parse(CUT_OFF);
+
+    for (i = 2; i < 300; i++) {
+        list[i] = parse(MINTED);
+    }
+
+    mpk_buf_init(&out, &test_mem, 1);
+    (void) mpk_evidence_lines(&test_mem, list, 300, MPK_EVIDENCE_TEXT_MAX, &out);
+    text = mpk_buf_done(&out);
+    ok(has(text, "Left out") && has(text, "KEY SHOWN") && has(text, "cut off"), "a view is not told without its being cut off");
 }
 
 
@@ -339,7 +353,15 @@ test_stripe(void)
        && mpk_str_eq(mpk_value_get_string(consent, str("language")), str("de"))
        && mpk_str_eq(mpk_value_get_string(consent, str("ip")), str("203.0.113.7"))
        && mpk_value_get(consent, str("n"))->u.integer == 4, "consent is as it was recorded");
-    ok(has(field(made, "cancellation_policy_disclosure"), "ticked two boxes"), "and is a disclosure");
+    ok(has(field(made, "cancellation_policy_disclosure"), "The customer declared two things before the key was shown"),
+       "and is a disclosure");
+
+    made = document("[" FILED "," MINTED "," VIEW(",\"form\":true,\"consent\":{\"text\":\"HASH\",\"language\":\"de\"}") "]", 3);
+    ok(has(field(made, "refund_policy_disclosure"), "The customer ticked two boxes before the key was shown"), "boxes are those of a form");
+
+    made = document("[" FILED "," MINTED "," VIEWED "," AGREED "]", 4);
+    ok(has(field(made, "refund_policy_disclosure"), "\"2026-1\"") && !has(field(made, "refund_policy_disclosure"), "before the key was shown"),
+       "what was declared after the first view is not told as if before it");
 
     /* the shop's word proves nothing, nor does what is recorded since contradict it */
 

@@ -47,6 +47,10 @@ mpk_email_read(mpk_str_t text, mpk_email_t *email)
 
     status = mpk_email_domain(domain, email);
 
+    if (status == MPK_OK && email->len > MPK_EMAIL_MAX) {
+        status = MPK_MALFORMED;
+    }
+
     if (status != MPK_OK) {
         mpk_cleanse(email->data, at);
         email->len = 0;
@@ -95,10 +99,14 @@ mpk_email_local(mpk_str_t local)
         return false;
     }
 
-    /* control characters and line ends beyond ASCII (RFC 5198, 2) */
+    /*
+     * control characters and line ends beyond ASCII (RFC 5198, 2), and what mail software
+     * would decode in a header, though it must not (RFC 2047, 5)
+     */
 
     for (i = 0; i + 1 < local.len; i++) {
-        if ((local.data[i] == 0xc2 && local.data[i + 1] < 0xa0)
+        if ((local.data[i] == '=' && local.data[i + 1] == '?')
+            || (local.data[i] == 0xc2 && local.data[i + 1] < 0xa0)
             || (local.data[i] == 0xe2 && local.data[i + 1] == 0x80
                 && (local.data[i + 2] & 0xfe) == 0xa8))
         {

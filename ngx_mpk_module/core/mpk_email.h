@@ -20,7 +20,7 @@ typedef struct {
 
 /*
  * Reads a mailbox as RFC 5321, 4.1.2 and RFC 6531, 3.3 have it, with a domain name: no
- * address literal.  The domain becomes lower-case A-labels (IDNA2008 with the mappings of
+ * address literal, and no "=?", which mail software decodes in headers.  The domain becomes lower-case A-labels (IDNA2008 with the mappings of
  * UTS 46), ASCII letters of the local part become lower-case.  Nothing else is changed:
  * dots and plus tags are up to the mail provider.
  *

@@ -3,7 +3,6 @@
 #include "mpk_evidence.h"
 #include "mpk_time.h"
 
-#define MPK_EVIDENCE_CUT_MAX  256    /* entries between a view and its "cut_off" */
 
 
 /* What the verified entries show. */
@@ -12,11 +11,12 @@ typedef struct {
     size_t               count;      /* of all entries */
     size_t               verified;
     const mpk_value_t  **cut;        /* by entry: the "cut_off" of a view; NULL: none */
+    mpk_str_t           *requests;   /* by entry: its "request_id" */
 
     const mpk_value_t   *delivered;  /* the first link handed out, or the first view */
     const mpk_value_t   *viewed;     /* the first view of which a key has left */
     const mpk_value_t   *opened;     /* its link, opened before it from the same address */
-    const mpk_value_t   *consent;
+    const mpk_value_t   *consent;    /* given with the first view, or before it */
     size_t               views;
     size_t               shown_count;
     bool                 shown[MPK_ITEMS_MAX + 1];
@@ -98,13 +98,17 @@ mpk_evidence_scan(mpk_mem_t *mem, const mpk_evidence_t *evidence,
 
     found->entries = mpk_alloc(mem, (found->count + 1) * sizeof(mpk_value_t *));
     found->cut = mpk_calloc(mem, (found->count + 1) * sizeof(mpk_value_t *));
+    found->requests = mpk_alloc(mem, (found->count + 1) * sizeof(mpk_str_t));
 
-    if (found->entries == NULL || found->cut == NULL) {
+    if (found->entries == NULL || found->cut == NULL
+        || found->requests == NULL)
+    {
         return MPK_NOMEM;
     }
 
     for (v = evidence->entries->u.list.first, i = 0; v; v = v->next, i++) {
         found->entries[i] = v;
+        found->requests[i] = mpk_value_get_string(v, mpk_string("request_id"));
 
         if (mpk_evidence_is(v, MPK_EVENT_CUT_OFF)) {
             mpk_evidence_cut(found, i);
@@ -127,7 +131,11 @@ mpk_evidence_scan(mpk_mem_t *mem, const mpk_evidence_t *evidence,
             found->delivered = v;
         }
 
-        if (found->consent == NULL && mpk_value_get(v, mpk_string("consent"))) {
+        /* what was shown already needed none */
+
+        if (found->consent == NULL && found->viewed == NULL
+            && mpk_value_get(v, mpk_string("consent")))
+        {
             found->consent = v;
         }
 
@@ -194,13 +202,11 @@ mpk_evidence_cut(mpk_evidence_found_t *found, size_t i)
     size_t     k;
     mpk_str_t  id;
 
-    id = mpk_value_get_string(found->entries[i], mpk_string("request_id"));
+    id = found->requests[i];
 
-    for (k = i; id.len && k > 0 && i - k < MPK_EVIDENCE_CUT_MAX; k--) {
+    for (k = i; id.len && k > 0; k--) {
 
-        if (mpk_str_eq(id, mpk_value_get_string(found->entries[k - 1],
-                                                mpk_string("request_id"))))
-        {
+        if (mpk_str_eq(id, found->requests[k - 1])) {
             found->cut[k - 1] = found->entries[i];
             return;
         }
@@ -523,8 +529,10 @@ mpk_evidence_disclosure(const mpk_evidence_found_t *found, mpk_str_t rule,
     if (found->consent) {
         consent = mpk_value_get(found->consent, mpk_string("consent"));
 
-        mpk_buf_lit(out, "The customer ticked two boxes before the key was "
-                         "shown");
+        mpk_buf_str(out, mpk_value_yes(found->consent, mpk_string("form"))
+                         ? mpk_string("The customer ticked two boxes")
+                         : mpk_string("The customer declared two things"));
+        mpk_buf_lit(out, " before the key was shown");
         mpk_evidence_where(out, found->consent);
         mpk_buf_lit(out, ": one asks for the digital content to be supplied "
                          "at once, the other acknowledges that the right of "

@@ -25,6 +25,8 @@ static const mpk_evidence_word_t *mpk_evidence_word(
 static void mpk_evidence_part(mpk_buf_t *out, const mpk_value_t *entry,
     mpk_str_t words, mpk_str_t name);
 static size_t mpk_evidence_unsafe(const uint8_t *p, size_t len);
+static void mpk_evidence_keep(mpk_evidence_line_t *lines,
+    const mpk_value_t *const *entries, size_t count, size_t view);
 static size_t mpk_evidence_choose(mpk_evidence_line_t *lines, size_t count,
     size_t max);
 
@@ -395,8 +397,8 @@ mpk_evidence_lines(mpk_mem_t *mem, const mpk_value_t *const *entries,
     }
 
     if (last < count) {
-        lines[first].rank = 0;
-        lines[last].rank = 0;
+        mpk_evidence_keep(lines, entries, count, first);
+        mpk_evidence_keep(lines, entries, count, last);
     }
 
     left = mpk_evidence_choose(lines, count, max);
@@ -415,6 +417,30 @@ mpk_evidence_lines(mpk_mem_t *mem, const mpk_value_t *const *entries,
     }
 
     return out->failed ? MPK_NOMEM : MPK_OK;
+}
+
+
+/* A view, and that its answer was cut off: one without the other says too much. */
+
+static void
+mpk_evidence_keep(mpk_evidence_line_t *lines, const mpk_value_t *const *entries,
+    size_t count, size_t view)
+{
+    size_t     i;
+    mpk_str_t  id;
+
+    lines[view].rank = 0;
+
+    id = mpk_value_get_string(entries[view], mpk_string("request_id"));
+
+    for (i = view + 1; id.len && i < count; i++) {
+        if (mpk_evidence_is(entries[i], MPK_EVENT_CUT_OFF)
+            && mpk_str_eq(id, mpk_value_get_string(entries[i],
+                                                   mpk_string("request_id"))))
+        {
+            lines[i].rank = 0;
+        }
+    }
 }
 
 

@@ -59,8 +59,8 @@ mpk_status_t mpk_filing_read_past(mpk_mem_t *mem, const mpk_value_t *body,
     int64_t now, mpk_filing_t *filing, mpk_value_t **errors);
 
 /*
- * Hashes and seals a filing into order, in mem, for MPK_EVENT_FILED or MPK_EVENT_IMPORTED.  key gets the new
- * data key; mpk_cleanse() it afterwards.  Plain text is written to scratch only, which
+ * Hashes and seals a filing into order, in mem, for MPK_EVENT_FILED or MPK_EVENT_IMPORTED.
+ * key gets the new data key; mpk_cleanse() it afterwards.  Plain text is written to scratch only, which
  * may be dropped on return.
  *
  * index gets the hash of the account that the order is listed under: the filing's, or,

@@ -65,10 +65,9 @@ mpk_value_t *mpk_value_add(mpk_value_t *parent, mpk_str_t name,
 void mpk_value_put(mpk_value_t *parent, mpk_str_t name, mpk_value_t *value);
 
 /*
- * Watches the string that was added to parent last: who writes it, as JSON or by a
- * template, leaves in *end how many bytes of the output end with its last one.  If several are watched
- * with the same *end, or it is written more than once, the first one counts; *end is 0
- * until then, and must be 0 here.
+ * Watches the string that was added to parent last.  When it is written, as JSON or by a
+ * template, *end becomes the length of the output up to and including it.  The first time
+ * counts, also if several strings have the same *end, which must be 0 before.
  */
 void mpk_value_watch(mpk_value_t *parent, size_t *end);
 

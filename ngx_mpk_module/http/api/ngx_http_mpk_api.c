@@ -317,30 +317,36 @@ ngx_http_mpk_api_path(ngx_http_request_t *r, ngx_http_mpk_api_path_t *path)
 
 
 /*
- * Whether a path that no call has was made of an order number that is no id.  nginx has
- * decoded the "%2F" of one, and has resolved "." and ".." as parts of the path.
+ * Whether a path of no call comes from an order number that is not a valid id.  nginx has
+ * decoded its "%2F", and has resolved "." and ".." as parts of the path.
  */
 
 static ngx_uint_t
 ngx_http_mpk_api_misnamed(ngx_http_request_t *r,
     const ngx_http_mpk_api_path_t *path)
 {
-    u_char  *uri;
+    u_char  *uri, *last;
 
     if (!path->of_order) {
         return 0;
     }
 
-    if (path->routes == NULL) {
-        return (r->complex_uri || r->quoted_uri)
-               && (r->method & NGX_HTTP_PUT);
+    uri = r->unparsed_uri.data;
+    last = ngx_strlchr(uri, uri + r->unparsed_uri.len, '?');
+
+    if (last == NULL) {
+        last = uri + r->unparsed_uri.len;
     }
 
-    uri = r->unparsed_uri.data;
+    if (path->routes == NULL) {
+        return (r->method & NGX_HTTP_PUT)
+               && ngx_strlcasestrn(uri, last, (u_char *) "orders/",
+                                   sizeof("orders/") - 2);
+    }
 
     return r->content_handler == NULL
-           || ngx_strlcasestrn(uri, uri + r->unparsed_uri.len,
-                               (u_char *) "%2f", sizeof("%2f") - 2);
+           || ngx_strlcasestrn(uri, last, (u_char *) "%2f",
+                               sizeof("%2f") - 2);
 }
 
 

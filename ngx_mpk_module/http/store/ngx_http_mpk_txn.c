@@ -652,6 +652,13 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
     entry->generations = order->items;
     entry->claim = decision->claim;
 
+    /* nobody was asked */
+
+    if (!decision->consent) {
+        ngx_memzero(&entry->consent, sizeof(mpk_str_t));
+        ngx_memzero(&entry->consent_language, sizeof(mpk_str_t));
+    }
+
     if (decision->event == MPK_EVENT_IMPORTED) {
         entry->delivered_at = order->delivered_at;
         entry->first_viewed_at = order->first_viewed_at;
