@@ -8,6 +8,7 @@ use strict;
 
 use lib 't/lib';
 use Digest::SHA qw(sha256_hex);
+use IO::Select;
 use IO::Socket::INET;
 use Mpk qw(child);
 use Mpk::Http2;
@@ -42,12 +43,18 @@ my $redis = $t->redis;
 my $h2 = $t->port('h2');
 
 $t->conf(http => 'access_log off; client_max_body_size 4m; client_body_buffer_size 8k; keepalive_requests 1000000;',
-    server => "listen 127.0.0.1:$h2 http2;", redis => "unix:@{[$t->dir]}/redis.sock", location => <<CONF)->start;
+    server => "listen 127.0.0.1:$h2 http2;", redis => "unix:@{[$t->dir]}/redis.sock", location => <<CONF, reveal => <<REVEAL)->start;
         location = /track { mpk_track on; mpk_fallthrough on; mpk_track_limit address=10000 order=10000; proxy_pass http://127.0.0.1:$sink; }
         location /old/ { mpk_api on; mpk_api_tokens off; mpk_fallthrough on; proxy_pass http://127.0.0.1:$sink; }
         location /api/ { mpk_api on; mpk_api_tokens off; proxy_pass http://127.0.0.1:$sink; }
         location /links/ { mpk_reveal on; mpk_fallthrough on; proxy_pass http://127.0.0.1:$sink; }
+        location = /small { mpk_track on; client_max_body_size 8k; error_page 400 413 /mute; }
+        location = /mute { internal; proxy_ignore_client_abort on; proxy_pass http://127.0.0.1:@{[$t->port('mute')]}; }
 CONF
+            mpk_fallthrough on;
+            if (\$arg_lang) { set \$lang \$arg_lang; }
+            limit_except GET HEAD { proxy_pass http://127.0.0.1:$sink; }
+REVEAL
 
 # what the upstream should have got
 sub got { my ($method, $path, $body) = @_; return join('|', "$method $path", 'kept', length $body, sha256_hex($body)) . "\n" }
@@ -96,6 +103,51 @@ is($t->api('PUT', 'orders/NEW-1', $t->order)->{status}, 201, 'a new order is fil
 is($t->request('POST', '/track', headers => { %form, Accept => 'application/json' }, body => $form =~ s/OLD/NEW/r)->{status}, 200,
     'an order that Redis knows is not handed on');
 
+
+# the body of a link's form, if the order has gone
+
+my $gone = '/r/' . $t->sign($t->claims('nobody'));
+my %typed = ('Content-Type' => 'application/x-www-form-urlencoded');
+like($t->request('POST', $gone, headers => \%typed, body => 'email=a')->{body}, qr/^POST .*\|7\|/, 'a link without an order goes to the upstream');
+my $big = $t->request('POST', $gone, headers => \%typed, body => 'email=' . 'a' x 20_000);
+is($big->{status}, 413, 'not with a body that was not kept whole');
+unlike($big->{body}, qr/\|/, 'of which the upstream sees nothing');
+
+my $socket = Mpk::Http::connection($t->port('edge'));
+print $socket "POST $gone HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: $typed{'Content-Type'}\r\nTransfer-Encoding: chunked\r\n\r\n";
+$socket->flush;
+$t->get('/');
+print $socket "0\r\n\r\n";
+like(Mpk::Http::response($socket)->{body}, qr/^POST .*\|0\|/, 'an empty body in chunks is empty there, too');
+
+# blocks within the location
+
+my $there = $t->link('A-1');
+like($t->get("$there?lang=de")->{body}, qr/name="email"/, 'a link with an argument of "if" is a link');
+is($t->request('POST', $there, headers => \%typed, body => 'email=eve%40example.com')->{status}, 422, 'and one with a method of "limit_except"');
+
+# an error page is on its way while the client goes on sending
+
+for my $bad ("3000\r\n" . 'x' x 100, "zz\r\n") {
+    $t->release('mute');
+    my $mute = IO::Socket::INET->new(Listen => 4, LocalAddr => '127.0.0.1', LocalPort => $t->port('mute'), ReuseAddr => 1) or die "mute: $!";
+    my $s = Mpk::Http::connection($t->port('edge'));
+    print $s "POST /small HTTP/1.1\r\nHost: x\r\nContent-Type: $typed{'Content-Type'}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\na=bcd\r\n";
+    $s->flush;
+    $t->get('/');
+    print $s $bad;
+    $s->flush;
+    ok(IO::Select->new($mute)->can_read(10), 'the error page is asked for');
+    my $page = $mute->accept;
+    print $s 'yyyy';
+    $s->flush;
+    is($t->get('/')->{status}, 200, 'the rest goes on');
+    sysread $page, my $request, 4096;
+    like($request, qr/^GET \/mute HTTP.*Content-Length: 0\r/s, 'and is asked without a body');
+    print $page "HTTP/1.0 200 OK\r\n\r\nsorry";
+    close $page;
+    is(Mpk::Http::response($s)->{body}, 'sorry', 'and shown');
+}
 
 # the rest of the site, with Redis and without; Redis that stands still, too
 

@@ -461,4 +461,28 @@ is($second->{token_id}, $first->{token_id}, 'R10: the same call gives the same l
 is($t->confirm($second->{url} =~ m{(/r/.*)})->{status}, 200, 'which shows the key');
 is($t->confirm($first->{url} =~ m{(/r/.*)}, nonce => 'y')->{status}, 410, 'once, however it was signed');
 
+# two confirmations of a link race: the answer of the one that comes second is not about a key
+
+my $slow = Mpk->new;
+my $store = $slow->redis;
+$slow->conf(listen => 'sndbuf=2k')->start;
+$link = $slow->link('A-1');
+my @race = map {
+    my $s = Mpk::Http::connection($slow->port('edge'), 256);
+    [ $s, Mpk::Http::text('POST', $link, headers => { Accept => 'text/html', 'Content-Type' => 'application/x-www-form-urlencoded' },
+        body => Mpk::Http::form(nonce => $slow->nonce($link), email => 'ann@example.com')) ];
+} 1, 2;
+$store->cmd('CLIENT', 'PAUSE', 200);
+print { $_->[0] } $_->[1] for @race;
+$_->[0]->flush for @race;
+read($_->[0], $_->[2], 12) for @race;
+is(join(' ', sort map { substr $_->[2], 9 } @race), '200 410', 'R3: of two confirmations one shows the key');
+my ($loser) = grep { $_->[2] =~ /410/ } @race;
+Mpk::Http::slam($loser->[0]);
+my ($winner) = grep { $_->[2] =~ /200/ } @race;
+1 while read $winner->[0], my $rest, 4096;
+$slow->confirm($slow->link('A-2'));
+is($slow->events('A-1'), 'filed link_minted opened opened viewed', 'and the other one, cut off, is not journaled');
+ok($slow->quit, 'ends');
+
 $t->finish;

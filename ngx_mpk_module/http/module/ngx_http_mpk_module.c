@@ -379,6 +379,8 @@ ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_mpk_loc_conf_t *prev = parent;
     ngx_http_mpk_loc_conf_t *conf = child;
 
+    ngx_http_core_loc_conf_t  *clcf;
+
     ngx_conf_merge_uint_value(conf->challenge, prev->challenge,
                               NGX_HTTP_MPK_CHALLENGE_EMAIL);
     ngx_conf_merge_sec_value(conf->reveal_ttl, prev->reveal_ttl,
@@ -396,7 +398,20 @@ ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->api_tokens = prev->api_tokens;
     }
 
-    /* a guard is inherited by nested locations, "if" blocks included */
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* blocks of "if" and "limit_except" are no other location: links must not leave it */
+
+    if (clcf->noname && prev->endpoint) {
+        conf->endpoint = prev->endpoint;
+        conf->endpoint_name = prev->endpoint_name;
+        conf->account = prev->account;
+        conf->onscreen = prev->onscreen;
+
+        return NGX_CONF_OK;
+    }
+
+    /* a guard is inherited by nested locations */
 
     if (conf->endpoint == NULL && prev->endpoint && prev->endpoint->guard) {
         conf->endpoint = prev->endpoint;

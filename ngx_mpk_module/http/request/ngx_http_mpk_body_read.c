@@ -8,7 +8,10 @@
 
 static void ngx_http_mpk_body_handler(ngx_http_request_t *r);
 static void ngx_http_mpk_body_more(ngx_http_request_t *r);
-static void ngx_http_mpk_body_take(ngx_http_request_t *r, ngx_buf_t *body);
+static void ngx_http_mpk_body_end(ngx_http_request_t *r);
+static void ngx_http_mpk_body_failed(ngx_http_request_t *r, ngx_int_t rc);
+static void ngx_http_mpk_body_take(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
 static void ngx_http_mpk_body_whole(ngx_http_request_t *r);
 
 
@@ -71,7 +74,7 @@ ngx_http_mpk_body_handler(ngx_http_request_t *r)
 
     ctx->body = ngx_create_temp_buf(r->pool, size);
     if (ctx->body == NULL) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        ngx_http_mpk_body_failed(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
@@ -92,7 +95,7 @@ ngx_http_mpk_body_more(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_mpk_module);
 
     for ( ;; ) {
-        ngx_http_mpk_body_take(r, ctx->body);
+        ngx_http_mpk_body_take(r, ctx);
 
         if (!r->reading_body) {
             break;
@@ -101,7 +104,7 @@ ngx_http_mpk_body_more(ngx_http_request_t *r)
         rc = ngx_http_read_unbuffered_request_body(r);
 
         if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-            ngx_http_finalize_request(r, rc);
+            ngx_http_mpk_body_failed(r, rc);
             return;
         }
 
@@ -110,24 +113,48 @@ ngx_http_mpk_body_more(ngx_http_request_t *r)
         }
     }
 
-    cl = ngx_alloc_chain_link(r->pool);
-    if (cl == NULL) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
+    if (ctx->body->pos != ctx->body->last) {
+        cl = ngx_alloc_chain_link(r->pool);
+        if (cl == NULL) {
+            ngx_http_mpk_body_failed(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return;
+        }
+
+        cl->buf = ctx->body;
+        cl->next = NULL;
+        r->request_body->bufs = cl;
     }
 
-    cl->buf = ctx->body;
-    cl->next = NULL;
-    r->request_body->bufs = cl;
+    ngx_http_mpk_body_end(r);
+    ngx_http_mpk_body_whole(r);
+}
 
+
+static void
+ngx_http_mpk_body_end(ngx_http_request_t *r)
+{
     if (r->connection->read->timer_set) {
         ngx_del_timer(r->connection->read);
     }
 
     r->request_body_no_buffering = 0;
     r->read_event_handler = ngx_http_block_reading;
+}
 
-    ngx_http_mpk_body_whole(r);
+
+/* An error page must neither read on nor be given a part of the body. */
+
+static void
+ngx_http_mpk_body_failed(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_mpk_body_end(r);
+
+    r->reading_body = 0;
+    r->request_body->bufs = NULL;
+    r->headers_in.chunked = 0;
+    r->headers_in.content_length_n = 0;
+
+    ngx_http_finalize_request(r, rc);
 }
 
 
@@ -137,17 +164,20 @@ ngx_http_mpk_body_more(ngx_http_request_t *r)
  */
 
 static void
-ngx_http_mpk_body_take(ngx_http_request_t *r, ngx_buf_t *body)
+ngx_http_mpk_body_take(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
     size_t        size;
-    ngx_buf_t    *b;
+    ngx_buf_t    *b, *body;
     ngx_chain_t  *cl;
+
+    body = ctx->body;
 
     while ((cl = r->request_body->bufs) != NULL) {
         b = cl->buf;
 
         if (ngx_buf_in_memory(b)) {
             size = ngx_min(b->last - b->pos, body->end - body->last);
+            ctx->body_cut |= (size < (size_t) (b->last - b->pos));
 
             body->last = ngx_cpymem(body->last, b->pos, size);
 

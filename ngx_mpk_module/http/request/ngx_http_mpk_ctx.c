@@ -134,6 +134,10 @@ ngx_http_mpk_ctx_cleanup(void *data)
 ngx_int_t
 ngx_http_mpk_pass(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
+    if (ctx->body_cut) {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
     ctx->passed = 1;
 
     return NGX_DECLINED;

@@ -46,6 +46,7 @@ struct ngx_http_mpk_ctx_s {
     ngx_str_t                    *policy;          /* Content-Security-Policy; NULL: not our answer */
 
     unsigned                      waiting:1;
+    unsigned                      body_cut:1;      /* what is over body_max was dropped */
     unsigned                      passed:1;        /* left to the location's other handlers */
     unsigned                      json:1;          /* what Accept prefers */
     unsigned                      reader:1;        /* the token's role is read only */
@@ -85,7 +86,7 @@ ngx_int_t ngx_http_mpk_work_done(ngx_http_request_t *r,
 /* The pool for what need not outlive the body. */
 #define ngx_http_mpk_pool(r, ctx)  ((ctx)->work ? (ctx)->work : (r)->pool)
 
-/* Declines for good: the location's other handlers run. */
+/* Declines for good: the location's other handlers run.  413: the body is not whole. */
 ngx_int_t ngx_http_mpk_pass(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx);
 
 /* What a handler returns in order to wait; next is called by way of the phases. */

@@ -159,6 +159,8 @@ ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
     txn->unwrapped = 0;
     txn->decided = 0;
 
+    ngx_http_mpk_txn_close(txn);
+
     argc = ngx_http_mpk_order_args(txn->key, txn->sealed, argv);
 
     if (txn->counter.len) {
