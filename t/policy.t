@@ -75,10 +75,14 @@ sub step {
         replace => sub { $t->api('POST', "orders/$id/claims/$claim/replace", { key => 'NEW-' . ++$fresh . '-CCCCC-DDDDD' }) },
         refund => sub { $t->api('POST', "orders/$id/claims/$claim/refund", { reason => 'none' }) },
         reject => sub { $t->api('POST', "orders/$id/claims/$claim/reject", { reason => 'late' }) },
+        suspend => sub {
+            $t->api('POST', "orders/$id/suspend", { reason => 'fraud', note => 'n' . int rand 2, rand() < 0.5 ? () : (items => [ 1 + int rand 3 ]) });
+        },
+        resume => sub { $t->api('POST', "orders/$id/resume", { note => 'r' . int rand 2 }) },
         erase => sub { $t->api('DELETE', "orders/$id") },
     );
 
-    my @often = (('release') x 3, ('view') x 6, ('claim') x 3, qw(file file cancel mint mint open ask replace refund reject));
+    my @often = (('release') x 3, ('view') x 6, ('claim') x 3, qw(file file cancel mint mint open ask replace refund reject suspend resume resume));
     my $what = rand() < 0.004 ? 'erase' : $often[rand @often];
 
     my ($before) = entries($id);
@@ -104,6 +108,7 @@ sub step {
         for my $item (@{$shown->{items}}) {
             $broken{'R7: refunded key shown'}++ if $was->{items}[$item->{item} - 1]{state} eq 'refunded';
             $broken{'R7: replaced key shown'}++ if $model{$id}{gone}{$item->{key}};
+            $broken{'R11: suspended key shown'}++ if $was->{items}[$item->{item} - 1]{suspended};
         }
         $broken{'I1: shown without an entry'}++ if $after != $before + 1;
     }
@@ -145,9 +150,9 @@ sub step {
 
 step() for 1 .. $steps;
 
-is(join(', ', map { "$_ ($broken{$_})" } sort keys %broken), '', "$steps random events keep R1, R5, R6, R7, R8, R9, I1");
+is(join(', ', map { "$_ ($broken{$_})" } sort keys %broken), '', "$steps random events keep R1, R5, R6, R7, R8, R9, R11, I1");
 note(join ', ', map { "$_ $done{$_}/$count{$_}" } sort keys %done);
-is(join(' ', grep { !$done{$_} } qw(file release cancel mint view open claim ask replace refund reject erase)), '', 'each event happened');
+is(join(' ', grep { !$done{$_} } qw(file release cancel mint view open claim ask replace refund reject suspend resume erase)), '', 'each event happened');
 is(join(' ', grep { ($t->journal($_)->{verdict} // 'absent') !~ /^(intact|erased|absent)$/ } @orders), '', 'every journal verifies at the end');
 
 
@@ -209,6 +214,48 @@ race('cancel and a link', sub {
     my ($cancel, $mint) = @_;
     return $cancel->{status} == 200 && $mint->{status} == 409 ? 'cancelled'
          : $cancel->{status} == 409 && $mint->{status} == 200 ? 'minted' : "wrong: $cancel->{status} $mint->{status}";
+});
+
+my $dispute = { reason => 'dispute', note => 'chargeback' };
+
+for my $channel (qw(track onscreen email)) {
+    race("suspension and a view by $channel", sub {
+        my ($id) = @_;
+        $t->file($id);
+        return (api_text('POST', "orders/$id/suspend", $dispute), view_text('/r/' . token($id, ch => $channel), 'k'));
+    }, sub {
+        my ($suspend, $view, $id) = @_;
+        my $events = $t->events($id);
+        return "wrong: $suspend->{status}" if $suspend->{status} != 200;
+        return 'suspended' if $view->{status} == 409 && $view->{body} !~ $has && $events eq 'filed suspended';
+        return 'viewed first' if $view->{status} == 200 && $view->{body} =~ $has && $events eq 'filed viewed suspended';
+        return "wrong: $view->{status} $events";
+    });
+}
+
+race('suspension and a repeat', sub {
+    my ($id) = @_;
+    my $link = $t->link($id);
+    my $view = view_text($link, 'k');
+    $t->request(@$view[0, 1], headers => $view->[2], body => $view->[3])->{status} == 200 or die 'no view';
+    return (api_text('POST', "orders/$id/suspend", $dispute), $view);
+}, sub {
+    my ($suspend, $view, $id) = @_;
+    my $events = $t->events($id);
+    return $view->{status} == 409 && $view->{body} !~ $has && $events =~ /viewed suspended$/ ? 'suspended'
+         : $view->{status} == 200 && $view->{body} =~ $has && $events =~ /repeated suspended$/ ? 'repeated first'
+         : "wrong: $suspend->{status} $view->{status} $events";
+});
+
+race('suspension and a link', sub {
+    my ($id) = @_;
+    $t->file($id);
+    return (api_text('POST', "orders/$id/suspend", $dispute), api_text('POST', "orders/$id/links"));
+}, sub {
+    my ($suspend, $mint, $id) = @_;
+    my $events = $t->events($id);
+    return $mint->{status} == 409 && $events eq 'filed suspended' ? 'suspended'
+         : $mint->{status} == 200 && $events eq 'filed link_minted suspended' ? 'minted first' : "wrong: $mint->{status} $events";
 });
 
 race('two confirmations of one link', sub {

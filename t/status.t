@@ -587,18 +587,18 @@ sub taken {
     ok($good, "$name is taken") or diag($out);
 }
 
-refused("mpk_zone $_", qr/"mpk_zone" directive is too small .* use 64k or more.*nginx\.conf:\d+/, http => "mpk_zone $_;") for '1k', '63k', '0';
+refused("mpk_zone $_", qr/"mpk_zone" directive is too small .* use 128k or more.*nginx\.conf:\d+/, http => "mpk_zone $_;") for '1k', '127k', '0';
 refused("mpk_zone $_", qr/"mpk_zone" directive must be a size, e\.g\. "256k".*nginx\.conf:\d+/, http => "mpk_zone $_;") for 'x', '64kk', '-64k';
-refused('mpk_zone twice', qr/"mpk_zone" directive is duplicate/, http => 'mpk_zone 64k; mpk_zone 64k;');
-refused('mpk_zone in a server', qr/"mpk_zone" directive is not allowed here/, server => 'mpk_zone 64k;');
-refused('a zone with no room for all workers', qr/"mpk_zone" of 64k has room for \d workers, but "worker_processes" is 40: set "mpk_zone 384k;"/,
-    http => 'mpk_zone 64k;', workers => 40);
+refused('mpk_zone twice', qr/"mpk_zone" directive is duplicate/, http => 'mpk_zone 128k; mpk_zone 128k;');
+refused('mpk_zone in a server', qr/"mpk_zone" directive is not allowed here/, server => 'mpk_zone 128k;');
+refused('a zone with no room for all workers', qr/"mpk_zone" of 128k has room for \d+ workers, but "worker_processes" is 40: set "mpk_zone 448k;"/,
+    http => 'mpk_zone 128k;', workers => 40);
 refused('mpk_status xml', qr/"mpk_status" directive must be "prometheus" or "json".*nginx\.conf:\d+/, location => 'location /s { mpk_status xml; }');
 refused('mpk_status twice', qr/"mpk_status" directive is duplicate/, location => 'location /s { mpk_status json; mpk_status json; }');
 refused('mpk_status beside mpk_api', qr/can't share a location/, api => 'mpk_status json;');
 refused('mpk_status in a server', qr/"mpk_status" directive is not allowed here/, server => 'mpk_status json;');
-taken('mpk_zone 64k', http => 'mpk_zone 64k;');
-taken('the room that it asked for', http => 'mpk_zone 384k;', workers => 40);
+taken('mpk_zone 128k', http => 'mpk_zone 128k;');
+taken('the room that it asked for', http => 'mpk_zone 448k;', workers => 40);
 taken('mpk_zone 1m', http => 'mpk_zone 1m;');
 
 $t->conf(location => $status);

@@ -1,5 +1,5 @@
 /*
- * The rules R1 to R10, against a table written from the shop's policy: every event in
+ * The rules R1 to R11, against a table written from the shop's policy: every event in
  * every state that an order can reach; then what is special to a rule; then thousands
  * of random events that must keep what can never change.
  */
@@ -15,12 +15,12 @@
 
 typedef enum {
     ABSENT, HELD, READY, DELIVERED, VIEWED, CANCELLED,
-    REPORTED, ASKED, REPLACED, REFUNDED, REJECTED, ERASED, STATES
+    REPORTED, ASKED, REPLACED, REFUNDED, REJECTED, ERASED, SUSPENDED, RESUMED, STATES
 } state_t;
 
 static const char  *state_names[STATES] = {
     "absent", "held", "ready", "delivered", "viewed", "cancelled",
-    "reported", "asked about", "replaced", "refunded", "rejected", "erased"
+    "reported", "asked about", "replaced", "refunded", "rejected", "erased", "suspended", "resumed"
 };
 
 static uint8_t  hash[MPK_MAC_LEN] = "the hash of the right email....";
@@ -61,6 +61,8 @@ request(mpk_event_t event)
     r.claim_digest = (mpk_str_t) { MPK_MAC_LEN, digest };
     r.claim_key = mpk_string("the new key, sealed");
     r.claim_detail = mpk_string("detail, sealed");
+    r.suspension = MPK_SUSPENSION_DISPUTE;
+    r.suspend_digest = digest;
 
     return r;
 }
@@ -130,6 +132,13 @@ reach(state_t state)
     case VIEWED:
         return order;
 
+    case SUSPENDED:
+        return decide(&order, request(MPK_EVENT_SUSPENDED)).order;
+
+    case RESUMED:
+        order = decide(&order, request(MPK_EVENT_SUSPENDED)).order;
+        return decide(&order, request(MPK_EVENT_RESUMED)).order;
+
     case ERASED:
         return decide(&order, request(MPK_EVENT_ERASED)).order;
 
@@ -174,44 +183,48 @@ test_table(void)
         mpk_outcome_t  in[STATES];
     } table[] = {
         /*                         absent      held        ready       delivered   viewed      cancelled
-                                   reported    asked       replaced    refunded    rejected    erased */
+                                   reported    asked       replaced    refunded    rejected    erased      suspended   resumed */
         { MPK_EVENT_FILED,       { MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME,
-                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED } },
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED, MPK_SAME, MPK_SAME } },
         { MPK_EVENT_IMPORTED,    { MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME,
-                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED } },
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED, MPK_SAME, MPK_SAME } },
         { MPK_EVENT_RELEASED,    { MPK_ABSENT, MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_CANCELLED,
-                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED } },
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED, MPK_SAME, MPK_SAME } },
         { MPK_EVENT_CANCELLED,   { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DELIVERED, MPK_DELIVERED, MPK_SAME,
-                                   MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_ERASED } },
+                                   MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_ERASED, MPK_DELIVERED, MPK_DELIVERED } },
         { MPK_EVENT_LINK_MINTED, { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_SUSPENDED, MPK_DONE } },
         { MPK_EVENT_LINK_REVOKED, { MPK_ABSENT, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK,
-                                   MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_ERASED } },
+                                   MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_ERASED, MPK_NO_LINK, MPK_NO_LINK } },
         { MPK_EVENT_OPENED,      { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_SUSPENDED, MPK_DONE } },
         { MPK_EVENT_VIEWED,      { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_SUSPENDED, MPK_DONE } },
         { MPK_EVENT_CUT_OFF,     { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE, MPK_DONE } },
         { MPK_EVENT_NONE,        { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME,
-                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME } },
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME } },
         { MPK_EVENT_CLAIM_OPENED,
                                  { MPK_ABSENT, MPK_UNDELIVERED, MPK_UNDELIVERED, MPK_DONE, MPK_DONE, MPK_CANCELLED,
-                                   MPK_CLAIMED, MPK_CLAIMED, MPK_DONE, MPK_REFUNDED, MPK_DONE, MPK_ERASED } },
+                                   MPK_CLAIMED, MPK_CLAIMED, MPK_DONE, MPK_REFUNDED, MPK_DONE, MPK_ERASED, MPK_SUSPENDED, MPK_DONE } },
         { MPK_EVENT_CLAIM_NEEDS_INFO,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_DONE, MPK_SAME, MPK_DECIDED, MPK_DECIDED, MPK_DECIDED, MPK_ERASED } },
+                                   MPK_DONE, MPK_SAME, MPK_DECIDED, MPK_DECIDED, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
         { MPK_EVENT_CLAIM_REPLACED,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_DONE, MPK_DONE, MPK_SAME, MPK_DECIDED, MPK_DECIDED, MPK_ERASED } },
+                                   MPK_DONE, MPK_DONE, MPK_SAME, MPK_DECIDED, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
         { MPK_EVENT_CLAIM_REFUNDED,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_SAME, MPK_DECIDED, MPK_ERASED } },
+                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_SAME, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
         { MPK_EVENT_CLAIM_REJECTED,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_DECIDED, MPK_SAME, MPK_ERASED } },
+                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_DECIDED, MPK_SAME, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
         { MPK_EVENT_ERASED,      { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_SAME } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_SAME, MPK_DONE, MPK_DONE } },
+        { MPK_EVENT_SUSPENDED,   { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_SAME, MPK_DONE } },
+        { MPK_EVENT_RESUMED,     { MPK_ABSENT, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_CANCELLED,
+                                   MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_ERASED, MPK_DONE, MPK_SAME } },
     };
 
     for (e = 0; e < sizeof(table) / sizeof(table[0]); e++) {
@@ -792,6 +805,152 @@ any(uint32_t n)
 }
 
 
+/* R11 */
+
+static void
+test_suspension(void)
+{
+    size_t          i;
+    uint16_t        second[1] = { 2 }, first[1] = { 1 }, none[1] = { 4 };
+    uint8_t         link[MPK_ID_LEN];
+    mpk_order_t     viewed, order, resumed;
+    mpk_request_t   r;
+    mpk_decision_t  d;
+
+    viewed = reach(HELD);
+    viewed = decide(&viewed, request(MPK_EVENT_RELEASED)).order;
+    viewed = decide(&viewed, request(MPK_EVENT_VIEWED)).order;
+
+    r = request(MPK_EVENT_VIEWED);
+    ok(decide(&viewed, r).event == MPK_EVENT_REPEATED, "a view can be repeated");
+
+    order = decide(&viewed, request(MPK_EVENT_SUSPENDED)).order;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_SUSPENDED && d.order.revision == order.revision, "R11: not while the order is suspended");
+
+    order = decide(&order, request(MPK_EVENT_RESUMED)).order;
+    ok(decide(&order, r).event == MPK_EVENT_REPEATED, "R11: but again when it was resumed");
+    ok(order.suspended_at == 0 && order.pauses_count == 1 && !order.items[0].suspended, "R11: nothing is suspended any more");
+
+    /* R10 */
+
+    r = request(MPK_EVENT_SUSPENDED);
+    order = decide(&viewed, r).order;
+    r.suspend_digest = other;
+    ok(decide(&order, r).outcome == MPK_DIFFERS, "R10: with other content it can't be suspended again");
+
+    r = request(MPK_EVENT_RESUMED);
+    resumed = decide(&order, r).order;
+    ok(decide(&resumed, r).outcome == MPK_SAME, "R10: resumed again, it is the same");
+    r.suspend_digest = other;
+    ok(decide(&resumed, r).outcome == MPK_DIFFERS, "R10: with other content it is not");
+
+    /* an item */
+
+    r = request(MPK_EVENT_SUSPENDED);
+    r.items = second;
+    r.items_count = 1;
+    order = decide(&viewed, r).order;
+    ok(!order.items[0].suspended && order.items[1].suspended, "R11: an item alone is suspended");
+
+    r = request(MPK_EVENT_VIEWED);
+    memset(r.token_id, 1, MPK_ID_LEN);
+    d = decide(&order, r);
+    ok(d.outcome == MPK_SUSPENDED && d.order.links_count == order.links_count,
+       "R11: a link to all items shows none, and is not used up");
+    r.items = first;
+    r.items_count = 1;
+    ok(decide(&order, r).outcome == MPK_DONE, "R11: a link to another item shows it");
+    r.items = second;
+    ok(decide(&order, r).outcome == MPK_SUSPENDED, "R11: one to the item does not");
+
+    r = request(MPK_EVENT_CLAIM_OPENED);
+    ok(decide(&order, r).outcome == MPK_DONE, "R11: another item can be reported");
+    r.claim_item = 2;
+    ok(decide(&order, r).outcome == MPK_SUSPENDED, "R11: the item can't");
+
+    r = request(MPK_EVENT_SUSPENDED);
+    r.suspend_digest = other;
+    r.now = NOW + 100;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_DONE && d.order.items[0].suspended && d.order.suspended_at == order.suspended_at,
+       "R11: the others can be suspended, too; it lasts since the first was");
+
+    r.items = none;
+    r.items_count = 1;
+    ok(decide(&order, r).outcome == MPK_NO_ITEM, "R11: an item that is not there is not suspended");
+
+    /* an undelivered order can still be cancelled */
+
+    order = reach(HELD);
+    order = decide(&order, request(MPK_EVENT_RELEASED)).order;
+    order = decide(&order, request(MPK_EVENT_SUSPENDED)).order;
+    d = decide(&order, request(MPK_EVENT_CANCELLED));
+    ok(d.outcome == MPK_DONE && d.order.suspended_at == 0 && !d.order.items[0].suspended,
+       "R5: a suspended order is cancelled, and is not suspended any more");
+
+    /* times stand still */
+
+    r = request(MPK_EVENT_LINK_MINTED);
+    memset(r.token_id, 3, MPK_ID_LEN);
+    memcpy(link, r.token_id, MPK_ID_LEN);
+    order = decide(&viewed, r).order;
+
+    r = request(MPK_EVENT_SUSPENDED);
+    r.now = NOW + 900;
+    order = decide(&order, r).order;
+
+    r = request(MPK_EVENT_RESUMED);
+    r.now = NOW + 50000;
+    resumed = decide(&order, r).order;
+
+    r = request(MPK_EVENT_VIEWED);
+    memcpy(r.token_id, link, MPK_ID_LEN);
+    r.now = NOW + 50000 + 100 + MPK_TOKEN_SKEW - 1;
+    ok(decide(&resumed, r).outcome == MPK_DONE, "R11: a link has the rest of its time after the suspension");
+    r.now++;
+    ok(decide(&resumed, r).outcome == MPK_TOKEN_EXPIRED, "R11: and no more");
+
+    r = request(MPK_EVENT_VIEWED);
+    memset(r.token_id, 4, MPK_ID_LEN);
+    r.iat = NOW + 49000;
+    r.exp = NOW + 49010;
+    r.now = NOW + 50000;
+    ok(decide(&resumed, r).outcome == MPK_DONE, "R11: one made meanwhile has its whole time");
+    r.now = NOW + 50000 + 10 + MPK_TOKEN_SKEW;
+    ok(decide(&resumed, r).outcome == MPK_TOKEN_EXPIRED, "R11: counted from the end of the suspension");
+
+    r = request(MPK_EVENT_LINK_MINTED);
+    memset(r.token_id, 6, MPK_ID_LEN);
+    r.now = NOW + 50050;
+    d = decide(&resumed, r);
+    ok(mpk_order_link(&d.order, link) != NULL, "R11: a link that has time left keeps its slot");
+
+    r = request(MPK_EVENT_CLAIM_OPENED);
+    r.now = NOW - 1000 + WEEK + 49100;
+    ok(decide(&resumed, r).outcome == MPK_DONE, "R11: the time for claims stood still");
+    r.now++;
+    ok(decide(&resumed, r).outcome == MPK_LATE, "R11: and goes on");
+    ok(mpk_policy_claim_until(&order, WEEK, NOW + 1000) == NOW - 1000 + WEEK + 100, "R11: it grows while the order is suspended");
+
+    /* many of them */
+
+    order = viewed;
+
+    for (i = 0; i < 3 * MPK_PAUSES_MAX; i++) {
+        r = request(MPK_EVENT_SUSPENDED);
+        r.now = NOW + 100 * (int64_t) (i + 1);
+        order = decide(&order, r).order;
+        r.event = MPK_EVENT_RESUMED;
+        r.now += 10;
+        order = decide(&order, r).order;
+    }
+
+    ok(order.pauses_count == MPK_PAUSES_MAX && mpk_order_until(&order, NOW, NOW + WEEK, NOW) == NOW + WEEK + 30 * MPK_PAUSES_MAX,
+       "R11: of many suspensions all of the time is kept");
+}
+
+
 static void
 test_random(void)
 {
@@ -806,7 +965,8 @@ test_random(void)
         MPK_EVENT_FILED, MPK_EVENT_RELEASED, MPK_EVENT_CANCELLED, MPK_EVENT_LINK_MINTED,
         MPK_EVENT_OPENED, MPK_EVENT_VIEWED, MPK_EVENT_VIEWED, MPK_EVENT_CUT_OFF,
         MPK_EVENT_CLAIM_OPENED, MPK_EVENT_CLAIM_OPENED, MPK_EVENT_CLAIM_NEEDS_INFO,
-        MPK_EVENT_CLAIM_REPLACED, MPK_EVENT_CLAIM_REFUNDED, MPK_EVENT_CLAIM_REJECTED
+        MPK_EVENT_CLAIM_REPLACED, MPK_EVENT_CLAIM_REFUNDED, MPK_EVENT_CLAIM_REJECTED,
+        MPK_EVENT_SUSPENDED, MPK_EVENT_RESUMED, MPK_EVENT_RESUMED
     };
 
     unviewed = shown = lost = number = back = two = false;
@@ -817,7 +977,7 @@ test_random(void)
 
         for (i = 0; i < 60; i++) {
 
-            r = request(events[any(14)]);
+            r = request(events[any(17)]);
             r.now = NOW + (int64_t) (n * 10000 + i * any(400));
             r.exp = r.now + any(3) - 1;
             memset(r.token_id, (int) any(4), MPK_ID_LEN);
@@ -862,7 +1022,8 @@ test_random(void)
 
             if (d.event == MPK_EVENT_VIEWED || d.event == MPK_EVENT_REPEATED) {
                 for (k = 0; k < d.items_count; k++) {
-                    shown |= order.items[d.items[k] - 1].state == MPK_ITEM_REFUNDED;
+                    shown |= order.items[d.items[k] - 1].state == MPK_ITEM_REFUNDED
+                             || order.items[d.items[k] - 1].suspended;
                 }
             }
 
@@ -883,7 +1044,7 @@ test_random(void)
     }
 
     ok(!unviewed, "R8: no sequence of events makes viewed unviewed");
-    ok(!shown, "R1, R7: no sequence shows a key of an order that is not ready, or a refunded one");
+    ok(!shown, "R1, R7, R11: no sequence shows a key of an order that is not ready, a refunded or a suspended one");
     ok(!back, "R7: no sequence decides a claim twice, or takes a refund back");
     ok(!two, "R6: no sequence opens two claims for one item");
     ok(!lost, "R5: no sequence cancels what was delivered");
@@ -962,6 +1123,7 @@ main(void)
     test_imported();
     test_claims();
     test_time();
+    test_suspension();
     test_random();
     test_words();
 

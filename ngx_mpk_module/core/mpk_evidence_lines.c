@@ -52,6 +52,8 @@ static const mpk_evidence_word_t  mpk_evidence_events[] = {
     mpk_word("erased", "personal data erased", 2),
     mpk_word("imported", "order filed by the shop from its records; the times "
              "that follow are the shop's word, not recorded here", 1),
+    mpk_word("suspended", "put on hold by the shop", 2),
+    mpk_word("resumed", "no longer on hold", 2),
 };
 
 mpk_assert_rows(mpk_evidence_events, MPK_EVENT_MAX - 1);    /* none for NONE */

@@ -7,7 +7,9 @@
 
 /* Tags at the end of the head; they never change. */
 enum {
-    MPK_ORDER_TAG_IMPORTED = 1
+    MPK_ORDER_TAG_IMPORTED = 1,
+    MPK_ORDER_TAG_SUSPENDED,
+    MPK_ORDER_TAG_PAUSES
 };
 
 
@@ -20,14 +22,19 @@ static mpk_status_t mpk_order_mac(mpk_crypto_t *crypto, const mpk_key_t *key,
 static mpk_status_t mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in,
     mpk_order_t *order);
 static mpk_status_t mpk_order_read_rare(mpk_unpack_t *in, mpk_order_t *order);
+static void mpk_order_read_suspended(mpk_unpack_t *in, mpk_order_t *order);
+static void mpk_order_read_pauses(mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_links(mpk_mem_t *mem,
     mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_filed(mpk_str_t value, mpk_order_t *order);
 static mpk_status_t mpk_order_read_items(mpk_str_t value, bool keys,
     mpk_order_t *order);
 static void mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out);
+static void mpk_order_write_rare(const mpk_order_t *order, mpk_buf_t *out);
 static void mpk_order_write_field(const mpk_order_t *order, size_t field,
     mpk_buf_t *out);
+static int64_t mpk_order_extend(mpk_pause_t pause, int64_t from,
+    int64_t until);
 static uint64_t mpk_order_revision(mpk_unpack_t *in);
 static int64_t mpk_order_time(mpk_unpack_t *in);
 
@@ -302,6 +309,14 @@ mpk_order_read_rare(mpk_unpack_t *in, mpk_order_t *order)
             order->imported = true;
             break;
 
+        case MPK_ORDER_TAG_SUSPENDED:
+            mpk_order_read_suspended(in, order);
+            break;
+
+        case MPK_ORDER_TAG_PAUSES:
+            mpk_order_read_pauses(in, order);
+            break;
+
         default:
             return MPK_NEWER;
         }
@@ -309,7 +324,52 @@ mpk_order_read_rare(mpk_unpack_t *in, mpk_order_t *order)
         last = tag;
     }
 
-    return MPK_OK;
+    return in->failed ? MPK_MALFORMED : MPK_OK;
+}
+
+
+static void
+mpk_order_read_suspended(mpk_unpack_t *in, mpk_order_t *order)
+{
+    size_t     i, n, item;
+    mpk_str_t  digest;
+
+    order->suspended_at = mpk_order_time(in);
+    order->suspension = mpk_unpack_upto(in, MPK_SUSPENSION_MAX - 1);
+    digest = mpk_unpack_bytes(in, MPK_MAC_LEN);
+    n = mpk_unpack_upto(in, order->items_count);
+
+    for (i = 0; i < n && !in->failed; i++) {
+        item = mpk_unpack_upto(in, order->items_count);
+
+        if (item) {
+            order->items[item - 1].suspended = true;
+        }
+    }
+
+    if (digest.len) {
+        memcpy(order->suspend_digest, digest.data, MPK_MAC_LEN);
+    }
+}
+
+
+static void
+mpk_order_read_pauses(mpk_unpack_t *in, mpk_order_t *order)
+{
+    size_t     i;
+    mpk_str_t  digest;
+
+    digest = mpk_unpack_bytes(in, MPK_MAC_LEN);
+    order->pauses_count = mpk_unpack_upto(in, MPK_PAUSES_MAX);
+
+    for (i = 0; i < order->pauses_count; i++) {
+        order->pauses[i].from = mpk_order_time(in);
+        order->pauses[i].to = mpk_order_time(in);
+    }
+
+    if (digest.len) {
+        memcpy(order->resume_digest, digest.data, MPK_MAC_LEN);
+    }
 }
 
 
@@ -623,8 +683,47 @@ mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
         }
     }
 
+    mpk_order_write_rare(order, out);
+}
+
+
+static void
+mpk_order_write_rare(const mpk_order_t *order, mpk_buf_t *out)
+{
+    size_t  i, n;
+
     if (order->imported) {
         mpk_pack_int(out, MPK_ORDER_TAG_IMPORTED);
+    }
+
+    if (order->suspended_at) {
+        mpk_pack_int(out, MPK_ORDER_TAG_SUSPENDED);
+        mpk_pack_int(out, (uint64_t) order->suspended_at);
+        mpk_pack_int(out, order->suspension);
+        mpk_buf_put(out, order->suspend_digest, MPK_MAC_LEN);
+
+        for (i = 0, n = 0; i < order->items_count; i++) {
+            n += order->items[i].suspended;
+        }
+
+        mpk_pack_int(out, n);
+
+        for (i = 0; i < order->items_count; i++) {
+            if (order->items[i].suspended) {
+                mpk_pack_int(out, i + 1);
+            }
+        }
+    }
+
+    if (order->pauses_count) {
+        mpk_pack_int(out, MPK_ORDER_TAG_PAUSES);
+        mpk_buf_put(out, order->resume_digest, MPK_MAC_LEN);
+        mpk_pack_int(out, order->pauses_count);
+
+        for (i = 0; i < order->pauses_count; i++) {
+            mpk_pack_int(out, (uint64_t) order->pauses[i].from);
+            mpk_pack_int(out, (uint64_t) order->pauses[i].to);
+        }
     }
 }
 
@@ -716,6 +815,40 @@ mpk_order_link(const mpk_order_t *order, const uint8_t id[MPK_ID_LEN])
 }
 
 
+int64_t
+mpk_order_until(const mpk_order_t *order, int64_t from, int64_t until,
+    int64_t now)
+{
+    size_t       i;
+    mpk_pause_t  current;
+
+    for (i = 0; i < order->pauses_count; i++) {
+        until = mpk_order_extend(order->pauses[i], from, until);
+    }
+
+    if (order->suspended_at) {
+        current = (mpk_pause_t) { order->suspended_at, now };
+        until = mpk_order_extend(current, from, until);
+    }
+
+    return until;
+}
+
+
+/* By what of the pause lies between the beginning of the limit and its end. */
+
+static int64_t
+mpk_order_extend(mpk_pause_t pause, int64_t from, int64_t until)
+{
+    if (pause.from < from) {
+        pause.from = from;
+    }
+
+    return pause.from < until && pause.from < pause.to
+           ? until + (pause.to - pause.from) : until;
+}
+
+
 mpk_str_t
 mpk_order_state_name(mpk_order_state_t state)
 {
@@ -745,6 +878,38 @@ mpk_item_state_name(mpk_item_state_t state)
     mpk_assert_rows(names, MPK_ITEM_STATE_MAX);
 
     return names[state];
+}
+
+
+mpk_str_t
+mpk_suspension_name(mpk_suspension_t suspension)
+{
+    static const mpk_str_t  names[] = {
+        [MPK_SUSPENSION_NONE] = { 0, NULL },
+        [MPK_SUSPENSION_DISPUTE] = mpk_literal("dispute"),
+        [MPK_SUSPENSION_FRAUD] = mpk_literal("fraud"),
+        [MPK_SUSPENSION_OTHER] = mpk_literal("other"),
+    };
+
+    mpk_assert_rows(names, MPK_SUSPENSION_MAX);
+
+    return names[suspension];
+}
+
+
+bool
+mpk_suspension_find(mpk_str_t name, mpk_suspension_t *suspension)
+{
+    mpk_suspension_t  s;
+
+    for (s = MPK_SUSPENSION_NONE + 1; s < MPK_SUSPENSION_MAX; s++) {
+        if (mpk_str_eq(name, mpk_suspension_name(s))) {
+            *suspension = s;
+            return true;
+        }
+    }
+
+    return false;
 }
 
 

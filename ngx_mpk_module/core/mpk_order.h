@@ -27,6 +27,7 @@
 #define MPK_KEYS_BYTES_MAX  (256 * 1024)    /* of all product keys of an order */
 #define MPK_LINKS_MAX       256             /* links that were handed out, used or revoked */
 #define MPK_ID_LEN          16              /* a token id or nonce, as stored */
+#define MPK_PAUSES_MAX      8               /* suspensions that ended, each with its times */
 
 /* The fields, in the order in which they are read and written. */
 #define MPK_ORDER_HEAD      0
@@ -37,7 +38,7 @@
 #define MPK_ORDER_FIELDS    5
 
 
-/* Both are stored: add at the end, and never change a value. */
+/* All are stored: add at the end, and never change a value. */
 
 typedef enum {
     MPK_ORDER_ABSENT = 0,
@@ -55,6 +56,15 @@ typedef enum {
     MPK_ITEM_STATE_MAX
 } mpk_item_state_t;
 
+/* Why an order is suspended (R11). */
+typedef enum {
+    MPK_SUSPENSION_NONE = 0,
+    MPK_SUSPENSION_DISPUTE,
+    MPK_SUSPENSION_FRAUD,
+    MPK_SUSPENSION_OTHER,
+    MPK_SUSPENSION_MAX
+} mpk_suspension_t;
+
 
 typedef struct {
     /* field h */
@@ -62,6 +72,7 @@ typedef struct {
     uint64_t            generation;         /* 1: as filed; plus 1 with each replacement */
     uint64_t            since;              /* the revision since which it has this key */
     int64_t             viewed_at;
+    bool                suspended;          /* not shown until the order is resumed (R11) */
 
     /* field i */
     mpk_str_t           sku;
@@ -70,6 +81,13 @@ typedef struct {
     /* field k */
     mpk_str_t           key;                /* sealed; empty: not read */
 } mpk_item_t;
+
+
+/* A time in which the order was suspended: seconds. */
+typedef struct {
+    int64_t             from;
+    int64_t             to;
+} mpk_pause_t;
 
 
 /* A token of the order that was handed out, used or revoked. */
@@ -114,6 +132,13 @@ typedef struct {
     mpk_str_t           kid;                /* of the key of the head's MAC */
     mpk_str_t           guard;              /* the head as read, up to its MAC */
     uint8_t             hashes[MPK_ORDER_FIELDS][MPK_MAC_LEN];  /* zeros: no such field */
+
+    int64_t             suspended_at;       /* since when some item is; 0: none is */
+    mpk_suspension_t    suspension;
+    uint8_t             suspend_digest[MPK_MAC_LEN]; /* of the latest call's content (R10) */
+    uint8_t             resume_digest[MPK_MAC_LEN];
+    size_t              pauses_count;
+    mpk_pause_t         pauses[MPK_PAUSES_MAX]; /* ascending */
 
     int64_t             erased_at;
     uint64_t            gone;               /* how many first entries were erased */
@@ -181,8 +206,18 @@ mpk_status_t mpk_person_read(mpk_str_t in, mpk_person_t *person);
 /* The link with a token id, or NULL. */
 mpk_link_t *mpk_order_link(const mpk_order_t *order, const uint8_t id[MPK_ID_LEN]);
 
+/*
+ * When a time limit of the order ends that began at "from" and would end at "until": it
+ * stands still while the order is suspended (R11).  All are seconds.
+ */
+int64_t mpk_order_until(const mpk_order_t *order, int64_t from, int64_t until,
+    int64_t now);
+
 mpk_str_t mpk_order_state_name(mpk_order_state_t state);
 mpk_str_t mpk_item_state_name(mpk_item_state_t state);
+
+mpk_str_t mpk_suspension_name(mpk_suspension_t suspension);
+bool mpk_suspension_find(mpk_str_t name, mpk_suspension_t *suspension);
 
 
 #endif /* MPK_ORDER_H */

@@ -56,7 +56,7 @@ static const mpk_policy_t  mpk_policies[] = {
 
     [MPK_EVENT_CANCELLED] =
         { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
-          mpk_policy_cancel, 0 },
+          mpk_policy_cancel, MPK_POLICY_ITEMS },
 
     [MPK_EVENT_LINK_MINTED] =
         { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
@@ -109,6 +109,14 @@ static const mpk_policy_t  mpk_policies[] = {
     [MPK_EVENT_IMPORTED] =
         { { MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
           mpk_policy_file, MPK_POLICY_ITEMS },
+
+    [MPK_EVENT_SUSPENDED] =
+        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
+          mpk_policy_suspend, MPK_POLICY_ITEMS },
+
+    [MPK_EVENT_RESUMED] =
+        { { MPK_ABSENT, MPK_NOT_SUSPENDED, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
+          mpk_policy_resume, MPK_POLICY_ITEMS },
 };
 
 mpk_assert_rows(mpk_policies, MPK_EVENT_MAX);
@@ -373,6 +381,8 @@ mpk_policy_cancel(const mpk_request_t *request, mpk_decision_t *decision)
     if (request->may_be_unregistered && !request->not_sent) {
         return MPK_UNSENT;
     }
+
+    mpk_policy_suspension_end(order);
 
     order->state = MPK_ORDER_CANCELLED;
     order->cancelled_at = order->at;

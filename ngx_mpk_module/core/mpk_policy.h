@@ -1,5 +1,5 @@
 /*
- * The shop's rules (R1 to R10): which event is allowed in which state of an order, what
+ * The shop's rules (R1 to R11): which event is allowed in which state of an order, what
  * it changes, and which rule refuses it.  Decisions are pure functions of their
  * arguments.
  */
@@ -40,6 +40,8 @@ typedef enum {
     MPK_EVENT_CLAIM_REJECTED,
     MPK_EVENT_ERASED,
     MPK_EVENT_IMPORTED,
+    MPK_EVENT_SUSPENDED,
+    MPK_EVENT_RESUMED,
     MPK_EVENT_MAX
 } mpk_event_t;
 
@@ -76,6 +78,8 @@ typedef enum {
     MPK_CLAIMED,         /* R6: a claim is open for this item */
     MPK_NO_CLAIM,        /* R7: the order has no such claim */
     MPK_DECIDED,         /* R7: the claim was decided with another result */
+    MPK_SUSPENDED,       /* R11: the order, or one of the items, is on hold */
+    MPK_NOT_SUSPENDED,   /* R11: there is nothing to resume */
     MPK_OUTCOME_MAX
 } mpk_outcome_t;
 
@@ -124,6 +128,10 @@ typedef struct {
     bool                 consent_asked;
     bool                 consent_given;
 
+    /* SUSPENDED, RESUMED; also items of SUSPENDED */
+    mpk_suspension_t     suspension;
+    const uint8_t       *suspend_digest;     /* MPK_MAC_LEN bytes: of the call's content (R10) */
+
     /* CLAIM_OPENED; also token_id, challenge_closed and email_hash */
     int64_t              claim_window;       /* R6, seconds from purchase */
     uint16_t             claim_item;         /* the item whose key was given; 0: no item's */
@@ -170,6 +178,10 @@ mpk_status_t mpk_policy_decide(mpk_mem_t *mem, const mpk_order_t *order,
  */
 mpk_status_t mpk_policy_ask(mpk_mem_t *mem, const mpk_order_t *order,
     const mpk_request_t *request, mpk_outcome_t *outcome);
+
+/* Until when a key of the order can be reported (R6); window and now: seconds. */
+int64_t mpk_policy_claim_until(const mpk_order_t *order, int64_t window,
+    int64_t now);
 
 
 #endif /* MPK_POLICY_H */

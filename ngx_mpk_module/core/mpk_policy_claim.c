@@ -47,7 +47,15 @@ mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_UNDELIVERED;
     }
 
-    if (request->now - order->purchased_at > request->claim_window) {
+    if (request->claim_item
+        && order->items[request->claim_item - 1].suspended)
+    {
+        return MPK_SUSPENDED;
+    }
+
+    if (request->now > mpk_policy_claim_until(order, request->claim_window,
+                                              request->now))
+    {
         return MPK_LATE;
     }
 
@@ -162,6 +170,14 @@ mpk_policy_claim_decide(const mpk_request_t *request,
     }
 
     return MPK_DONE;
+}
+
+
+int64_t
+mpk_policy_claim_until(const mpk_order_t *order, int64_t window, int64_t now)
+{
+    return mpk_order_until(order, order->purchased_at,
+                           order->purchased_at + window, now);
 }
 
 

@@ -25,5 +25,16 @@ mpk_outcome_t mpk_policy_claim(const mpk_request_t *request,
 mpk_outcome_t mpk_policy_claim_decide(const mpk_request_t *request,
     mpk_decision_t *decision);
 
+mpk_outcome_t mpk_policy_suspend(const mpk_request_t *request,
+    mpk_decision_t *decision);
+mpk_outcome_t mpk_policy_resume(const mpk_request_t *request,
+    mpk_decision_t *decision);
+
+/* Ends a suspension, if there is one; changes order->items. */
+void mpk_policy_suspension_end(mpk_order_t *order);
+
+/* The token's items, and whether they need consent; false: the order has no such item. */
+bool mpk_policy_items(const mpk_request_t *request, mpk_decision_t *decision);
+
 
 #endif /* MPK_POLICY_INT_H */

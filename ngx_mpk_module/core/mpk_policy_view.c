@@ -5,14 +5,15 @@
 
 static mpk_outcome_t mpk_policy_challenge(const mpk_request_t *request,
     const mpk_order_t *order);
-static bool mpk_policy_items(const mpk_request_t *request,
+static mpk_outcome_t mpk_policy_shown(const mpk_request_t *request,
     mpk_decision_t *decision);
-static bool mpk_policy_shown(mpk_decision_t *decision);
 static mpk_outcome_t mpk_policy_link(const mpk_request_t *request,
     mpk_decision_t *decision);
 static mpk_link_t *mpk_policy_slot(const mpk_request_t *request,
     mpk_decision_t *decision);
 static void mpk_policy_drop(mpk_order_t *order, size_t n);
+static bool mpk_policy_expired(const mpk_request_t *request,
+    const mpk_order_t *order);
 static bool mpk_policy_repeats(const mpk_request_t *request,
     const mpk_order_t *order, const mpk_link_t *link);
 static bool mpk_policy_spent(const mpk_link_t *link);
@@ -24,17 +25,15 @@ static mpk_outcome_t mpk_policy_count(mpk_decision_t *decision);
 mpk_outcome_t
 mpk_policy_mint(const mpk_request_t *request, mpk_decision_t *decision)
 {
-    mpk_link_t   *link;
-    mpk_order_t  *order;
+    mpk_link_t     *link;
+    mpk_order_t    *order;
+    mpk_outcome_t   outcome;
 
     order = &decision->order;
 
-    if (!mpk_policy_items(request, decision)) {
-        return MPK_NO_ITEM;
-    }
-
-    if (!mpk_policy_shown(decision)) {
-        return MPK_REFUNDED;
+    outcome = mpk_policy_shown(request, decision);
+    if (outcome != MPK_DONE) {
+        return outcome;
     }
 
     link = mpk_order_link(order, request->token_id);
@@ -100,12 +99,9 @@ mpk_policy_open(const mpk_request_t *request, mpk_decision_t *decision)
 
     order = &decision->order;
 
-    if (!mpk_policy_items(request, decision)) {
-        return MPK_NO_ITEM;
-    }
-
-    if (!mpk_policy_shown(decision)) {
-        return MPK_REFUNDED;
+    outcome = mpk_policy_shown(request, decision);
+    if (outcome != MPK_DONE) {
+        return outcome;
     }
 
     outcome = mpk_policy_link(request, decision);
@@ -117,7 +113,7 @@ mpk_policy_open(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_USED;
     }
 
-    if (request->exp + MPK_TOKEN_SKEW <= request->now) {
+    if (mpk_policy_expired(request, order)) {
         return MPK_TOKEN_EXPIRED;
     }
 
@@ -151,12 +147,9 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
 
     order = &decision->order;
 
-    if (!mpk_policy_items(request, decision)) {
-        return MPK_NO_ITEM;
-    }
-
-    if (!mpk_policy_shown(decision)) {
-        return MPK_REFUNDED;
+    outcome = mpk_policy_shown(request, decision);
+    if (outcome != MPK_DONE) {
+        return outcome;
     }
 
     outcome = mpk_policy_link(request, decision);
@@ -213,7 +206,7 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
         return mpk_policy_count(decision);
     }
 
-    if (request->exp + MPK_TOKEN_SKEW <= request->now) {
+    if (mpk_policy_expired(request, order)) {
         return MPK_TOKEN_EXPIRED;
     }
 
@@ -305,9 +298,7 @@ mpk_policy_challenge(const mpk_request_t *request, const mpk_order_t *order)
 }
 
 
-/* The token's items, and whether they need consent; false: the order has no such item. */
-
-static bool
+bool
 mpk_policy_items(const mpk_request_t *request, mpk_decision_t *decision)
 {
     size_t              i, n;
@@ -343,24 +334,38 @@ mpk_policy_items(const mpk_request_t *request, mpk_decision_t *decision)
 }
 
 
-/* Drops refunded items (R7); false: none is left. */
+/*
+ * The token's items without refunded ones (R7).  One that is suspended refuses them all, so
+ * that the token is not used up before it can show each of them (R11).
+ */
 
-static bool
-mpk_policy_shown(mpk_decision_t *decision)
+static mpk_outcome_t
+mpk_policy_shown(const mpk_request_t *request, mpk_decision_t *decision)
 {
-    size_t  i, n;
+    size_t             i, n;
+    const mpk_item_t  *item;
+
+    if (!mpk_policy_items(request, decision)) {
+        return MPK_NO_ITEM;
+    }
 
     for (i = 0, n = 0; i < decision->items_count; i++) {
-        if (decision->order.items[decision->items[i] - 1].state
-            != MPK_ITEM_REFUNDED)
-        {
-            decision->items[n++] = decision->items[i];
+        item = &decision->order.items[decision->items[i] - 1];
+
+        if (item->state == MPK_ITEM_REFUNDED) {
+            continue;
         }
+
+        if (item->suspended) {
+            return MPK_SUSPENDED;
+        }
+
+        decision->items[n++] = decision->items[i];
     }
 
     decision->items_count = n;
 
-    return n != 0;
+    return n ? MPK_DONE : MPK_REFUNDED;
 }
 
 
@@ -412,7 +417,8 @@ mpk_policy_slot(const mpk_request_t *request, mpk_decision_t *decision)
     for (i = 0; i < order->links_count; /* void */ ) {
         link = &order->links[i];
 
-        if (link->exp + MPK_TOKEN_SKEW < request->earliest
+        if (mpk_order_until(order, link->iat, link->exp, request->earliest)
+            + MPK_TOKEN_SKEW < request->earliest
             && (link->used_at == 0
                 || link->used_at + request->grace < request->earliest))
         {
@@ -451,6 +457,16 @@ mpk_policy_slot(const mpk_request_t *request, mpk_decision_t *decision)
     link->items = request->items;
 
     return link;
+}
+
+
+/* A token's time stands still while its order is suspended (R11). */
+
+static bool
+mpk_policy_expired(const mpk_request_t *request, const mpk_order_t *order)
+{
+    return mpk_order_until(order, request->iat, request->exp, request->now)
+           + MPK_TOKEN_SKEW <= request->now;
 }
 
 

@@ -87,6 +87,12 @@ static const mpk_outcome_info_t  mpk_outcomes[] = {
 
     [MPK_DECIDED] = mpk_row("decided", "R7",
         "The claim was already decided with a different result."),
+
+    [MPK_SUSPENDED] = mpk_row("suspended", "R11",
+        "The order, or a part of it, is on hold."),
+
+    [MPK_NOT_SUSPENDED] = mpk_row("not_suspended", "R11",
+        "The order is not suspended."),
 };
 
 mpk_assert_rows(mpk_outcomes, MPK_OUTCOME_MAX);
@@ -113,6 +119,8 @@ mpk_event_name(mpk_event_t event)
         [MPK_EVENT_CLAIM_REJECTED] = mpk_literal("claim_rejected"),
         [MPK_EVENT_ERASED] = mpk_literal("erased"),
         [MPK_EVENT_IMPORTED] = mpk_literal("imported"),
+        [MPK_EVENT_SUSPENDED] = mpk_literal("suspended"),
+        [MPK_EVENT_RESUMED] = mpk_literal("resumed"),
     };
 
     mpk_assert_rows(names, MPK_EVENT_MAX);

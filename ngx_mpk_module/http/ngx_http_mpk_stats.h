@@ -8,7 +8,9 @@
 
 #include "ngx_http_mpk.h"
 
-#define NGX_HTTP_MPK_RULES      10     /* R1 to R10 */
+#include "mpk_bucket.h"
+
+#define NGX_HTTP_MPK_RULES      11     /* R1 to R11 */
 #define NGX_HTTP_MPK_BUCKETS    13     /* of the histogram, without the last, +Inf */
 #define NGX_HTTP_MPK_NODES      64     /* servers that a worker reports */
 #define NGX_HTTP_MPK_NODE_NAME  64     /* bytes of their names */
@@ -36,6 +38,13 @@ typedef struct {
 } ngx_http_mpk_slot_t;
 
 
+/* A bucket's part of a worklist, as it was read last. */
+typedef struct {
+    ngx_atomic_t              count;
+    ngx_atomic_t              oldest;        /* when it was entered, seconds; 0: it is empty */
+} ngx_http_mpk_worklist_t;
+
+
 struct ngx_http_mpk_shm_s {
     ngx_atomic_t              requests[NGX_HTTP_MPK_ENDPOINT_MAX]
                                       [NGX_HTTP_MPK_EVENT_MAX]
@@ -48,6 +57,10 @@ struct ngx_http_mpk_shm_s {
     ngx_atomic_t              events_lost;
     ngx_atomic_t              outbox_at;     /* ngx_current_msec of the last trim */
     ngx_atomic_t              outbox_bucket; /* the next */
+    ngx_atomic_t              worklists_at;  /* ngx_current_msec of the last read */
+    ngx_atomic_t              worklists_bucket; /* the next */
+    ngx_atomic_t              worklists_changed[MPK_BUCKETS]; /* since they were read */
+    ngx_http_mpk_worklist_t   worklists[NGX_HTTP_MPK_WORKLIST_MAX][MPK_BUCKETS];
     ngx_atomic_t              edge;          /* a random number; 0: not set yet */
     ngx_atomic_t              keyring_incomplete;  /* current keys of others that it lacked */
     ngx_atomic_t              store[NGX_HTTP_MPK_BUCKETS + 1];

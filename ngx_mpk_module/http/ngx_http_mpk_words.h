@@ -59,6 +59,12 @@ typedef enum {
     NGX_HTTP_MPK_UNREAD_MAX
 } ngx_http_mpk_unread_t;
 
+/* Lists of orders that wait for the shop or its support. */
+typedef enum {
+    NGX_HTTP_MPK_WORKLIST_SUSPENDED = 0,
+    NGX_HTTP_MPK_WORKLIST_MAX
+} ngx_http_mpk_worklist_id_t;
+
 /* What became of a line of POST /orders. */
 typedef enum {
     NGX_HTTP_MPK_LINES_CREATED = 0,

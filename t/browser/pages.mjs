@@ -148,6 +148,11 @@ export const pages = [
     // without a script, a page that looks again by itself is this; nothing is typed there
 
     { name: 'held', status: 409, open: async page => go(page, (await signed('held'))[1]) },
+    { name: 'suspended', status: 409, open: async page => {
+        const [order, path] = await signed('ready');
+        await mpk('api', 'POST', `orders/${order}/suspend`, { reason: 'dispute' });
+        await go(page, path);
+    } },
     { name: 'cancelled', status: 410, open: async page => {
         const [order, path] = await signed('held');
         await mpk('api', 'POST', `orders/${order}/cancel`, { reason: 'fraud', not_sent: true });
@@ -214,6 +219,11 @@ export const pages = [
         find(page, await mpk('file', id(), two), sites.consent) },
     { name: 'order-held', status: 200, title: 'order.title', open: async page =>
         find(page, await mpk('file', id(), { state: 'held' })) },
+    { name: 'order-suspended', status: 200, title: 'order.title', open: async page => {
+        const order = await mpk('file', id(), two);
+        await mpk('api', 'POST', `orders/${order}/suspend`, { reason: 'dispute', items: [1] });
+        await find(page, order);
+    } },
     { name: 'order-cancelled', status: 200, title: 'order.title', open: async page => {
         const order = await mpk('file', id(), { state: 'held' });
         await mpk('api', 'POST', `orders/${order}/cancel`, { reason: 'fraud', not_sent: true });
@@ -281,4 +291,9 @@ export const pages = [
         go(page, `/thanks/${await mpk('file', id(), {})}`) },
     { name: 'fragment-held', status: 200, title: 'fragment.held', heading: '.mpk p', open: async page =>
         go(page, `/thanks/${await mpk('file', id(), { state: 'held' })}`) },
+    { name: 'fragment-suspended', status: 200, title: 'fragment.suspended', heading: '.mpk p', open: async page => {
+        const order = await mpk('file', id(), {});
+        await mpk('api', 'POST', `orders/${order}/suspend`, { reason: 'fraud' });
+        await go(page, `/thanks/${order}`);
+    } },
 ];

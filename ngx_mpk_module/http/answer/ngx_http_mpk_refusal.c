@@ -73,6 +73,10 @@ static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusals[MPK_OUTCOME_MAX] = {
         { .status = 403, .page = NGX_HTTP_MPK_PAGE_LATE, .support = 1 },
         409 },
 
+    [MPK_SUSPENDED] = {
+        { .status = 409, .page = NGX_HTTP_MPK_PAGE_SUSPENDED, .support = 1 },
+        409 },
+
     [MPK_NO_CLAIM] = {
         { .status = 403, .page = NGX_HTTP_MPK_PAGE_DECIDED, .track = 1,
           .support = 1 },

@@ -3,7 +3,7 @@
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_body.h"
 
-#define NGX_HTTP_MPK_TEXT_MAX  2000    /* bytes of a cancellation's note, or of a word */
+#define NGX_HTTP_MPK_TEXT_MAX  2000    /* bytes of a note on an order, or of a word */
 
 
 typedef struct {
@@ -54,6 +54,16 @@ static const mpk_member_t  ngx_http_mpk_cancel_list[] = {
     { mpk_literal("not_sent"), MPK_VALUE_BOOL, false, 0, 0 }
 };
 
+static const mpk_member_t  ngx_http_mpk_suspend_list[] = {
+    ngx_http_mpk_api_text("reason", true, NGX_HTTP_MPK_TEXT_MAX),
+    ngx_http_mpk_api_text("note", false, NGX_HTTP_MPK_TEXT_MAX),
+    { mpk_literal("items"), MPK_VALUE_ARRAY, false, 0, 0 }
+};
+
+static const mpk_member_t  ngx_http_mpk_resume_list[] = {
+    ngx_http_mpk_api_text("note", true, NGX_HTTP_MPK_TEXT_MAX)
+};
+
 static const mpk_member_t  ngx_http_mpk_links_list[] = {
     { mpk_literal("items"), MPK_VALUE_ARRAY, false, 0, 0 },
     { mpk_literal("ttl"), MPK_VALUE_INT, false, 0, 0 },
@@ -81,6 +91,10 @@ static const mpk_member_t  ngx_http_mpk_reject_list[] = {
 static const mpk_members_t  ngx_http_mpk_nothing = { NULL, 0 };
 static const mpk_members_t  ngx_http_mpk_cancel =
     mpk_members(ngx_http_mpk_cancel_list);
+static const mpk_members_t  ngx_http_mpk_suspending =
+    mpk_members(ngx_http_mpk_suspend_list);
+static const mpk_members_t  ngx_http_mpk_resuming =
+    mpk_members(ngx_http_mpk_resume_list);
 static const mpk_members_t  ngx_http_mpk_links =
     mpk_members(ngx_http_mpk_links_list);
 static const mpk_members_t  ngx_http_mpk_needs_info =
@@ -110,6 +124,14 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
     { ngx_string("/cancel"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_CANCELLED, 1,
       &ngx_http_mpk_cancel, ngx_http_mpk_api_cancel },
+
+    { ngx_string("/suspend"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_SUSPENDED, 1,
+      &ngx_http_mpk_suspending, ngx_http_mpk_api_suspend },
+
+    { ngx_string("/resume"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_RESUMED, 1,
+      &ngx_http_mpk_resuming, ngx_http_mpk_api_resume },
 
     { ngx_string("/links"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_LINK_MINTED, 1,
@@ -157,6 +179,10 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_orders_routes[] = {
     { ngx_string(""), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_FILED, 0,
       NULL, ngx_http_mpk_api_ndjson },
+
+    { ngx_string(""), NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT, NGX_HTTP_MPK_EVENT_LISTED, 0,
+      NULL, ngx_http_mpk_api_worklist },
 
     { ngx_null_string, 0, 0, 0, 0, NULL, NULL }
 };
@@ -457,6 +483,7 @@ ngx_http_mpk_api_route(ngx_http_request_t *r,
 
         *allow = suffix->len == 0 && routes == ngx_http_mpk_api_routes
                  ? "DELETE, GET, HEAD, PUT"
+                 : routes == ngx_http_mpk_api_orders_routes ? "GET, HEAD, POST"
                  : (route->method & NGX_HTTP_POST) ? "POST"
                  : (route->method & NGX_HTTP_DELETE) ? "DELETE" : "GET, HEAD";
     }

@@ -65,6 +65,12 @@ ngx_int_t ngx_http_mpk_api_evidence(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_mpk_api_erase(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_suspend(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_resume(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_worklist(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_claims(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_needs_info(ngx_http_request_t *r,
@@ -92,6 +98,9 @@ ngx_int_t ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn,
 /* A transaction on the call's order. */
 ngx_http_mpk_txn_t *ngx_http_mpk_api_txn(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_event_t event);
+
+/* Reads the body's "items" into the transaction's request; adds an error. */
+void ngx_http_mpk_api_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn);
 
 /* Adds an error about a member of the body. */
 void ngx_http_mpk_api_error(ngx_http_mpk_ctx_t *ctx, mpk_str_t pointer,

@@ -1,6 +1,6 @@
 /*
- * Steps that most calls share: a transaction on the order or a read of it, its state as
- * answer.
+ * Steps that most calls share: members of the body, a transaction on the order or a read of
+ * it, its state as answer.
  */
 
 #include "ngx_http_mpk_api.h"
@@ -37,6 +37,55 @@ ngx_http_mpk_api_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_txn_client(r, txn);
 
     return txn;
+}
+
+
+void
+ngx_http_mpk_api_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn)
+{
+    uint16_t            *numbers;
+    ngx_uint_t           n;
+    const mpk_value_t   *items, *v;
+    ngx_http_mpk_api_t  *api;
+
+    api = ctx->data;
+    items = mpk_value_get(api->body, mpk_string("items"));
+
+    if (items == NULL || items->type == MPK_VALUE_NULL) {
+        return;
+    }
+
+    n = 0;
+    numbers = NULL;
+
+    if (items->u.list.count && items->u.list.count <= MPK_ITEMS_MAX) {
+        numbers = mpk_alloc(&txn->mem,
+                            items->u.list.count * sizeof(uint16_t));
+    }
+
+    if (numbers) {
+        for (v = items->u.list.first; v; v = v->next) {
+
+            if (v->type != MPK_VALUE_INT || v->u.integer < 1
+                || v->u.integer > MPK_ITEMS_MAX
+                || (n && v->u.integer <= numbers[n - 1]))
+            {
+                break;
+            }
+
+            numbers[n++] = (uint16_t) v->u.integer;
+        }
+    }
+
+    if (numbers == NULL || n != items->u.list.count) {
+        ngx_http_mpk_api_error(ctx, mpk_string("/items"),
+                               "must be an array of item numbers, ascending, "
+                               "each once");
+        return;
+    }
+
+    txn->request.items = numbers;
+    txn->request.items_count = n;
 }
 
 
@@ -121,6 +170,11 @@ ngx_http_mpk_api_state(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     mpk_value_string(facts, mpk_string("order"), ctx->order);
     mpk_value_string(facts, mpk_string("state"),
                      mpk_order_state_name(decision->order.state));
+
+    if (decision->order.suspended_at) {
+        ngx_http_mpk_value_time(ctx, facts, mpk_string("suspended_at"),
+                                decision->order.suspended_at);
+    }
 
     if (decision->claim) {
         v = mpk_value_object(facts, mpk_string("claim"));

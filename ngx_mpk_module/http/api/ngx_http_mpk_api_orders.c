@@ -19,8 +19,6 @@ static ngx_int_t ngx_http_mpk_show_policy(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order, mpk_value_t *facts);
 static ngx_int_t ngx_http_mpk_links_token(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_txn_t *txn, u_char *jti);
-static void ngx_http_mpk_links_items(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_txn_t *txn, const mpk_value_t *items);
 static ngx_int_t ngx_http_mpk_links_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
@@ -71,9 +69,15 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* the role "read" learns nothing about the person */
+    /* the role "read" learns nothing about the person, nor of what they are suspected */
 
     if (!ctx->reader && !erased) {
+
+        if (order->suspended_at) {
+            mpk_value_string(facts, mpk_string("suspended_for"),
+                             mpk_suspension_name(order->suspension));
+        }
+
         mpk_value_string(facts, mpk_string("email"), person.email);
 
         if (person.account.len) {
@@ -250,8 +254,7 @@ ngx_http_mpk_api_links(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         }
     }
 
-    ngx_http_mpk_links_items(ctx, txn, mpk_value_get(api->body,
-                                                     mpk_string("items")));
+    ngx_http_mpk_api_items(ctx, txn);
 
     txn->request.iat = txn->request.now;
     txn->request.exp = txn->request.now + ttl;
@@ -368,52 +371,6 @@ ngx_http_mpk_links_token(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
     return mpk_base64url_decode(txn->request.token_id, jti + MPK_JTI_LEN,
                                 MPK_TOKEN_ID_LEN)
            == MPK_OK ? NGX_OK : NGX_ERROR;
-}
-
-
-static void
-ngx_http_mpk_links_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn,
-    const mpk_value_t *items)
-{
-    uint16_t           *numbers;
-    ngx_uint_t          n;
-    const mpk_value_t  *v;
-
-    if (items == NULL || items->type == MPK_VALUE_NULL) {
-        return;
-    }
-
-    n = 0;
-    numbers = NULL;
-
-    if (items->u.list.count && items->u.list.count <= MPK_ITEMS_MAX) {
-        numbers = mpk_alloc(&txn->mem,
-                            items->u.list.count * sizeof(uint16_t));
-    }
-
-    if (numbers) {
-        for (v = items->u.list.first; v; v = v->next) {
-
-            if (v->type != MPK_VALUE_INT || v->u.integer < 1
-                || v->u.integer > MPK_ITEMS_MAX
-                || (n && v->u.integer <= numbers[n - 1]))
-            {
-                break;
-            }
-
-            numbers[n++] = (uint16_t) v->u.integer;
-        }
-    }
-
-    if (numbers == NULL || n != items->u.list.count) {
-        ngx_http_mpk_api_error(ctx, mpk_string("/items"),
-                               "must be an array of item numbers, ascending, "
-                               "each once");
-        return;
-    }
-
-    txn->request.items = numbers;
-    txn->request.items_count = n;
 }
 
 

@@ -131,8 +131,9 @@ ngx_http_mpk_claim_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     mpk_value_string(facts, mpk_string("order"), ctx->order);
     ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
-                            ctx->txn->order.purchased_at
-                            + ctx->mscf->claim_window);
+                            mpk_policy_claim_until(&ctx->txn->order,
+                                                   ctx->mscf->claim_window,
+                                                   ctx->txn->request.now));
     mpk_value_bool(facts, mpk_string("error"), claim->wrong != 0);
     mpk_value_bool(facts, mpk_string("track"), 1);
     mpk_value_bool(facts, mpk_string("support"), ctx->mlcf->pages->support);
@@ -181,8 +182,9 @@ ngx_http_mpk_claim_json(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     mpk_value_string(facts, mpk_string("order"), ctx->order);
     ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
-                            ctx->txn->order.purchased_at
-                            + ctx->mscf->claim_window);
+                            mpk_policy_claim_until(&ctx->txn->order,
+                                                   ctx->mscf->claim_window,
+                                                   ctx->txn->request.now));
 
     list = claim->wrong ? mpk_value_new(mem, MPK_VALUE_ARRAY)
                         : mpk_value_array(facts, mpk_string("fields"));

@@ -113,7 +113,10 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_value_bool(facts, mpk_string("consent"), decision->consent);
     mpk_value_string(facts, mpk_string("nonce"), link.nonce);
     ngx_http_mpk_value_time(ctx, facts, mpk_string("expires_at"),
-                            reveal->token.exp);
+                            mpk_order_until(&decision->order,
+                                            reveal->token.iat,
+                                            reveal->token.exp,
+                                            ctx->txn->request.now));
 
     if (ctx->json) {
 

@@ -14,6 +14,7 @@ ngx_http_mpk_row(requests);
 ngx_http_mpk_row(failures);
 ngx_http_mpk_row(counters);
 ngx_http_mpk_row(outbox);
+ngx_http_mpk_row(worklists);
 ngx_http_mpk_row(edges);
 ngx_http_mpk_row(redis);
 ngx_http_mpk_row(workers);
@@ -108,6 +109,16 @@ const ngx_http_mpk_metric_table_t  ngx_http_mpk_metric_tables[] = {
           ngx_http_mpk_metric(COUNTER, "events_lost", "mpk_events_lost_total",
               "Events that were trimmed before a group had acknowledged "
               "them.") } },
+
+    { .form = NGX_HTTP_MPK_METRIC_MEMBERS,
+      .row = ngx_http_mpk_row_worklists,
+      .metrics = {
+          ngx_http_mpk_metric(GAUGE, "suspended_orders",
+              "mpk_suspended_orders",
+              "Orders that are suspended, all or in part."),
+          ngx_http_mpk_metric(GAUGE, "suspended_oldest_seconds",
+              "mpk_suspended_oldest_seconds",
+              "For how long the oldest of them has been.") } },
 
     { .form = NGX_HTTP_MPK_METRIC_MEMBERS,
       .row = ngx_http_mpk_row_edges,
@@ -291,6 +302,36 @@ ngx_http_mpk_row(outbox)
 }
 
 
+/* Of each list two values. */
+
+ngx_http_mpk_row(worklists)
+{
+    time_t                          oldest, at;
+    ngx_uint_t                      i, k;
+    const ngx_http_mpk_worklist_t  *list;
+
+    for (i = 0; i < NGX_HTTP_MPK_WORKLIST_MAX; i++) {
+        row->values[2 * i] = 0;
+        oldest = 0;
+
+        for (k = 0; k < MPK_BUCKETS; k++) {
+            list = &m->mmcf->shm->worklists[i][k];
+            at = list->oldest;
+
+            row->values[2 * i] += list->count;
+
+            if (at && (oldest == 0 || at < oldest)) {
+                oldest = at;
+            }
+        }
+
+        row->values[2 * i + 1] = oldest ? ngx_max(ngx_time() - oldest, 0) : 0;
+    }
+
+    return n == 0 ? NGX_OK : NGX_DONE;
+}
+
+
 ngx_http_mpk_row(edges)
 {
     row->values[0] = m->mmcf->shm->keyring_incomplete;
@@ -409,7 +450,7 @@ ngx_http_mpk_label_rule(ngx_uint_t rule)
         mpk_literal(""), mpk_literal("R1"), mpk_literal("R2"),
         mpk_literal("R3"), mpk_literal("R4"), mpk_literal("R5"),
         mpk_literal("R6"), mpk_literal("R7"), mpk_literal("R8"),
-        mpk_literal("R9"), mpk_literal("R10")
+        mpk_literal("R9"), mpk_literal("R10"), mpk_literal("R11")
     };
 
     _Static_assert(sizeof(rules) / sizeof(rules[0]) == NGX_HTTP_MPK_RULES + 1,

@@ -30,10 +30,10 @@ static u_char  ngx_http_mpk_script_commit[] =
     "return ''\n";
 
 /*
- * The same for commits that need more.  KEYS: also the bucket's open claims.  ARGV 1-6 as
- * above; 7: not empty to delete the order first; 8: when the order expires, or ""; 9:
- * the number of arguments with fields and values; those; optionally ZADD or ZREM and its
- * arguments after the key.
+ * The same for commits that need more.  KEYS: also those worklists of the bucket that
+ * change.  ARGV 1-6 as above; 7: not empty to delete the order first; 8: when the order
+ * expires, or ""; 9: the number of arguments with fields and values; those; for each
+ * worklist ZADD or ZREM, the number of its arguments after the key, and those.
  */
 static u_char  ngx_http_mpk_script_more[] =
     NGX_HTTP_MPK_SCRIPT_GUARD
@@ -41,9 +41,12 @@ static u_char  ngx_http_mpk_script_more[] =
     "redis.call('XADD', KEYS[2], '*',"
         " 'o', ARGV[4], 'n', ARGV[5], 'e', ARGV[6])\n"
     "local n = 10 + ARGV[9]\n"
-    "if ARGV[n] then"
-        " redis.call(ARGV[n], KEYS[3], unpack(ARGV, n + 1)) end\n"
-    "redis.call('HSET', KEYS[1], unpack(ARGV, 10, n - 1))\n"
+    "for i = 3, #KEYS do\n"
+    "  local m = n + 2 + ARGV[n + 1]\n"
+    "  redis.call(ARGV[n], KEYS[i], unpack(ARGV, n + 2, m - 1))\n"
+    "  n = m\n"
+    "end\n"
+    "redis.call('HSET', KEYS[1], unpack(ARGV, 10, 9 + ARGV[9]))\n"
     "if ARGV[8] ~= '' then redis.call('EXPIREAT', KEYS[1], ARGV[8]) end\n"
     "return ''\n";
 

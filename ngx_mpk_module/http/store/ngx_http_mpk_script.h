@@ -8,7 +8,7 @@
 
 typedef enum {
     NGX_HTTP_MPK_SCRIPT_COMMIT,      /* a usual commit */
-    NGX_HTTP_MPK_SCRIPT_MORE,        /* one with claims, an erasure or an expiry */
+    NGX_HTTP_MPK_SCRIPT_MORE,        /* one with worklists, an erasure or an expiry */
     NGX_HTTP_MPK_SCRIPT_TOUCH,       /* a write that changes nothing */
     NGX_HTTP_MPK_SCRIPT_WRONG,       /* counts a wrong challenge */
     NGX_HTTP_MPK_SCRIPTS

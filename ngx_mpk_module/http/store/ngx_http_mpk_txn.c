@@ -12,11 +12,21 @@
 #include "ngx_http_mpk_sealed.h"
 #include "ngx_http_mpk_stats.h"
 #include "ngx_http_mpk_time.h"
+#include "ngx_http_mpk_worklists.h"
 
 #define NGX_HTTP_MPK_TXN_TRIES    5
 #define NGX_HTTP_MPK_TXN_POOL     8192    /* bytes; fits most transactions, many wait at a time */
 #define NGX_HTTP_MPK_TXN_GUARD    256     /* bytes of a head that is not authentic */
-#define NGX_HTTP_MPK_COMMIT_ARGS  26      /* and the claims that are named */
+#define NGX_HTTP_MPK_COMMIT_ARGS  40      /* and the claims that are named */
+#define NGX_HTTP_MPK_COMMIT_LISTS (1 + NGX_HTTP_MPK_WORKLIST_MAX)  /* :claims, and those */
+
+
+/* A change of a worklist of the order's bucket. */
+typedef struct {
+    const char                   *what;
+    ngx_uint_t                    argc;            /* the command, and what follows the key */
+    mpk_str_t                     argv[2 + MPK_CLAIMS_MAX];
+} ngx_http_mpk_commit_list_t;
 
 
 static void ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn);
@@ -42,8 +52,14 @@ static ngx_int_t ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn);
 static mpk_str_t ngx_http_mpk_commit_begin(ngx_http_mpk_txn_t *txn);
 static ngx_uint_t ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn,
     mpk_str_t *args);
+static ngx_uint_t ngx_http_mpk_commit_lists(ngx_http_mpk_txn_t *txn,
+    ngx_http_mpk_commit_list_t *lists);
 static ngx_uint_t ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn,
-    mpk_str_t *args);
+    ngx_http_mpk_commit_list_t *list);
+static ngx_uint_t ngx_http_mpk_commit_order(ngx_http_mpk_txn_t *txn,
+    ngx_http_mpk_worklist_id_t id, ngx_uint_t was, ngx_uint_t is,
+    ngx_http_mpk_commit_list_t *list);
+static mpk_str_t ngx_http_mpk_commit_ms(ngx_http_mpk_txn_t *txn);
 static mpk_str_t ngx_http_mpk_commit_int(ngx_http_mpk_txn_t *txn, int64_t n);
 static void ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_again(ngx_http_mpk_txn_t *txn);
@@ -488,11 +504,12 @@ ngx_http_mpk_txn_wrong_handler(ngx_mpk_redis_cmd_t *cmd)
 static ngx_int_t
 ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
 {
-    int64_t          bought;
-    mpk_str_t       *argv, none;
-    ngx_uint_t       n, start;
-    mpk_order_t     *order;
-    mpk_decision_t  *decision;
+    int64_t                      bought;
+    mpk_str_t                   *argv, none;
+    ngx_uint_t                   i, j, n, start, count;
+    mpk_order_t                 *order;
+    mpk_decision_t              *decision;
+    ngx_http_mpk_commit_list_t   lists[NGX_HTTP_MPK_COMMIT_LISTS];
 
     decision = &txn->decision;
     order = &decision->order;
@@ -504,7 +521,10 @@ ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
         return NGX_ERROR;
     }
 
-    txn->more = (decision->claim || decision->event == MPK_EVENT_ERASED
+    count = ngx_http_mpk_commit_lists(txn, lists);
+
+    txn->listed = (count != 0);
+    txn->more = (count || decision->event == MPK_EVENT_ERASED
                  || txn->mmcf->retention);
 
     argv = ngx_palloc(txn->pool, (NGX_HTTP_MPK_COMMIT_ARGS
@@ -519,12 +539,12 @@ ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
     argv[n++] = mpk_string("EVALSHA");
     argv[n++] = ngx_http_mpk_script_sha(txn->more ? NGX_HTTP_MPK_SCRIPT_MORE
                                                   : NGX_HTTP_MPK_SCRIPT_COMMIT);
-    argv[n++] = txn->more ? mpk_string("3") : mpk_string("2");
+    argv[n++] = ngx_http_mpk_commit_int(txn, (int64_t) (2 + count));
     argv[n++] = txn->key;
     argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":out", none);
 
-    if (txn->more) {
-        argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":claims", none);
+    for (i = 0; i < count; i++) {
+        argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, lists[i].what, none);
     }
 
     argv[n++] = ngx_http_mpk_commit_begin(txn);
@@ -563,7 +583,15 @@ ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
 
     if (txn->more) {
         argv[start - 1] = ngx_http_mpk_commit_int(txn, (int64_t) (n - start));
-        n += ngx_http_mpk_commit_claims(txn, &argv[n]);
+    }
+
+    for (i = 0; i < count; i++) {
+        argv[n++] = lists[i].argv[0];
+        argv[n++] = ngx_http_mpk_commit_int(txn, (int64_t) lists[i].argc - 1);
+
+        for (j = 1; j < lists[i].argc; j++) {
+            argv[n++] = lists[i].argv[j];
+        }
     }
 
     txn->argv = argv;
@@ -750,12 +778,31 @@ ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
 }
 
 
-/* ZADD or ZREM for the bucket's open claims; none if they do not change. */
+/* Changes of the worklists that the order enters or leaves; how many. */
 
 static ngx_uint_t
-ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
+ngx_http_mpk_commit_lists(ngx_http_mpk_txn_t *txn,
+    ngx_http_mpk_commit_list_t *lists)
 {
-    int64_t             ms;
+    ngx_uint_t          n;
+    const mpk_order_t  *was, *is;
+
+    was = &txn->order;
+    is = &txn->decision.order;
+
+    n = ngx_http_mpk_commit_claims(txn, lists);
+    n += ngx_http_mpk_commit_order(txn, NGX_HTTP_MPK_WORKLIST_SUSPENDED,
+                                   was->suspended_at != 0,
+                                   is->suspended_at != 0, &lists[n]);
+
+    return n;
+}
+
+
+static ngx_uint_t
+ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn,
+    ngx_http_mpk_commit_list_t *list)
+{
     mpk_buf_t           member;
     ngx_uint_t          i, n, opened, erased;
     const mpk_order_t  *order;
@@ -766,8 +813,7 @@ ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
     n = 1;
 
     if (opened) {
-        ms = ngx_http_mpk_time_ms(txn->mmcf, txn->id);
-        args[n++] = ngx_http_mpk_commit_int(txn, ngx_max(ms, order->at * 1000));
+        list->argv[n++] = ngx_http_mpk_commit_ms(txn);
     }
 
     for (i = 0; i < order->claims_count; i++) {
@@ -784,16 +830,61 @@ ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
         mpk_buf_byte(&member, '/');
         mpk_buf_int(&member, (int64_t) i + 1);
 
-        args[n++] = mpk_buf_done(&member);
+        list->argv[n++] = mpk_buf_done(&member);
     }
 
     if (n == 1) {
         return 0;
     }
 
-    args[0] = opened ? mpk_string("ZADD") : mpk_string("ZREM");
+    list->what = ":claims";
+    list->argv[0] = opened ? mpk_string("ZADD") : mpk_string("ZREM");
+    list->argc = n;
 
-    return n;
+    return 1;
+}
+
+
+static ngx_uint_t
+ngx_http_mpk_commit_order(ngx_http_mpk_txn_t *txn,
+    ngx_http_mpk_worklist_id_t id, ngx_uint_t was, ngx_uint_t is,
+    ngx_http_mpk_commit_list_t *list)
+{
+    ngx_uint_t  n;
+
+    if (was == is) {
+        return 0;
+    }
+
+    n = 0;
+    list->what = ngx_http_mpk_worklist_keys[id];
+
+    if (is) {
+        list->argv[n++] = mpk_string("ZADD");
+        list->argv[n++] = ngx_http_mpk_commit_ms(txn);
+
+    } else {
+        list->argv[n++] = mpk_string("ZREM");
+    }
+
+    list->argv[n++] = txn->id;
+    list->argc = n;
+
+    return 1;
+}
+
+
+/* The event's time in milliseconds: what a worklist is sorted by. */
+
+static mpk_str_t
+ngx_http_mpk_commit_ms(ngx_http_mpk_txn_t *txn)
+{
+    int64_t  ms;
+
+    ms = ngx_http_mpk_time_ms(txn->mmcf, txn->id);
+
+    return ngx_http_mpk_commit_int(txn,
+               ngx_max(ms, txn->decision.order.at * 1000));
 }
 
 
@@ -905,6 +996,11 @@ ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd)
     }
 
     if (cmd->reply->type == NGX_MPK_REDIS_STRING) {
+
+        if (txn->listed) {
+            ngx_http_mpk_worklists_changed(txn->mmcf, txn->id);
+        }
+
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_OK);
         return;
     }

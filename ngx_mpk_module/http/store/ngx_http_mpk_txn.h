@@ -70,6 +70,7 @@ struct ngx_http_mpk_txn_s {
     unsigned                      decided:1;
     unsigned                      unwrapped:1;
     unsigned                      more:1;          /* the commit takes the longer script */
+    unsigned                      listed:1;        /* the commit changes a worklist */
     unsigned                      sealed:1;        /* the sealed keys are read, too */
 };
 

@@ -11,11 +11,19 @@
 #include "ngx_http_mpk_sealed.h"
 
 
+/* Of which items the end of the key is told. */
+typedef enum {
+    NGX_HTTP_MPK_MASKED_NONE = 0,
+    NGX_HTTP_MPK_MASKED_ALL,
+    NGX_HTTP_MPK_MASKED_SHOWN          /* not of suspended ones */
+} ngx_http_mpk_masked_t;
+
+
 static ngx_int_t ngx_http_mpk_card_facts(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *opened, ngx_uint_t max, ngx_uint_t masked,
-    mpk_value_t *facts);
+    ngx_http_mpk_order_t *opened, ngx_uint_t max,
+    ngx_http_mpk_masked_t masked, mpk_value_t *facts);
 static void ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *order, ngx_uint_t max, ngx_uint_t masked,
+    ngx_http_mpk_order_t *order, ngx_uint_t max, ngx_http_mpk_masked_t masked,
     mpk_value_t *facts);
 static void ngx_http_mpk_card_view_time(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *view, const mpk_value_t *entry);
@@ -31,13 +39,15 @@ ngx_http_mpk_card(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         mpk_value_bool(facts, mpk_string("imported"), 1);
     }
 
-    return ngx_http_mpk_card_facts(ctx, opened, MPK_ITEMS_MAX, masked, facts);
+    return ngx_http_mpk_card_facts(ctx, opened, MPK_ITEMS_MAX,
+                                   masked ? NGX_HTTP_MPK_MASKED_ALL
+                                          : NGX_HTTP_MPK_MASKED_NONE, facts);
 }
 
 
 static ngx_int_t
 ngx_http_mpk_card_facts(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
-    ngx_uint_t max, ngx_uint_t masked, mpk_value_t *facts)
+    ngx_uint_t max, ngx_http_mpk_masked_t masked, mpk_value_t *facts)
 {
     ngx_uint_t    i;
     mpk_order_t  *order;
@@ -55,6 +65,11 @@ ngx_http_mpk_card_facts(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         { mpk_string("delivered_at"), order->delivered_at },
         { mpk_string("first_viewed_at"), order->first_viewed_at }
     };
+
+    if (order->suspended_at) {
+        ngx_http_mpk_value_time(ctx, facts, mpk_string("suspended_at"),
+                                order->suspended_at);
+    }
 
     if (order->state != MPK_ORDER_ERASED
         && ngx_http_mpk_order_unwrap(ctx, opened) != NGX_OK)
@@ -78,7 +93,7 @@ ngx_http_mpk_card_facts(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
 static void
 ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
-    ngx_uint_t max, ngx_uint_t masked, mpk_value_t *facts)
+    ngx_uint_t max, ngx_http_mpk_masked_t masked, mpk_value_t *facts)
 {
     mpk_str_t     key;
     ngx_uint_t    i;
@@ -96,9 +111,17 @@ ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         mpk_value_string(v, mpk_string("sku"), item->sku);
         mpk_value_string(v, mpk_string("product"), item->product);
 
-        key = masked ? ngx_http_mpk_mask_sealed(ctx, opened, i + 1, item->key,
-                                                item->generation)
-                     : mpk_string("");
+        /* not left out for pages: Mustache would look it up in the order */
+
+        if (item->suspended || !ctx->json) {
+            mpk_value_bool(v, mpk_string("suspended"), item->suspended);
+        }
+
+        key = masked == NGX_HTTP_MPK_MASKED_ALL
+              || (masked && !item->suspended)
+              ? ngx_http_mpk_mask_sealed(ctx, opened, i + 1, item->key,
+                                         item->generation)
+              : mpk_string("");
 
         if (key.len) {
             mpk_value_string(v, mpk_string("masked"), key);
@@ -127,10 +150,12 @@ ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
 {
     ngx_uint_t  n;
 
-    /* R1: not even the end of a key before the order is ready */
+    /* R1, R11: not even the end of a key before it may be shown */
 
     if (ngx_http_mpk_card_facts(ctx, opened, max,
-                                opened->order.state == MPK_ORDER_READY, facts)
+                                opened->order.state == MPK_ORDER_READY
+                                ? NGX_HTTP_MPK_MASKED_SHOWN
+                                : NGX_HTTP_MPK_MASKED_NONE, facts)
         != NGX_OK
         || ngx_http_mpk_card_links(ctx, opened, channel, facts) != NGX_OK
         || ngx_http_mpk_card_views(ctx, opened, facts) != NGX_OK
@@ -159,6 +184,8 @@ ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
         mpk_value_bool(facts, mpk_string("viewed_here"), opened->order.views);
         mpk_value_bool(facts, mpk_string("held"),
                        opened->order.state == MPK_ORDER_HELD);
+        mpk_value_bool(facts, mpk_string("suspended"),
+                       opened->order.suspended_at != 0);
         mpk_value_bool(facts, mpk_string("cancelled"),
                        opened->order.state == MPK_ORDER_CANCELLED);
         mpk_value_bool(facts, mpk_string("support"),
@@ -195,7 +222,7 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
          i < order->items_count;
          v = v ? v->next : NULL, i++)
     {
-        if (order->state != MPK_ORDER_READY
+        if (order->state != MPK_ORDER_READY || order->items[i].suspended
             || order->items[i].state == MPK_ITEM_REFUNDED)
         {
             if (v) {
@@ -235,7 +262,9 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         mpk_value_bool(v, mpk_string("confirm"), consent);
     }
 
-    if (shown == 0) {
+    /* a link to all of them would show none (R11) */
+
+    if (shown == 0 || order->suspended_at) {
         mpk_value_null(facts, mpk_string("reveal_url"));
         return NGX_OK;
     }

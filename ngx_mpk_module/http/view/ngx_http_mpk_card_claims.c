@@ -212,7 +212,7 @@ ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    until = order->purchased_at + ctx->mscf->claim_window;
+    until = mpk_policy_claim_until(order, ask.claim_window, ask.now);
     url = mpk_string("");
 
     if (outcome == MPK_DONE && ctx->mscf->claim_path.len) {

@@ -1,0 +1,44 @@
+/* Pages of a worklist: what all its buckets have, oldest first. */
+
+#ifndef NGX_HTTP_MPK_API_LIST_H
+#define NGX_HTTP_MPK_API_LIST_H
+
+#include "ngx_http_mpk_api.h"
+#include "ngx_http_mpk_batch.h"
+
+
+typedef struct {
+    mpk_str_t                     member;          /* "order", or with a claim "order/3" */
+    int64_t                       at;              /* since when it is in the list, ms */
+} ngx_http_mpk_list_entry_t;
+
+/* A page: api->data. */
+typedef struct {
+    const char                   *what;            /* the end of the lists' keys */
+    ngx_http_mpk_next_pt          next;
+    int64_t                       after;
+    mpk_str_t                     after_member;
+    ngx_uint_t                    limit;
+    ngx_http_mpk_batch_t         *batch;
+    ngx_http_mpk_list_entry_t    *entries;         /* the page's; their orders: ctx->orders */
+    ngx_uint_t                    count;
+    unsigned                      more:1;
+} ngx_http_mpk_list_t;
+
+
+/*
+ * Reads the page that ?after= and ?limit= ask for, and the order of each entry; then calls
+ * next.  Answers errors of the arguments, with those that the caller has added, itself.
+ */
+ngx_int_t ngx_http_mpk_list_read(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, const char *what, ngx_http_mpk_next_pt next);
+
+/* Whether the order of entry i is no more; the list forgets it then, in the background. */
+ngx_uint_t ngx_http_mpk_list_gone(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i);
+
+/* Adds "next", and sends the answer. */
+ngx_int_t ngx_http_mpk_list_send(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts);
+
+
+#endif /* NGX_HTTP_MPK_API_LIST_H */

@@ -1,0 +1,93 @@
+/* GET /orders?state=: the orders that wait for the shop or its support. */
+
+#include "ngx_http_mpk_api_list.h"
+#include "ngx_http_mpk_request.h"
+#include "ngx_http_mpk_sealed.h"
+#include "ngx_http_mpk_worklists.h"
+
+
+static ngx_int_t ngx_http_mpk_worklist_done(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_mpk_api_worklist(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_str_t  state;
+
+    if (ngx_http_mpk_arg(r, "state", &state) != NGX_OK
+        || !ngx_http_mpk_is(&state, "suspended"))
+    {
+        ngx_http_mpk_api_error(ctx, mpk_string("?state"),
+                               "must be \"suspended\"");
+    }
+
+    return ngx_http_mpk_list_read(r, ctx,
+               ngx_http_mpk_worklist_keys[NGX_HTTP_MPK_WORKLIST_SUSPENDED],
+               ngx_http_mpk_worklist_done);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_worklist_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_uint_t             i;
+    mpk_order_t           *order;
+    mpk_value_t           *facts, *orders, *v;
+    mpk_person_t           person;
+    ngx_http_mpk_api_t    *api;
+    ngx_http_mpk_list_t   *list;
+    ngx_http_mpk_order_t  *opened;
+
+    api = ctx->data;
+    list = api->data;
+
+    if (ctx->orders->result != NGX_HTTP_MPK_TXN_OK) {
+        return ngx_http_mpk_api_fail(r, ctx, ctx->orders->result);
+    }
+
+    facts = mpk_value_new(&ctx->mem, MPK_VALUE_OBJECT);
+    orders = mpk_value_array(facts, mpk_string("orders"));
+
+    if (orders == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (i = 0; i < list->count; i++) {
+        opened = &ctx->orders->list[i];
+        order = &opened->order;
+
+        if (ngx_http_mpk_list_gone(ctx, i)) {
+            continue;
+        }
+
+        /* it can't be read, or was resumed between the two reads */
+
+        if (opened->status != MPK_OK || order->suspended_at == 0) {
+            continue;
+        }
+
+        if (ngx_http_mpk_order_person(ctx, opened, &person) != NGX_OK) {
+            return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
+        }
+
+        v = mpk_value_object(orders, mpk_string(""));
+
+        mpk_value_string(v, mpk_string("order"), opened->id);
+        mpk_value_string(v, mpk_string("state"),
+                         mpk_order_state_name(order->state));
+        mpk_value_string(v, mpk_string("email"), person.email);
+        ngx_http_mpk_value_time(ctx, v, mpk_string("purchased_at"),
+                                order->purchased_at);
+        ngx_http_mpk_value_time(ctx, v, mpk_string("filed_at"),
+                                order->filed_at);
+        ngx_http_mpk_value_time(ctx, v, mpk_string("first_viewed_at"),
+                                order->first_viewed_at);
+        ngx_http_mpk_value_time(ctx, v, mpk_string("suspended_at"),
+                                order->suspended_at);
+        mpk_value_string(v, mpk_string("suspended_for"),
+                         mpk_suspension_name(order->suspension));
+    }
+
+    return ngx_http_mpk_list_send(r, ctx, facts);
+}
