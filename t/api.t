@@ -39,6 +39,13 @@ for (['email', 'eve@example.com'], ['purchased_at', '2026-11-22T04:00:00Z'], ['s
     is($r->{json}{rule}, 'R10', 'R10: and says by which rule');
 }
 
+for my $fit ([ platform => 'windows' ], [ edition => 'Pro' ], [ requires => 'Windows 11' ], [ activation_url => 'https://maker.example/key' ],
+    [ support_url => 'https://maker.example/help' ])
+{
+    is($t->api('PUT', 'orders/A-1', { %$order, items => [ { %{$order->{items}[0]}, @$fit } ] })->{status}, 409,
+        "R10: filing it again with another $fit->[0] is refused");
+}
+
 my $other = { %$order, items => [ { %{$order->{items}[0]}, key => 'XK7QX-OTHER' } ] };
 is($t->api('PUT', 'orders/A-1', $other)->{status}, 409, 'R10: filing it again with another key is refused');
 is($t->events('A-1'), 'filed', 'R10: and nothing is written');
@@ -98,6 +105,23 @@ for (@bad) {
 }
 
 is($t->api('GET', 'orders/B-1')->{status}, 404, 'nothing of a refused order is kept');
+
+# what items fit
+
+my %fit = (platform => 'windows', edition => 'Pro', requires => 'A PC with "Windows" 11', activation_url => 'https://maker.example/key?a=1&b=2',
+    support_url => 'http://maker.example/');
+my $fitting = $t->order(items => [ { %{$order->{items}[0]}, %fit }, $order->{items}[0] ]);
+is($t->api('PUT', 'orders/B-FIT', $fitting)->{status}, 201, 'items say what they fit');
+is($t->api('PUT', 'orders/B-FIT', $fitting)->{status}, 200, 'R10: filed again, they say the same');
+$r = $t->api('GET', 'orders/B-FIT');
+is_deeply({ map { $_ => $r->{json}{items}[0]{$_} } keys %fit }, \%fit, 'the order gives it back');
+is_deeply([ grep { exists $r->{json}{items}[1]{$_} } keys %fit ], [], 'of those items only');
+
+for ([ activation_url => 'javascript:alert(1)' ], [ support_url => 'https://shop.example@evil.example/' ], [ platform => 'w' x 256 ], [ requires => 1 ]) {
+    my ($member, $value) = @$_;
+    $r = $t->api('PUT', 'orders/B-1', $t->order(items => [ { %{$order->{items}[0]}, $member => $value } ]));
+    is("$r->{status} $r->{json}{errors}[0]{pointer}", "422 /items/0/$member", "a bad $member is refused");
+}
 
 my @items = map { { sku => "S-$_", product => "Product $_", key => "K$_-" . 'x' x 500 } } 1 .. 500;
 is($t->api('PUT', 'orders/B-2', $t->order(items => \@items))->{status}, 201, '500 items and 250 KB of keys can be filed');

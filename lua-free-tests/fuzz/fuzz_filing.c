@@ -17,7 +17,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     bool                named;
-    size_t              i, bytes;
+    size_t              i, bytes, fits;
+    unsigned            fit;
     mpk_str_t           id;
     mpk_value_t        *body, *errors;
     mpk_email_t         email;
@@ -70,6 +71,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(filing.items_count >= 1 && filing.items_count <= MPK_ITEMS_MAX);
 
     bytes = 0;
+    fits = 0;
 
     for (i = 0; i < filing.items_count; i++) {
         must(filing.items[i].sku.len && filing.items[i].product.len);
@@ -78,8 +80,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(filing.items[i].key.len && filing.items[i].key.len <= MPK_KEY_MAX);
 
         bytes += filing.items[i].key.len;
+
+        for (fit = 0; fit < MPK_FIT_MAX; fit++) {
+            must(filing.items[i].fit[fit].len <= MPK_URL_MAX);
+            fits += filing.items[i].fit[fit].len;
+        }
+
+        for (fit = MPK_FIT_ACTIVATION_URL; fit <= MPK_FIT_SUPPORT_URL; fit++) {
+            must(filing.items[i].fit[fit].len == 0 || memcmp(filing.items[i].fit[fit].data + 4, "://", 3) == 0
+                 || memcmp(filing.items[i].fit[fit].data + 5, "://", 3) == 0);
+            must(filing.items[i].fit[fit].len == 0
+                 || memchr(filing.items[i].fit[fit].data, '"', filing.items[i].fit[fit].len) == NULL);
+        }
     }
 
+    must(fits <= MPK_FITS_BYTES_MAX);
     must(bytes <= MPK_KEYS_BYTES_MAX);
 
     must(mpk_filing_read_past(&fuzz_mem, body, NOW, &filing, &errors)

@@ -19,6 +19,7 @@ static const char  ring[] =
 #define ITEM   "{\"sku\":\"S\",\"product\":\"P\",\"key\":\"K\"}"
 #define ITEMS  "\"items\":[" ITEM "]"
 #define NOW    1795421730
+#define FITTING(fit)  "{" GOOD ",\"items\":[{\"sku\":\"S\",\"product\":\"P\",\"key\":\"K\"," fit "}]}"
 #define GOOD   "\"email\":\"ann@example.com\",\"purchased_at\":\"2026-11-23T08:15:30Z\""
 
 static mpk_filing_t   filing;
@@ -95,7 +96,7 @@ static void
 test_read(void)
 {
     size_t       i;
-    const char  *json;
+    const char  *json, *list;
 
     static const struct {
         const char  *json;
@@ -132,6 +133,12 @@ test_read(void)
         { "{" GOOD ",\"items\":[{\"sku\":\"S\",\"product\":\"P\",\"key\":\"K\",\"items\":1}]}", "/items/0/items",
           "there is no such member" },
         { "[]", "", "must be an object" },
+        { "{" GOOD ",\"platform\":\"windows\"," ITEMS "}", "/platform", "there is no such member" },
+        { FITTING("\"platform\":7"), "/items/0/platform", "must be a string" },
+        { FITTING("\"activation_url\":\"javascript:alert(1)\""), "/items/0/activation_url",
+          "must be a URL that begins with https:// or http://" },
+        { FITTING("\"support_url\":\"maker.example\""), "/items/0/support_url",
+          "must be a URL that begins with https:// or http://" },
     };
 
     static const char  *ids[] = { "A 2", ".", "..", "A/2" };
@@ -177,6 +184,19 @@ test_read(void)
     ok(reads("A-1", json) && filing.items_count == 500, "500 items are read");
     json = repeat("{" GOOD ",\"items\":[" ITEM, "," ITEM, 500, "]}");
     ok(wrong("A-1", json, "/items", "must be an array of 1 to 500 items"), "501 are not");
+
+    json = repeat("\"edition\":\"", "e", 255, "\"");
+    ok(reads("A-1", repeat("{" GOOD ",\"items\":[{\"sku\":\"S\",\"product\":\"P\",\"key\":\"K\",", json, 1, "}]}")), "an edition of 255 bytes is read");
+    json = repeat("\"edition\":\"", "e", 256, "\"");
+    ok(wrong("A-1", repeat("{" GOOD ",\"items\":[{\"sku\":\"S\",\"product\":\"P\",\"key\":\"K\",", json, 1, "}]}"), "/items/0/edition",
+             "is too long"), "one of 256 is not");
+    json = repeat("\"support_url\":\"https://x/", "u", MPK_URL_MAX - 10, "\"");
+    json = repeat("{\"sku\":\"S\",\"product\":\"P\",\"key\":\"K\",", json, 1, "}");
+    ok(reads("A-1", repeat("{" GOOD ",\"items\":[", json, 1, "]}")), "a URL of 1024 bytes is read");
+    list = repeat(json, repeat(",", json, 1, ""), 255, "");
+    ok(reads("A-1", repeat("{" GOOD ",\"items\":[", list, 1, "]}")), "256 KB of what items fit are read");
+    ok(wrong("A-1", repeat("{" GOOD ",\"items\":[", list, 1, ",{\"sku\":\"S\",\"product\":\"P\",\"key\":\"K\",\"edition\":\"e\"}]}"), "/items",
+             "what the items fit is over 256 KB in all"), "a byte more is not");
 
     json = repeat("{\"sku\":\"S\",\"product\":\"P\",\"key\":\"", "k", MPK_KEY_MAX, "\"}");
     ok(reads("A-1", repeat("{" GOOD ",\"items\":[", json, 1, "]}")), "a key of 4096 bytes is read");
@@ -277,6 +297,11 @@ test_seal(void)
     mpk_keyring_t    keyring;
     mpk_data_key_t   key, opened;
 
+    static const char  *fitting[] = {
+        FITTING("\"platform\":\"windows\""), FITTING("\"platform\":\"macos\""), FITTING("\"edition\":\"macos\""),
+        FITTING("\"requires\":\"macos\""), FITTING("\"activation_url\":\"http://m.example/\""), FITTING("\"support_url\":\"http://m.example/\""),
+    };
+
     static const char  *same = "{" GOOD ",\"account\":\"ann\",\"locale\":\"de\"," ITEMS "}";
 
     static const char  *others[] = {
@@ -333,6 +358,22 @@ test_seal(void)
         ok(mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &again, &key, other) == MPK_OK
            && !mpk_str_eq(order.digest, again.digest), "other content has another one");
     }
+
+    (void) reads("A-1", "{" GOOD "," ITEMS "}");
+    (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &order, &key, other);
+    ok(order.items[0].fit == NULL, "an item that does not say what it fits fits nothing");
+    (void) reads("A-1", FITTING("\"platform\":null,\"edition\":\"\""));
+    (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &again, &key, other);
+    ok(again.items[0].fit == NULL && mpk_str_eq(order.digest, again.digest), "null and \"\" say nothing");
+
+    for (i = 0; i < sizeof(fitting) / sizeof(fitting[0]); i++) {
+        (void) reads("A-1", fitting[i]);
+        (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &again, &key, other);
+        ok(again.items[0].fit && !mpk_str_eq(order.digest, again.digest), "R10: what it fits is content");
+        order.digest = again.digest;
+    }
+
+    ok(mpk_str_eq(mpk_item_fit(&again.items[0], MPK_FIT_SUPPORT_URL), str("http://m.example/")), "it is stored as filed");
 
     (void) past(",\"imported\":true,\"state\":\"ready\",\"delivered_at\":\"2026-11-23T09:00:00Z\"", NULL, NULL);
     (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &order, &key, other);

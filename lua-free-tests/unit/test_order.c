@@ -151,6 +151,12 @@ make(size_t items, size_t links)
         order.items[i].product = str("Product");
         order.items[i].key = str("key");
         order.items[i].suspended = i + 1 == items;
+
+        if (i % 3 == 1) {
+            order.items[i].fit = mpk_calloc(&test_mem, MPK_FIT_MAX * sizeof(mpk_str_t));
+            order.items[i].fit[MPK_FIT_PLATFORM] = str("windows");
+            order.items[i].fit[MPK_FIT_SUPPORT_URL] = str("https://maker.example/");
+        }
     }
 
     order.links_count = links;
@@ -264,10 +270,73 @@ test_order(size_t items, size_t links, const char *name)
     ok(same(f, g) && again.revision == 7 && again.views == 3 && again.day_opened == 300 && again.at == order.at && again.day == 20786 && again.floor == 4999 && again.imported && again.delivered_by == MPK_CHANNEL_TRACK
        && again.suspended_at == order.suspended_at && again.suspension == MPK_SUSPENSION_FRAUD && again.items[items - 1].suspended
        && again.suspend_digest[31] == 6 && again.resume_digest[31] == 7 && again.pauses_count == 2 && again.pauses[1].to == 1795910200
+       && (items < 2 || (again.items[0].fit == NULL && mpk_str_eq(again.items[1].fit[MPK_FIT_SUPPORT_URL], str("https://maker.example/"))))
        && again.links_count == links && again.items_count == items && mpk_str_eq(again.items[items - 1].key, str("key")), name);
 
     ok(again.guard.len && memcmp(f[0].data, again.guard.data, again.guard.len) == 0
        && memcmp(again.guard.data + again.guard.len - MPK_MAC_LEN - 3, "\2j1", 3) == 0, "its guard ends with the MAC");
+}
+
+
+/* Reads an order whose items end with these bytes: what they fit. */
+static mpk_status_t
+fits(const char *bytes, size_t len, mpk_order_t *again)
+{
+    mpk_str_t    f[MPK_ORDER_FIELDS], head[MPK_ORDER_FIELDS];
+    mpk_order_t  order;
+
+    /* the last product is written last, and its length of one byte before it: that becomes 0 */
+
+    order = make(2, 0);
+    order.items[1].fit = NULL;
+    order.items[1].product = (mpk_str_t) { len, (const uint8_t *) bytes };
+
+    fields(&order, f);
+
+    ((uint8_t *) f[MPK_ORDER_ITEMS].data)[f[MPK_ORDER_ITEMS].len - len - 1] = 0;
+    (void) mpk_crypto_hash(crypto, f[MPK_ORDER_ITEMS], order.hashes[MPK_ORDER_ITEMS]);
+
+    (void) mpk_order_write(crypto, &test_mem, &order, 0, head);
+    f[MPK_ORDER_HEAD] = head[MPK_ORDER_HEAD];
+
+    return reread(f, again);
+}
+
+
+static void
+test_fits(void)
+{
+    size_t       i;
+    mpk_order_t  again;
+
+    static const struct {
+        const char    *bytes;
+        size_t         len;
+        mpk_status_t   status;
+    } bad[] = {
+        { "\0\1\1w", 4, MPK_FORGED },               /* no item */
+        { "\3\1\1w", 4, MPK_FORGED },               /* the order has two */
+        { "\1\0\1w", 4, MPK_FORGED },               /* no tag */
+        { "\1\1\0", 3, MPK_FORGED },                /* no text */
+        { "\1\1\2w", 4, MPK_FORGED },               /* cut off */
+        { "\1\1", 2, MPK_FORGED },
+        { "\1", 1, MPK_FORGED },
+        { "\1\1\1w\1\1\1w", 8, MPK_FORGED },        /* twice */
+        { "\1\2\1w\1\1\1w", 8, MPK_FORGED },        /* not ascending */
+        { "\2\1\1w\1\2\1w", 8, MPK_FORGED },
+        { "\1\6\1w", 4, MPK_NEWER },
+    };
+
+    ok(fits("", 0, &again) == MPK_OK && again.items[0].fit == NULL && mpk_item_fit(&again.items[0], MPK_FIT_PLATFORM).len == 0,
+       "an order from before says nothing of what its items fit");
+
+    ok(fits("\1\2\1e\2\1\1w\2\5\1u", 12, &again) == MPK_OK && mpk_str_eq(mpk_item_fit(&again.items[0], MPK_FIT_EDITION), str("e"))
+       && mpk_str_eq(mpk_item_fit(&again.items[1], MPK_FIT_PLATFORM), str("w")) && mpk_item_fit(&again.items[1], MPK_FIT_REQUIRES).len == 0
+       && mpk_str_eq(mpk_item_fit(&again.items[1], MPK_FIT_SUPPORT_URL), str("u")), "what items fit is read");
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ok(fits(bad[i].bytes, bad[i].len, &again) == bad[i].status, "what is not written so is not read");
+    }
 }
 
 
@@ -571,6 +640,7 @@ main(void)
     test_order(1, 0, "an order with one item");
     test_order(3, 12, "an order with links");
     test_order(500, 256, "an order with 500 items and 256 links");
+    test_fits();
     test_tampering(rotated, foreign);
     test_newer();
     test_erased();

@@ -32,11 +32,15 @@ typedef struct {
 
 static mpk_status_t mpk_filing_items(mpk_filing_reader_t *reader,
     const mpk_value_t *body, mpk_filing_t *filing);
+static size_t mpk_filing_fit(mpk_filing_reader_t *reader, size_t index,
+    const mpk_str_t *fit);
 static void mpk_filing_past_time(mpk_filing_reader_t *reader,
     const mpk_value_t *body, mpk_str_t pointer, const mpk_filing_t *filing,
     int64_t now, int64_t *at);
 static void mpk_filing_wrong(mpk_filing_reader_t *reader, mpk_str_t pointer,
     mpk_str_t detail);
+static mpk_status_t mpk_filing_dup_fit(mpk_mem_t *mem, const mpk_str_t *fit,
+    mpk_str_t **out);
 static mpk_status_t mpk_filing_hash(mpk_crypto_t *crypto, mpk_mem_t *mem,
     mpk_mem_t *scratch, const mpk_filing_t *filing, mpk_order_t *order,
     uint8_t index[MPK_MAC_LEN]);
@@ -86,6 +90,16 @@ static const mpk_member_t  mpk_filing_item[] = {
     mpk_filing_member("product", MPK_FILING_TEXT_MAX, true,
                       mpk_filing_item_t, product),
     mpk_filing_member("key", MPK_KEY_MAX, true, mpk_filing_item_t, key),
+    mpk_filing_member("platform", MPK_FILING_TEXT_MAX, false,
+                      mpk_filing_item_t, fit[MPK_FIT_PLATFORM]),
+    mpk_filing_member("edition", MPK_FILING_TEXT_MAX, false,
+                      mpk_filing_item_t, fit[MPK_FIT_EDITION]),
+    mpk_filing_member("requires", MPK_FILING_TEXT_MAX, false,
+                      mpk_filing_item_t, fit[MPK_FIT_REQUIRES]),
+    mpk_filing_member("activation_url", MPK_URL_MAX, false,
+                      mpk_filing_item_t, fit[MPK_FIT_ACTIVATION_URL]),
+    mpk_filing_member("support_url", MPK_URL_MAX, false,
+                      mpk_filing_item_t, fit[MPK_FIT_SUPPORT_URL]),
 };
 
 static const mpk_members_t  mpk_filing_of_order =
@@ -205,7 +219,7 @@ static mpk_status_t
 mpk_filing_items(mpk_filing_reader_t *reader, const mpk_value_t *body,
     mpk_filing_t *filing)
 {
-    size_t              i, bytes;
+    size_t              i, bytes, fits;
     mpk_str_t           array;
     const mpk_value_t  *items, *value;
 
@@ -229,6 +243,7 @@ mpk_filing_items(mpk_filing_reader_t *reader, const mpk_value_t *body,
     }
 
     bytes = 0;
+    fits = 0;
 
     for (value = items->u.list.first, i = 0; value; value = value->next, i++) {
 
@@ -247,6 +262,7 @@ mpk_filing_items(mpk_filing_reader_t *reader, const mpk_value_t *body,
         }
 
         bytes += filing->items[i].key.len;
+        fits += mpk_filing_fit(reader, i, filing->items[i].fit);
     }
 
     if (bytes > MPK_KEYS_BYTES_MAX) {
@@ -255,7 +271,40 @@ mpk_filing_items(mpk_filing_reader_t *reader, const mpk_value_t *body,
                                     "all"));
     }
 
+    if (fits > MPK_FITS_BYTES_MAX) {
+        mpk_filing_wrong(reader, mpk_string("/items"),
+                         mpk_string("what the items fit is over 256 KB in "
+                                    "all"));
+    }
+
     return MPK_OK;
+}
+
+
+/* Checks the URLs of item index; returns the bytes of all that it fits. */
+
+static size_t
+mpk_filing_fit(mpk_filing_reader_t *reader, size_t index, const mpk_str_t *fit)
+{
+    size_t    bytes;
+    unsigned  i;
+
+    for (i = 0, bytes = 0; i < MPK_FIT_MAX; i++) {
+        bytes += fit[i].len;
+
+        if ((i == MPK_FIT_ACTIVATION_URL || i == MPK_FIT_SUPPORT_URL)
+            && fit[i].len && !mpk_url_valid(fit[i]))
+        {
+            mpk_filing_wrong(reader,
+                             mpk_errors_pointer(reader->mem,
+                                                mpk_string("items"), index,
+                                                mpk_fit_name(i)),
+                             mpk_string("must be a URL that begins with "
+                                        "https:// or http://"));
+        }
+    }
+
+    return bytes;
 }
 
 
@@ -409,7 +458,8 @@ mpk_filing_seal(mpk_crypto_t *crypto, mpk_mem_t *mem,
         item = &order->items[i];
 
         if (mpk_dup(mem, filed->sku, &item->sku) != MPK_OK
-            || mpk_dup(mem, filed->product, &item->product) != MPK_OK)
+            || mpk_dup(mem, filed->product, &item->product) != MPK_OK
+            || mpk_filing_dup_fit(mem, filed->fit, &item->fit) != MPK_OK)
         {
             return MPK_NOMEM;
         }
@@ -420,6 +470,34 @@ mpk_filing_seal(mpk_crypto_t *crypto, mpk_mem_t *mem,
                                      &item->key);
         if (status != MPK_OK) {
             return status;
+        }
+    }
+
+    return MPK_OK;
+}
+
+
+/* Copies what an item fits; *out is NULL where that is nothing. */
+
+static mpk_status_t
+mpk_filing_dup_fit(mpk_mem_t *mem, const mpk_str_t *fit, mpk_str_t **out)
+{
+    unsigned  i;
+
+    *out = NULL;
+
+    for (i = 0; i < MPK_FIT_MAX; i++) {
+
+        if (fit[i].len == 0) {
+            continue;
+        }
+
+        if (*out == NULL) {
+            *out = mpk_calloc(mem, MPK_FIT_MAX * sizeof(mpk_str_t));
+        }
+
+        if (*out == NULL || mpk_dup(mem, fit[i], &(*out)[i]) != MPK_OK) {
+            return MPK_NOMEM;
         }
     }
 
@@ -500,7 +578,7 @@ mpk_filing_hash(mpk_crypto_t *crypto, mpk_mem_t *mem,
 static mpk_status_t
 mpk_filing_content(const mpk_filing_t *filing, mpk_buf_t *out)
 {
-    size_t                    i;
+    size_t                    i, start, empty;
     mpk_email_t               email, account;
     mpk_person_t              person;
     const mpk_filing_item_t  *item;
@@ -530,6 +608,20 @@ mpk_filing_content(const mpk_filing_t *filing, mpk_buf_t *out)
     if (filing->imported) {
         mpk_pack_int(out, (uint64_t) filing->delivered_at);
         mpk_pack_int(out, (uint64_t) filing->first_viewed_at);
+    }
+
+    /* nothing for items that say nothing, as before there was this; no time is UINT64_MAX */
+
+    start = out->len;
+    mpk_pack_int(out, UINT64_MAX);
+    empty = out->len;
+
+    for (i = 0; i < filing->items_count; i++) {
+        mpk_fit_write(filing->items[i].fit, i + 1, out);
+    }
+
+    if (out->len == empty) {
+        out->len = start;
     }
 
     mpk_cleanse(&email, sizeof(mpk_email_t));

@@ -11,6 +11,7 @@
 #include "mpk_value.h"
 
 #define MPK_FILING_TEXT_MAX  255     /* bytes of a short text member */
+#define MPK_FITS_BYTES_MAX   (256 * 1024)    /* of what all items of an order fit */
 
 /* Seconds: a shop's clock can be wrong, and local times are sent as if they were UTC. */
 #define MPK_FILING_AHEAD     (24 * 60 * 60)
@@ -20,6 +21,7 @@ typedef struct {
     mpk_str_t              sku;
     mpk_str_t              product;
     mpk_str_t              key;              /* in clear */
+    mpk_str_t              fit[MPK_FIT_MAX]; /* empty: not said */
 } mpk_filing_item_t;
 
 typedef struct {

@@ -27,7 +27,9 @@ static void mpk_order_read_pauses(mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_links(mpk_mem_t *mem,
     mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_filed(mpk_str_t value, mpk_order_t *order);
-static mpk_status_t mpk_order_read_items(mpk_str_t value, bool keys,
+static mpk_status_t mpk_order_read_items(mpk_mem_t *mem, mpk_str_t value,
+    bool keys, mpk_order_t *order);
+static mpk_status_t mpk_order_read_fits(mpk_mem_t *mem, mpk_unpack_t *in,
     mpk_order_t *order);
 static void mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out);
 static void mpk_order_write_rare(const mpk_order_t *order, mpk_buf_t *out);
@@ -89,12 +91,12 @@ mpk_order_read(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
         status = mpk_order_read_filed(fields[MPK_ORDER_FILED], order);
 
         if (status == MPK_OK) {
-            status = mpk_order_read_items(fields[MPK_ORDER_ITEMS], false,
+            status = mpk_order_read_items(mem, fields[MPK_ORDER_ITEMS], false,
                                           order);
         }
 
         if (status == MPK_OK && count > MPK_ORDER_KEYS) {
-            status = mpk_order_read_items(fields[MPK_ORDER_KEYS], true,
+            status = mpk_order_read_items(mem, fields[MPK_ORDER_KEYS], true,
                                           order);
         }
 
@@ -504,7 +506,8 @@ mpk_order_read_filed(mpk_str_t value, mpk_order_t *order)
 /* Reads the items' names, or their sealed keys. */
 
 static mpk_status_t
-mpk_order_read_items(mpk_str_t value, bool keys, mpk_order_t *order)
+mpk_order_read_items(mpk_mem_t *mem, mpk_str_t value, bool keys,
+    mpk_order_t *order)
 {
     size_t        i;
     mpk_item_t   *item;
@@ -530,7 +533,54 @@ mpk_order_read_items(mpk_str_t value, bool keys, mpk_order_t *order)
         }
     }
 
+    if (!keys) {
+        return mpk_order_read_fits(mem, &in, order);
+    }
+
     return mpk_unpack_done(&in) ? MPK_OK : MPK_MALFORMED;
+}
+
+
+/* What items fit, of those few of which the shop said it: ascending, to the end. */
+
+static mpk_status_t
+mpk_order_read_fits(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
+{
+    uint64_t     n, tag, at, last;
+    mpk_str_t    text;
+    mpk_item_t  *item;
+
+    last = 0;
+
+    while (!mpk_unpack_done(in)) {
+        n = mpk_unpack_upto(in, order->items_count);
+        tag = mpk_unpack_upto(in, UINT32_MAX);
+        text = mpk_unpack_str(in);
+
+        at = n << 32 | tag;
+
+        if (in->failed || n == 0 || tag == 0 || text.len == 0 || at <= last) {
+            return MPK_MALFORMED;
+        }
+
+        if (tag > MPK_FIT_MAX) {
+            return MPK_NEWER;
+        }
+
+        item = &order->items[n - 1];
+
+        if (item->fit == NULL) {
+            item->fit = mpk_calloc(mem, MPK_FIT_MAX * sizeof(mpk_str_t));
+            if (item->fit == NULL) {
+                return MPK_NOMEM;
+            }
+        }
+
+        item->fit[tag - 1] = text;
+        last = at;
+    }
+
+    return MPK_OK;
 }
 
 
@@ -758,6 +808,10 @@ mpk_order_write_field(const mpk_order_t *order, size_t field, mpk_buf_t *out)
         for (i = 0; i < order->items_count; i++) {
             mpk_pack_str(out, order->items[i].sku);
             mpk_pack_str(out, order->items[i].product);
+        }
+
+        for (i = 0; i < order->items_count; i++) {
+            mpk_fit_write(order->items[i].fit, i + 1, out);
         }
 
         break;

@@ -8,7 +8,7 @@
  *      including the MAC, to detect that another event was committed.
  *   f  what was fixed when it was filed: time of purchase, keyed hashes, the wrapped data
  *      key, the person
- *   i  the items: SKU, product
+ *   i  the items: SKU, product, what it fits
  *   c  its claims, if there are any
  *   k  the items' sealed keys: read only where one is needed
  *
@@ -20,6 +20,7 @@
 #define MPK_ORDER_H
 
 #include "mpk_claim.h"
+#include "mpk_fit.h"
 #include "mpk_token.h"
 
 #define MPK_ITEMS_MAX       500
@@ -77,6 +78,7 @@ typedef struct {
     /* field i */
     mpk_str_t           sku;
     mpk_str_t           product;
+    mpk_str_t          *fit;                /* MPK_FIT_MAX of them, some empty; NULL: none */
 
     /* field k */
     mpk_str_t           key;                /* sealed; empty: not read */
@@ -202,6 +204,13 @@ mpk_status_t mpk_order_write(mpk_crypto_t *crypto, mpk_mem_t *mem,
 
 void mpk_person_write(const mpk_person_t *person, mpk_buf_t *out);
 mpk_status_t mpk_person_read(mpk_str_t in, mpk_person_t *person);
+
+/* What an item fits, of one kind; empty: the shop has not said. */
+static inline mpk_str_t
+mpk_item_fit(const mpk_item_t *item, mpk_fit_t fit)
+{
+    return item->fit ? item->fit[fit] : mpk_string("");
+}
 
 /* The link with a token id, or NULL. */
 mpk_link_t *mpk_order_link(const mpk_order_t *order, const uint8_t id[MPK_ID_LEN]);

@@ -91,6 +91,22 @@ ngx_http_mpk_card_facts(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 }
 
 
+void
+ngx_http_mpk_card_fit(const mpk_item_t *item, mpk_value_t *facts)
+{
+    mpk_str_t   text;
+    ngx_uint_t  i;
+
+    for (i = 0; i < MPK_FIT_MAX; i++) {
+        text = mpk_item_fit(item, i);
+
+        if (text.len) {
+            mpk_value_string(facts, mpk_fit_name(i), text);
+        }
+    }
+}
+
+
 static void
 ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     ngx_uint_t max, ngx_http_mpk_masked_t masked, mpk_value_t *facts)
@@ -110,6 +126,7 @@ ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         mpk_value_int(v, mpk_string("item"), (int64_t) i + 1);
         mpk_value_string(v, mpk_string("sku"), item->sku);
         mpk_value_string(v, mpk_string("product"), item->product);
+        ngx_http_mpk_card_fit(item, v);
 
         /* not left out for pages: Mustache would look it up in the order */
 

@@ -23,6 +23,9 @@ ngx_int_t ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_channel_t channel, ngx_uint_t max,
     mpk_value_t *facts);
 
+/* Adds what an item fits, as far as the shop said it. */
+void ngx_http_mpk_card_fit(const mpk_item_t *item, mpk_value_t *facts);
+
 /* Adds "views": those among the entries that were read. */
 ngx_int_t ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_value_t *facts);
