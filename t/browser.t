@@ -78,6 +78,7 @@ server {
     mpk_public_url http://127.0.0.1:$port{consent};
     mpk_pages $dir/shop;
     mpk_consent on;
+    mpk_policy_url https://shop.example/policy;
     location /r/ { mpk_reveal on; }
     location /claim/ { mpk_claim on; }
     location = /track { mpk_track on; mpk_track_limit address=10000 order=10000; }

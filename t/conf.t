@@ -457,6 +457,16 @@ for (
 }
 
 
+# the policy's address
+
+for my $bad ('javascript:alert(1)', '/policy', 'https://', 'https://a"b', 'https://shop.example/' . 'x' x 1024) {
+    $t->conf(http => "mpk_policy_url '$bad';");
+    my ($good, $out) = $t->check;
+    ok(!$good, 'mpk_policy_url ' . substr($bad, 0, 32) . ' is refused');
+    like($out, qr/"mpk_policy_url" directive must be a URL that begins with "https:\/\/" or "http:\/\/"/, 'with the remedy');
+}
+
+
 # consent
 
 $t->quit;

@@ -12,6 +12,7 @@
 #include "ngx_mpk_assert.h"
 #include "ngx_mpk_redis.h"
 
+#include "mpk_fit.h"
 #include "mpk_journal.h"
 #include "mpk_lookup.h"
 
@@ -84,6 +85,7 @@ typedef struct {
     ngx_flag_t                    consent;
     ngx_flag_t                    fallthrough;
     ngx_str_t                     policy_version;
+    ngx_str_t                     policy_url;      /* empty: none */
     ngx_http_mpk_pages_t         *pages;
 
     ngx_http_complex_value_t     *account;         /* the customer's identity */

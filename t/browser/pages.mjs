@@ -16,6 +16,12 @@ const long = { items: [
         (_, i) => `${i} <licence> & "${'x'.repeat(7 * i)}"`).join('\r\n') },
 ] };
 
+const fitting = { items: [
+    { ...two.items[0], platform: 'windows', edition: 'Home & Student', requires: 'A PC with Windows 10 or 11.',
+        activation_url: `https://maker.example/activate?product=office&id=${'1234567890'.repeat(6)}`, support_url: 'https://maker.example/help' },
+    { ...two.items[1], platform: 'A PC of your own', requires: 'R'.repeat(120) },
+] };
+
 const link = over => mpk('link', id(), over ?? {});
 const go = async (page, path, site = sites.edge) => page.goto(site + await path);
 
@@ -114,6 +120,7 @@ export const pages = [
     { name: 'confirm-many', status: 200, title: 'confirm.title_many', open: page => go(page, link(two)) },
     { name: 'confirm-long', status: 200, title: 'confirm.title_many', open: page => go(page, link(long)) },
     { name: 'confirm-consent', status: 200, title: 'confirm.title', open: page => go(page, link(), sites.consent) },
+    { name: 'confirm-fit', status: 200, title: 'confirm.title_many', open: page => go(page, link(fitting), sites.consent) },
     { name: 'confirm-email', status: 422, title: 'confirm.title', open: async page => {
         await go(page, link());
         await confirm(page, { address: 'eve@example.com' });
@@ -132,6 +139,10 @@ export const pages = [
     } },
     { name: 'keys-long', status: 200, title: 'keys.title_many', open: async page => {
         await go(page, link(long));
+        await confirm(page);
+    } },
+    { name: 'keys-fit', status: 200, title: 'keys.title_many', open: async page => {
+        await go(page, link(fitting));
         await confirm(page);
     } },
     { name: 'keys-repeat', status: 200, title: 'keys.title_many', open: async page => {
@@ -217,6 +228,8 @@ export const pages = [
     } },
     { name: 'order-consent', status: 200, title: 'order.title', open: async page =>
         find(page, await mpk('file', id(), two), sites.consent) },
+    { name: 'order-fit', status: 200, title: 'order.title', open: async page =>
+        find(page, await mpk('file', id(), fitting), sites.consent) },
     { name: 'order-held', status: 200, title: 'order.title', open: async page =>
         find(page, await mpk('file', id(), { state: 'held' })) },
     { name: 'order-suspended', status: 200, title: 'order.title', open: async page => {
@@ -259,7 +272,7 @@ export const pages = [
     } },
     { name: 'order-claims', status: 200, title: 'order.title', open: async page => {
         const order = await viewed({ items: [ 1, 2, 3, 4, 5 ].map(n => ({ sku: `S${n}`, product: `Office ${n} for one PC`,
-            key: `KEY${n}0-AAAAA-BBBBB-CCCCC` })) });
+            support_url: `https://maker.example/help/${n}`, key: `KEY${n}0-AAAAA-BBBBB-CCCCC` })) });
         for (let n = 1; n <= 5; n++) {
             await mpk('report', order, { key: `KEY${n}0-AAAAA-BBBBB-CCCCC` });
         }
@@ -289,6 +302,8 @@ export const pages = [
         go(page, `/agreed/${await mpk('file', id(), {})}`) },
     { name: 'fragment', status: 200, title: 'fragment.ready', heading: '.mpk p', open: async page =>
         go(page, `/thanks/${await mpk('file', id(), {})}`) },
+    { name: 'fragment-fit', status: 200, title: 'fragment.ready', heading: '.mpk p', open: async page =>
+        go(page, `/thanks/${await mpk('file', id(), { items: fitting.items.slice(0, 1) })}`) },
     { name: 'fragment-held', status: 200, title: 'fragment.held', heading: '.mpk p', open: async page =>
         go(page, `/thanks/${await mpk('file', id(), { state: 'held' })}`) },
     { name: 'fragment-suspended', status: 200, title: 'fragment.suspended', heading: '.mpk p', open: async page => {

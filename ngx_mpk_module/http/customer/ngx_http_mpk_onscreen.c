@@ -206,6 +206,7 @@ ngx_http_mpk_onscreen_fragment(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         mpk_value_string(facts, mpk_string("show_all"), link.path);
         mpk_value_string(facts, mpk_string("nonce_all"), link.nonce);
         mpk_value_bool(facts, mpk_string("many"), txn->order.items_count > 1);
+        ngx_http_mpk_reveal_items(ctx, facts);
 
     } else {
         mpk_value_bool(facts,

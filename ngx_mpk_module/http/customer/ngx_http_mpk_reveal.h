@@ -6,6 +6,7 @@
 #include "ngx_http_mpk_run.h"
 
 #include "mpk_token.h"
+#include "mpk_value.h"
 
 #define NGX_HTTP_MPK_ONSCREEN_TTL  600     /* seconds until an unused on-screen page is forgotten */
 
@@ -31,6 +32,9 @@ ngx_http_mpk_txn_t *ngx_http_mpk_reveal_txn(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_mpk_reveal_confirm(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome);
+
+/* Adds what a button would show: "items", with what each fits, and the shop's policy. */
+void ngx_http_mpk_reveal_items(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts);
 
 /* Sends the keys after the view was committed; nothing else shows keys. */
 ngx_int_t ngx_http_mpk_reveal_keys(ngx_http_request_t *r,

@@ -1,6 +1,7 @@
 /* Answers of mpk_reveal: the confirm page, the keys, refusals. */
 
 #include "ngx_http_mpk_reveal.h"
+#include "ngx_http_mpk_card.h"
 #include "ngx_http_mpk_language.h"
 #include "ngx_http_mpk_links.h"
 #include "ngx_http_mpk_refusal.h"
@@ -106,6 +107,8 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
             decision->order.items[decision->items[i] - 1].product);
     }
 
+    ngx_http_mpk_reveal_items(ctx, facts);
+
     mpk_value_string(facts, mpk_string("challenge"),
                      ctx->mlcf->challenge == NGX_HTTP_MPK_CHALLENGE_EMAIL
                      && reveal->token.channel == MPK_CHANNEL_EMAIL
@@ -142,6 +145,33 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_CONFIRM,
                                   facts);
+}
+
+
+void
+ngx_http_mpk_reveal_items(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
+{
+    ngx_uint_t             i;
+    mpk_item_t            *item;
+    mpk_value_t           *list, *v;
+    const mpk_decision_t  *decision;
+
+    decision = &ctx->txn->decision;
+
+    list = mpk_value_array(facts, mpk_string("items"));
+
+    for (i = 0; i < decision->items_count; i++) {
+        item = &decision->order.items[decision->items[i] - 1];
+
+        v = mpk_value_object(list, mpk_string(""));
+
+        mpk_value_int(v, mpk_string("item"), decision->items[i]);
+        mpk_value_string(v, mpk_string("sku"), item->sku);
+        mpk_value_string(v, mpk_string("product"), item->product);
+        ngx_http_mpk_card_fit(ctx, item, v);
+    }
+
+    ngx_http_mpk_card_policy(ctx, facts);
 }
 
 
@@ -199,6 +229,7 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         mpk_value_int(v, mpk_string("item"), decision->items[i]);
         mpk_value_string(v, mpk_string("sku"), item->sku);
         mpk_value_string(v, mpk_string("product"), item->product);
+        ngx_http_mpk_card_fit(ctx, item, v);
         mpk_value_string(v, mpk_string("key"), txn->keys[i]);
         mpk_value_watch(v, &txn->ends[i]);
 

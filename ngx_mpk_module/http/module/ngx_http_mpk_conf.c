@@ -142,6 +142,19 @@ ngx_http_mpk_conf_port(ngx_str_t *host, ngx_int_t scheme_port)
 }
 
 
+char *
+ngx_http_mpk_conf_url(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_str_t *url = data;
+
+    if (!mpk_url_valid(ngx_http_mpk_str(url)) || url->len > MPK_URL_MAX) {
+        return "must be a URL that begins with \"https://\" or \"http://\"";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 static ngx_int_t
 ngx_http_mpk_conf_loopback(ngx_str_t *host)
 {

@@ -6,7 +6,10 @@
 #include "ngx_http_mpk.h"
 
 
-/* ngx_http_mpk_conf.c; cmd->post of an endpoint's directive is the endpoint */
+/*
+ * ngx_http_mpk_conf.c; cmd->post of an endpoint's directive is the endpoint.  _url is a post
+ * of a string slot, for a URL that pages link to.
+ */
 
 char *ngx_http_mpk_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_mpk_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -17,6 +20,7 @@ char *ngx_http_mpk_conf_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_mpk_conf_reveal_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mpk_conf_pages(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_mpk_conf_url(ngx_conf_t *cf, void *post, void *data);
 char *ngx_http_mpk_conf_track_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 

@@ -36,6 +36,9 @@ static ngx_conf_enum_t  ngx_http_mpk_challenges[] = {
 };
 
 
+static ngx_conf_post_t  ngx_http_mpk_policy_url = { ngx_http_mpk_conf_url };
+
+
 #define NGX_HTTP_MPK_OUTBOX_KEEP  (30 * 24 * 60 * 60)     /* seconds */
 
 static time_t  ngx_http_mpk_retention_min = 24 * 60 * 60;
@@ -142,6 +145,13 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_mpk_loc_conf_t, policy_version),
       NULL },
+
+    { ngx_string("mpk_policy_url"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mpk_loc_conf_t, policy_url),
+      &ngx_http_mpk_policy_url },
 
     { ngx_string("mpk_track"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
@@ -353,6 +363,7 @@ ngx_http_mpk_create_loc_conf(ngx_conf_t *cf)
      *     conf->file = { 0, NULL };
      *     conf->line = 0;
      *     conf->policy_version = { 0, NULL };
+     *     conf->policy_url = { 0, NULL };
      *     conf->account = NULL;
      *     conf->onscreen = NULL;
      *     conf->trusted = 0;
@@ -389,6 +400,7 @@ ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->consent, prev->consent, 0);
     ngx_conf_merge_value(conf->fallthrough, prev->fallthrough, 0);
     ngx_conf_merge_str_value(conf->policy_version, prev->policy_version, "");
+    ngx_conf_merge_str_value(conf->policy_url, prev->policy_url, "");
     ngx_conf_merge_ptr_value(conf->pages, prev->pages, NULL);
     ngx_conf_merge_ptr_value(conf->track_limit, prev->track_limit,
                              &ngx_http_mpk_track_limit);

@@ -10,6 +10,8 @@
 #include "ngx_http_mpk_mask.h"
 #include "ngx_http_mpk_sealed.h"
 
+#include "mpk_platform.h"
+
 
 /* Of which items the end of the key is told. */
 typedef enum {
@@ -92,10 +94,16 @@ ngx_http_mpk_card_facts(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
 
 void
-ngx_http_mpk_card_fit(const mpk_item_t *item, mpk_value_t *facts)
+ngx_http_mpk_card_fit(ngx_http_mpk_ctx_t *ctx, const mpk_item_t *item,
+    mpk_value_t *facts)
 {
-    mpk_str_t   text;
+    mpk_buf_t   fits;
+    mpk_str_t   text, edition;
     ngx_uint_t  i;
+
+    if (item->fit == NULL) {
+        return;
+    }
 
     for (i = 0; i < MPK_FIT_MAX; i++) {
         text = mpk_item_fit(item, i);
@@ -103,6 +111,36 @@ ngx_http_mpk_card_fit(const mpk_item_t *item, mpk_value_t *facts)
         if (text.len) {
             mpk_value_string(facts, mpk_fit_name(i), text);
         }
+    }
+
+    if (ctx->json) {
+        return;
+    }
+
+    text = mpk_platform_text(mpk_item_fit(item, MPK_FIT_PLATFORM));
+    edition = mpk_item_fit(item, MPK_FIT_EDITION);
+
+    mpk_buf_init(&fits, &ctx->mem, 64);
+    mpk_buf_str(&fits, text);
+
+    if (text.len && edition.len) {
+        mpk_buf_lit(&fits, ", ");
+    }
+
+    mpk_buf_str(&fits, edition);
+
+    mpk_value_string(facts, mpk_string("fits"), mpk_buf_done(&fits));
+    mpk_value_bool(facts, mpk_string("fit"),
+                   fits.len || mpk_item_fit(item, MPK_FIT_REQUIRES).len);
+}
+
+
+void
+ngx_http_mpk_card_policy(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
+{
+    if (ctx->mlcf->policy_url.len) {
+        mpk_value_string(facts, mpk_string("policy_url"),
+                         ngx_http_mpk_str(&ctx->mlcf->policy_url));
     }
 }
 
@@ -126,7 +164,7 @@ ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         mpk_value_int(v, mpk_string("item"), (int64_t) i + 1);
         mpk_value_string(v, mpk_string("sku"), item->sku);
         mpk_value_string(v, mpk_string("product"), item->product);
-        ngx_http_mpk_card_fit(item, v);
+        ngx_http_mpk_card_fit(ctx, item, v);
 
         /* not left out for pages: Mustache would look it up in the order */
 
@@ -182,6 +220,8 @@ ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
         return NGX_ERROR;
     }
 
+    ngx_http_mpk_card_policy(ctx, facts);
+
     n = opened->order.items_count;
 
     if (ctx->json) {
@@ -220,7 +260,7 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     mpk_channel_t channel, mpk_value_t *facts)
 {
     uint16_t              number;
-    ngx_uint_t            i, consent, consents, shown;
+    ngx_uint_t            i, ends, consent, consents, shown;
     mpk_order_t          *order;
     mpk_value_t          *v;
     ngx_http_mpk_link_t   link;
@@ -232,6 +272,7 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         return NGX_ERROR;
     }
 
+    ends = 0;
     consents = 0;
     shown = 0;
 
@@ -251,6 +292,7 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
         shown++;
 
+        ends |= (order->items[i].state == MPK_ITEM_NEW);
         consent = (ctx->mlcf->consent && order->items[i].state == MPK_ITEM_NEW);
         consents |= consent;
 
@@ -296,6 +338,10 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     }
 
     mpk_value_string(facts, mpk_string("reveal_url"), link.url);
+
+    if (!ctx->json) {
+        mpk_value_bool(facts, mpk_string("ends"), ends);
+    }
 
     if (!ctx->json && shown > 1) {
         mpk_value_string(facts, mpk_string("show_all"), link.path);

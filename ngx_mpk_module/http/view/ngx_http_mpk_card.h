@@ -23,8 +23,15 @@ ngx_int_t ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_channel_t channel, ngx_uint_t max,
     mpk_value_t *facts);
 
-/* Adds what an item fits, as far as the shop said it. */
-void ngx_http_mpk_card_fit(const mpk_item_t *item, mpk_value_t *facts);
+/*
+ * Adds what an item fits, as far as the shop said it; for a page also "fits", its platform and
+ * edition as people read them, and "fit", whether there is anything to read.
+ */
+void ngx_http_mpk_card_fit(ngx_http_mpk_ctx_t *ctx, const mpk_item_t *item,
+    mpk_value_t *facts);
+
+/* Adds the address of the shop's policy, if it is known (mpk_policy_url). */
+void ngx_http_mpk_card_policy(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts);
 
 /* Adds "views": those among the entries that were read. */
 ngx_int_t ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx,

@@ -166,6 +166,12 @@ ngx_http_mpk_card_words(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     mpk_value_string(facts, mpk_string("product"),
                      opened->order.items[claim->item - 1].product);
 
+    /* questions of use are for the maker */
+
+    mpk_value_string(facts, mpk_string("support_url"),
+                     mpk_item_fit(&opened->order.items[claim->item - 1],
+                                  MPK_FIT_SUPPORT_URL));
+
     mpk_value_bool(facts, mpk_claim_state_name(claim->state), 1);
 
     mpk_buf_init(&name, mem, 32);

@@ -1,0 +1,140 @@
+#!/usr/bin/perl
+
+# A wrong purchase is caught before its key is used: what an item fits is on the pages before
+# the button, with what the button ends; who has the key reads where to enter it, and who helps.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+use JSON::PP;
+use Mpk;
+use Test::More;
+
+my $t = Mpk->new;
+my $redis = $t->redis;
+my $shop = $t->port('shop');
+my $policy = 'https://shop.example/policy?of=keys&now';
+my @languages = qw(en de fr es);
+my %messages = map { my $l = $_; open my $f, '<', "ngx_mpk_module/pages/$l.json" or die; local $/; ($l => decode_json(<$f>)) } @languages;
+
+$t->conf(http => "mpk_policy_url $policy;", location => <<CONF, shop => <<'SHOP')->start;
+        location = /track { mpk_track on; }
+        location /claim/ { mpk_claim on; }
+        location = /account { set \$who \$arg_as; mpk_account \$who trusted; }
+        location /checkout/ { proxy_pass http://127.0.0.1:$shop; }
+        location /thanks/ { ssi on; proxy_pass http://127.0.0.1:$shop; }
+        location ~ ^/onscreen/(?<id>[^/]+)\$ { internal; mpk_onscreen \$id trusted; }
+CONF
+        location ~ ^/checkout/(.+)$ { add_header X-Accel-Redirect /onscreen/$1; return 200; }
+        location ~ ^/thanks/(.+)$ { default_type text/html; return 200 '<!--#include virtual="/onscreen/$1" -->'; }
+SHOP
+
+my %fit = (platform => 'windows', edition => 'Pro <64>', requires => 'A PC with "Windows" 11.', activation_url => 'https://maker.example/key?a=1&b=2',
+    support_url => 'http://help.example/');
+my %item = (sku => 'S', product => 'Office', key => 'XK7QX-BBBBB');
+my @items = ({ %item, %fit }, { %item, product => 'Other', platform => 'A toaster' }, { %item, product => 'Plain' });
+
+# text(body): as it is read, in one line
+sub text {
+    my ($text) = @_;
+    utf8::decode($text);
+    $text =~ s{<style>.*?</style>}{}s;
+    $text =~ s/<[^>]*>/ /g;
+    $text =~ s/&lt;/</g; $text =~ s/&gt;/>/g; $text =~ s/&quot;/"/g; $text =~ s/&amp;/&/g;
+    return $text =~ s/[ \n]+/ /gr;
+}
+
+my $for = 'For: Windows, Pro <64> Required: A PC with "Windows" 11.';
+my $ends = "$messages{en}{'policy.used'} Your statutory rights, also for defects, are not affected. $messages{en}{'policy.link'}";
+my $link = '<a href="https://shop.example/policy?of=keys&amp;now">';
+
+# before(name, body, button): all of it stands before the first button
+sub before {
+    my ($name, $body, $button) = @_;
+    my ($before) = $body =~ /^(.*?)$button/s or return fail("$name: there is a button");
+    my $text = text($before);
+    like($text, qr/Office \Q$for\E/, "$name: what the item fits stands before the button");
+    like($text, qr/Other For: A toaster/, "$name: in the shop's own words, too");
+    unlike($text, qr/Plain (?:For|Required)/, "$name: nothing of an item that does not say it");
+    like($text, qr/\Q$ends\E/, "$name: what the button ends, and which rights stay");
+    ok(index($before, $link) > 0, "$name: with a link to the policy");
+}
+
+my $reveal = $t->link('F-1', items => \@items, account => 'ann');
+before('the confirm page', $t->get($reveal)->{body}, '<button');
+before("the order's page", $t->track('F-1', html => 1)->{body}, '<button type="submit" aria-describedby="oF-1"');
+before('My Account', $t->get('/account?as=ann')->{body}, '<button type="submit" aria-describedby="oF-1"');
+like(text($t->track('F-1', html => 1)->{body} =~ s/<button.*//sr), qr/\Q$ends\E.*Office \Q$for\E/, 'of an item, before its own button');
+before('the fragment', $t->get('/thanks/F-1')->{body}, '<button');
+before('the page on screen', $t->get('/checkout/F-1', headers => { 'Sec-Fetch-Dest' => 'iframe' })->{body}, '<button');
+
+for my $language (@languages) {
+    my $page = text($t->get($t->link("L-$language", items => \@items, locale => $language))->{body});
+    like($page, qr/\Q$messages{$language}{$_}\E/, "$language: $_") for qw(policy.used policy.rights policy.link);
+    (my $for = $messages{$language}{'fit.for'}) =~ s/\{\{fits\}\}/Windows, Pro <64>/;
+    like($page, qr/\Q$for\E/, "$language: what it fits");
+}
+
+is(scalar(keys %{{ map { $messages{$_}{'policy.rights'} => 1 } @languages }}), 4, 'each in its own words');
+
+my %known = (windows => 'Windows', macOS => 'macOS', LINUX => 'Linux', android => 'Android', ios => 'iOS', 'Windows 95' => 'Windows 95');
+for (sort keys %known) {
+    like(text($t->get($t->link("N-" . s/ //r, items => [ { %item, platform => $_ } ]))->{body}), qr/Office For: $known{$_} \S/, "\"$_\" is read as $known{$_}");
+}
+like(text($t->get($t->link('N-1', items => [ { %item, edition => 'EU' } ]))->{body}), qr/Office For: EU \S/, 'an edition needs no platform');
+like(text($t->get($t->link('N-2', items => [ { %item, requires => 'Much.' } ]))->{body}), qr/Office Required: Much\. /, 'nor what is required');
+
+
+# the same for programs
+
+sub members { my ($item) = @_; return { map { exists $item->{$_} ? ($_ => $item->{$_}) : () } keys %fit } }
+
+my $facts = decode_json($t->get($reveal, headers => { Accept => 'application/json' })->{body});
+is_deeply(members($facts->{items}[0]), \%fit, 'the confirm page in JSON says the same');
+is_deeply([ sort keys %{$facts->{items}[2]} ], [ qw(item product sku) ], 'of an item that says nothing, nothing');
+is($facts->{policy_url}, $policy, 'with the policy');
+$facts = $t->track('F-1')->{json};
+is_deeply(members($facts->{items}[0]), \%fit, 'so does the order');
+is($facts->{policy_url}, $policy, 'with the policy');
+
+
+# with the key
+
+my $page = $t->post($reveal, { email => 'ann@example.com', nonce => $t->nonce($reveal) })->{body};
+my ($first, $second) = $page =~ m{<article.*?</article>}gs;
+like(text($first), qr/Office \Q$for\E.*XK7QX-/, "the key's page says what it fits");
+my ($activate, $help) = ('https://maker.example/key?a=1&amp;b=2', 'http://help.example/');
+like($first, qr{\Q$messages{en}{'keys.enter'}\E <a href="\Q$activate\E" target="_blank" rel="noreferrer">\Q$activate\E</a>}, 'where its key is entered');
+like($first, qr{\Q$messages{en}{'keys.use'}\E <a href="\Q$help\E" target="_blank" rel="noreferrer">\Q$help\E</a>}, 'and who helps with its use');
+unlike($second, qr/<a /, 'not of an item that does not say it');
+
+unlike(text($t->track('F-1', html => 1)->{body}), qr/statutory/, 'what was ended before does not end again');
+
+my $once = $t->confirm($t->mint('F-1'))->{json};
+is_deeply(members($once->{items}[0]), \%fit, 'the keys in JSON say the same');
+
+
+# a claim that is about use
+
+for my $reason (qw(product_use not_defective)) {
+    my $id = $t->file("C-$reason", items => [ { %item, %fit } ]);
+    $t->confirm($t->mint($id));
+    my ($path) = $t->track($id)->{json}{claim_url} =~ m{//[^/]+(/.*)};
+    is($t->post($path, { name => 'Ann', order => $id, email => 'ann@example.com', key => $item{key}, category => 'other', description => 'How?' },
+        headers => { Accept => 'application/json' })->{status}, 201, 'a claim');
+    is($t->api('POST', "orders/$id/claims/1/reject", { reason => $reason })->{status}, 200, "rejected: $reason");
+    my ($claim) = $t->track($id, html => 1)->{body} =~ m{(<section class="claim".*?</section>)}s;
+    my $leads = $claim =~ m{<a href="\Q$help\E">} ? 'leads' : 'does not lead';
+    is($leads, $reason eq 'product_use' ? 'leads' : 'does not lead', "$reason: it $leads to the maker");
+}
+
+
+# without a policy
+
+$t->conf(location => 'location = /track { mpk_track on; }')->reload or die 'no reload';
+$page = $t->get($t->link('P-1'))->{body};
+like($page, qr/statutory rights/, 'without mpk_policy_url the rights stay');
+unlike($page, qr/\Q$messages{en}{'policy.link'}\E/, 'without a link');
+
+$t->finish;
