@@ -130,6 +130,55 @@ for my $reason (qw(product_use not_defective)) {
 }
 
 
+# another platform
+
+my $pc = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:132.0) Gecko/20100101 Firefox/132.0';
+my $ipad = 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15';
+my $phone = 'Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile Safari/537.36';
+my $warning = $messages{en}{'confirm.warning'};
+my $n = 0;
+
+for (
+    [ 'macos', { 'User-Agent' => $pc }, 1, 'a PC reads of an item for Macs' ],
+    [ 'linux', { 'User-Agent' => $pc, 'Sec-CH-UA-Platform' => '"macOS"' }, 1, 'the hint goes over User-Agent' ],
+    [ 'windows', { 'User-Agent' => $phone, 'Sec-CH-UA-Platform' => '"Linux"' }, 1, 'also where it says a desktop' ],
+    [ 'windows', { 'User-Agent' => $pc }, 0, 'the same platform' ],
+    [ 'windows', { 'User-Agent' => $pc, 'Sec-CH-UA-Platform' => '"Windows"' }, 0, 'by the hint' ],
+    [ 'windows', { 'User-Agent' => $phone, 'Sec-CH-UA-Platform' => '"Android"' }, 0, 'a phone that reads mail for a PC' ],
+    [ 'windows', { 'User-Agent' => $phone }, 0, 'without a hint, too' ],
+    [ 'windows', { 'User-Agent' => $ipad }, 0, 'an iPad that calls itself a Mac' ],
+    [ 'android', { 'User-Agent' => $pc }, 0, 'an item for phones' ],
+    [ 'Windows 11 PC', { 'Sec-CH-UA-Platform' => '"macOS"' }, 0, 'an item in other words' ],
+    [ undef, { 'Sec-CH-UA-Platform' => '"macOS"' }, 0, 'an item that does not say it' ],
+    [ 'windows', {}, 0, 'a browser that does not tell' ],
+) {
+    my ($platform, $headers, $warns, $what) = @$_;
+    my $link = $t->link('W-' . ++$n, items => [ \%item, { %item, platform => $platform } ]);
+    my $page = $t->get($link, headers => $headers)->{body};
+    is(index(text($page), $warning) > 0 ? 1 : 0, $warns, ($warns ? 'warned: ' : 'not warned: ') . $what);
+    is($page =~ /name="warned" value="yes"/ ? 1 : 0, $warns, 'its form says so');
+    my $facts = decode_json($t->get($link, headers => { %$headers, Accept => 'application/json' })->{body});
+    is($facts->{warning} ? 1 : 0, $warns, 'so does JSON');
+}
+
+my $warned = $t->link('W-JOURNAL', items => [ { %item, platform => 'macos' } ]);
+is($t->confirm($warned, headers => { 'User-Agent' => $pc }, email => 'eve@example.com', warned => 'yes')->{status}, 422, 'what is wrong stays wrong');
+is($t->confirm($warned, headers => { 'User-Agent' => $pc }, warned => 'yes')->{status}, 200, 'a warning blocks nothing');
+my ($view) = grep { $_->{event} eq 'viewed' } @{$t->journal('W-JOURNAL')->{entries}};
+is($view->{warning_shown}, JSON::PP::true, 'the journal has that it was shown');
+unlike(encode_json({ map { $_ eq 'user_agent' ? () : ($_ => $view->{$_}) } keys %$view }), qr/windows|macos/i, 'and nothing of the device');
+my $evidence = $t->api('GET', 'orders/W-JOURNAL/evidence')->{json}{evidence};
+like($evidence->{activity}, qr/\| warning about another platform shown before/, 'so has the evidence');
+my $printed = $t->request('GET', '/mpk/v1/orders/W-JOURNAL/evidence?format=html', headers => { Authorization => "Bearer $t->{token}" })->{body};
+like(text($printed), qr/\Q$messages{en}{'evidence.warned'}\E/, 'printed, too');
+is($t->confirm($t->link('W-NONE', items => [ { %item, platform => 'macos' } ]), headers => { 'User-Agent' => $pc })->{status}, 200, 'a view without the page');
+($view) = grep { $_->{event} eq 'viewed' } @{$t->journal('W-NONE')->{entries}};
+ok(!exists $view->{warning_shown}, 'that has not shown it says nothing');
+unlike(text($t->get($t->mint('W-JOURNAL'), headers => { 'User-Agent' => $pc })->{body}), qr/\Q$warning\E/, 'who has seen the key is not warned again');
+like(text($t->get('/checkout/' . $t->file('W-SCREEN', items => [ { %item, platform => 'macos' } ]), headers => { 'User-Agent' => $pc, 'Sec-Fetch-Dest' => 'iframe' })->{body}),
+    qr/\Q$warning\E/, 'on screen, too');
+
+
 # without a policy
 
 $t->conf(location => 'location = /track { mpk_track on; }')->reload or die 'no reload';

@@ -175,6 +175,10 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
                           mpk_string("challenge"));
     }
 
+    if (mpk_value_yes(entry, mpk_string("warning_shown"))) {
+        mpk_buf_lit(out, " | warning about another platform shown before");
+    }
+
     if (mpk_value_get(entry, mpk_string("consent"))) {
         mpk_buf_lit(out, " | consent given");
     }

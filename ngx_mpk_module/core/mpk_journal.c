@@ -30,6 +30,7 @@ enum {
     MPK_CLEAR_FIRST_VIEWED_AT,
     MPK_CLEAR_SENT,
     MPK_CLEAR_FORM,
+    MPK_CLEAR_WARNED,
     MPK_CLEAR_MAX
 };
 
@@ -234,6 +235,11 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
 
     if (entry->form) {
         mpk_pack_int(out, MPK_CLEAR_FORM);
+        mpk_pack_int(out, 1);
+    }
+
+    if (entry->warned) {
+        mpk_pack_int(out, MPK_CLEAR_WARNED);
         mpk_pack_int(out, 1);
     }
 }
@@ -512,6 +518,7 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
         [MPK_CLEAR_FIRST_VIEWED_AT] = mpk_literal("first_viewed_at"),
         [MPK_CLEAR_SENT] = mpk_literal("sent"),
         [MPK_CLEAR_FORM] = mpk_literal("form"),
+        [MPK_CLEAR_WARNED] = mpk_literal("warning_shown"),
     };
 
     mpk_assert_rows(names, MPK_CLEAR_MAX);
@@ -550,6 +557,7 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
         break;
 
     case MPK_CLEAR_FORM:
+    case MPK_CLEAR_WARNED:
         mpk_value_bool(object, names[tag], mpk_unpack_upto(in, 1) == 1);
         break;
 

@@ -40,6 +40,7 @@ typedef struct {
     int64_t             first_viewed_at;
     int64_t             sent;            /* CUT_OFF: bytes of the body that left; negative: unknown */
     bool                form;            /* confirmed by an HTML form, not by JSON */
+    bool                warned;          /* that an item is for another platform */
 
     /* sealed */
     mpk_str_t           ip;

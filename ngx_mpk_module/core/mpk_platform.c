@@ -17,6 +17,8 @@ static const mpk_str_t  mpk_platform_names[] = {
 mpk_assert_rows(mpk_platform_names, MPK_PLATFORM_MAX);
 
 
+static bool mpk_platform_is_desktop(mpk_platform_t platform);
+static bool mpk_platform_has(mpk_str_t agent, mpk_str_t word);
 static bool mpk_platform_is(mpk_str_t text, mpk_str_t name);
 static uint8_t mpk_platform_lower(uint8_t c);
 
@@ -44,6 +46,88 @@ mpk_platform_text(mpk_str_t text)
     platform = mpk_platform_named(text);
 
     return platform == MPK_PLATFORM_OTHER ? text : mpk_platform_names[platform];
+}
+
+
+mpk_platform_t
+mpk_platform_desktop(mpk_str_t hint, mpk_str_t agent)
+{
+    size_t          i;
+    mpk_platform_t  platform;
+
+    static const mpk_str_t  others[] = {
+        mpk_literal("Android"), mpk_literal("Mobile"), mpk_literal("Tablet"),
+        mpk_literal("Phone"), mpk_literal("iPad"), mpk_literal("TV"),
+        mpk_literal("CrOS"), mpk_literal("Xbox"), mpk_literal("Tizen")
+    };
+
+    /* a string of RFC 8941, 3.3.3 */
+
+    if (hint.len) {
+
+        if (hint.len < 2 || hint.data[0] != '"'
+            || hint.data[hint.len - 1] != '"')
+        {
+            return MPK_PLATFORM_OTHER;
+        }
+
+        platform = mpk_platform_named((mpk_str_t) { hint.len - 2,
+                                                    hint.data + 1 });
+
+        return mpk_platform_is_desktop(platform) ? platform
+                                                 : MPK_PLATFORM_OTHER;
+    }
+
+    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (mpk_platform_has(agent, others[i])) {
+            return MPK_PLATFORM_OTHER;
+        }
+    }
+
+    if (mpk_platform_has(agent, mpk_string("Windows NT"))) {
+        return MPK_PLATFORM_WINDOWS;
+    }
+
+    if (mpk_platform_has(agent, mpk_string("Macintosh"))) {
+        return mpk_platform_has(agent, mpk_string(" Firefox/"))
+               || mpk_platform_has(agent, mpk_string(" Chrome/"))
+               ? MPK_PLATFORM_MACOS : MPK_PLATFORM_OTHER;
+    }
+
+    return mpk_platform_has(agent, mpk_string("X11;"))
+           && mpk_platform_has(agent, mpk_string("Linux"))
+           ? MPK_PLATFORM_LINUX : MPK_PLATFORM_OTHER;
+}
+
+
+bool
+mpk_platform_differs(mpk_platform_t item, mpk_platform_t desktop)
+{
+    return mpk_platform_is_desktop(item) && mpk_platform_is_desktop(desktop)
+           && item != desktop;
+}
+
+
+static bool
+mpk_platform_is_desktop(mpk_platform_t platform)
+{
+    return platform == MPK_PLATFORM_WINDOWS || platform == MPK_PLATFORM_MACOS
+           || platform == MPK_PLATFORM_LINUX;
+}
+
+
+static bool
+mpk_platform_has(mpk_str_t agent, mpk_str_t word)
+{
+    size_t  i;
+
+    for (i = 0; i + word.len <= agent.len; i++) {
+        if (memcmp(agent.data + i, word.data, word.len) == 0) {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 

@@ -260,6 +260,8 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         txn->entry.challenge = mpk_string("click");
     }
 
+    txn->entry.warned = mpk_value_yes(fields, mpk_string("warned"));
+
     txn->request.consent_given =
         mpk_value_yes(fields, mpk_string("consent_supply"))
         && mpk_value_yes(fields, mpk_string("consent_waiver"));

@@ -23,6 +23,8 @@ static ngx_http_mpk_header_t  ngx_http_mpk_headers[] = {
     [NGX_HTTP_MPK_HEADER_IDEMPOTENCY_KEY] =
         { ngx_string("idempotency-key"), 0, 0 },
     [NGX_HTTP_MPK_HEADER_ORIGIN] = { ngx_string("origin"), 0, 0 },
+    [NGX_HTTP_MPK_HEADER_SEC_CH_UA_PLATFORM] =
+        { ngx_string("sec-ch-ua-platform"), 0, 0 },
     [NGX_HTTP_MPK_HEADER_SEC_FETCH_DEST] =
         { ngx_string("sec-fetch-dest"), 0, 0 },
     [NGX_HTTP_MPK_HEADER_SEC_FETCH_SITE] =
