@@ -77,7 +77,7 @@ server {
     listen 127.0.0.1:$port{consent};
     mpk_public_url http://127.0.0.1:$port{consent};
     mpk_pages $dir/shop;
-    mpk_consent on;
+    mpk_consent supply product;
     mpk_policy_url https://shop.example/policy;
     location /r/ { mpk_reveal on; }
     location /claim/ { mpk_claim on; }

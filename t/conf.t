@@ -469,6 +469,14 @@ for my $bad ('javascript:alert(1)', '/policy', 'https://', 'https://a"b', 'https
 
 # consent
 
+for ([ 'off supply', 0 ], [ 'product off', 0 ], [ 'both', 0 ], [ 'supply product more', 0 ], [ 'supply; mpk_consent product', 0 ], [ 'supply product', 1 ], [ 'off', 1 ], [ 'on', 1 ]) {
+    my ($value, $fine) = @$_;
+    $t->conf(server => "mpk_consent $value;");
+    my ($good, $out) = $t->check;
+    is($good ? 1 : 0, $fine, "mpk_consent $value: " . ($fine ? 'accepted' : 'refused'));
+    like($out, qr/"mpk_consent" directive|invalid number of arguments in "mpk_consent"|invalid value "both"/, 'with a reason') unless $fine;
+}
+
 $t->quit;
 $t->conf(server => 'mpk_consent on; mpk_reveal_grace 10s;')->start;
 $link = $t->link('C-1');

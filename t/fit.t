@@ -179,6 +179,56 @@ like(text($t->get('/checkout/' . $t->file('W-SCREEN', items => [ { %item, platfo
     qr/\Q$warning\E/, 'on screen, too');
 
 
+# a box of its own
+
+sub boxes { return join ' ', $_[0] =~ /type="checkbox" id="consent_(\w+)" name="[^"]+" value="yes" required(?: aria-[^>]*)?>/g }
+
+my %hash;
+
+for (
+    [ 'product', 'product', 'consent_product' ], [ 'supply product', 'supply waiver product', 'consent_product' ],
+    [ 'product supply', 'supply waiver product', 'consent_product' ], [ 'supply', 'supply waiver', 'consent_waiver' ], [ 'on', 'supply waiver', 'consent_supply' ],
+    [ 'off', '', undef ],
+) {
+    my ($consent, $boxes, $missing) = @$_;
+    (my $id = "B-$consent") =~ tr/ /_/;
+    $t->conf(http => 'mpk_consent supply;', server => "mpk_consent $consent;", location => 'location = /track { mpk_track on; }')->reload or die 'no reload';
+    my $link = $t->link($id, items => \@items, locale => 'de');
+    my $page = $t->get($link)->{body};
+    is(boxes($page), $boxes, "mpk_consent $consent: its boxes, unticked");
+    is(boxes($t->get($t->link("$id-PLAIN", items => [ \%item ]))->{body}), $boxes =~ s/ ?product//r, 'of an item that does not say what it fits, one less');
+    is($t->track($id, html => 1)->{body} =~ /<form method="post" action="\/r\/[^>]*><[^>]*><button class="quiet"/ ? 1 : 0, $consent =~ /^(?:off|product)$/ ? 1 : 0,
+        'the order shows a key at once where nothing is asked');
+    my %ticked = (language => 'de', map { ("consent_$_" => 'yes') } split / /, $boxes);
+
+    if ($missing) {
+        my %without = %ticked;
+        delete $without{$missing};
+        my $nonce = $t->nonce($link);
+        my $r = $t->confirm($link, %without);
+        my $pointer = $missing eq 'consent_product' ? '/consent_product' : '/consent_supply';
+        is("$r->{status} $r->{json}{errors}[0]{pointer}", "422 $pointer", "without $missing no key");
+        $page = $t->post($link, { email => 'ann@example.com', nonce => $nonce, %without })->{body};
+        my $error = $messages{de}{$missing eq 'consent_product' ? 'error.product' : 'error.consent'};
+        like(text($page), qr/\Q$error\E.*\Q$error\E/, 'and the page says which box');
+    }
+
+    is($t->confirm($link, %ticked)->{status}, 200, 'with all of them there is a view');
+    my ($view) = grep { $_->{event} eq 'viewed' } @{$t->journal($id)->{entries}};
+    is(join(' ', grep { exists $view->{$_} } qw(consent consent_product)), join(' ', $boxes =~ /supply/ ? 'consent' : (), $boxes =~ /product/ ? 'consent_product' : ()),
+        'of which the journal has what was asked');
+    $hash{$view->{consent_product}}++ if $view->{consent_product};
+    is(boxes($t->get($t->mint($id))->{body}), '', 'after it, nothing is asked again');
+}
+
+use Digest::SHA qw(sha256_base64);
+use Encode qw(encode);
+my $own = sha256_base64(encode('UTF-8', $messages{de}{'consent.product'}));
+is_deeply([ map { s/=+$//r } keys %hash ], [ $own ], 'it is the hash of the text in the language in which it was read');
+like($t->api('GET', 'orders/B-product/evidence')->{json}{evidence}{activity}, qr/\| confirmed that the product fits/, 'it is evidence');
+ok(!@{$t->api('GET', 'orders/B-product/evidence')->{json}{evidence}{consent}}, 'of no consent to supply');
+
+
 # without a policy
 
 $t->conf(location => 'location = /track { mpk_track on; }')->reload or die 'no reload';

@@ -272,7 +272,7 @@ for my $tag (@tags) {
 
 # and what they point to
 
-my @personal = qw(ip user_agent accept_language challenge consent policy name note);
+my @personal = qw(ip user_agent accept_language challenge consent consent_product policy name note);
 
 for my $order (sort keys %orders) {
     my @entries = @{$t->journal($order)->{entries}};

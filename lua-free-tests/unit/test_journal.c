@@ -250,6 +250,7 @@ test_entries(mpk_crypto_t *crypto)
         e.sent = sent;
         e.form = (sent == 1);
         e.warned = (sent == 0);
+        e.consent_product = str(sent == 0 ? "fits" : "");
         array = mpk_value_new(&test_mem, MPK_VALUE_ARRAY);
         ok(mpk_journal_write(crypto, &test_mem, &data_key, &e, macs[0], &record, mac) == MPK_OK
            && mpk_journal_read(crypto, &test_mem, &data_key, str("A-1"), 1, record, array) == MPK_OK,
@@ -260,6 +261,8 @@ test_entries(mpk_crypto_t *crypto)
         ok(sent == 1 ? v && v->type == MPK_VALUE_BOOL && v->u.boolean : v == NULL, "what came as a form says so");
         v = mpk_value_get(array->u.list.first, mpk_string("warning_shown"));
         ok(sent == 0 ? v && v->type == MPK_VALUE_BOOL && v->u.boolean : v == NULL, "so does what a warning was shown before");
+        ok(mpk_str_eq(mpk_value_get_string(array->u.list.first, mpk_string("consent_product")), str(sent == 0 ? "fits" : "")),
+           "and what was confirmed to fit");
     }
 }
 

@@ -251,6 +251,7 @@ test_rules(void)
 {
     size_t          i;
     uint16_t        two[2] = { 1, 3 }, bad[1] = { 4 };
+    mpk_str_t       fit[MPK_FIT_MAX];
     mpk_order_t     order, viewed;
     mpk_request_t   r;
     mpk_decision_t  d;
@@ -391,16 +392,43 @@ test_rules(void)
     /* consent */
 
     r = request(MPK_EVENT_VIEWED);
-    r.consent_asked = true;
+    r.consent_asked = MPK_CONSENT_SUPPLY;
     d = decide(&order, r);
     ok(d.outcome == MPK_CONSENT && d.consent, "consent is needed before the first view");
-    r.consent_given = true;
+    r.consent_given = MPK_CONSENT_SUPPLY;
     d = decide(&order, r);
     ok(d.outcome == MPK_DONE, "with consent there is a view");
     r = request(MPK_EVENT_VIEWED);
-    r.consent_asked = true;
+    r.consent_asked = MPK_CONSENT_SUPPLY;
     memset(r.token_id, 8, MPK_ID_LEN);
     ok(decide(&d.order, r).outcome == MPK_DONE, "after it, consent is not asked again");
+
+    r = request(MPK_EVENT_VIEWED);
+    r.consent_asked = MPK_CONSENT_PRODUCT;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_DONE && !d.consent, "whether it fits is not asked of items that do not say what they fit");
+
+    memset(fit, 0, sizeof(fit));
+    fit[MPK_FIT_SUPPORT_URL] = mpk_string("https://maker.example/");
+    order.items[0].fit = fit;
+    ok(decide(&order, r).outcome == MPK_DONE, "a URL says nothing of that");
+
+    fit[MPK_FIT_REQUIRES] = mpk_string("A PC.");
+    r.consent_given = MPK_CONSENT_SUPPLY;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_CONSENT && d.consent == MPK_CONSENT_PRODUCT, "of others it is, whatever else is agreed to");
+    r.consent_given = MPK_CONSENT_PRODUCT;
+    ok(decide(&order, r).outcome == MPK_DONE, "with it there is a view");
+    r.consent_asked |= MPK_CONSENT_SUPPLY;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_CONSENT && d.consent == (MPK_CONSENT_SUPPLY | MPK_CONSENT_PRODUCT), "both are asked together");
+    r.consent_given |= MPK_CONSENT_SUPPLY;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_DONE, "with both there is a view");
+    memset(r.token_id, 8, MPK_ID_LEN);
+    r.consent_given = 0;
+    ok(decide(&d.order, r).outcome == MPK_DONE, "after it, neither is asked again");
+    order.items[0].fit = NULL;
 
     /* revoking */
 
@@ -782,7 +810,7 @@ test_imported(void)
        && order.items[2].state == MPK_ITEM_VIEWED && order.items[2].viewed_at == NOW - 4000, "R8: viewed keys are used, without a view of ours");
 
     r = request(MPK_EVENT_VIEWED);
-    r.consent_asked = true;
+    r.consent_asked = MPK_CONSENT_SUPPLY;
     d = decide(&order, r);
     ok(d.outcome == MPK_DONE && !d.consent && d.order.views == 1 && d.order.first_viewed_at == NOW - 4000
        && d.order.items[0].viewed_at == NOW - 4000, "a further view asks for no consent, and is not the first");
@@ -984,8 +1012,8 @@ test_random(void)
             memset(r.nonce, (int) any(3), MPK_ID_LEN);
             r.nonce_fresh = any(5) != 0;
             r.email_hash = any(4) ? hash : wrong;
-            r.consent_asked = any(2) == 0;
-            r.consent_given = any(2) == 0;
+            r.consent_asked = (unsigned) any(4);
+            r.consent_given = (unsigned) any(4);
             r.claim_item = (uint16_t) any(4);
             r.claim = any(4);
 

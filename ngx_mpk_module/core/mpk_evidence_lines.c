@@ -179,6 +179,10 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
         mpk_buf_lit(out, " | warning about another platform shown before");
     }
 
+    if (mpk_value_get(entry, mpk_string("consent_product"))) {
+        mpk_buf_lit(out, " | confirmed that the product fits");
+    }
+
     if (mpk_value_get(entry, mpk_string("consent"))) {
         mpk_buf_lit(out, " | consent given");
     }

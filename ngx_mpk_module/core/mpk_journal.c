@@ -51,6 +51,7 @@ static const mpk_personal_t  mpk_personal[] = {
     { mpk_literal("policy"), offsetof(mpk_entry_t, policy), 0 },
     { mpk_literal("name"), offsetof(mpk_entry_t, name), 0 },
     { mpk_literal("note"), offsetof(mpk_entry_t, note), 0 },
+    { mpk_literal("consent_product"), offsetof(mpk_entry_t, consent_product), 0 },
 };
 
 #define MPK_PERSONAL_MAX  (sizeof(mpk_personal) / sizeof(mpk_personal[0]))

@@ -52,6 +52,7 @@ typedef struct {
     mpk_str_t           policy;
     mpk_str_t           name;            /* the claimant's */
     mpk_str_t           note;
+    mpk_str_t           consent_product; /* hash of the text that says that it fits */
 } mpk_entry_t;
 
 

@@ -212,6 +212,15 @@ mpk_item_fit(const mpk_item_t *item, mpk_fit_t fit)
     return item->fit ? item->fit[fit] : mpk_string("");
 }
 
+/* Whether there is anything to read of what it fits. */
+static inline bool
+mpk_item_says_fit(const mpk_item_t *item)
+{
+    return mpk_item_fit(item, MPK_FIT_PLATFORM).len
+           || mpk_item_fit(item, MPK_FIT_EDITION).len
+           || mpk_item_fit(item, MPK_FIT_REQUIRES).len;
+}
+
 /* The link with a token id, or NULL. */
 mpk_link_t *mpk_order_link(const mpk_order_t *order, const uint8_t id[MPK_ID_LEN]);
 

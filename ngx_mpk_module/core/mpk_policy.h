@@ -95,6 +95,14 @@ const mpk_outcome_info_t *mpk_outcome_info(mpk_outcome_t outcome);
 bool mpk_outcome_wrong(mpk_outcome_t outcome);
 
 
+/* What a customer agrees to before the first view of a key, as bits. */
+#define MPK_CONSENT_SUPPLY   1u    /* supply at once, and the loss of the right to withdraw */
+#define MPK_CONSENT_PRODUCT  2u    /* the product fits; only of items that say what they fit */
+
+/* Which of the consents that are asked for a view of this item needs. */
+unsigned mpk_policy_consent(const mpk_item_t *item, unsigned asked);
+
+
 /* The event that is requested. */
 typedef struct {
     mpk_event_t          event;
@@ -125,8 +133,8 @@ typedef struct {
     bool                 challenge_closed;   /* MPK_CHALLENGES_MAX reached */
     bool                 challenge_email;    /* the email address is required */
     const uint8_t       *email_hash;         /* MPK_MAC_LEN bytes; NULL: none given */
-    bool                 consent_asked;
-    bool                 consent_given;
+    unsigned             consent_asked;      /* MPK_CONSENT_... */
+    unsigned             consent_given;
 
     /* SUSPENDED, RESUMED; also items of SUSPENDED */
     mpk_suspension_t     suspension;
@@ -152,7 +160,7 @@ typedef struct {
     mpk_event_t          event;              /* DONE: to be journaled */
     mpk_order_t          order;              /* DONE: as changed; else as given */
     mpk_link_t          *link;               /* the token's, in order.links; may be NULL */
-    bool                 consent;            /* consent is (or was) needed for this view */
+    unsigned             consent;            /* MPK_CONSENT_... that this view needs (or needed) */
     size_t               items_count;
     uint16_t            *items;              /* the event is about these */
     size_t               claim;              /* number of the claim; 0: none */

@@ -219,7 +219,7 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
         return outcome;
     }
 
-    if (decision->consent && !request->consent_given) {
+    if (decision->consent & ~request->consent_given) {
         return MPK_CONSENT;
     }
 
@@ -321,16 +321,25 @@ mpk_policy_items(const mpk_request_t *request, mpk_decision_t *decision)
             return false;
         }
 
-        if (request->consent_asked
-            && order->items[decision->items[i] - 1].state == MPK_ITEM_NEW)
-        {
-            decision->consent = true;
-        }
+        decision->consent |=
+            mpk_policy_consent(&order->items[decision->items[i] - 1],
+                               request->consent_asked);
     }
 
     decision->items_count = n;
 
     return true;
+}
+
+
+unsigned
+mpk_policy_consent(const mpk_item_t *item, unsigned asked)
+{
+    if (item->state != MPK_ITEM_NEW) {
+        return 0;
+    }
+
+    return mpk_item_says_fit(item) ? asked : asked & ~MPK_CONSENT_PRODUCT;
 }
 
 

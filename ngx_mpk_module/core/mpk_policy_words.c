@@ -41,8 +41,8 @@ static const mpk_outcome_info_t  mpk_outcomes[] = {
         "The email address is not the one of the order."),
 
     [MPK_CONSENT] = mpk_row("consent", "",
-        "consent_supply and consent_waiver are both needed before the "
-        "first view."),
+        "A consent is missing that is needed before the first view: "
+        "consent_supply and consent_waiver, or consent_product."),
 
     [MPK_DELIVERED] = mpk_row("delivered", "R5",
         "The order can't be cancelled after delivery."),

@@ -82,7 +82,7 @@ typedef struct {
     ngx_uint_t                    challenge;
     time_t                        reveal_ttl;
     time_t                        reveal_grace;
-    ngx_flag_t                    consent;
+    ngx_uint_t                    consent;         /* MPK_CONSENT_... */
     ngx_flag_t                    fallthrough;
     ngx_str_t                     policy_version;
     ngx_str_t                     policy_url;      /* empty: none */

@@ -129,6 +129,10 @@ export const pages = [
         await go(page, link(), sites.consent);
         await confirm(page, { boxes: false });
     } },
+    { name: 'confirm-fit-nobox', status: 422, title: 'confirm.title_many', open: async page => {
+        await go(page, link(fitting), sites.consent);
+        await confirm(page, { boxes: false });
+    } },
     { name: 'keys', status: 200, open: async page => {
         await go(page, link());
         await confirm(page);

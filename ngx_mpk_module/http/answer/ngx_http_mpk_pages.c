@@ -359,6 +359,11 @@ ngx_http_mpk_pages_language(ngx_http_mpk_pages_loader_t *loader,
     if (consent.failed
         || ngx_http_mpk_pages_hash(loader->cf, mpk_buf_done(&consent),
                                    &language->consent)
+           != NGX_OK
+        || ngx_http_mpk_pages_hash(loader->cf,
+               ngx_http_mpk_pages_message(loader,
+                                          mpk_string("consent.product")),
+               &language->product)
            != NGX_OK)
     {
         return NGX_ERROR;

@@ -44,6 +44,7 @@ struct ngx_http_mpk_language_s {
     mpk_template_t               *templates[NGX_HTTP_MPK_PAGE_MAX];
     mpk_time_words_t              time;
     ngx_str_t                     consent;         /* hash of the texts consented to */
+    ngx_str_t                     product;         /* of the text that says that it fits */
 };
 
 

@@ -145,6 +145,8 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
     mpk_value_bool(row, mpk_string("agreed"),
                    mpk_value_get(entry, mpk_string("consent")) != NULL);
 
+    mpk_value_bool(row, mpk_string("fitting"),
+                   mpk_value_get(entry, mpk_string("consent_product")) != NULL);
     mpk_value_bool(row, mpk_string("warned"),
                    mpk_value_yes(entry, mpk_string("warning_shown")));
 

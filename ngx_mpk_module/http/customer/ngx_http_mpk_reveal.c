@@ -24,6 +24,8 @@ static ngx_int_t ngx_http_mpk_reveal_opened(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_reveal_post(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+static void ngx_http_mpk_reveal_consent(ngx_http_mpk_ctx_t *ctx,
+    const mpk_value_t *fields, ngx_http_mpk_txn_t *txn);
 static ngx_int_t ngx_http_mpk_reveal_nonce(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const mpk_value_t *fields,
     ngx_http_mpk_txn_t *txn);
@@ -199,7 +201,6 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_http_mpk_txn_t       *txn;
     ngx_http_mpk_reveal_t    *reveal;
     ngx_http_mpk_answer_t     answer;
-    ngx_http_mpk_language_t  *language;
 
     reveal = ctx->data;
 
@@ -262,25 +263,52 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     txn->entry.warned = mpk_value_yes(fields, mpk_string("warned"));
 
-    txn->request.consent_given =
-        mpk_value_yes(fields, mpk_string("consent_supply"))
-        && mpk_value_yes(fields, mpk_string("consent_waiver"));
+    ngx_http_mpk_reveal_consent(ctx, fields, txn);
 
-    if (ctx->mlcf->consent && txn->request.consent_given) {
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_reveal_viewed);
+}
 
-        /* the form names the language of the texts consented to */
 
-        language = ngx_http_mpk_language_find(ctx->mlcf->pages,
-                       mpk_value_get_string(fields, mpk_string("language")));
-        if (language == NULL) {
-            language = ngx_http_mpk_language(ctx, mpk_string(""));
-        }
+/* What was agreed to, of what is asked for. */
 
+static void
+ngx_http_mpk_reveal_consent(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *fields,
+    ngx_http_mpk_txn_t *txn)
+{
+    unsigned                  given;
+    ngx_http_mpk_language_t  *language;
+
+    given = 0;
+
+    if (mpk_value_yes(fields, mpk_string("consent_supply"))
+        && mpk_value_yes(fields, mpk_string("consent_waiver")))
+    {
+        given |= MPK_CONSENT_SUPPLY;
+    }
+
+    if (mpk_value_yes(fields, mpk_string("consent_product"))) {
+        given |= MPK_CONSENT_PRODUCT;
+    }
+
+    given &= txn->request.consent_asked;
+    txn->request.consent_given = given;
+
+    /* the form names the language of the texts consented to */
+
+    language = ngx_http_mpk_language_find(ctx->mlcf->pages,
+                   mpk_value_get_string(fields, mpk_string("language")));
+    if (language == NULL) {
+        language = ngx_http_mpk_language(ctx, mpk_string(""));
+    }
+
+    if (given & MPK_CONSENT_SUPPLY) {
         txn->entry.consent = ngx_http_mpk_str(&language->consent);
         txn->entry.consent_language = ngx_http_mpk_str(&language->tag);
     }
 
-    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_reveal_viewed);
+    if (given & MPK_CONSENT_PRODUCT) {
+        txn->entry.consent_product = ngx_http_mpk_str(&language->product);
+    }
 }
 
 

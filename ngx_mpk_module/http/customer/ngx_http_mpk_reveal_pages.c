@@ -34,6 +34,7 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_outcome_t outcome)
 {
     u_char                    *nonce;
+    unsigned                   missing;
     mpk_mem_t                 *mem;
     ngx_uint_t                 i;
     mpk_value_t               *facts, *list, *errors, *e;
@@ -46,6 +47,8 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     reveal = ctx->data;
     decision = &ctx->txn->decision;
     mem = &ctx->mem;
+
+    missing = decision->consent & ~ctx->txn->request.consent_given;
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;
@@ -62,7 +65,9 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
             mpk_value_string(e, mpk_string("pointer"),
                              outcome == MPK_CHALLENGE ? mpk_string("/email")
                              : outcome == MPK_STALE ? mpk_string("/nonce")
-                             : mpk_string("/consent_supply"));
+                             : missing & MPK_CONSENT_SUPPLY
+                             ? mpk_string("/consent_supply")
+                             : mpk_string("/consent_product"));
             mpk_value_string(e, mpk_string("detail"), info->detail);
 
             return ngx_http_mpk_send_problem(r, ctx, &answer, info->name,
@@ -116,7 +121,10 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
                      ctx->mlcf->challenge == NGX_HTTP_MPK_CHALLENGE_EMAIL
                      && reveal->token.channel == MPK_CHANNEL_EMAIL
                      ? mpk_string("email") : mpk_string("click"));
-    mpk_value_bool(facts, mpk_string("consent"), decision->consent);
+    mpk_value_bool(facts, mpk_string("consent"),
+                   (decision->consent & MPK_CONSENT_SUPPLY) != 0);
+    mpk_value_bool(facts, mpk_string("consent_product"),
+                   (decision->consent & MPK_CONSENT_PRODUCT) != 0);
     mpk_value_bool(facts, mpk_string("warning"),
                    ngx_http_mpk_reveal_warns(r, ctx));
     mpk_value_string(facts, mpk_string("nonce"), link.nonce);
@@ -144,8 +152,16 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
                    && reveal->token.channel == MPK_CHANNEL_EMAIL);
     mpk_value_bool(facts, mpk_string("error"), answer.status == 422);
     mpk_value_bool(facts, mpk_string("error_email"), outcome == MPK_CHALLENGE);
+
+    if (outcome != MPK_CONSENT || answer.status != 422) {
+        missing = 0;
+    }
+
+    mpk_value_bool(facts, mpk_string("boxes"), decision->consent != 0);
     mpk_value_bool(facts, mpk_string("error_consent"),
-                   outcome == MPK_CONSENT && answer.status == 422);
+                   (missing & MPK_CONSENT_SUPPLY) != 0);
+    mpk_value_bool(facts, mpk_string("error_product"),
+                   (missing & MPK_CONSENT_PRODUCT) != 0);
     mpk_value_bool(facts, mpk_string("error_nonce"), outcome == MPK_STALE);
 
     return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_CONFIRM,

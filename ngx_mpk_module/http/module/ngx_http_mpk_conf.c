@@ -155,6 +155,27 @@ ngx_http_mpk_conf_url(ngx_conf_t *cf, void *post, void *data)
 }
 
 
+char *
+ngx_http_mpk_conf_consent(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mpk_loc_conf_t *mlcf = conf;
+
+    char  *rv;
+
+    if (mlcf->consent) {
+        return "is duplicate";
+    }
+
+    rv = ngx_conf_set_bitmask_slot(cf, cmd, conf);
+
+    if (rv == NGX_CONF_OK && mlcf->consent > NGX_HTTP_MPK_CONSENT_OFF) {
+        return "has \"off\" beside another value";
+    }
+
+    return rv;
+}
+
+
 static ngx_int_t
 ngx_http_mpk_conf_loopback(ngx_str_t *host)
 {

@@ -6,6 +6,9 @@
 #include "ngx_http_mpk.h"
 
 
+#define NGX_HTTP_MPK_CONSENT_OFF  4u         /* beside MPK_CONSENT_..., until it is merged */
+
+
 /*
  * ngx_http_mpk_conf.c; cmd->post of an endpoint's directive is the endpoint.  _url is a post
  * of a string slot, for a URL that pages link to.
@@ -21,6 +24,8 @@ char *ngx_http_mpk_conf_reveal_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mpk_conf_pages(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_mpk_conf_url(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_mpk_conf_consent(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_mpk_conf_track_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 

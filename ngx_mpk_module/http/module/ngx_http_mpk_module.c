@@ -36,6 +36,15 @@ static ngx_conf_enum_t  ngx_http_mpk_challenges[] = {
 };
 
 
+static ngx_conf_bitmask_t  ngx_http_mpk_consents[] = {
+    { ngx_string("off"), NGX_HTTP_MPK_CONSENT_OFF },
+    { ngx_string("on"), MPK_CONSENT_SUPPLY },
+    { ngx_string("supply"), MPK_CONSENT_SUPPLY },
+    { ngx_string("product"), MPK_CONSENT_PRODUCT },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_post_t  ngx_http_mpk_policy_url = { ngx_http_mpk_conf_url };
 
 
@@ -133,11 +142,11 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       NULL },
 
     { ngx_string("mpk_consent"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_mpk_conf_consent,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_mpk_loc_conf_t, consent),
-      NULL },
+      &ngx_http_mpk_consents },
 
     { ngx_string("mpk_policy_version"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -362,6 +371,7 @@ ngx_http_mpk_create_loc_conf(ngx_conf_t *cf)
      *     conf->endpoint_name = { 0, NULL };
      *     conf->file = { 0, NULL };
      *     conf->line = 0;
+     *     conf->consent = 0;
      *     conf->policy_version = { 0, NULL };
      *     conf->policy_url = { 0, NULL };
      *     conf->account = NULL;
@@ -376,7 +386,6 @@ ngx_http_mpk_create_loc_conf(ngx_conf_t *cf)
     conf->challenge = NGX_CONF_UNSET_UINT;
     conf->reveal_ttl = NGX_CONF_UNSET;
     conf->reveal_grace = NGX_CONF_UNSET;
-    conf->consent = NGX_CONF_UNSET;
     conf->fallthrough = NGX_CONF_UNSET;
     conf->api_tokens_set = NGX_CONF_UNSET;
 
@@ -397,13 +406,15 @@ ngx_http_mpk_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_sec_value(conf->reveal_ttl, prev->reveal_ttl,
                              30 * 24 * 60 * 60);
     ngx_conf_merge_sec_value(conf->reveal_grace, prev->reveal_grace, 60 * 60);
-    ngx_conf_merge_value(conf->consent, prev->consent, 0);
+    ngx_conf_merge_bitmask_value(conf->consent, prev->consent, 0);
     ngx_conf_merge_value(conf->fallthrough, prev->fallthrough, 0);
     ngx_conf_merge_str_value(conf->policy_version, prev->policy_version, "");
     ngx_conf_merge_str_value(conf->policy_url, prev->policy_url, "");
     ngx_conf_merge_ptr_value(conf->pages, prev->pages, NULL);
     ngx_conf_merge_ptr_value(conf->track_limit, prev->track_limit,
                              &ngx_http_mpk_track_limit);
+
+    conf->consent &= ~NGX_HTTP_MPK_CONSENT_OFF;
 
     if (conf->api_tokens_set == NGX_CONF_UNSET) {
         conf->api_tokens_set = prev->api_tokens_set;

@@ -684,9 +684,13 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
 
     /* nobody was asked */
 
-    if (!decision->consent) {
+    if (!(decision->consent & MPK_CONSENT_SUPPLY)) {
         ngx_memzero(&entry->consent, sizeof(mpk_str_t));
         ngx_memzero(&entry->consent_language, sizeof(mpk_str_t));
+    }
+
+    if (!(decision->consent & MPK_CONSENT_PRODUCT)) {
+        ngx_memzero(&entry->consent_product, sizeof(mpk_str_t));
     }
 
     if (decision->event == MPK_EVENT_IMPORTED) {
