@@ -369,20 +369,29 @@ sub read_at_once {
 # nginx gives the kernel 64 commands at once, and the next ones fail
 
 SKIP: {
-    my @order = map { "G-$_" } 1 .. 80;
-    my %link = map { $_ => $t->link($_) } @order;
-    my %nonce = map { $_ => $t->nonce($link{$_}) } @order;
-    my %before = map { $_ => $t->metric($_) } qw(redis_lost_total redis_unsent_total store_seconds_count);
+    my (@order, %link, %nonce, %before, @refused, $lost, $unsent);
 
-    my ($worker, @client) = read_at_once(map { [ $link{$_}, $nonce{$_} ] } @order);
-    my $tracer = fail_calls($worker, 'writev', 'writev:error=EPIPE:when=2');
-    kill 'CONT', $worker;
-    my @refused = grep { Mpk::Http::response($_)->{status} == 503 } @client;
-    skip 'strace can\'t be had here: ' . $t->read('strace'), 8 unless $tracer;
+    # a command of the edge's own may be written alone before them: then none of theirs is, so once more
 
-    calls_work($tracer);
+    for my $try (1 .. 5) {
+        @order = map { "G-$try-$_" } 1 .. 80;
+        %link = map { $_ => $t->link($_) } @order;
+        %nonce = map { $_ => $t->nonce($link{$_}) } @order;
+        %before = map { $_ => $t->metric($_) } qw(redis_lost_total redis_unsent_total store_seconds_count);
+
+        my ($worker, @client) = read_at_once(map { [ $link{$_}, $nonce{$_} ] } @order);
+        my $tracer = fail_calls($worker, 'writev', 'writev:error=EPIPE:when=2');
+        kill 'CONT', $worker;
+        @refused = grep { Mpk::Http::response($_)->{status} == 503 } @client;
+        skip 'strace can\'t be had here: ' . $t->read('strace'), 8 unless $tracer;
+
+        calls_work($tracer);
+        ($lost, $unsent) = map { $t->metric("redis_${_}_total") - $before{"redis_${_}_total"} } qw(lost unsent);
+        last if $lost;
+        served();
+    }
+
     is(scalar @refused, @order, 'a write that breaks off between two parts: all are refused');
-    my ($lost, $unsent) = map { $t->metric("redis_${_}_total") - $before{"redis_${_}_total"} } qw(lost unsent);
     ok($lost == 64 || $lost == 65, 'the first part may be executed') or diag($lost);          # the edge's own command among them
     ok($unsent == @order - 64 || $unsent == @order - 63, 'the second was not sent') or diag($unsent);
     is($t->metric('store_seconds_count') - $before{store_seconds_count}, @order, 'all have waited for Redis');
