@@ -113,8 +113,10 @@ sub settled {
 
 ok(settled(2), 'both workers tell of themselves, and are ready');
 is(metrics()->{redis_connects}, 2, 'each has connected once');
-ok(wait_for(sub { my $n = int rand 1e9; $t->confirm($t->link("W-$n")); 0 < (metrics()->{'redis_errors NOSCRIPT'} // 0) }, 'a script'),
+my $loading = 0;
+ok(wait_for(sub { $t->confirm($t->link('W-' . ++$loading)); 0 < (metrics()->{'redis_errors NOSCRIPT'} // 0) }, 'a script'),
     'the first commit has loaded the script');
+wait_for(sub { (metrics()->{'requests reveal viewed done'} // 0) == $loading }, 'all of them are counted');
 
 
 # each by itself
