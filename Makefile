@@ -165,7 +165,7 @@ demo: deps-demo
 # Files that inject faults, and whose bounds on time are only that nothing hangs, find under
 # the sanitizers what they find without; "make test" runs them there alone.
 
-FAULTS     = $(patsubst %,t/%.t,cluster_fake faults_fake faults_ops invariants partition)
+FAULTS     = $(patsubst %,t/%.t,clock cluster_fake faults_fake faults_ops invariants keyring partition)
 
 test test-all: deps-test
 	@rm -f objs/tally
