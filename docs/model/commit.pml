@@ -99,8 +99,8 @@ inline commit(kind, nonce_)
 
 /*
  * A confirmation, sent again once with the same nonce if its answer is lost:
- * ngx_http_mpk_txn_read(), mpk_policy_view(), ngx_http_mpk_commit_send(),
- * ngx_http_mpk_commit_handler(), ngx_http_mpk_reveal_keys().
+ * ngx_http_mpk_txn_read(), mpk_policy_view(), ngx_http_mpk_txn_commit(),
+ * ngx_http_mpk_txn_commit_handler(), ngx_http_mpk_reveal_keys().
  */
 
 proctype Confirm(byte nonce)

@@ -1,10 +1,10 @@
 /*
- * Transactions: reads an order, lets core decide, and commits the decision.  The journal
- * entry is chained to the one before, and one script writes it together with the order
- * if the order is still the one that was read; if it is not, all of it starts again.
+ * Transactions: reads an order, lets core decide, and commits the decision, if the order is
+ * still the one that was read; if it is not, all of it starts again.
  */
 
 #include "ngx_http_mpk_txn.h"
+#include "ngx_http_mpk_commit.h"
 #include "ngx_http_mpk_index.h"
 #include "ngx_http_mpk_keys.h"
 #include "ngx_http_mpk_limit.h"
@@ -17,16 +17,6 @@
 #define NGX_HTTP_MPK_TXN_TRIES    5
 #define NGX_HTTP_MPK_TXN_POOL     8192    /* bytes; fits most transactions, many wait at a time */
 #define NGX_HTTP_MPK_TXN_GUARD    256     /* bytes of a head that is not authentic */
-#define NGX_HTTP_MPK_COMMIT_ARGS  40      /* and the claims that are named */
-#define NGX_HTTP_MPK_COMMIT_LISTS (1 + NGX_HTTP_MPK_WORKLIST_MAX)  /* :claims, and those */
-
-
-/* A change of a worklist of the order's bucket. */
-typedef struct {
-    const char                   *what;
-    ngx_uint_t                    argc;            /* the command, and what follows the key */
-    mpk_str_t                     argv[2 + MPK_CLAIMS_MAX];
-} ngx_http_mpk_commit_list_t;
 
 
 static void ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn);
@@ -35,7 +25,6 @@ static void ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn);
-static void ngx_http_mpk_txn_wrong(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_wrong_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_forged(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_now(ngx_http_mpk_txn_t *txn);
@@ -44,24 +33,9 @@ static mpk_status_t ngx_http_mpk_txn_parse(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_send(ngx_http_mpk_txn_t *txn,
     ngx_mpk_redis_lane_t lane, ngx_mpk_redis_handler_pt handler,
     ngx_uint_t argc, const mpk_str_t *argv);
-static ngx_int_t ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn);
-static void ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn);
-static void ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn);
-static ngx_int_t ngx_http_mpk_commit_keys(ngx_http_mpk_txn_t *txn);
-static ngx_int_t ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn);
-static mpk_str_t ngx_http_mpk_commit_begin(ngx_http_mpk_txn_t *txn);
-static ngx_uint_t ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn,
-    mpk_str_t *args);
-static ngx_uint_t ngx_http_mpk_commit_lists(ngx_http_mpk_txn_t *txn,
-    ngx_http_mpk_commit_list_t *lists);
-static ngx_uint_t ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn,
-    ngx_http_mpk_commit_list_t *list);
-static ngx_uint_t ngx_http_mpk_commit_order(ngx_http_mpk_txn_t *txn,
-    ngx_http_mpk_worklist_id_t id, ngx_uint_t was, ngx_uint_t is,
-    ngx_http_mpk_commit_list_t *list);
-static mpk_str_t ngx_http_mpk_commit_ms(ngx_http_mpk_txn_t *txn);
-static mpk_str_t ngx_http_mpk_commit_int(ngx_http_mpk_txn_t *txn, int64_t n);
-static void ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd);
+static void ngx_http_mpk_txn_commit(ngx_http_mpk_txn_t *txn,
+    ngx_mpk_redis_handler_pt handler);
+static void ngx_http_mpk_txn_commit_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_again(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
     ngx_http_mpk_txn_result_t result);
@@ -422,59 +396,35 @@ ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd)
 static void
 ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn)
 {
+    ngx_int_t                  rc;
+    ngx_mpk_redis_handler_pt   handler;
+
+    handler = ngx_http_mpk_txn_commit_handler;
+
     if (txn->decision.outcome == MPK_SAME && !txn->dry
         && txn->request.event != MPK_EVENT_OPENED
         && ngx_mpk_redis_durable(txn->mmcf->redis))
     {
-        ngx_http_mpk_commit_confirm(txn);
-        return;
-    }
+        rc = ngx_http_mpk_commit_touch(txn);
 
-    if (txn->counter.len && mpk_outcome_wrong(txn->decision.outcome)) {
-        ngx_http_mpk_txn_wrong(txn);
-        return;
-    }
+    } else if (txn->counter.len && mpk_outcome_wrong(txn->decision.outcome)) {
+        rc = ngx_http_mpk_commit_wrong(txn);
+        handler = ngx_http_mpk_txn_wrong_handler;
 
-    if (txn->decision.outcome != MPK_DONE || txn->dry) {
+    } else if (txn->decision.outcome == MPK_DONE && !txn->dry) {
+        rc = ngx_http_mpk_commit_order(txn);
+
+    } else {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_OK);
         return;
     }
 
-    if (ngx_http_mpk_commit_prepare(txn) != NGX_OK) {
+    if (rc != NGX_OK) {
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
         return;
     }
 
-    ngx_http_mpk_commit_send(txn);
-}
-
-
-/*
- * A wrong challenge is counted before it is answered, and in the commits' lane: a right one
- * that was sent after it is committed after it, and finds it counted.
- */
-
-static void
-ngx_http_mpk_txn_wrong(ngx_http_mpk_txn_t *txn)
-{
-    mpk_str_t  argv[7];
-
-    argv[0] = mpk_string("EVAL");
-    argv[1] = ngx_http_mpk_script(NGX_HTTP_MPK_SCRIPT_WRONG);
-    argv[2] = mpk_string("1");
-    argv[3] = txn->key;
-    argv[4] = txn->counter;
-    argv[5] = ngx_http_mpk_commit_int(txn, txn->request.now);
-    argv[6] = ngx_http_mpk_commit_int(txn,
-                                      txn->request.now + MPK_CHALLENGES_TIME);
-
-    if (txn->mem.failed) {
-        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
-        return;
-    }
-
-    ngx_http_mpk_txn_send(txn, NGX_MPK_REDIS_COMMIT,
-                          ngx_http_mpk_txn_wrong_handler, 7, argv);
+    ngx_http_mpk_txn_commit(txn, handler);
 }
 
 
@@ -501,411 +451,9 @@ ngx_http_mpk_txn_wrong_handler(ngx_mpk_redis_cmd_t *cmd)
 }
 
 
-static ngx_int_t
-ngx_http_mpk_commit_prepare(ngx_http_mpk_txn_t *txn)
-{
-    int64_t                      bought;
-    mpk_str_t                   *argv, none;
-    ngx_uint_t                   i, j, n, start, count;
-    mpk_order_t                 *order;
-    mpk_decision_t              *decision;
-    ngx_http_mpk_commit_list_t   lists[NGX_HTTP_MPK_COMMIT_LISTS];
-
-    decision = &txn->decision;
-    order = &decision->order;
-    none = mpk_string("");
-
-    if (ngx_http_mpk_commit_keys(txn) != NGX_OK
-        || ngx_http_mpk_commit_entry(txn) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    count = ngx_http_mpk_commit_lists(txn, lists);
-
-    txn->listed = (count != 0);
-    txn->more = (count || decision->event == MPK_EVENT_ERASED
-                 || txn->mmcf->retention);
-
-    argv = ngx_palloc(txn->pool, (NGX_HTTP_MPK_COMMIT_ARGS
-                                  + (txn->more ? MPK_CLAIMS_MAX : 0))
-                                 * sizeof(mpk_str_t));
-    if (argv == NULL) {
-        return NGX_ERROR;
-    }
-
-    n = 0;
-
-    argv[n++] = mpk_string("EVALSHA");
-    argv[n++] = ngx_http_mpk_script_sha(txn->more ? NGX_HTTP_MPK_SCRIPT_MORE
-                                                  : NGX_HTTP_MPK_SCRIPT_COMMIT);
-    argv[n++] = ngx_http_mpk_commit_int(txn, (int64_t) (2 + count));
-    argv[n++] = txn->key;
-    argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, ":out", none);
-
-    for (i = 0; i < count; i++) {
-        argv[n++] = ngx_http_mpk_key(&txn->mem, txn->id, lists[i].what, none);
-    }
-
-    argv[n++] = ngx_http_mpk_commit_begin(txn);
-    argv[n++] = txn->counter.len ? txn->counter : none;
-    argv[n++] = txn->count.len ? txn->count : none;
-    argv[n++] = txn->id;
-    argv[n++] = ngx_http_mpk_commit_int(txn, (int64_t) order->revision);
-    argv[n++] = mpk_event_name(decision->event);
-
-    start = n;
-
-    if (txn->more) {
-        argv[n++] = decision->event == MPK_EVENT_ERASED ? mpk_string("1")
-                                                        : none;
-        argv[n++] = none;
-
-        if (txn->mmcf->retention) {
-            /* of an order that was not authentic only this is known */
-
-            bought = order->filed_at ? ngx_min(order->purchased_at,
-                                               order->filed_at)
-                                     : order->erased_at;
-
-            argv[n - 1] = ngx_http_mpk_commit_int(txn,
-                              bought + txn->mmcf->retention);
-        }
-
-        start = ++n;
-    }
-
-    n += ngx_http_mpk_commit_fields(txn, &argv[n]);
-
-    if (n == start) {
-        return NGX_ERROR;
-    }
-
-    if (txn->more) {
-        argv[start - 1] = ngx_http_mpk_commit_int(txn, (int64_t) (n - start));
-    }
-
-    for (i = 0; i < count; i++) {
-        argv[n++] = lists[i].argv[0];
-        argv[n++] = ngx_http_mpk_commit_int(txn, (int64_t) lists[i].argc - 1);
-
-        for (j = 1; j < lists[i].argc; j++) {
-            argv[n++] = lists[i].argv[j];
-        }
-    }
-
-    txn->argv = argv;
-    txn->argc = n;
-
-    return txn->mem.failed ? NGX_ERROR : NGX_OK;
-}
-
-
-/* Decrypts the keys that the answer will show. */
-
-static ngx_int_t
-ngx_http_mpk_commit_keys(ngx_http_mpk_txn_t *txn)
-{
-    ngx_uint_t       i;
-    mpk_decision_t  *decision;
-
-    decision = &txn->decision;
-
-    if (decision->event != MPK_EVENT_VIEWED
-        && decision->event != MPK_EVENT_REPEATED)
-    {
-        return NGX_OK;
-    }
-
-    ngx_http_mpk_txn_close(txn);
-
-    txn->keys = ngx_palloc(txn->pool,
-                           decision->items_count * sizeof(mpk_str_t));
-    txn->ends = ngx_pcalloc(txn->pool, decision->items_count * sizeof(size_t));
-
-    if (txn->keys == NULL || txn->ends == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < decision->items_count; i++) {
-        if (ngx_http_mpk_txn_open(txn, decision->items[i], &txn->keys[i])
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        txn->keys_count++;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
-{
-    time_t                 edge;
-    mpk_entry_t           *entry;
-    mpk_order_t           *order;
-    mpk_status_t           status;
-    mpk_decision_t        *decision;
-    const mpk_data_key_t  *key;
-
-    decision = &txn->decision;
-    order = &decision->order;
-    key = txn->filing_key;
-
-    if (txn->request.filing == NULL) {
-
-        if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        key = &txn->data_key;
-    }
-
-    /* the number and the MAC before are those of the order as read, also if it is erased */
-
-    entry = &txn->entry;
-
-    entry->number = txn->order.revision + 1;
-    entry->event = decision->event;
-    entry->order = txn->id;
-    entry->at = order->at;
-
-    edge = ngx_time();
-    entry->edge_at = ngx_abs(edge - entry->at) > 1 ? edge : 0;
-
-    entry->channel = txn->request.channel;
-    entry->items = decision->items;
-    entry->items_count = decision->items_count;
-    entry->generations = order->items;
-    entry->claim = decision->claim;
-
-    /* nobody was asked */
-
-    if (!(decision->consent & MPK_CONSENT_SUPPLY)) {
-        ngx_memzero(&entry->consent, sizeof(mpk_str_t));
-        ngx_memzero(&entry->consent_language, sizeof(mpk_str_t));
-    }
-
-    if (!(decision->consent & MPK_CONSENT_PRODUCT)) {
-        ngx_memzero(&entry->consent_product, sizeof(mpk_str_t));
-    }
-
-    if (decision->event == MPK_EVENT_IMPORTED) {
-        entry->delivered_at = order->delivered_at;
-        entry->first_viewed_at = order->first_viewed_at;
-    }
-
-    status = mpk_journal_write(txn->mmcf->crypto, &txn->mem, key, entry,
-                               txn->order.mac, &txn->record, order->mac);
-    if (status != MPK_OK) {
-        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
-                      "mpk: the journal entry of order \"%*s\" could not be "
-                      "sealed: %s; nothing was committed, the request was "
-                      "refused", txn->id.len, txn->id.data,
-                      mpk_status_text(status));
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/* The beginning of the head that was read. */
-
-static mpk_str_t
-ngx_http_mpk_commit_begin(ngx_http_mpk_txn_t *txn)
-{
-    return txn->order.guard.data ? txn->order.guard : mpk_string("0 ");
-}
-
-
-/* The entry, the head, and the order's other fields that have changed; 0: an error. */
-
-static ngx_uint_t
-ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
-{
-    unsigned       changed;
-    mpk_str_t      fields[MPK_ORDER_FIELDS];
-    mpk_buf_t      name;
-    ngx_uint_t     i, n;
-    mpk_event_t    event;
-    mpk_order_t   *order;
-    mpk_status_t   status;
-
-    order = &txn->decision.order;
-    event = txn->decision.event;
-    changed = 0;
-
-    if (txn->request.filing) {
-        changed |= 1 << MPK_ORDER_FILED | 1 << MPK_ORDER_ITEMS
-                   | 1 << MPK_ORDER_KEYS;
-    }
-
-    if (event == MPK_EVENT_CLAIM_REPLACED) {
-        changed |= 1 << MPK_ORDER_KEYS;
-    }
-
-    if (txn->decision.claim) {
-        changed |= 1 << MPK_ORDER_CLAIMS;
-    }
-
-    status = mpk_order_write(txn->mmcf->crypto, &txn->mem, order, changed,
-                             fields);
-    if (status != MPK_OK) {
-        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
-                      "mpk: order \"%*s\" could not be authenticated: %s; "
-                      "nothing was committed, the request was refused",
-                      txn->id.len, txn->id.data, mpk_status_text(status));
-        return 0;
-    }
-
-    mpk_buf_init(&name, &txn->mem, 1 + NGX_INT64_LEN);
-    mpk_buf_byte(&name, 'e');
-    mpk_buf_int(&name, (int64_t) order->revision);
-
-    n = 0;
-
-    args[n++] = mpk_buf_done(&name);
-    args[n++] = txn->record;
-
-    for (i = 0; i < MPK_ORDER_FIELDS; i++) {
-        if (fields[i].data) {
-            args[n++] = mpk_order_field(i);
-            args[n++] = fields[i];
-        }
-    }
-
-    return n;
-}
-
-
-/* Changes of the worklists that the order enters or leaves; how many. */
-
-static ngx_uint_t
-ngx_http_mpk_commit_lists(ngx_http_mpk_txn_t *txn,
-    ngx_http_mpk_commit_list_t *lists)
-{
-    ngx_uint_t          n;
-    const mpk_order_t  *was, *is;
-
-    was = &txn->order;
-    is = &txn->decision.order;
-
-    n = ngx_http_mpk_commit_claims(txn, lists);
-    n += ngx_http_mpk_commit_order(txn, NGX_HTTP_MPK_WORKLIST_SUSPENDED,
-                                   was->suspended_at != 0,
-                                   is->suspended_at != 0, &lists[n]);
-
-    return n;
-}
-
-
-static ngx_uint_t
-ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn,
-    ngx_http_mpk_commit_list_t *list)
-{
-    mpk_buf_t           member;
-    ngx_uint_t          i, n, opened, erased;
-    const mpk_order_t  *order;
-
-    opened = (txn->decision.event == MPK_EVENT_CLAIM_OPENED);
-    erased = (txn->decision.event == MPK_EVENT_ERASED);
-    order = erased ? &txn->order : &txn->decision.order;
-    n = 1;
-
-    if (opened) {
-        list->argv[n++] = ngx_http_mpk_commit_ms(txn);
-    }
-
-    for (i = 0; i < order->claims_count; i++) {
-
-        if (erased ? !mpk_claim_undecided(&order->claims[i])
-                   : (i + 1 != txn->decision.claim
-                      || (!opened && mpk_claim_undecided(&order->claims[i]))))
-        {
-            continue;
-        }
-
-        mpk_buf_init(&member, &txn->mem, txn->id.len + 4);
-        mpk_buf_str(&member, txn->id);
-        mpk_buf_byte(&member, '/');
-        mpk_buf_int(&member, (int64_t) i + 1);
-
-        list->argv[n++] = mpk_buf_done(&member);
-    }
-
-    if (n == 1) {
-        return 0;
-    }
-
-    list->what = ":claims";
-    list->argv[0] = opened ? mpk_string("ZADD") : mpk_string("ZREM");
-    list->argc = n;
-
-    return 1;
-}
-
-
-static ngx_uint_t
-ngx_http_mpk_commit_order(ngx_http_mpk_txn_t *txn,
-    ngx_http_mpk_worklist_id_t id, ngx_uint_t was, ngx_uint_t is,
-    ngx_http_mpk_commit_list_t *list)
-{
-    ngx_uint_t  n;
-
-    if (was == is) {
-        return 0;
-    }
-
-    n = 0;
-    list->what = ngx_http_mpk_worklist_keys[id];
-
-    if (is) {
-        list->argv[n++] = mpk_string("ZADD");
-        list->argv[n++] = ngx_http_mpk_commit_ms(txn);
-
-    } else {
-        list->argv[n++] = mpk_string("ZREM");
-    }
-
-    list->argv[n++] = txn->id;
-    list->argc = n;
-
-    return 1;
-}
-
-
-/* The event's time in milliseconds: what a worklist is sorted by. */
-
-static mpk_str_t
-ngx_http_mpk_commit_ms(ngx_http_mpk_txn_t *txn)
-{
-    int64_t  ms;
-
-    ms = ngx_http_mpk_time_ms(txn->mmcf, txn->id);
-
-    return ngx_http_mpk_commit_int(txn,
-               ngx_max(ms, txn->decision.order.at * 1000));
-}
-
-
-static mpk_str_t
-ngx_http_mpk_commit_int(ngx_http_mpk_txn_t *txn, int64_t n)
-{
-    mpk_buf_t  buf;
-
-    mpk_buf_init(&buf, &txn->mem, NGX_INT64_LEN);
-    mpk_buf_int(&buf, n);
-
-    return mpk_buf_done(&buf);
-}
-
-
 static void
-ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn)
+ngx_http_mpk_txn_commit(ngx_http_mpk_txn_t *txn,
+    ngx_mpk_redis_handler_pt handler)
 {
     ngx_mpk_redis_lane_t  lane;
 
@@ -918,40 +466,12 @@ ngx_http_mpk_commit_send(ngx_http_mpk_txn_t *txn)
                    "mpk txn commit, order:\"%*s\" after revision:%uL",
                    txn->id.len, txn->id.data, txn->order.revision);
 
-    ngx_http_mpk_txn_send(txn, lane, ngx_http_mpk_commit_handler, txn->argc,
-                          txn->argv);
+    ngx_http_mpk_txn_send(txn, lane, handler, txn->argc, txn->argv);
 }
 
 
 static void
-ngx_http_mpk_commit_confirm(ngx_http_mpk_txn_t *txn)
-{
-    txn->argv = ngx_palloc(txn->pool, 5 * sizeof(mpk_str_t));
-    if (txn->argv == NULL) {
-        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
-        return;
-    }
-
-    /* WAIT covers only the writes of its own connection: make one that changes nothing */
-
-    txn->argc = 5;
-    txn->argv[0] = mpk_string("EVAL");
-    txn->argv[1] = ngx_http_mpk_script(NGX_HTTP_MPK_SCRIPT_TOUCH);
-    txn->argv[2] = mpk_string("1");
-    txn->argv[3] = txn->key;
-    txn->argv[4] = ngx_http_mpk_commit_begin(txn);
-
-    if (txn->mem.failed) {
-        ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_ERROR);
-        return;
-    }
-
-    ngx_http_mpk_commit_send(txn);
-}
-
-
-static void
-ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd)
+ngx_http_mpk_txn_commit_handler(ngx_mpk_redis_cmd_t *cmd)
 {
     ngx_http_mpk_txn_t  *txn;
 
@@ -975,11 +495,9 @@ ngx_http_mpk_commit_handler(ngx_mpk_redis_cmd_t *cmd)
 
         if (cmd->error == NGX_MPK_REDIS_ERR_NOSCRIPT) {
             txn->argv[0] = mpk_string("EVAL");
-            txn->argv[1] = ngx_http_mpk_script(txn->more
-                                               ? NGX_HTTP_MPK_SCRIPT_MORE
-                                               : NGX_HTTP_MPK_SCRIPT_COMMIT);
+            txn->argv[1] = ngx_http_mpk_script(txn->script);
 
-            ngx_http_mpk_commit_send(txn);
+            ngx_http_mpk_txn_commit(txn, ngx_http_mpk_txn_commit_handler);
             return;
         }
 

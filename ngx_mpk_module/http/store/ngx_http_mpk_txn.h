@@ -4,6 +4,7 @@
 #define NGX_HTTP_MPK_TXN_H
 
 #include "ngx_http_mpk_ctx.h"
+#include "ngx_http_mpk_script.h"
 
 
 typedef enum {
@@ -63,13 +64,13 @@ struct ngx_http_mpk_txn_s {
     ngx_mpk_redis_cmd_t           cmd;             /* one after the other */
     mpk_str_t                    *argv;
     ngx_uint_t                    argc;
+    ngx_http_mpk_script_id_t      script;          /* the commit's */
     ngx_uint_t                    tries;
     uint64_t                      started;         /* us */
     mpk_str_t                     record;          /* the journal entry */
     unsigned                      waiting:1;       /* for the reply to a command */
     unsigned                      decided:1;
     unsigned                      unwrapped:1;
-    unsigned                      more:1;          /* the commit takes the longer script */
     unsigned                      listed:1;        /* the commit changes a worklist */
     unsigned                      sealed:1;        /* the sealed keys are read, too */
 };
