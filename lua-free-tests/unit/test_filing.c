@@ -25,6 +25,8 @@ static const char  ring[] =
 static mpk_filing_t   filing;
 static mpk_value_t   *errors;
 
+static const mpk_filing_times_t  times = { 0, 1795500000, NOW + MPK_FILING_AHEAD };
+
 
 static mpk_str_t
 str(const char *s)
@@ -52,7 +54,7 @@ parse(const char *json)
 static int
 reads(const char *id, const char *json)
 {
-    return mpk_filing_read(&test_mem, parse(json), str(id), 0, NOW, &filing, &errors) == MPK_OK && errors == NULL;
+    return mpk_filing_read(&test_mem, parse(json), str(id), &times, &filing, &errors) == MPK_OK && errors == NULL;
 }
 
 
@@ -63,7 +65,7 @@ wrong(const char *id, const char *json, const char *pointer, const char *detail)
 {
     const mpk_value_t  *error;
 
-    if (mpk_filing_read(&test_mem, parse(json), str(id), 0, NOW, &filing, &errors) != MPK_OK
+    if (mpk_filing_read(&test_mem, parse(json), str(id), &times, &filing, &errors) != MPK_OK
         || errors == NULL || errors->u.list.count != 1)
     {
         return 0;
@@ -95,8 +97,9 @@ repeat(const char *before, const char *piece, size_t n, const char *after)
 static void
 test_read(void)
 {
-    size_t       i;
-    const char  *json, *list;
+    size_t              i;
+    const char         *json, *list;
+    mpk_filing_times_t  expired = times;
 
     static const struct {
         const char  *json;
@@ -174,10 +177,12 @@ test_read(void)
     ok(reads("A-1", "{\"email\":\"ann@example.com\",\"purchased_at\":\"2026-11-24T08:15:30Z\"," ITEMS "}"),
        "a shop's clock may be a day ahead");
 
-    ok(mpk_filing_read(&test_mem, parse("{" GOOD "," ITEMS "}"), str("A-1"), 1795421730, NOW, &filing, &errors) == MPK_OK
+    expired.expired = 1795421730;
+    ok(mpk_filing_read(&test_mem, parse("{" GOOD "," ITEMS "}"), str("A-1"), &expired, &filing, &errors) == MPK_OK
        && errors && mpk_str_eq(mpk_value_get_string(errors->u.list.first, mpk_string("pointer")),
                                str("/purchased_at")), "an order that has expired is refused");
-    ok(mpk_filing_read(&test_mem, parse("{" GOOD "," ITEMS "}"), str("A-1"), 1795421729, NOW, &filing, &errors) == MPK_OK
+    expired.expired = 1795421729;
+    ok(mpk_filing_read(&test_mem, parse("{" GOOD "," ITEMS "}"), str("A-1"), &expired, &filing, &errors) == MPK_OK
        && errors == NULL, "one that has a second left is not");
 
     json = repeat("{" GOOD ",\"items\":[" ITEM, "," ITEM, 499, "]}");
@@ -215,7 +220,7 @@ test_read(void)
        "a key of 4097 bytes is not");
 
     json = repeat("{" GOOD ",\"items\":[1", ",1", 30, "]}");
-    (void) mpk_filing_read(&test_mem, parse(json), str("A-1"), 0, NOW, &filing, &errors);
+    (void) mpk_filing_read(&test_mem, parse(json), str("A-1"), &times, &filing, &errors);
     ok(errors && errors->u.list.count == MPK_ERRORS_MAX, "at most 20 errors are listed");
 }
 
@@ -246,7 +251,7 @@ test_nomem(void)
 
     for (n = 0; n < 8; n++) {
         left = n;
-        status = mpk_filing_read(&scarce, body, str("A-1"), 0, NOW, &filing, &errors);
+        status = mpk_filing_read(&scarce, body, str("A-1"), &times, &filing, &errors);
 
         accepted += (status == MPK_OK && errors == NULL);
         refused += (status == MPK_NOMEM);
@@ -261,26 +266,11 @@ test_nomem(void)
 static int
 past(const char *rest, const char *pointer, const char *detail)
 {
-    const char         *json;
-    const mpk_value_t  *body, *error;
+    const char  *json;
 
     json = repeat("{" GOOD "," ITEMS, rest, 1, "}");
-    body = parse(json);
 
-    if (reads("A-1", json)
-        && mpk_filing_read_past(&test_mem, body, 1795500000, &filing, &errors) != MPK_OK)
-    {
-        return 0;
-    }
-
-    if (pointer == NULL) {
-        return errors == NULL;
-    }
-
-    error = errors && errors->u.list.count == 1 ? errors->u.list.first : NULL;
-
-    return error && mpk_str_eq(mpk_value_get_string(error, mpk_string("pointer")), str(pointer))
-           && mpk_str_eq(mpk_value_get_string(error, mpk_string("detail")), str(detail));
+    return pointer ? wrong("A-1", json, pointer, detail) : reads("A-1", json);
 }
 
 
@@ -354,7 +344,7 @@ test_seal(void)
        "the same content has the same digest, whatever its seal");
 
     for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        (void) mpk_filing_read(&test_mem, parse(others[i]), str("A-1"), 0, NOW, &filing, &errors);
+        (void) mpk_filing_read(&test_mem, parse(others[i]), str("A-1"), &times, &filing, &errors);
         ok(mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &again, &key, other) == MPK_OK
            && !mpk_str_eq(order.digest, again.digest), "other content has another one");
     }
@@ -423,6 +413,9 @@ test_past(void)
           "is only for an order with \"imported\": true" },
         { ",\"imported\":true,\"state\":\"ready\",\"delivered_at\":\"yesterday\"", "/delivered_at", time },
         { ",\"imported\":true,\"state\":\"ready\",\"delivered_at\":7", "/delivered_at", "must be a string" },
+        { ",\"imported\":true,\"state\":\"ready\",\"delivered_at\":\"\"", "/delivered_at", "is empty" },
+        { ",\"imported\":true,\"first_viewed_at\":\"\"", "/first_viewed_at", "is empty" },
+        { ",\"state\":\"\"", "/state", "is empty" },
         { ",\"imported\":true,\"state\":\"ready\",\"delivered_at\":\"2026-11-23T08:15:29Z\"", "/delivered_at", between },
         { ",\"imported\":true,\"state\":\"ready\",\"delivered_at\":\"2026-11-24T06:00:00Z\"", "/delivered_at", between },
         { ",\"imported\":true,\"state\":\"ready\",\"first_viewed_at\":\"2026-11-23T09:00:00Z\"", "/first_viewed_at",
@@ -445,13 +438,16 @@ test_past(void)
         ok(past(bad[i].rest, bad[i].pointer, bad[i].detail), bad[i].rest);
     }
 
+    ok(!reads("A-1", "{" GOOD ",\"items\":[],\"imported\":true,\"state\":\"ready\",\"delivered_at\":\"yesterday\"}")
+       && errors->u.list.count == 2, "what is wrong with it is told together with the rest");
+
     scarce = (mpk_mem_t) { scarce_alloc, &left, false };
     body = parse("{" GOOD "," ITEMS ",\"imported\":true,\"delivered_at\":\"yesterday\"}");
     accepted = 0;
 
     for (n = 0; n < 4; n++) {
         left = n;
-        accepted += (mpk_filing_read_past(&scarce, body, 1795500000, &filing, &errors) == MPK_OK && errors == NULL);
+        accepted += (mpk_filing_read(&scarce, body, str("A-1"), &times, &filing, &errors) == MPK_OK && errors == NULL);
     }
 
     ok(accepted == 0, "a bad past does not pass for want of memory to say so");

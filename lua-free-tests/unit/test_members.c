@@ -11,13 +11,13 @@ typedef struct {
 } into_t;
 
 static const mpk_member_t  list[] = {
-    { mpk_literal("text"), MPK_VALUE_STRING, true, 4, offsetof(into_t, text) },
-    { mpk_literal("note"), MPK_VALUE_STRING, false, 4, offsetof(into_t, note) },
-    { mpk_literal("sure"), MPK_VALUE_BOOL, false, 0, 0 },
-    { mpk_literal("ttl"), MPK_VALUE_INT, false, 0, 0 },
-    { mpk_literal("list"), MPK_VALUE_ARRAY, false, 0, 0 },
-    { mpk_literal("person"), MPK_VALUE_OBJECT, false, 0, 0 },
-    { mpk_literal("any"), MPK_VALUE_NULL, false, 0, 0 },
+    { mpk_literal("text"), MPK_VALUE_STRING, MPK_REQUIRED, 4, offsetof(into_t, text) },
+    { mpk_literal("note"), MPK_VALUE_STRING, MPK_OPTIONAL, 4, offsetof(into_t, note) },
+    { mpk_literal("sure"), MPK_VALUE_BOOL, MPK_OPTIONAL, 0, 0 },
+    { mpk_literal("ttl"), MPK_VALUE_INT, MPK_OPTIONAL, 0, 0 },
+    { mpk_literal("list"), MPK_VALUE_ARRAY, MPK_OPTIONAL, 0, 0 },
+    { mpk_literal("person"), MPK_VALUE_OBJECT, MPK_OPTIONAL, 0, 0 },
+    { mpk_literal("any"), MPK_VALUE_NULL, MPK_OPTIONAL, 0, 0 },
 };
 
 static const mpk_members_t  members = mpk_members(list);

@@ -34,9 +34,12 @@ static mpk_status_t mpk_filing_items(mpk_filing_reader_t *reader,
     const mpk_value_t *body, mpk_filing_t *filing);
 static size_t mpk_filing_fit(mpk_filing_reader_t *reader, size_t index,
     const mpk_str_t *fit);
+static void mpk_filing_past(mpk_filing_reader_t *reader,
+    const mpk_value_t *body, const mpk_filing_text_t *text, int64_t now,
+    mpk_filing_t *filing);
 static void mpk_filing_past_time(mpk_filing_reader_t *reader,
-    const mpk_value_t *body, mpk_str_t pointer, const mpk_filing_t *filing,
-    int64_t now, int64_t *at);
+    mpk_str_t pointer, mpk_str_t text, int64_t now,
+    const mpk_filing_t *filing, int64_t *at);
 static void mpk_filing_wrong(mpk_filing_reader_t *reader, mpk_str_t pointer,
     mpk_str_t detail);
 static mpk_status_t mpk_filing_dup_fit(mpk_mem_t *mem, const mpk_str_t *fit,
@@ -51,54 +54,54 @@ static mpk_status_t mpk_filing_seal_one(mpk_crypto_t *crypto,
     mpk_str_t plain, mpk_str_t *sealed);
 
 
-#define mpk_filing_member(name, max, required, type, field)                  \
-    { mpk_literal(name), MPK_VALUE_STRING, required, max,                    \
+#define mpk_filing_member(name, max, presence, type, field)                  \
+    { mpk_literal(name), MPK_VALUE_STRING, presence, max,                    \
       offsetof(type, field) }
 
 /* The first one is skipped when the id is known already. */
 
 static const mpk_member_t  mpk_filing_order[] = {
-    mpk_filing_member("order", MPK_FILING_TEXT_MAX, true,
+    mpk_filing_member("order", MPK_FILING_TEXT_MAX, MPK_REQUIRED,
                       mpk_filing_text_t, id),
-    mpk_filing_member("email", MPK_EMAIL_MAX, true,
+    mpk_filing_member("email", MPK_EMAIL_MAX, MPK_REQUIRED,
                       mpk_filing_text_t, person.email),
-    mpk_filing_member("account", MPK_FILING_TEXT_MAX, false,
+    mpk_filing_member("account", MPK_FILING_TEXT_MAX, MPK_OPTIONAL,
                       mpk_filing_text_t, person.account),
-    mpk_filing_member("customer_name", MPK_FILING_TEXT_MAX, false,
+    mpk_filing_member("customer_name", MPK_FILING_TEXT_MAX, MPK_OPTIONAL,
                       mpk_filing_text_t, person.name),
-    mpk_filing_member("purchase_ip", MPK_IP_TEXT_MAX, false,
+    mpk_filing_member("purchase_ip", MPK_IP_TEXT_MAX, MPK_OPTIONAL,
                       mpk_filing_text_t, person.purchase_ip),
-    mpk_filing_member("device_id", MPK_FILING_TEXT_MAX, false,
+    mpk_filing_member("device_id", MPK_FILING_TEXT_MAX, MPK_OPTIONAL,
                       mpk_filing_text_t, person.device_id),
-    mpk_filing_member("locale", MPK_FILING_LOCALE_MAX, false,
+    mpk_filing_member("locale", MPK_FILING_LOCALE_MAX, MPK_OPTIONAL,
                       mpk_filing_text_t, locale),
-    mpk_filing_member("purchased_at", MPK_FILING_TIME_MAX, true,
+    mpk_filing_member("purchased_at", MPK_FILING_TIME_MAX, MPK_REQUIRED,
                       mpk_filing_text_t, purchased_at),
-    mpk_filing_member("state", sizeof("cancelled") - 1, false,
+    mpk_filing_member("state", sizeof("cancelled") - 1, MPK_FILLED,
                       mpk_filing_text_t, state),
-    mpk_filing_member("delivered_at", MPK_FILING_TIME_MAX, false,
+    mpk_filing_member("delivered_at", MPK_FILING_TIME_MAX, MPK_FILLED,
                       mpk_filing_text_t, delivered_at),
-    mpk_filing_member("first_viewed_at", MPK_FILING_TIME_MAX, false,
+    mpk_filing_member("first_viewed_at", MPK_FILING_TIME_MAX, MPK_FILLED,
                       mpk_filing_text_t, first_viewed_at),
-    { mpk_literal("imported"), MPK_VALUE_BOOL, false, 0, 0 },
-    { mpk_literal("items"), MPK_VALUE_NULL, false, 0, 0 },
+    { mpk_literal("imported"), MPK_VALUE_BOOL, MPK_OPTIONAL, 0, 0 },
+    { mpk_literal("items"), MPK_VALUE_NULL, MPK_OPTIONAL, 0, 0 },
 };
 
 static const mpk_member_t  mpk_filing_item[] = {
-    mpk_filing_member("sku", MPK_FILING_TEXT_MAX, true,
+    mpk_filing_member("sku", MPK_FILING_TEXT_MAX, MPK_REQUIRED,
                       mpk_filing_item_t, sku),
-    mpk_filing_member("product", MPK_FILING_TEXT_MAX, true,
+    mpk_filing_member("product", MPK_FILING_TEXT_MAX, MPK_REQUIRED,
                       mpk_filing_item_t, product),
-    mpk_filing_member("key", MPK_KEY_MAX, true, mpk_filing_item_t, key),
-    mpk_filing_member("platform", MPK_FILING_TEXT_MAX, false,
+    mpk_filing_member("key", MPK_KEY_MAX, MPK_REQUIRED, mpk_filing_item_t, key),
+    mpk_filing_member("platform", MPK_FILING_TEXT_MAX, MPK_OPTIONAL,
                       mpk_filing_item_t, fit[MPK_FIT_PLATFORM]),
-    mpk_filing_member("edition", MPK_FILING_TEXT_MAX, false,
+    mpk_filing_member("edition", MPK_FILING_TEXT_MAX, MPK_OPTIONAL,
                       mpk_filing_item_t, fit[MPK_FIT_EDITION]),
-    mpk_filing_member("requires", MPK_FILING_TEXT_MAX, false,
+    mpk_filing_member("requires", MPK_FILING_TEXT_MAX, MPK_OPTIONAL,
                       mpk_filing_item_t, fit[MPK_FIT_REQUIRES]),
-    mpk_filing_member("activation_url", MPK_URL_MAX, false,
+    mpk_filing_member("activation_url", MPK_URL_MAX, MPK_OPTIONAL,
                       mpk_filing_item_t, fit[MPK_FIT_ACTIVATION_URL]),
-    mpk_filing_member("support_url", MPK_URL_MAX, false,
+    mpk_filing_member("support_url", MPK_URL_MAX, MPK_OPTIONAL,
                       mpk_filing_item_t, fit[MPK_FIT_SUPPORT_URL]),
 };
 
@@ -110,7 +113,8 @@ static const mpk_members_t  mpk_filing_of_item =
 
 mpk_status_t
 mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
-    int64_t expired, int64_t now, mpk_filing_t *filing, mpk_value_t **errors)
+    const mpk_filing_times_t *times, mpk_filing_t *filing,
+    mpk_value_t **errors)
 {
     mpk_email_t          email;
     mpk_status_t         status;
@@ -156,7 +160,7 @@ mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
                                     "2026-11-23T08:15:30Z"));
     }
 
-    if (filing->purchased_at > now + MPK_FILING_AHEAD) {
+    if (filing->purchased_at > times->latest) {
         mpk_filing_wrong(&reader, mpk_string("/purchased_at"),
                          mpk_string("is in the future"));
     }
@@ -176,6 +180,8 @@ mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
                          mpk_string("must be \"held\" or \"ready\""));
     }
 
+    mpk_filing_past(&reader, body, &text, times->now, filing);
+
     status = mpk_filing_items(&reader, body, filing);
     if (status != MPK_OK) {
         return status;
@@ -190,7 +196,8 @@ mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
 
     /* these need members that are valid */
 
-    if (!reader.wrong && expired && filing->purchased_at <= expired) {
+    if (!reader.wrong && times->expired
+        && filing->purchased_at <= times->expired) {
         mpk_filing_wrong(&reader, mpk_string("/purchased_at"),
                          mpk_string("is longer ago than orders are kept "
                                     "(mpk_retention)"));
@@ -308,58 +315,49 @@ mpk_filing_fit(mpk_filing_reader_t *reader, size_t index, const mpk_str_t *fit)
 }
 
 
-mpk_status_t
-mpk_filing_read_past(mpk_mem_t *mem, const mpk_value_t *body, int64_t now,
-    mpk_filing_t *filing, mpk_value_t **errors)
-{
-    const mpk_value_t    *value;
-    mpk_filing_reader_t   reader;
+/* What the shop says of an order of its past. */
 
-    *errors = NULL;
-    reader = (mpk_filing_reader_t) { mem, errors, false };
+static void
+mpk_filing_past(mpk_filing_reader_t *reader, const mpk_value_t *body,
+    const mpk_filing_text_t *text, int64_t now, mpk_filing_t *filing)
+{
+    const mpk_value_t  *value;
 
     value = mpk_value_get(body, mpk_string("imported"));
 
     filing->imported = value && value->type == MPK_VALUE_BOOL
                        && value->u.boolean;
 
-    mpk_filing_past_time(&reader, body, mpk_string("/delivered_at"), filing,
-                         now, &filing->delivered_at);
-    mpk_filing_past_time(&reader, body, mpk_string("/first_viewed_at"), filing,
-                         now, &filing->first_viewed_at);
+    mpk_filing_past_time(reader, mpk_string("/delivered_at"),
+                         text->delivered_at, now, filing,
+                         &filing->delivered_at);
+    mpk_filing_past_time(reader, mpk_string("/first_viewed_at"),
+                         text->first_viewed_at, now, filing,
+                         &filing->first_viewed_at);
 
     if (filing->first_viewed_at
         && (filing->delivered_at == 0
             || filing->first_viewed_at < filing->delivered_at))
     {
-        mpk_filing_wrong(&reader, mpk_string("/first_viewed_at"),
+        mpk_filing_wrong(reader, mpk_string("/first_viewed_at"),
                          mpk_string("needs \"delivered_at\", at that time or "
                                     "before it"));
     }
 
     if (filing->delivered_at && filing->state != MPK_ORDER_READY) {
-        mpk_filing_wrong(&reader, mpk_string("/state"),
+        mpk_filing_wrong(reader, mpk_string("/state"),
                          mpk_string("must be \"ready\", since the order was "
                                     "delivered"));
     }
-
-    return reader.wrong && *errors == NULL ? MPK_NOMEM : MPK_OK;
 }
 
 
-/* Reads an optional time; pointer is a slash and the member's name. */
-
 static void
-mpk_filing_past_time(mpk_filing_reader_t *reader, const mpk_value_t *body,
-    mpk_str_t pointer, const mpk_filing_t *filing, int64_t now, int64_t *at)
+mpk_filing_past_time(mpk_filing_reader_t *reader, mpk_str_t pointer,
+    mpk_str_t text, int64_t now, const mpk_filing_t *filing, int64_t *at)
 {
-    int64_t    seconds;
-    mpk_str_t  text;
+    int64_t  seconds;
 
-    *at = 0;
-
-    text = mpk_value_get_string(body, (mpk_str_t) { pointer.len - 1,
-                                                    pointer.data + 1 });
     if (text.len == 0) {
         return;
     }

@@ -40,25 +40,23 @@ typedef struct {
 } mpk_filing_t;
 
 
+/* What the times of a filing are compared with, in seconds. */
+typedef struct {
+    int64_t                expired;          /* a purchase then or before is refused; 0: none is */
+    int64_t                now;
+    int64_t                latest;           /* a purchase after this is in the future */
+} mpk_filing_times_t;
+
+
 /*
  * Reads a filing from body; strings refer to it.  id is the order's; if it is empty, the
- * member "order" is required and gives it.  A purchase at or before "expired" (seconds)
- * is refused, since the order would expire at once; 0: none is too old.  So is one more
- * than MPK_FILING_AHEAD after "now" (seconds).
+ * member "order" is required and gives it.
  *
  * MPK_OK: filing is complete and *errors is NULL, or *errors says what is wrong (see
  * mpk_errors.h) and filing must not be used.  The only other result is MPK_NOMEM.
  */
 mpk_status_t mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
-    int64_t expired, int64_t now, mpk_filing_t *filing, mpk_value_t **errors);
-
-/*
- * Reads what the body of a filing, which mpk_filing_read() has read, says of the shop's
- * past: "imported", and with it "delivered_at" and "first_viewed_at", times between the
- * purchase and now (seconds).  *errors and the result are as above.
- */
-mpk_status_t mpk_filing_read_past(mpk_mem_t *mem, const mpk_value_t *body,
-    int64_t now, mpk_filing_t *filing, mpk_value_t **errors);
+    const mpk_filing_times_t *times, mpk_filing_t *filing, mpk_value_t **errors);
 
 /*
  * Hashes and seals a filing into order, in mem, for MPK_EVENT_FILED or MPK_EVENT_IMPORTED.

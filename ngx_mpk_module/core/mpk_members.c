@@ -88,7 +88,7 @@ mpk_members_fault(const mpk_member_t *member, const mpk_value_t *value)
 
     mpk_assert_rows(types, MPK_VALUE_OBJECT + 1);
 
-    if (!member->required && (value == NULL || value->type == MPK_VALUE_NULL)) {
+    if (member->presence != MPK_REQUIRED && (value == NULL || value->type == MPK_VALUE_NULL)) {
         return mpk_string("");
     }
 
@@ -108,7 +108,7 @@ mpk_members_fault(const mpk_member_t *member, const mpk_value_t *value)
         return mpk_string("");
     }
 
-    if (member->required && value->u.string.len == 0) {
+    if (member->presence != MPK_OPTIONAL && value->u.string.len == 0) {
         return mpk_string("is empty");
     }
 

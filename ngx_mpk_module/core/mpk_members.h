@@ -6,10 +6,17 @@
 #include "mpk_errors.h"
 
 
+/* Whether a member must be there, and may be an empty string. */
+typedef enum {
+    MPK_OPTIONAL = 0,
+    MPK_REQUIRED,                    /* and not empty */
+    MPK_FILLED                       /* optional, but not empty */
+} mpk_presence_t;
+
 typedef struct {
     mpk_str_t           name;
     mpk_value_type_t    type;        /* NULL: any, the caller checks it */
-    bool                required;    /* and, if it is a string, not empty */
+    mpk_presence_t      presence;
     size_t              max;         /* bytes of a string */
     size_t              offset;      /* of the mpk_str_t that gets the string */
 } mpk_member_t;
@@ -25,7 +32,7 @@ typedef struct {
 
 /*
  * Checks the members of an object (NULL: it has none): adds to *errors each that is
- * unknown, missing, of another type or too long.  null is as good as nothing for a member
+ * unknown, missing, empty, of another type or too long.  null is as good as nothing for a member
  * that is not required.  The object is element index of array, or, if array is empty, the
  * whole body.
  *

@@ -45,47 +45,47 @@ static ngx_int_t ngx_http_mpk_api_body(ngx_http_request_t *r,
 
 /* The members of each call's body, as docs/openapi.yaml has them. */
 
-#define ngx_http_mpk_api_text(name, required, max)                           \
-    { mpk_literal(name), MPK_VALUE_STRING, required, max, 0 }
+#define ngx_http_mpk_api_text(name, presence, max)                           \
+    { mpk_literal(name), MPK_VALUE_STRING, presence, max, 0 }
 
 static const mpk_member_t  ngx_http_mpk_cancel_list[] = {
-    ngx_http_mpk_api_text("reason", true, NGX_HTTP_MPK_TEXT_MAX),
-    ngx_http_mpk_api_text("note", false, NGX_HTTP_MPK_TEXT_MAX),
-    { mpk_literal("not_sent"), MPK_VALUE_BOOL, false, 0, 0 }
+    ngx_http_mpk_api_text("reason", MPK_REQUIRED, NGX_HTTP_MPK_TEXT_MAX),
+    ngx_http_mpk_api_text("note", MPK_OPTIONAL, NGX_HTTP_MPK_TEXT_MAX),
+    { mpk_literal("not_sent"), MPK_VALUE_BOOL, MPK_OPTIONAL, 0, 0 }
 };
 
 static const mpk_member_t  ngx_http_mpk_suspend_list[] = {
-    ngx_http_mpk_api_text("reason", true, NGX_HTTP_MPK_TEXT_MAX),
-    ngx_http_mpk_api_text("note", false, NGX_HTTP_MPK_TEXT_MAX),
-    { mpk_literal("items"), MPK_VALUE_ARRAY, false, 0, 0 }
+    ngx_http_mpk_api_text("reason", MPK_REQUIRED, NGX_HTTP_MPK_TEXT_MAX),
+    ngx_http_mpk_api_text("note", MPK_OPTIONAL, NGX_HTTP_MPK_TEXT_MAX),
+    { mpk_literal("items"), MPK_VALUE_ARRAY, MPK_OPTIONAL, 0, 0 }
 };
 
 static const mpk_member_t  ngx_http_mpk_resume_list[] = {
-    ngx_http_mpk_api_text("note", true, NGX_HTTP_MPK_TEXT_MAX)
+    ngx_http_mpk_api_text("note", MPK_REQUIRED, NGX_HTTP_MPK_TEXT_MAX)
 };
 
 static const mpk_member_t  ngx_http_mpk_links_list[] = {
-    { mpk_literal("items"), MPK_VALUE_ARRAY, false, 0, 0 },
-    { mpk_literal("ttl"), MPK_VALUE_INT, false, 0, 0 },
-    ngx_http_mpk_api_text("token_id", false, NGX_HTTP_MPK_TEXT_MAX)
+    { mpk_literal("items"), MPK_VALUE_ARRAY, MPK_OPTIONAL, 0, 0 },
+    { mpk_literal("ttl"), MPK_VALUE_INT, MPK_OPTIONAL, 0, 0 },
+    ngx_http_mpk_api_text("token_id", MPK_OPTIONAL, NGX_HTTP_MPK_TEXT_MAX)
 };
 
 static const mpk_member_t  ngx_http_mpk_needs_info_list[] = {
-    ngx_http_mpk_api_text("message", true, MPK_CLAIM_TEXT_MAX)
+    ngx_http_mpk_api_text("message", MPK_REQUIRED, MPK_CLAIM_TEXT_MAX)
 };
 
 static const mpk_member_t  ngx_http_mpk_replace_list[] = {
-    ngx_http_mpk_api_text("key", true, MPK_KEY_MAX),
-    ngx_http_mpk_api_text("note", false, MPK_CLAIM_TEXT_MAX)
+    ngx_http_mpk_api_text("key", MPK_REQUIRED, MPK_KEY_MAX),
+    ngx_http_mpk_api_text("note", MPK_OPTIONAL, MPK_CLAIM_TEXT_MAX)
 };
 
 static const mpk_member_t  ngx_http_mpk_refund_list[] = {
-    ngx_http_mpk_api_text("reason", true, MPK_CLAIM_TEXT_MAX)
+    ngx_http_mpk_api_text("reason", MPK_REQUIRED, MPK_CLAIM_TEXT_MAX)
 };
 
 static const mpk_member_t  ngx_http_mpk_reject_list[] = {
-    ngx_http_mpk_api_text("reason", true, NGX_HTTP_MPK_TEXT_MAX),
-    ngx_http_mpk_api_text("note", false, MPK_CLAIM_TEXT_MAX)
+    ngx_http_mpk_api_text("reason", MPK_REQUIRED, NGX_HTTP_MPK_TEXT_MAX),
+    ngx_http_mpk_api_text("note", MPK_OPTIONAL, MPK_CLAIM_TEXT_MAX)
 };
 
 static const mpk_members_t  ngx_http_mpk_nothing = { NULL, 0 };

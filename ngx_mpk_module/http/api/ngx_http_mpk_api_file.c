@@ -54,33 +54,25 @@ ngx_int_t
 ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, mpk_mem_t *mem,
     const mpk_value_t *body, mpk_value_t **errors)
 {
-    int64_t                 now, expired;
     mpk_filing_t            filing;
     mpk_status_t            status;
+    mpk_filing_times_t      times;
     ngx_http_mpk_filing_t  *sealed;
 
-    now = ngx_http_mpk_time(txn->mmcf, mpk_string(""));
+    times.now = ngx_http_mpk_time(txn->mmcf, mpk_string(""));
 
     /* Redis would expire it at once */
 
-    expired = txn->mmcf->retention ? now - txn->mmcf->retention : 0;
+    times.expired = txn->mmcf->retention ? times.now - txn->mmcf->retention : 0;
 
     /* it is in the future only if it is by both clocks, and these are known */
 
-    now = ngx_http_mpk_time_known(txn->mmcf) ? ngx_max(now, ngx_time())
-                                             : MPK_TIME_MAX;
+    times.latest = ngx_http_mpk_time_known(txn->mmcf)
+                   ? ngx_max(times.now, ngx_time()) + MPK_FILING_AHEAD
+                   : MPK_TIME_MAX;
 
-    status = mpk_filing_read(mem, body, txn->id, expired, now, &filing, errors);
+    status = mpk_filing_read(mem, body, txn->id, &times, &filing, errors);
     if (status != MPK_OK) {
-        return NGX_ERROR;
-    }
-
-    if (*errors == NULL
-        && mpk_filing_read_past(mem, body,
-                                ngx_http_mpk_time(txn->mmcf, mpk_string("")),
-                                &filing, errors)
-           != MPK_OK)
-    {
         return NGX_ERROR;
     }
 
