@@ -1,6 +1,7 @@
 /* Answers: pages, JSON and problems, with the headers that a secret needs. */
 
 #include "ngx_http_mpk_answer.h"
+#include "ngx_http_mpk_filter.h"
 #include "ngx_http_mpk_language.h"
 
 #define NGX_HTTP_MPK_RETRY      5        /* seconds, for a 503 */
@@ -20,8 +21,6 @@ static ngx_chain_t **ngx_http_mpk_chain_add(ngx_http_request_t *r,
     ngx_chain_t **last, const u_char *data, size_t len);
 static ngx_int_t ngx_http_mpk_add_seconds(ngx_http_request_t *r,
     ngx_str_t *name, ngx_uint_t seconds);
-static ngx_int_t ngx_http_mpk_add_header(ngx_http_request_t *r,
-    ngx_str_t *name, ngx_str_t *value);
 static void ngx_http_mpk_answer_body(ngx_http_mpk_ctx_t *ctx,
     mpk_buf_t *body, size_t size);
 
@@ -355,13 +354,13 @@ ngx_http_mpk_set_headers(ngx_http_request_t *r,
         value.data = (u_char *) answer->allow;
         value.len = ngx_strlen(answer->allow);
 
-        if (ngx_http_mpk_add_header(r, &allow, &value) != NGX_OK) {
+        if (ngx_http_mpk_header_add(r, &allow, &value) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
     if (answer->status == NGX_HTTP_UNAUTHORIZED
-        && ngx_http_mpk_add_header(r, &authenticate, &bearer) != NGX_OK)
+        && ngx_http_mpk_header_add(r, &authenticate, &bearer) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -497,29 +496,7 @@ ngx_http_mpk_add_seconds(ngx_http_request_t *r, ngx_str_t *name,
 
     value.len = ngx_sprintf(value.data, "%ui", seconds) - value.data;
 
-    return ngx_http_mpk_add_header(r, name, &value);
-}
-
-
-static ngx_int_t
-ngx_http_mpk_add_header(ngx_http_request_t *r, ngx_str_t *name,
-    ngx_str_t *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = 1;
-    h->key = *name;
-    h->value = *value;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-
-    return NGX_OK;
+    return ngx_http_mpk_header_add(r, name, &value);
 }
 
 

@@ -4,7 +4,7 @@
  * and a second Cache-Control may permit what the first forbids.
  */
 
-#include "ngx_http_mpk_ctx.h"
+#include "ngx_http_mpk_filter.h"
 
 
 typedef struct {
@@ -15,8 +15,6 @@ typedef struct {
 
 static ngx_int_t ngx_http_mpk_filter(ngx_http_request_t *r);
 static void ngx_http_mpk_filter_remove(ngx_http_request_t *r, ngx_str_t *name);
-static ngx_int_t ngx_http_mpk_filter_add(ngx_http_request_t *r,
-    ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_mpk_filter_init(ngx_conf_t *cf);
 
 
@@ -87,7 +85,7 @@ ngx_http_mpk_filter(ngx_http_request_t *r)
         ngx_http_mpk_filter_remove(r, &header->name);
 
         if (header->value.len
-            && ngx_http_mpk_filter_add(r, &header->name, &header->value)
+            && ngx_http_mpk_header_add(r, &header->name, &header->value)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -96,7 +94,7 @@ ngx_http_mpk_filter(ngx_http_request_t *r)
 
     ngx_http_mpk_filter_remove(r, &ngx_http_mpk_filter_policy);
 
-    if (ngx_http_mpk_filter_add(r, &ngx_http_mpk_filter_policy, ctx->policy)
+    if (ngx_http_mpk_header_add(r, &ngx_http_mpk_filter_policy, ctx->policy)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -127,8 +125,8 @@ ngx_http_mpk_filter_remove(ngx_http_request_t *r, ngx_str_t *name)
 }
 
 
-static ngx_int_t
-ngx_http_mpk_filter_add(ngx_http_request_t *r, ngx_str_t *name,
+ngx_int_t
+ngx_http_mpk_header_add(ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *value)
 {
     ngx_table_elt_t  *h;
