@@ -15,6 +15,8 @@
 #define NGX_HTTP_MPK_GROUPED     128       /* bytes of a key; a longer one is text */
 
 
+static mpk_value_t *ngx_http_mpk_reveal_item(ngx_http_mpk_ctx_t *ctx,
+    mpk_value_t *list, ngx_uint_t number);
 static ngx_uint_t ngx_http_mpk_reveal_warns(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static void ngx_http_mpk_reveal_groups(mpk_value_t *item, mpk_str_t key,
@@ -173,8 +175,7 @@ void
 ngx_http_mpk_reveal_items(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
 {
     ngx_uint_t             i;
-    mpk_item_t            *item;
-    mpk_value_t           *list, *v;
+    mpk_value_t           *list;
     const mpk_decision_t  *decision;
 
     decision = &ctx->txn->decision;
@@ -182,17 +183,31 @@ ngx_http_mpk_reveal_items(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
     list = mpk_value_array(facts, mpk_string("items"));
 
     for (i = 0; i < decision->items_count; i++) {
-        item = &decision->order.items[decision->items[i] - 1];
-
-        v = mpk_value_object(list, mpk_string(""));
-
-        mpk_value_int(v, mpk_string("item"), decision->items[i]);
-        mpk_value_string(v, mpk_string("sku"), item->sku);
-        mpk_value_string(v, mpk_string("product"), item->product);
-        ngx_http_mpk_card_fit(ctx, item, v);
+        (void) ngx_http_mpk_reveal_item(ctx, list, decision->items[i]);
     }
 
     ngx_http_mpk_card_policy(ctx, facts);
+}
+
+
+/* Adds an item, by its number, with what it is and what it fits. */
+
+static mpk_value_t *
+ngx_http_mpk_reveal_item(ngx_http_mpk_ctx_t *ctx, mpk_value_t *list,
+    ngx_uint_t number)
+{
+    mpk_value_t       *v;
+    const mpk_item_t  *item;
+
+    item = &ctx->txn->decision.order.items[number - 1];
+    v = mpk_value_object(list, mpk_string(""));
+
+    mpk_value_int(v, mpk_string("item"), number);
+    mpk_value_string(v, mpk_string("sku"), item->sku);
+    mpk_value_string(v, mpk_string("product"), item->product);
+    ngx_http_mpk_card_fit(ctx, item, v);
+
+    return v;
 }
 
 
@@ -244,7 +259,6 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
     mpk_mem_t              *mem;
     ngx_uint_t              i;
-    mpk_item_t             *item;
     mpk_value_t            *facts, *list, *v;
     mpk_decision_t         *decision;
     ngx_http_mpk_txn_t     *txn;
@@ -284,14 +298,7 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     list = mpk_value_array(facts, mpk_string("items"));
 
     for (i = 0; i < decision->items_count; i++) {
-        item = &decision->order.items[decision->items[i] - 1];
-
-        v = mpk_value_object(list, mpk_string(""));
-
-        mpk_value_int(v, mpk_string("item"), decision->items[i]);
-        mpk_value_string(v, mpk_string("sku"), item->sku);
-        mpk_value_string(v, mpk_string("product"), item->product);
-        ngx_http_mpk_card_fit(ctx, item, v);
+        v = ngx_http_mpk_reveal_item(ctx, list, decision->items[i]);
         mpk_value_string(v, mpk_string("key"), txn->keys[i]);
         mpk_value_watch(v, &txn->ends[i]);
 
