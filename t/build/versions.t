@@ -25,7 +25,7 @@ for my $what (grep { $_ ne $own } split ' ', ($ENV{SUITES} // 'bullseye bookworm
 
     (my $objs = "objs/versions/$version") =~ tr/ /-/;
     push @builds, [ $version, $folder, Mpk::Build::begin($objs, NGINX => "$folder/nginx", NGINX_SRC => "$folder/source",
-        CC_OPT => '-O1') ];
+        CC_OPT => '-O0') ];
 }
 
 for (@builds) {
