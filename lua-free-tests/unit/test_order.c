@@ -278,16 +278,17 @@ test_order(size_t items, size_t links, const char *name)
 }
 
 
-/* Reads an order whose items end with these bytes: what they fit. */
+/* Reads an order whose items end with these bytes: what they fit; told: the head says that there are some. */
 static mpk_status_t
-fits(const char *bytes, size_t len, mpk_order_t *again)
+told_fits(const char *bytes, size_t len, bool told, mpk_order_t *again)
 {
-    mpk_str_t    f[MPK_ORDER_FIELDS], head[MPK_ORDER_FIELDS];
+    mpk_str_t    f[MPK_ORDER_FIELDS], head[MPK_ORDER_FIELDS], some[MPK_FIT_MAX];
     mpk_order_t  order;
 
     /* the last product is written last, and its length of one byte before it: that becomes 0 */
 
     order = make(2, 0);
+    order.items[0].fit = NULL;
     order.items[1].fit = NULL;
     order.items[1].product = (mpk_str_t) { len, (const uint8_t *) bytes };
 
@@ -296,10 +297,18 @@ fits(const char *bytes, size_t len, mpk_order_t *again)
     ((uint8_t *) f[MPK_ORDER_ITEMS].data)[f[MPK_ORDER_ITEMS].len - len - 1] = 0;
     (void) mpk_crypto_hash(crypto, f[MPK_ORDER_ITEMS], order.hashes[MPK_ORDER_ITEMS]);
 
+    order.items[0].fit = told ? some : NULL;
     (void) mpk_order_write(crypto, &test_mem, &order, 0, head);
     f[MPK_ORDER_HEAD] = head[MPK_ORDER_HEAD];
 
     return reread(f, again);
+}
+
+
+static mpk_status_t
+fits(const char *bytes, size_t len, mpk_order_t *again)
+{
+    return told_fits(bytes, len, len != 0, again);
 }
 
 
@@ -337,6 +346,9 @@ test_fits(void)
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         ok(fits(bad[i].bytes, bad[i].len, &again) == bad[i].status, "what is not written so is not read");
     }
+
+    ok(told_fits("\1\1\1w", 4, false, &again) == MPK_FORGED && told_fits("", 0, true, &again) == MPK_FORGED,
+       "the head says whether there is any, so that a release that can't read it knows");
 }
 
 

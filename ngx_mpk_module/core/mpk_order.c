@@ -9,7 +9,8 @@
 enum {
     MPK_ORDER_TAG_IMPORTED = 1,
     MPK_ORDER_TAG_SUSPENDED,
-    MPK_ORDER_TAG_PAUSES
+    MPK_ORDER_TAG_PAUSES,
+    MPK_ORDER_TAG_FITS               /* releases that do not know it can't read the items */
 };
 
 
@@ -319,6 +320,10 @@ mpk_order_read_rare(mpk_unpack_t *in, mpk_order_t *order)
             mpk_order_read_pauses(in, order);
             break;
 
+        case MPK_ORDER_TAG_FITS:
+            order->fits = true;
+            break;
+
         default:
             return MPK_NEWER;
         }
@@ -580,7 +585,7 @@ mpk_order_read_fits(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
         last = at;
     }
 
-    return MPK_OK;
+    return order->fits == (last != 0) ? MPK_OK : MPK_MALFORMED;
 }
 
 
@@ -773,6 +778,13 @@ mpk_order_write_rare(const mpk_order_t *order, mpk_buf_t *out)
         for (i = 0; i < order->pauses_count; i++) {
             mpk_pack_int(out, (uint64_t) order->pauses[i].from);
             mpk_pack_int(out, (uint64_t) order->pauses[i].to);
+        }
+    }
+
+    for (i = 0; i < order->items_count; i++) {
+        if (order->items[i].fit) {
+            mpk_pack_int(out, MPK_ORDER_TAG_FITS);
+            break;
         }
     }
 }

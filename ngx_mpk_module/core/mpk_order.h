@@ -114,6 +114,7 @@ typedef struct {
     mpk_order_state_t   state;
 
     bool                imported;           /* times before it was filed: the shop's word */
+    bool                fits;               /* as read: the shop said what items fit */
     int64_t             filed_at;
     int64_t             released_at;        /* seconds; 0: not yet, as for all times */
     int64_t             cancelled_at;
