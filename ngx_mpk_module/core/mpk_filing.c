@@ -105,6 +105,8 @@ static const mpk_member_t  mpk_filing_item[] = {
                       mpk_filing_item_t, fit[MPK_FIT_SUPPORT_URL]),
 };
 
+mpk_assert_rows(mpk_filing_item, MPK_FILING_ITEM_MEMBERS);
+
 static const mpk_members_t  mpk_filing_of_order =
     mpk_members(mpk_filing_order);
 static const mpk_members_t  mpk_filing_of_item =

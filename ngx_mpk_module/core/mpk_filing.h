@@ -40,6 +40,10 @@ typedef struct {
 } mpk_filing_t;
 
 
+/* Members of an item, see docs/openapi.yaml. */
+#define MPK_FILING_ITEM_MEMBERS  (3 + MPK_FIT_MAX)
+
+
 /* What the times of a filing are compared with, in seconds. */
 typedef struct {
     int64_t                expired;          /* a purchase then or before is refused; 0: none is */

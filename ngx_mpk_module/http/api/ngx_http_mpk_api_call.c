@@ -5,6 +5,8 @@
 
 #include "ngx_http_mpk_api.h"
 
+#include "mpk_filing.h"
+
 
 static ngx_int_t ngx_http_mpk_api_found(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
@@ -12,7 +14,7 @@ static ngx_int_t ngx_http_mpk_api_found(ngx_http_request_t *r,
 
 const mpk_json_limits_t  ngx_http_mpk_api_limits = {
     .size = NGX_HTTP_MPK_API_BODY_MAX, .depth = 4,
-    .values = 4 * MPK_ITEMS_MAX + 64
+    .values = (1 + MPK_FILING_ITEM_MEMBERS) * MPK_ITEMS_MAX + 64
 };
 
 
