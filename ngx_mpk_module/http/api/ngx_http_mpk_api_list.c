@@ -1,8 +1,8 @@
 /* Pages of a worklist: what all its buckets have, oldest first. */
 
 #include "ngx_http_mpk_api_list.h"
-#include "ngx_http_mpk_index.h"
 #include "ngx_http_mpk_request.h"
+#include "ngx_http_mpk_worklists.h"
 
 #include "mpk_bucket.h"
 
@@ -238,12 +238,8 @@ ngx_http_mpk_list_cmp(const void *one, const void *two)
 ngx_uint_t
 ngx_http_mpk_list_gone(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i)
 {
-    ngx_http_mpk_api_t    *api;
-    ngx_http_mpk_list_t   *list;
     ngx_http_mpk_order_t  *opened;
 
-    api = ctx->data;
-    list = api->data;
     opened = &ctx->orders->list[i];
 
     if (opened->status != MPK_OK
@@ -253,10 +249,25 @@ ngx_http_mpk_list_gone(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i)
         return 0;
     }
 
-    ngx_http_mpk_index_drop(ctx->mmcf, opened->id, list->what,
-                            list->entries[i].member);
+    ngx_http_mpk_list_drop(ctx, i);
 
     return 1;
+}
+
+
+void
+ngx_http_mpk_list_drop(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i)
+{
+    ngx_http_mpk_api_t         *api;
+    ngx_http_mpk_list_t        *list;
+    ngx_http_mpk_list_entry_t  *entry;
+
+    api = ctx->data;
+    list = api->data;
+    entry = &list->entries[i];
+
+    ngx_http_mpk_worklists_drop(ctx->mmcf, ctx->orders->list[i].id, list->what,
+                                entry->member, entry->at);
 }
 
 

@@ -36,6 +36,9 @@ ngx_int_t ngx_http_mpk_list_read(ngx_http_request_t *r,
 /* Whether the order of entry i is no more; the list forgets it then, in the background. */
 ngx_uint_t ngx_http_mpk_list_gone(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i);
 
+/* The list forgets entry i, which should not be there, in the background. */
+void ngx_http_mpk_list_drop(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i);
+
 /* Adds "next", and sends the answer. */
 ngx_int_t ngx_http_mpk_list_send(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts);

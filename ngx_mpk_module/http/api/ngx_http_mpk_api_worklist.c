@@ -61,9 +61,14 @@ ngx_http_mpk_worklist_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
             continue;
         }
 
-        /* it can't be read, or was resumed between the two reads */
+        if (opened->status != MPK_OK) {
+            continue;
+        }
 
-        if (opened->status != MPK_OK || order->suspended_at == 0) {
+        /* it was resumed between the two reads, or has expired and was filed anew */
+
+        if (order->suspended_at == 0) {
+            ngx_http_mpk_list_drop(ctx, i);
             continue;
         }
 

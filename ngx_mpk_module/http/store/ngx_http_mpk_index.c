@@ -5,7 +5,6 @@
  */
 
 #include "ngx_http_mpk_index.h"
-#include "ngx_http_mpk_background.h"
 #include "ngx_http_mpk_keys.h"
 
 
@@ -76,26 +75,6 @@ ngx_http_mpk_index_expire(ngx_http_mpk_main_conf_t *mmcf,
     argv[5] = ngx_http_mpk_index_int(&batch->mem, ngx_time());
 
     (void) ngx_http_mpk_batch_add(batch, 6, argv);
-}
-
-
-void
-ngx_http_mpk_index_drop(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t order,
-    const char *what, mpk_str_t member)
-{
-    mpk_str_t                   argv[3];
-    ngx_http_mpk_background_t  *bg;
-
-    bg = ngx_http_mpk_background(mmcf, NULL);
-    if (bg == NULL) {
-        return;
-    }
-
-    argv[0] = mpk_string("ZREM");
-    argv[1] = ngx_http_mpk_key(&bg->mem, order, what, mpk_string(""));
-    argv[2] = member;
-
-    ngx_http_mpk_background_send(bg, 3, argv);
 }
 
 

@@ -20,9 +20,5 @@ ngx_uint_t ngx_http_mpk_index_add(ngx_http_mpk_main_conf_t *mmcf,
 void ngx_http_mpk_index_expire(ngx_http_mpk_main_conf_t *mmcf,
     ngx_http_mpk_batch_t *batch, mpk_str_t key);
 
-/* Drops a member of a bucket's list, in the background. */
-void ngx_http_mpk_index_drop(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t order,
-    const char *what, mpk_str_t member);
-
 
 #endif /* NGX_HTTP_MPK_INDEX_H */

@@ -6,6 +6,7 @@
 
 #include "ngx_http_mpk_worklists.h"
 #include "ngx_http_mpk_background.h"
+#include "ngx_http_mpk_keys.h"
 
 #define NGX_HTTP_MPK_WORKLISTS_PAUSE  1000    /* ms between two buckets */
 
@@ -13,6 +14,8 @@
 static void ngx_http_mpk_worklists_run(ngx_http_mpk_main_conf_t *mmcf);
 static void ngx_http_mpk_worklists_read(ngx_http_mpk_main_conf_t *mmcf,
     ngx_uint_t bucket);
+static mpk_str_t ngx_http_mpk_worklists_key(ngx_http_mpk_background_t *bg,
+    const char *what);
 static void ngx_http_mpk_worklists_handler(ngx_http_mpk_background_t *bg);
 
 
@@ -26,23 +29,32 @@ _Static_assert(sizeof(ngx_http_mpk_worklist_keys)
 
 
 /*
- * KEYS: a bucket's lists.  ARGV: seconds that an order is kept, or 0; the edge's time.
- * Returns of each list the number of entries and the score of the oldest.  What is older
- * than an order is kept is dropped; the earlier of both clocks counts, because dropping
- * destroys.
+ * KEYS: a bucket's lists.  ARGV: what the keys of its orders begin with.  Returns of each
+ * list the number of entries and the score of the oldest.  The oldest ones whose order has
+ * expired are dropped; an order that is there stays listed, however old it is.
  */
 static const mpk_str_t  ngx_http_mpk_worklists_script = mpk_literal(
-    "local t = (math.min(redis.call('TIME')[1], ARGV[2]) - ARGV[1]) * 1000\n"
     "local r = {}\n"
     "for _, k in ipairs(KEYS) do\n"
-    "  if ARGV[1] ~= '0' then redis.call('ZREMRANGEBYSCORE', k, '-inf',"
-        " string.format('(%.0f', t)) end\n"
-    "  local n = redis.call('ZCARD', k)\n"
-    "  local first = redis.call('ZRANGE', k, 0, 0, 'WITHSCORES')[2] or '0'\n"
-    "  r[#r + 1] = n\n"
-    "  r[#r + 1] = math.floor(tonumber(first) / 1000)\n"
+    "  local first\n"
+    "  for _ = 1, 16 do\n"
+    "    first = redis.call('ZRANGE', k, 0, 0, 'WITHSCORES')\n"
+    "    if not first[1]"
+        " or redis.call('EXISTS', ARGV[1] .. first[1]) == 1 then break end\n"
+    "    redis.call('ZREM', k, first[1])\n"
+    "  end\n"
+    "  r[#r + 1] = redis.call('ZCARD', k)\n"
+    "  r[#r + 1] = math.floor(tonumber(first[2] or '0') / 1000)\n"
     "end\n"
     "return r\n");
+
+
+/* KEYS: a list.  ARGV: an entry, and the score that it had. */
+static const mpk_str_t  ngx_http_mpk_worklists_dropping = mpk_literal(
+    "for _, e in ipairs(redis.call('ZRANGEBYSCORE',"
+        " KEYS[1], ARGV[2], ARGV[2])) do\n"
+    "  if e == ARGV[1] then redis.call('ZREM', KEYS[1], e) end\n"
+    "end\n");
 
 
 static ngx_http_mpk_task_t  ngx_http_mpk_worklists_task;
@@ -84,6 +96,34 @@ ngx_http_mpk_worklists_changed(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t order)
 }
 
 
+void
+ngx_http_mpk_worklists_drop(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t order,
+    const char *what, mpk_str_t member, int64_t at)
+{
+    mpk_str_t                   argv[6];
+    mpk_buf_t                   score;
+    ngx_http_mpk_background_t  *bg;
+
+    bg = ngx_http_mpk_background(mmcf, NULL);
+    if (bg == NULL) {
+        return;
+    }
+
+    mpk_buf_init(&score, &bg->mem, NGX_INT64_LEN);
+    mpk_buf_int(&score, at);
+
+    argv[0] = mpk_string("EVAL");
+    argv[1] = ngx_http_mpk_worklists_dropping;
+    argv[2] = mpk_string("1");
+    argv[3] = ngx_http_mpk_key(&bg->mem, order, what, mpk_string(""));
+    argv[4] = member;
+    argv[5] = mpk_buf_done(&score);
+
+    ngx_http_mpk_background_send(bg, 6, argv);
+    ngx_http_mpk_worklists_changed(mmcf, order);
+}
+
+
 static void
 ngx_http_mpk_worklists_run(ngx_http_mpk_main_conf_t *mmcf)
 {
@@ -105,11 +145,9 @@ ngx_http_mpk_worklists_run(ngx_http_mpk_main_conf_t *mmcf)
 static void
 ngx_http_mpk_worklists_read(ngx_http_mpk_main_conf_t *mmcf, ngx_uint_t bucket)
 {
-    mpk_buf_t                   key;
-    mpk_str_t                   argv[5 + NGX_HTTP_MPK_WORKLIST_MAX];
+    mpk_str_t                   argv[4 + NGX_HTTP_MPK_WORKLIST_MAX];
     ngx_uint_t                  i, n;
     u_char                      count[NGX_INT_T_LEN];
-    u_char                      keep[NGX_TIME_T_LEN], now[NGX_TIME_T_LEN];
     ngx_http_mpk_background_t  *bg;
 
     bg = ngx_http_mpk_background(mmcf, ngx_http_mpk_worklists_handler);
@@ -126,22 +164,29 @@ ngx_http_mpk_worklists_read(ngx_http_mpk_main_conf_t *mmcf, ngx_uint_t bucket)
     argv[n++].len = ngx_sprintf(count, "%d", NGX_HTTP_MPK_WORKLIST_MAX) - count;
 
     for (i = 0; i < NGX_HTTP_MPK_WORKLIST_MAX; i++) {
-        mpk_buf_init(&key, &bg->mem, 32);
-        mpk_buf_lit(&key, "mpk:{");
-        mpk_buf_str(&key, mpk_bucket_tag(bucket));
-        mpk_buf_byte(&key, '}');
-        mpk_buf_put(&key, ngx_http_mpk_worklist_keys[i],
-                    ngx_strlen(ngx_http_mpk_worklist_keys[i]));
-
-        argv[n++] = mpk_buf_done(&key);
+        argv[n++] = ngx_http_mpk_worklists_key(bg, ngx_http_mpk_worklist_keys[i]);
     }
 
-    argv[n].data = keep;
-    argv[n++].len = ngx_sprintf(keep, "%T", mmcf->retention) - keep;
-    argv[n].data = now;
-    argv[n++].len = ngx_sprintf(now, "%T", ngx_time()) - now;
+    argv[n++] = ngx_http_mpk_worklists_key(bg, ":o:");
 
     ngx_http_mpk_background_send(bg, n, argv);
+}
+
+
+/* A key of the bucket, or the beginning of one. */
+
+static mpk_str_t
+ngx_http_mpk_worklists_key(ngx_http_mpk_background_t *bg, const char *what)
+{
+    mpk_buf_t  key;
+
+    mpk_buf_init(&key, &bg->mem, 32);
+    mpk_buf_lit(&key, "mpk:{");
+    mpk_buf_str(&key, mpk_bucket_tag(bg->number));
+    mpk_buf_byte(&key, '}');
+    mpk_buf_put(&key, what, ngx_strlen(what));
+
+    return mpk_buf_done(&key);
 }
 
 
