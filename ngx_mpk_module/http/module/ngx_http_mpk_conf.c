@@ -147,8 +147,11 @@ ngx_http_mpk_conf_url(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t *url = data;
 
-    if (!mpk_url_valid(ngx_http_mpk_str(url)) || url->len > MPK_URL_MAX) {
-        return "must be a URL that begins with \"https://\" or \"http://\"";
+    if (!mpk_url_valid(ngx_http_mpk_str(url)) || url->len > MPK_URL_MAX
+        || ngx_strlchr(url->data, url->data + url->len, '$'))
+    {
+        return "must be a URL in ASCII that begins with \"https://\" or "
+               "\"http://\", without a user's name and without variables";
     }
 
     return NGX_CONF_OK;

@@ -394,9 +394,7 @@ ngx_http_mpk_conf_warn(ngx_conf_t *cf, ngx_http_mpk_location_t *location)
                       &mlcf->file, mlcf->line);
     }
 
-    if (!mlcf->consent
-        && (NGX_HTTP_MPK_CONF_CONSENT & (1 << mlcf->endpoint->id)))
-    {
+    if (NGX_HTTP_MPK_CONF_CONSENT & (1 << mlcf->endpoint->id)) {
         ngx_http_mpk_conf_warn_consent(cf, location);
     }
 }
@@ -418,15 +416,16 @@ ngx_http_mpk_conf_warn_consent(ngx_conf_t *cf,
 
         mlcf = other[i].mlcf;
 
-        if (other[i].mscf != location->mscf || !mlcf->consent
+        if (other[i].mscf != location->mscf
+            || !(mlcf->consent & ~location->mlcf->consent)
             || !(NGX_HTTP_MPK_CONF_CONSENT & (1 << mlcf->endpoint->id)))
         {
             continue;
         }
 
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "\"%V\" asks for no consent, but \"%V\" in %V:%ui does: "
-                      "set \"mpk_consent on\" in the server, in %V:%ui",
+                      "\"%V\" does not ask for all that \"%V\" in %V:%ui asks "
+                      "for: set \"mpk_consent\" in the server, in %V:%ui",
                       &location->mlcf->endpoint_name, &mlcf->endpoint_name,
                       &mlcf->file, mlcf->line, &location->mlcf->file,
                       location->mlcf->line);
