@@ -298,11 +298,13 @@ my $account = 'location = /account { mpk_account $upstream_http_x_account; }';
 my $proxy = 'proxy_pass http://127.0.0.1:' . $t->port('shop') . ';';
 my $socket = "unix:$dir/redis.sock";
 
-warned('mpk_consent in the reveal location only', qr/"mpk_track" asks for no consent, but "mpk_reveal" in \S+nginx\.conf:\d+ does: set "mpk_consent on" in the server/,
+warned('mpk_consent in the reveal location only', qr/"mpk_track" does not ask for all that "mpk_reveal" in \S+nginx\.conf:\d+ asks for: set "mpk_consent" in the server/,
     reveal => 'mpk_consent on;', location => $track);
-warned('mpk_consent in another location only', qr/"mpk_reveal" asks for no consent, but "mpk_onscreen" in/,
+warned('mpk_consent in another location only', qr/"mpk_reveal" does not ask for all that "mpk_onscreen" in/,
     location => 'location = /on { internal; mpk_consent on; mpk_onscreen $upstream_http_x_order; }');
-warned('mpk_consent off for one of them', qr/"mpk_account" asks for no consent/, server => 'mpk_consent on;',
+warned('another mpk_consent for one of them', qr/"mpk_track" does not ask for all that "mpk_reveal" in/, server => 'mpk_consent supply product;',
+    location => $track =~ s/\{/{ mpk_consent product;/r);
+warned('mpk_consent off for one of them', qr/"mpk_account" does not ask for all that/, server => 'mpk_consent on;',
     location => $account =~ s/\{/{ mpk_consent off;/r . $track);
 warned('mpk_consent in the server', undef, server => 'mpk_consent on;', location => "$track $account location /claim/ { mpk_claim on; }");
 warned('mpk_consent in one of two servers', undef, http => "server { listen 127.0.0.1:$port; server_name other; mpk_consent on; location /r/ { mpk_reveal on; } }");
@@ -459,11 +461,11 @@ for (
 
 # the policy's address
 
-for my $bad ('javascript:alert(1)', '/policy', 'https://', 'https://a"b', 'https://shop.example/' . 'x' x 1024) {
+for my $bad ('javascript:alert(1)', '/policy', 'https://', 'https://a"b', 'https://$host/policy', 'https://me@shop.example/', 'https://shop.example/' . 'x' x 1024) {
     $t->conf(http => "mpk_policy_url '$bad';");
     my ($good, $out) = $t->check;
     ok(!$good, 'mpk_policy_url ' . substr($bad, 0, 32) . ' is refused');
-    like($out, qr/"mpk_policy_url" directive must be a URL that begins with "https:\/\/" or "http:\/\/"/, 'with the remedy');
+    like($out, qr/"mpk_policy_url" directive must be a URL in ASCII that begins with "https:\/\/" or "http:\/\/"/, 'with the remedy');
 }
 
 

@@ -86,6 +86,17 @@ like(text($t->get($t->link('N-1', items => [ { %item, edition => 'EU' } ]))->{bo
 like(text($t->get($t->link('N-2', items => [ { %item, requires => 'Much.' } ]))->{body}), qr/Office Required: Much\. /, 'nor what is required');
 
 
+# as many as an order may have
+
+my @many = map { { sku => "S$_", product => "P$_", key => "K$_", platform => 'windows', edition => 'Pro', requires => 'A PC.',
+    activation_url => 'https://maker.example/', support_url => 'https://help.example/' } } 1 .. 500;
+is($t->api('PUT', 'orders/M-1', $t->order(items => \@many))->{status}, 201, '500 items that say all are filed');
+is(scalar(grep { $_->{support_url} } @{$t->api('GET', 'orders/M-1')->{json}{items}}), 500, 'and come back');
+my $lines = $t->request('POST', '/mpk/v1/orders', headers => { Authorization => "Bearer $t->{token}", 'Content-Type' => 'application/x-ndjson' },
+    body => encode_json({ %{$t->order(items => \@many)}, order => 'M-2' }) . "\n");
+like($lines->{body}, qr/"created":1/, 'as a line, too') or diag($lines->{body});
+
+
 # the same for programs
 
 sub members { my ($item) = @_; return { map { exists $item->{$_} ? ($_ => $item->{$_}) : () } keys %fit } }
@@ -174,6 +185,10 @@ like(text($printed), qr/\Q$messages{en}{'evidence.warned'}\E/, 'printed, too');
 is($t->confirm($t->link('W-NONE', items => [ { %item, platform => 'macos' } ]), headers => { 'User-Agent' => $pc })->{status}, 200, 'a view without the page');
 ($view) = grep { $_->{event} eq 'viewed' } @{$t->journal('W-NONE')->{entries}};
 ok(!exists $view->{warning_shown}, 'that has not shown it says nothing');
+is($t->confirm($t->link('W-FORGED', items => [ { %item, platform => 'windows' }, \%item ]), headers => { 'User-Agent' => $pc }, warned => 'yes')->{status}, 200,
+    'a form that says so without a reason');
+($view) = grep { $_->{event} eq 'viewed' } @{$t->journal('W-FORGED')->{entries}};
+ok(!exists $view->{warning_shown}, 'is not believed');
 unlike(text($t->get($t->mint('W-JOURNAL'), headers => { 'User-Agent' => $pc })->{body}), qr/\Q$warning\E/, 'who has seen the key is not warned again');
 like(text($t->get('/checkout/' . $t->file('W-SCREEN', items => [ { %item, platform => 'macos' } ]), headers => { 'User-Agent' => $pc, 'Sec-Fetch-Dest' => 'iframe' })->{body}),
     qr/\Q$warning\E/, 'on screen, too');

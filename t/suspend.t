@@ -9,6 +9,7 @@ use strict;
 use lib 't/lib';
 use JSON::PP;
 use Mpk qw(ago wait_for);
+use Mpk::Cluster;
 use Test::More;
 
 my $t = Mpk->new;
@@ -36,6 +37,18 @@ my $dispute = { reason => 'dispute', note => 'A chargeback of the bank' };
 
 sub suspend { my ($id, $body, %o) = @_; return $t->api('POST', "orders/$id/suspend", $body // $dispute, %o) }
 sub resume { my ($id, $body, %o) = @_; return $t->api('POST', "orders/$id/resume", $body // { note => 'The bank agreed' }, %o) }
+
+# read_now(order): a commit in its bucket, whose lists are read for the metrics then, and not when it is the bucket's turn
+my $other = 0;
+sub read_now {
+    my ($id) = @_;
+    my $tag = Mpk::Cluster::tag($id);
+    1 until Mpk::Cluster::tag('O-' . ++$other) eq $tag;
+    $t->file("O-$other");
+    suspend("O-$other");
+    resume("O-$other");
+}
+
 sub order { return $t->api('GET', "orders/$_[0]")->{json} }
 sub path { my ($url) = @_; return $url =~ m{^http://127\.0\.0\.1:\d+(/.*)} ? $1 : undef }
 
@@ -210,22 +223,55 @@ is(scalar @{$t->api('GET', 'orders?state=suspended')->{json}{orders}}, 5, 'one t
 my ($list) = $key =~ /^(mpk:\{..\})/;
 ok(wait_for(sub { !grep { $_ eq 'L-4' } @{$redis->cmd('ZRANGE', "$list:suspended", 0, -1)} }, 'it is dropped'), 'and the list forgets it');
 
+# one that expired, and was filed again
+
+$redis->cmd('DEL', ($t->stored($redis, 'L-5'))[0]);
+$t->file('L-5');
+@listed = map { $_->{order} } @{$t->api('GET', 'orders?state=suspended')->{json}{orders}};
+is(join(' ', @listed), 'I-1 C-1 L-6 L-7', 'an order that was filed anew is not listed');
+ok(wait_for(sub { !grep { $_ eq 'L-5' } map { @{$redis->cmd('ZRANGE', $_, 0, -1)} } @{$redis->cmd('KEYS', 'mpk:*:suspended')} }, 'it is dropped'), 'and the list forgets it');
+
 # metrics
 
-ok(wait_for(sub { $t->metric('suspended_orders') == 5 }, 'the metric'), 'metrics say how many are suspended');
+ok(wait_for(sub { $t->metric('suspended_orders') == 4 }, 'the metric'), 'metrics say how many are suspended');
 ($key) = $t->stored($redis, 'C-1');
 ($list) = $key =~ /^(mpk:\{..\})/;
 resume('C-1');
 suspend('C-1');
 $redis->cmd('ZADD', "$list:suspended", int((time - 20 * 86400) * 1000), 'C-1');
+read_now('C-1');
 my $old = sub { my $n = $t->metric('suspended_oldest_seconds'); return $n >= 20 * 86400 && $n < 20 * 86400 + 60 };
-
-# at the latest when it was the bucket's turn
 
 ok(wait_for($old, 'the metric', 80), 'and for how long the oldest has been');
 resume('C-1');
-ok(wait_for(sub { $t->metric('suspended_oldest_seconds') < 86400 && $t->metric('suspended_orders') == 4 }, 'the metric'),
+ok(wait_for(sub { $t->metric('suspended_oldest_seconds') < 86400 && $t->metric('suspended_orders') == 3 }, 'the metric'),
     'one that is resumed is no longer counted');
+
+# an order that is there stays listed, however old its suspension; one that is gone is forgotten
+
+($key) = $t->stored($redis, 'I-1');
+($list) = $key =~ /^(mpk:\{..\})/;
+$redis->cmd('ZADD', "$list:suspended", int((time - 900 * 86400) * 1000), 'I-1');
+$t->write('nginx.conf', $t->read('nginx.conf') =~ s/(mpk_keyring )/mpk_retention 7d; $1/r);
+$t->reload or die 'no reload';
+read_now('I-1');
+ok(wait_for(sub { $t->metric('suspended_oldest_seconds') >= 900 * 86400 }, 'the metric', 80), 'a suspended order is kept in the list, whatever mpk_retention says');
+$redis->cmd('DEL', $key);
+read_now('I-1');
+ok(wait_for(sub { $t->metric('suspended_oldest_seconds') < 900 * 86400 && $t->metric('suspended_orders') == 2 }, 'the metric', 80), 'one that has expired is not counted for ever');
+
+# the end of a replaced key
+
+my $claim = $t->track('D-1', email => $t->confirm($t->link('D-1'))->{status} == 200 ? 'ann@example.com' : die)->{json}{claim_url};
+$t->post(path($claim), { name => 'Ann', order => 'D-1', email => 'ann@example.com', key => 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE', category => 'blocked', description => 'x' },
+    headers => { Accept => 'application/json' })->{status} == 201 or die 'no claim';
+$t->api('POST', 'orders/D-1/claims/1/replace', { key => 'NEW-KEY-00000-11111', note => 'Sorry' })->{status} == 200 or die 'not replaced';
+my $masked = sub { $t->track('D-1')->{json}{claims}[0]{masked} };
+like($masked->(), qr/EEEEE$/, 'the end of a replaced key is shown');
+suspend('D-1');
+is($masked->(), undef, 'R11: not while its item is suspended');
+like(order('D-1')->{claims}[0]{masked}, qr/EEEEE$/, 'but to the shop');
+
 like($t->get('/metrics')->{body}, qr/^mpk_refusals_total\{rule="R11"\} [1-9]/m, 'refusals are counted by the rule');
 
 $t->finish;

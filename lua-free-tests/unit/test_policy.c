@@ -11,6 +11,7 @@
 #define NOW    1000000
 #define GRACE  3600
 #define WEEK   (7 * 24 * 3600)
+#define DAY    (24 * 3600)
 
 
 typedef enum {
@@ -298,9 +299,14 @@ test_rules(void)
 
     viewed.items[1].generation = 2;
     viewed.items[1].since = viewed.revision + 1;
-    d = decide(&viewed, request(MPK_EVENT_VIEWED));
+    viewed.items[1].state = MPK_ITEM_NEW;
+    r = request(MPK_EVENT_VIEWED);
+    r.consent_asked = r.consent_given = MPK_CONSENT_SUPPLY;
+    d = decide(&viewed, r);
     ok(d.items_count == 2 && d.items[0] == 1 && d.items[1] == 3,
        "R3: a key that has replaced one since is not part of a repeat");
+    ok(d.consent == 0, "which needs no consent, and records none");
+    viewed.items[1].state = MPK_ITEM_VIEWED;
 
     ok(decide(&viewed, request(MPK_EVENT_OPENED)).outcome == MPK_USED, "R3: a used link is used when opened, too");
 
@@ -974,8 +980,70 @@ test_suspension(void)
         order = decide(&order, r).order;
     }
 
-    ok(order.pauses_count == MPK_PAUSES_MAX && mpk_order_until(&order, NOW, NOW + WEEK, NOW) == NOW + WEEK + 30 * MPK_PAUSES_MAX,
-       "R11: of many suspensions all of the time is kept");
+    ok(order.pauses_count == MPK_PAUSES_MAX && mpk_order_until(&order, NOW, NOW + WEEK, NOW) == NOW + WEEK + 10 * MPK_PAUSES_MAX,
+       "R11: of many suspensions the latest count");
+
+    order = viewed;
+
+    for (i = 0; i <= MPK_PAUSES_MAX; i++) {
+        r = request(MPK_EVENT_SUSPENDED);
+        r.now = i ? NOW + 500000 + 100 * (int64_t) i : NOW;
+        order = decide(&order, r).order;
+        r.event = MPK_EVENT_RESUMED;
+        r.now += i ? 10 : 300000;
+        order = decide(&order, r).order;
+
+        ok(mpk_order_until(&order, NOW + 310000, NOW + 320000, r.now) == NOW + 320000, "R11: what has expired stays so, however many follow");
+    }
+
+    /* a clock that was ahead for one event, and is right again */
+
+    r = request(MPK_EVENT_LINK_MINTED);
+    memset(r.token_id, 8, MPK_ID_LEN);
+    r.now = NOW + 60 * DAY;
+    order = decide(&viewed, r).order;
+    r = request(MPK_EVENT_SUSPENDED);
+    r.now = NOW + 100;
+    order = decide(&order, r).order;
+    r.event = MPK_EVENT_RESUMED;
+    r.now = NOW + 600;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_DONE && mpk_order_until(&d.order, NOW, NOW + 1000, r.now) == NOW + 1500, "R11: a suspension after it counts as long as it was");
+    r.now = NOW + 365 * DAY;
+    r.earliest = NOW + 600;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_DONE && mpk_order_until(&d.order, NOW, NOW + 1000, NOW + 600) == NOW + 1500, "R11: nor does one that is resumed by such a clock last a year");
+
+    /* a used link that has expired makes no older one used that is still good */
+
+    order = viewed;
+    order.links_count = 0;
+    r = request(MPK_EVENT_SUSPENDED);
+    r.now = NOW + DAY;
+    order = decide(&order, r).order;
+    r.event = MPK_EVENT_RESUMED;
+    r.now = NOW + 21 * DAY;
+    order = decide(&order, r).order;
+    r = request(MPK_EVENT_VIEWED);
+    memset(r.token_id, 11, MPK_ID_LEN);
+    r.iat = r.now = NOW + 21 * DAY;
+    r.exp = r.iat + DAY;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_DONE, "R11: a link made after the suspension is used");
+    order = d.order;
+    r = request(MPK_EVENT_LINK_MINTED);
+    memset(r.token_id, 12, MPK_ID_LEN);
+    r.iat = r.now = NOW + 23 * DAY;
+    r.exp = r.iat + DAY;
+    order = decide(&order, r).order;
+    r = request(MPK_EVENT_VIEWED);
+    memset(r.token_id, 13, MPK_ID_LEN);
+    r.iat = NOW;
+    r.exp = NOW + WEEK;
+    r.now = NOW + 23 * DAY;
+    ok(decide(&order, r).outcome == MPK_DONE, "R11: an older one that has time left is not taken for it");
+    r.channel = MPK_CHANNEL_TRACK;
+    ok(decide(&order, r).outcome == MPK_TOKEN_EXPIRED, "R11: the time of a page's link goes on");
 }
 
 

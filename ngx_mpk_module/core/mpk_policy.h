@@ -8,6 +8,7 @@
 #define MPK_POLICY_H
 
 #include "mpk_order.h"
+#include "mpk_platform.h"
 
 #define MPK_OPENED_MAX      30      /* journaled GETs of an order in a day */
 #define MPK_REPEATS_MAX     20      /* repeats of one view: reloads, and a page sent twice */
@@ -102,6 +103,10 @@ bool mpk_outcome_wrong(mpk_outcome_t outcome);
 /* Which of the consents that are asked for a view of this item needs. */
 unsigned mpk_policy_consent(const mpk_item_t *item, unsigned asked);
 
+/* Whether one of these items was not viewed yet and is for another desktop platform. */
+bool mpk_policy_warns(const mpk_order_t *order, const uint16_t *items, size_t count,
+    mpk_platform_t desktop);
+
 
 /* The event that is requested. */
 typedef struct {
@@ -135,6 +140,7 @@ typedef struct {
     const uint8_t       *email_hash;         /* MPK_MAC_LEN bytes; NULL: none given */
     unsigned             consent_asked;      /* MPK_CONSENT_... */
     unsigned             consent_given;
+    mpk_platform_t       desktop;            /* the browser's, if its page says that it warned */
 
     /* SUSPENDED, RESUMED; also items of SUSPENDED */
     mpk_suspension_t     suspension;

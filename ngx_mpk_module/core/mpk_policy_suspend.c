@@ -5,7 +5,7 @@
 
 static bool mpk_policy_same_call(const uint8_t digest[MPK_MAC_LEN],
     const mpk_request_t *request);
-static void mpk_policy_pause(mpk_order_t *order);
+static void mpk_policy_pause(const mpk_request_t *request, mpk_order_t *order);
 
 
 /* More items can be suspended meanwhile; the suspension lasts since the first of them. */
@@ -42,7 +42,7 @@ mpk_policy_suspend(const mpk_request_t *request, mpk_decision_t *decision)
     }
 
     if (order->suspended_at == 0) {
-        order->suspended_at = order->at;
+        order->suspended_at = request->now;
     }
 
     order->suspension = request->suspension;
@@ -78,7 +78,7 @@ mpk_policy_resume(const mpk_request_t *request, mpk_decision_t *decision)
 
     decision->items_count = n;
 
-    mpk_policy_pause(order);
+    mpk_policy_pause(request, order);
     mpk_policy_suspension_end(order);
 
     memcpy(order->resume_digest, request->suspend_digest, MPK_MAC_LEN);
@@ -96,24 +96,28 @@ mpk_policy_same_call(const uint8_t digest[MPK_MAC_LEN],
 }
 
 
-/* Of too many pauses the oldest are made one, as long as both, which ends with the later. */
+/*
+ * Of too many pauses the oldest is forgotten: what began before it ends earlier then, and
+ * nothing is valid again.  The times are those that limits are compared with, not
+ * order->at, which keeps that of a clock that was ahead.
+ */
 
 static void
-mpk_policy_pause(mpk_order_t *order)
+mpk_policy_pause(const mpk_request_t *request, mpk_order_t *order)
 {
     mpk_pause_t  *pause;
 
-    pause = order->pauses;
-
     if (order->pauses_count == MPK_PAUSES_MAX) {
-        pause[1].from -= pause[0].to - pause[0].from;
-
         order->pauses_count--;
-        memmove(pause, pause + 1, order->pauses_count * sizeof(mpk_pause_t));
+        memmove(order->pauses, order->pauses + 1,
+                order->pauses_count * sizeof(mpk_pause_t));
     }
 
-    pause[order->pauses_count++] = (mpk_pause_t) { order->suspended_at,
-                                                   order->at };
+    pause = &order->pauses[order->pauses_count++];
+
+    pause->from = order->suspended_at;
+    pause->to = request->earliest > pause->from ? request->earliest
+                                                : pause->from;
 }
 
 

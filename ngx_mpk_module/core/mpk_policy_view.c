@@ -191,6 +191,7 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
 
         decision->items_count = n;
         decision->event = MPK_EVENT_REPEATED;
+        decision->consent = 0;
 
         if (n == 0) {
             return MPK_USED;
@@ -343,6 +344,29 @@ mpk_policy_consent(const mpk_item_t *item, unsigned asked)
 }
 
 
+bool
+mpk_policy_warns(const mpk_order_t *order, const uint16_t *items, size_t count,
+    mpk_platform_t desktop)
+{
+    size_t             i;
+    mpk_platform_t     platform;
+    const mpk_item_t  *item;
+
+    for (i = 0; i < count; i++) {
+        item = &order->items[items[i] - 1];
+        platform = mpk_platform_named(mpk_item_fit(item, MPK_FIT_PLATFORM));
+
+        if (item->state == MPK_ITEM_NEW
+            && mpk_platform_differs(platform, desktop))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 /*
  * The token's items without refunded ones (R7).  One that is suspended refuses them all, so
  * that the token is not used up before it can show each of them (R11).
@@ -410,7 +434,8 @@ mpk_policy_link(const mpk_request_t *request, mpk_decision_t *decision)
 
 /*
  * Makes a slot for the token's link.  Expired links are dropped once no repeat can need
- * them; if the order still has too many, the oldest that was not used, or else the used
+ * them, nor an older link with the same expiry be valid for longer (R11), which the floor
+ * would call used; if the order still has too many, the oldest that was not used, or else the used
  * one that expires first.
  */
 
@@ -426,7 +451,7 @@ mpk_policy_slot(const mpk_request_t *request, mpk_decision_t *decision)
     for (i = 0; i < order->links_count; /* void */ ) {
         link = &order->links[i];
 
-        if (mpk_order_until(order, link->iat, link->exp, request->earliest)
+        if (mpk_order_until(order, 0, link->exp, request->earliest)
             + MPK_TOKEN_SKEW < request->earliest
             && (link->used_at == 0
                 || link->used_at + request->grace < request->earliest))
@@ -469,13 +494,23 @@ mpk_policy_slot(const mpk_request_t *request, mpk_decision_t *decision)
 }
 
 
-/* A token's time stands still while its order is suspended (R11). */
+/*
+ * The time of a link in an email stands still while its order is suspended (R11); a page
+ * makes its links anew.
+ */
 
 static bool
 mpk_policy_expired(const mpk_request_t *request, const mpk_order_t *order)
 {
-    return mpk_order_until(order, request->iat, request->exp, request->now)
-           + MPK_TOKEN_SKEW <= request->now;
+    int64_t  until;
+
+    until = request->exp;
+
+    if (request->channel == MPK_CHANNEL_EMAIL) {
+        until = mpk_order_until(order, request->iat, until, request->now);
+    }
+
+    return until + MPK_TOKEN_SKEW <= request->now;
 }
 
 

@@ -75,7 +75,9 @@ ngx_http_mpk_claims_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         }
 
         if (ngx_http_mpk_order_person(ctx, opened, &person) != NGX_OK
-            || ngx_http_mpk_card_claim(ctx, opened, n, 1, claims) != NGX_OK)
+            || ngx_http_mpk_card_claim(ctx, opened, n,
+                                       NGX_HTTP_MPK_CLAIMS_SUPPORT, claims)
+               != NGX_OK)
         {
             return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
         }

@@ -154,7 +154,8 @@ ngx_http_mpk_evidence_order(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     /* a claim that can't be decrypted is logged; the rest is still shown */
 
-    (void) ngx_http_mpk_card_claims(ctx, order, 1, document);
+    (void) ngx_http_mpk_card_claims(ctx, order, NGX_HTTP_MPK_CLAIMS_SUPPORT,
+                                    document);
 
     *person = ngx_pcalloc(r->pool, sizeof(mpk_person_t));
     if (*person == NULL) {

@@ -51,7 +51,10 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     if ((!erased && ngx_http_mpk_order_person(ctx, opened, &person) != NGX_OK)
         || ngx_http_mpk_card(ctx, opened, 1, facts) != NGX_OK
-        || ngx_http_mpk_card_claims(ctx, opened, !ctx->reader, facts)
+        || ngx_http_mpk_card_claims(ctx, opened,
+                                    ctx->reader ? NGX_HTTP_MPK_CLAIMS_READ
+                                    : NGX_HTTP_MPK_CLAIMS_SUPPORT, facts)
+           
            != NGX_OK)
     {
         return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);

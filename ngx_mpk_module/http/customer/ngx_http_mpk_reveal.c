@@ -261,7 +261,9 @@ ngx_http_mpk_reveal_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         txn->entry.challenge = mpk_string("click");
     }
 
-    txn->entry.warned = mpk_value_yes(fields, mpk_string("warned"));
+    if (mpk_value_yes(fields, mpk_string("warned"))) {
+        txn->request.desktop = ngx_http_mpk_reveal_desktop(r, ctx);
+    }
 
     ngx_http_mpk_reveal_consent(ctx, fields, txn);
 

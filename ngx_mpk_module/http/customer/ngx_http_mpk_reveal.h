@@ -36,6 +36,10 @@ ngx_int_t ngx_http_mpk_reveal_confirm(ngx_http_request_t *r,
 /* Adds what a button would show: "items", with what each fits, and the shop's policy. */
 void ngx_http_mpk_reveal_items(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts);
 
+/* The desktop platform that the browser runs on. */
+mpk_platform_t ngx_http_mpk_reveal_desktop(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
 /* Sends the keys after the view was committed; nothing else shows keys. */
 ngx_int_t ngx_http_mpk_reveal_keys(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);

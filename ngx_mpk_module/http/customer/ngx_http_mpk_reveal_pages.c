@@ -17,8 +17,6 @@
 
 static mpk_value_t *ngx_http_mpk_reveal_item(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *list, ngx_uint_t number);
-static ngx_uint_t ngx_http_mpk_reveal_warns(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx);
 static void ngx_http_mpk_reveal_groups(mpk_value_t *item, mpk_str_t key,
     size_t *end);
 
@@ -128,7 +126,9 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_value_bool(facts, mpk_string("consent_product"),
                    (decision->consent & MPK_CONSENT_PRODUCT) != 0);
     mpk_value_bool(facts, mpk_string("warning"),
-                   ngx_http_mpk_reveal_warns(r, ctx));
+                   mpk_policy_warns(&ctx->txn->order, decision->items,
+                                    decision->items_count,
+                                    ngx_http_mpk_reveal_desktop(r, ctx)));
     mpk_value_string(facts, mpk_string("nonce"), link.nonce);
     ngx_http_mpk_value_time(ctx, facts, mpk_string("expires_at"),
                             mpk_order_until(&decision->order,
@@ -211,18 +211,12 @@ ngx_http_mpk_reveal_item(ngx_http_mpk_ctx_t *ctx, mpk_value_t *list,
 }
 
 
-/* Whether a key that nobody has seen is for another platform than the browser's. */
-
-static ngx_uint_t
-ngx_http_mpk_reveal_warns(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+mpk_platform_t
+ngx_http_mpk_reveal_desktop(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t              hint, agent;
-    ngx_str_t             *header;
-    ngx_uint_t             i;
-    mpk_item_t            *item;
-    mpk_platform_t         desktop;
-    ngx_table_elt_t       *user_agent;
-    const mpk_decision_t  *decision;
+    mpk_str_t         hint, agent;
+    ngx_str_t        *header;
+    ngx_table_elt_t  *user_agent;
 
     header = ctx->headers[NGX_HTTP_MPK_HEADER_SEC_CH_UA_PLATFORM];
     hint = header ? ngx_http_mpk_str(header) : mpk_string("");
@@ -230,25 +224,7 @@ ngx_http_mpk_reveal_warns(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     user_agent = r->headers_in.user_agent;
     agent = user_agent ? ngx_http_mpk_str(&user_agent->value) : mpk_string("");
 
-    desktop = mpk_platform_desktop(hint, agent);
-    decision = &ctx->txn->decision;
-
-    for (i = 0; i < decision->items_count; i++) {
-
-        /* as read: a decision that was not committed may have changed it */
-
-        item = &ctx->txn->order.items[decision->items[i] - 1];
-
-        if (item->state == MPK_ITEM_NEW
-            && mpk_platform_differs(
-                   mpk_platform_named(mpk_item_fit(item, MPK_FIT_PLATFORM)),
-                   desktop))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
+    return mpk_platform_desktop(hint, agent);
 }
 
 

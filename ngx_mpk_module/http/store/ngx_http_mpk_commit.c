@@ -263,6 +263,13 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
     entry->generations = order->items;
     entry->claim = decision->claim;
 
+    /* what the form says that its page did must be what it would have done */
+
+    entry->warned = txn->request.desktop != MPK_PLATFORM_OTHER
+                    && mpk_policy_warns(&txn->order, decision->items,
+                                        decision->items_count,
+                                        txn->request.desktop);
+
     /* nobody was asked */
 
     if (!(decision->consent & MPK_CONSENT_SUPPLY)) {

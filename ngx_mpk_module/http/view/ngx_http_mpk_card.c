@@ -214,7 +214,9 @@ ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
         != NGX_OK
         || ngx_http_mpk_card_links(ctx, opened, channel, facts) != NGX_OK
         || ngx_http_mpk_card_views(ctx, opened, facts) != NGX_OK
-        || ngx_http_mpk_card_claims(ctx, opened, 1, facts) != NGX_OK
+        || ngx_http_mpk_card_claims(ctx, opened,
+                                    NGX_HTTP_MPK_CLAIMS_CUSTOMER, facts)
+            != NGX_OK
         || ngx_http_mpk_card_claimable(ctx, opened, facts) != NGX_OK)
     {
         return NGX_ERROR;
@@ -260,7 +262,8 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     mpk_channel_t channel, mpk_value_t *facts)
 {
     uint16_t              number;
-    ngx_uint_t            i, ends, consent, consents, shown;
+    ngx_uint_t            i, ends, consent, consents, shown, suspended;
+    ngx_uint_t            refunded;
     mpk_order_t          *order;
     mpk_value_t          *v;
     ngx_http_mpk_link_t   link;
@@ -275,13 +278,17 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     ends = 0;
     consents = 0;
     shown = 0;
+    suspended = 0;
 
     for (v = v->u.list.first, i = 0;
          i < order->items_count;
          v = v ? v->next : NULL, i++)
     {
+        refunded = (order->items[i].state == MPK_ITEM_REFUNDED);
+        suspended |= (order->items[i].suspended && !refunded);
+
         if (order->state != MPK_ORDER_READY || order->items[i].suspended
-            || order->items[i].state == MPK_ITEM_REFUNDED)
+            || refunded)
         {
             if (v) {
                 mpk_value_null(v, mpk_string("reveal_url"));
@@ -322,9 +329,13 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         mpk_value_bool(v, mpk_string("confirm"), consent);
     }
 
+    if (!ctx->json) {
+        mpk_value_bool(facts, mpk_string("ends"), ends);
+    }
+
     /* a link to all of them would show none (R11) */
 
-    if (shown == 0 || order->suspended_at) {
+    if (shown == 0 || suspended) {
         mpk_value_null(facts, mpk_string("reveal_url"));
         return NGX_OK;
     }
@@ -339,10 +350,6 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     }
 
     mpk_value_string(facts, mpk_string("reveal_url"), link.url);
-
-    if (!ctx->json) {
-        mpk_value_bool(facts, mpk_string("ends"), ends);
-    }
 
     if (!ctx->json && shown > 1) {
         mpk_value_string(facts, mpk_string("show_all"), link.path);

@@ -30,7 +30,8 @@ _Static_assert(sizeof(ngx_http_mpk_decisions) / sizeof(ngx_http_mpk_decisions[0]
 
 ngx_int_t
 ngx_http_mpk_card_claims(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *opened, ngx_uint_t personal, mpk_value_t *facts)
+    ngx_http_mpk_order_t *opened, ngx_http_mpk_claims_for_t whom,
+    mpk_value_t *facts)
 {
     mpk_str_t     url;
     ngx_uint_t    i;
@@ -42,7 +43,7 @@ ngx_http_mpk_card_claims(ngx_http_mpk_ctx_t *ctx,
     for (i = 0; i < opened->order.claims_count; i++) {
         claim = &opened->order.claims[i];
 
-        if (ngx_http_mpk_card_claim(ctx, opened, i + 1, personal, list)
+        if (ngx_http_mpk_card_claim(ctx, opened, i + 1, whom, list)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -68,7 +69,7 @@ ngx_http_mpk_card_claims(ngx_http_mpk_ctx_t *ctx,
 
 ngx_int_t
 ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
-    ngx_uint_t number, ngx_uint_t personal, mpk_value_t *list)
+    ngx_uint_t number, ngx_http_mpk_claims_for_t whom, mpk_value_t *list)
 {
     mpk_str_t      masked;
     mpk_claim_t   *claim;
@@ -97,7 +98,7 @@ ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     ngx_http_mpk_card_text(facts, mpk_string("reason"),
                            mpk_reason_name(claim->reason));
 
-    if (!personal) {
+    if (whom == NGX_HTTP_MPK_CLAIMS_READ) {
         return NGX_OK;
     }
 
@@ -107,7 +108,10 @@ ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
     masked = mpk_string("");
 
-    if (claim->old_key.len) {
+    if (claim->old_key.len
+        && (whom == NGX_HTTP_MPK_CLAIMS_SUPPORT
+            || !opened->order.items[claim->item - 1].suspended))
+    {
         masked = ngx_http_mpk_mask_sealed(ctx, opened, claim->item,
                                           claim->old_key, claim->generation);
     }
