@@ -141,10 +141,10 @@ TOOLS     ?= objs
 
 tools: deps-build $(TOOLS)/mpk-verify
 
-$(TOOLS)/mpk-verify: tools/mpk-verify.c $(wildcard ngx_mpk_module/core/*.[ch])
+$(TOOLS)/mpk-verify: $(wildcard tools/*.[ch]) $(wildcard ngx_mpk_module/core/*.[ch])
 	@mkdir -p $(TOOLS)
 	$(or $(CC),gcc) -std=gnu11 -O2 -g $(WARNINGS) -fstack-protector-strong -Ingx_mpk_module/core $(TOOLS_OPT) \
-	    $< ngx_mpk_module/core/*.c -lcrypto -lyajl -lidn2 -lhiredis -o $@
+	    tools/*.c ngx_mpk_module/core/*.c -lssl -lcrypto -lyajl -lidn2 -lhiredis -o $@
 
 # into the modules folder of the nginx that it was built for
 

@@ -7,13 +7,24 @@ use strict;
 
 use lib 't/lib';
 use Mpk;
+use Mpk::Tls;
 use Test::More;
 
 plan skip_all => 'nginx has no part in it' if $ENV{MPK_SANITIZED} || $ENV{MPK_VALGRIND} || $ENV{MPK_NGINX};
 
 my $t = Mpk->new;
-my $redis = $t->redis;
 my $dir = $t->dir;
+my $tls = $t->port('tls');
+my $other = $t->port('other');
+
+my $certs = Mpk::Tls->new($t);
+$certs->certificate('server', 'localhost');
+$certs->certificate('elsewhere', 'elsewhere.example');
+$certs->certificate('client', 'edge');
+$certs->expired('expired', 'server');
+$t->release($_) for qw(tls other);
+
+my $redis = $t->redis(args => $certs->args($tls, 'server', 'yes'));
 
 $t->conf->start;
 
@@ -58,6 +69,24 @@ is(verify(), '1, altered 4, erased 1, intact 303, missing 1, orders 310, stray 1
     . 'altered A-1, altered A-2, altered A-4 entry 3, altered A-5, missing A-3 entry 2, stray A-6', 'what is wrong is named');
 
 $redis->cmd('DEL', $elsewhere, map { key("A-$_") } 1 .. 5);
+
+# over TLS
+
+$t->write('client.both', $t->read('client.pem') . $t->read('client.key'), 0600);
+my $intact = '0, erased 1, intact 303, orders 304';
+my @mine = ("-i $dir/client.both", "rediss://localhost:$tls", "$dir/keyring.json");
+is(verify("-c $dir/ca.pem", @mine), $intact, 'TLS with a certificate of both sides');
+is(verify("-c $dir/ca.pem -s localhost -i $dir/client.both", "rediss://127.0.0.1:$tls", "$dir/keyring.json"), $intact, 'a name for an address');
+like(verify("-c $dir/evil.pem", @mine), qr/^2, mpk-verify: rediss:.*certificate/, 'TLS with a certificate of another CA');
+like(verify(@mine), qr/^2, mpk-verify: rediss:.*certificate/, 'which the system does not trust either');
+like(verify("-c $dir/ca.pem -s elsewhere.example", @mine), qr/^2, mpk-verify: rediss:.*hostname mismatch/, 'TLS with a certificate for another name');
+like(verify("-c $dir/ca.pem -i $dir/client.both", "rediss://127.0.0.1:$tls", "$dir/keyring.json"), qr/^2, mpk-verify: rediss:.*IP address mismatch/, 'or for no address');
+like(verify("-c $dir/ca.pem", "rediss://localhost:$tls", "$dir/keyring.json"), qr{^2, mpk-verify: .*(certificate required|reset|closed)}, 'TLS without a certificate where Redis asks for one');
+like(verify("-c $dir/none", @mine), qr/^2, mpk-verify: .*No such file/, 'a CA that is not there');
+like(verify("localhost:$tls", "$dir/keyring.json"), qr/^2, mpk-verify: Redis: /, 'no TLS where Redis speaks it');
+my $old = $t->redis(name => 'old', args => $certs->args($other, 'expired'));
+like(verify("-c $dir/ca.pem", "rediss://localhost:$other", "$dir/keyring.json"), qr/^2, mpk-verify: rediss:.*expired/, 'an expired certificate');
+$old->stop('KILL');
 
 # a rollback, and the heads from an access log
 

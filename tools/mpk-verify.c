@@ -8,12 +8,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include <hiredis/hiredis.h>
-
 #include "mpk_bucket.h"
 #include "mpk_envelope.h"
 #include "mpk_journal.h"
 #include "mpk_pack.h"
+#include "redis.h"
 
 #define KIDS_MAX   128       /* different key ids that are counted */
 #define LINE_SIZE  256       /* bytes of a line of heads */
@@ -71,27 +70,37 @@ static block_t         *blocks;
 static block_t         *kept;
 static mpk_keyring_t    keyring;
 static mpk_crypto_t    *crypto;
-static redisContext    *redis;
+static redis_t         *redis;
 static head_t          *heads;
 static size_t           heads_count;
 static kid_t            kids[KIDS_MAX];
 static size_t           kids_count;
 static unsigned long    counts[RESULT_MAX];
 static unsigned long    orders;
+
+/* options, NULL unless given */
+static const char      *user;
+static const char      *password;
 static const char      *database;
+static redis_tls_t      tls;
 
 
 static void
 usage(void)
 {
-    fputs("usage: mpk-verify [-u USER] [-p PASSWORD_FILE] [-n DB] [-a HEADS] REDIS KEYRING\n"
+    fputs("usage: mpk-verify [-u USER] [-p PASSWORD_FILE] [-n DB] [-a HEADS]\n"
+          "                  [-c CA] [-i CLIENT] [-s NAME] REDIS KEYRING\n"
           "\n"
           "Verifies all orders in a Redis, and prints how many are intact and what is wrong\n"
           "with the others.  It exits with 0 if nothing is, with 1 otherwise.\n"
           "\n"
-          "REDIS is unix:PATH or HOST:PORT; of a cluster any node, all masters are read.  HEADS\n"
-          "is a file with lines \"ORDER N:MAC\", as $mpk_order and $mpk_journal_head give them:\n"
-          "with it a rollback of a whole order is found, too.\n", stderr);
+          "REDIS is unix:PATH, HOST:PORT or, with TLS, rediss://HOST:PORT; of a cluster any\n"
+          "node, all masters are read.  CA is a file of trusted certificates, by default the\n"
+          "system's; CLIENT one with a certificate and its key; NAME what the server's\n"
+          "certificate must be for, by default HOST.\n"
+          "\n"
+          "HEADS is a file with lines \"ORDER N:MAC\", as $mpk_order and $mpk_journal_head give\n"
+          "them: with it a rollback of a whole order is found, too.\n", stderr);
     exit(2);
 }
 
@@ -246,11 +255,12 @@ static redisReply *
 command(const char *format, const char *data, size_t len)
 {
     redisReply  *reply;
+    const char  *error;
 
-    reply = redisCommand(redis, format, data, len);
+    reply = redis_command(redis, &error, format, data, len);
 
     if (reply == NULL) {
-        die("Redis", redis->errstr);
+        die("Redis", error);
     }
 
     if (reply->type == REDIS_REPLY_ERROR) {
@@ -262,43 +272,29 @@ command(const char *format, const char *data, size_t len)
 
 
 static void
-open_redis(const char *where, const char *user, const char *password)
+open_redis(const char *where)
 {
-    char        *host, *colon, *secret;
+    char        *secret;
     size_t       len;
     redisReply  *reply;
+    const char  *error;
 
-    redisFree(redis);
+    redis_close(redis);
 
-    if (strncmp(where, "unix:", 5) == 0) {
-        redis = redisConnectUnix(where + 5);
-
-    } else {
-        host = strdup(where);
-        colon = host ? strrchr(host, ':') : NULL;
-
-        if (colon == NULL) {
-            usage();
-        }
-
-        *colon = '\0';
-        redis = redisConnect(host, atoi(colon + 1));
-        free(host);
-    }
-
-    if (redis == NULL || redis->err) {
-        die(where, redis ? redis->errstr : "no memory");
+    redis = redis_open(where, &tls, &error);
+    if (redis == NULL) {
+        die(where, error);
     }
 
     if (password) {
         secret = read_file(password, 4096, &len);
         secret[strcspn(secret, "\r\n")] = '\0';
 
-        reply = user ? redisCommand(redis, "AUTH %s %s", user, secret)
-                     : redisCommand(redis, "AUTH %s", secret);
+        reply = user ? redis_command(redis, &error, "AUTH %s %s", user, secret)
+                     : redis_command(redis, &error, "AUTH %s", secret);
 
         if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
-            die("Redis", reply ? reply->str : redis->errstr);
+            die("Redis", reply ? reply->str : error);
         }
 
         mpk_cleanse(secret, len);
@@ -612,8 +608,9 @@ print_edges(void)
     size_t        i;
     redisReply   *reply, *name, *value;
     mpk_str_t     kid, edge;
+    const char   *error;
 
-    reply = redisCommand(redis, "HGETALL mpk:meta");
+    reply = redis_command(redis, &error, "HGETALL mpk:meta");
 
     for (i = 0; reply && reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
         name = reply->element[i];
@@ -673,7 +670,7 @@ read_slots(const char *where)
 /* A server by itself, or all masters of its cluster: one that has several ranges of slots once. */
 
 static void
-verify_nodes(const char *where, const char *user, const char *password)
+verify_nodes(const char *where)
 {
     int          known;
     char         name[300];
@@ -705,9 +702,11 @@ verify_nodes(const char *where, const char *user, const char *password)
             continue;
         }
 
-        (void) snprintf(name, sizeof(name), "%s:%lld", node[0]->str, node[1]->integer);
+        (void) snprintf(name, sizeof(name), strchr(node[0]->str, ':') ? "%s[%s]:%lld" : "%s%s:%lld",
+                        strncmp(where, "rediss://", 9) == 0 ? "rediss://" : "",
+                        node[0]->str, node[1]->integer);
 
-        open_redis(name, user, password);
+        open_redis(name);
         verify_all();
         print_edges();
     }
@@ -734,10 +733,8 @@ main(int argc, char **argv)
 {
     int          i, bad;
     size_t       k;
-    const char  *user, *password, *where, *keys;
+    const char  *where, *keys;
 
-    user = NULL;
-    password = NULL;
     where = NULL;
     keys = NULL;
 
@@ -763,6 +760,18 @@ main(int argc, char **argv)
                 open_heads(argv[++i]);
                 break;
 
+            case 'c':
+                tls.ca = argv[++i];
+                break;
+
+            case 'i':
+                tls.client = argv[++i];
+                break;
+
+            case 's':
+                tls.name = argv[++i];
+                break;
+
             default:
                 usage();
             }
@@ -783,8 +792,8 @@ main(int argc, char **argv)
     }
 
     open_keyring(keys);
-    open_redis(where, user, password);
-    verify_nodes(where, user, password);
+    open_redis(where);
+    verify_nodes(where);
 
     printf("orders %lu\n", orders);
 
@@ -797,7 +806,7 @@ main(int argc, char **argv)
         printf("key %s %s %lu\n", mpk_use_name(kids[k].use), kids[k].id, kids[k].orders);
     }
 
-    redisFree(redis);
+    redis_close(redis);
     mpk_crypto_free(crypto);
     mpk_cleanse(&keyring, sizeof(keyring));
 
