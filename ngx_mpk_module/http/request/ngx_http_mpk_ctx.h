@@ -12,6 +12,7 @@ typedef struct ngx_http_mpk_ctx_s  ngx_http_mpk_ctx_t;
 typedef struct ngx_http_mpk_txn_s  ngx_http_mpk_txn_t;
 typedef struct ngx_http_mpk_orders_s  ngx_http_mpk_orders_t;
 typedef struct ngx_http_mpk_batch_s  ngx_http_mpk_batch_t;
+typedef struct ngx_http_mpk_lookup_s  ngx_http_mpk_lookup_t;
 typedef struct ngx_http_mpk_language_s  ngx_http_mpk_language_t;
 
 typedef ngx_int_t (*ngx_http_mpk_next_pt)(ngx_http_request_t *r,
@@ -29,6 +30,7 @@ struct ngx_http_mpk_ctx_s {
     ngx_http_mpk_txn_t           *txn;
     ngx_http_mpk_orders_t        *orders;
     ngx_http_mpk_batch_t         *batch;
+    ngx_http_mpk_lookup_t        *lookup;
     ngx_http_mpk_next_pt          next;            /* called when the wait is over */
     void                         *data;            /* the endpoint's own */
     ngx_buf_t                    *body;            /* what was read of the request's; NULL: it came at once */

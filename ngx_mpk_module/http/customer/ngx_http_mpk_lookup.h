@@ -1,0 +1,47 @@
+/* Whether a visitor who names an order and a billing email is its customer. */
+
+#ifndef NGX_HTTP_MPK_LOOKUP_H
+#define NGX_HTTP_MPK_LOOKUP_H
+
+#include "ngx_http_mpk_batch.h"
+
+
+struct ngx_http_mpk_lookup_s {
+    /* set by the caller */
+    u_char                        email[MPK_MAC_LEN]; /* mpk_lookup_email() of ctx->order */
+    unsigned                      joins:1;         /* it calls ngx_http_mpk_lookup_again() */
+
+    /* the result; else there is no such order, or it has another email */
+    unsigned                      right:1;
+
+    /* internal */
+    ngx_http_mpk_next_pt          next;
+    mpk_str_t                     address;         /* IPv4, or an IPv6 /64 */
+    ngx_http_mpk_batch_t         *batch;
+    ngx_mpk_redis_cmd_t          *of_address;      /* wrong lookups */
+    ngx_mpk_redis_cmd_t          *of_order;
+    ngx_mpk_redis_cmd_t          *filed;
+};
+
+
+/*
+ * Compares lookup->email with that of ctx->order, then calls next.  It takes as long whether
+ * the order exists or not, whatever its size.  A wrong lookup is counted before that; where
+ * the limits are reached (mpk_track_limit) or Redis is away, answers 429 or 503 instead.
+ */
+ngx_int_t ngx_http_mpk_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_lookup_t *lookup, ngx_http_mpk_next_pt next);
+
+/*
+ * A right lookup is not counted, but reads the counters again, behind those that were sent
+ * before it: of many at the same instant, the limits permit it or not.  To save a round trip,
+ * a caller adds these two commands to a batch of its own; when that was answered,
+ * ngx_http_mpk_lookup_limited() answers 429, or NGX_DECLINED if the limits permit it.
+ */
+void ngx_http_mpk_lookup_again(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_batch_t *batch);
+ngx_int_t ngx_http_mpk_lookup_limited(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+
+#endif /* NGX_HTTP_MPK_LOOKUP_H */
