@@ -18,7 +18,7 @@ my $redis = $t->redis;
 my $dir = $t->dir;
 my $other = Mpk->new;
 my @conf = (redis => "unix:$redis->{socket} connect_timeout=5s timeout=10s", workers => 2,
-    location => 'location = /metrics { mpk_status prometheus; } location = /track { mpk_track on; }');
+    location => 'location = /metrics { mpk_status prometheus; } location = /status { mpk_status json; } location = /track { mpk_track on; }');
 
 delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CC)};
 system("make --no-print-directory tools >$dir/make.log 2>&1") == 0 or die $t->read('make.log');
@@ -63,6 +63,12 @@ like($out, qr/these edges have not loaded \Q$staged\E: \S+ \S+: .*unchanged/, 'a
 ok($t->reload, 'one loads it');
 ok(wait_for(sub { (keyring('promote', 'wrap', $redis_cli))[1] =~ /these edges have not loaded \Q$staged\E: \S+: / }, 'one is left'), 'then one is left');
 is(current('wrap') ne $staged, 1, 'the keyring is unchanged');
+sub lacking { my ($edge) = @_; return join ' ', map { "$_->{edge}/$_->{kid}" } @{decode_json($edge->get('/status')->{body})->{keys_lacking}} }
+ok(wait_for(sub { lacking($t) =~ m{^\S+/\Q$staged\E$} }, 'the list'), 'its status lists the key and the edge that lacks it') or diag(lacking($t));
+my ($lacking) = lacking($t) =~ m{^(.+)/};
+ok(exists {@{$redis->cmd('HGETALL', 'mpk:meta')}}->{"e:$lacking"}, 'by the name that it has in mpk:meta');
+is($t->metric(qq(key_lacking{edge="$lacking",kid="$staged"})), 1, 'and so do the metrics');
+is(lacking($other), '', 'the other lacks what it can not list');
 ($status, $out) = keyring('promote', 'wrap', '-s', "$dir/nowhere.sock");
 isnt($status, 0, 'without Redis it is not promoted');
 like($out, qr/cannot read mpk:meta/, 'which it says');

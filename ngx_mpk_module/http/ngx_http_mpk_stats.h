@@ -14,6 +14,8 @@
 #define NGX_HTTP_MPK_BUCKETS    13     /* of the histogram, without the last, +Inf */
 #define NGX_HTTP_MPK_NODES      64     /* servers that a worker reports */
 #define NGX_HTTP_MPK_NODE_NAME  64     /* bytes of their names */
+#define NGX_HTTP_MPK_EDGE_NAME  64     /* bytes of an edge's: an order's id has as many */
+#define NGX_HTTP_MPK_LACKS      32     /* keys that edges lack, as the status lists them */
 
 
 typedef struct {
@@ -45,6 +47,16 @@ typedef struct {
 } ngx_http_mpk_worklist_t;
 
 
+/* A key of this keyring that another edge had not loaded. */
+typedef struct {
+    ngx_atomic_t              version;       /* odd: being written */
+    uint8_t                   edge_len;
+    uint8_t                   kid_len;
+    u_char                    edge[NGX_HTTP_MPK_EDGE_NAME];
+    u_char                    kid[MPK_KID_MAX];
+} ngx_http_mpk_lack_t;
+
+
 struct ngx_http_mpk_shm_s {
     ngx_atomic_t              requests[NGX_HTTP_MPK_ENDPOINT_MAX]
                                       [NGX_HTTP_MPK_EVENT_MAX]
@@ -63,6 +75,8 @@ struct ngx_http_mpk_shm_s {
     ngx_http_mpk_worklist_t   worklists[NGX_HTTP_MPK_WORKLIST_MAX][MPK_BUCKETS];
     ngx_atomic_t              edge;          /* a random number; 0: not set yet */
     ngx_atomic_t              keyring_incomplete;  /* current keys of others that it lacked */
+    ngx_atomic_t              lacks_count;   /* of all other edges */
+    ngx_http_mpk_lack_t       lacks[NGX_HTTP_MPK_LACKS];
     ngx_atomic_t              store[NGX_HTTP_MPK_BUCKETS + 1];
     ngx_atomic_t              store_time;    /* us */
     ngx_mpk_redis_stats_t     redis;

@@ -16,6 +16,7 @@ ngx_http_mpk_row(counters);
 ngx_http_mpk_row(outbox);
 ngx_http_mpk_row(worklists);
 ngx_http_mpk_row(edges);
+ngx_http_mpk_row(lacks);
 ngx_http_mpk_row(redis);
 ngx_http_mpk_row(workers);
 ngx_http_mpk_row(nodes);
@@ -127,6 +128,14 @@ const ngx_http_mpk_metric_table_t  ngx_http_mpk_metric_tables[] = {
               "mpk_keyring_incomplete",
               "Keys that other edges use and that this edge's keyring "
               "lacks.") } },
+
+    { .member = mpk_literal("keys_lacking"),
+      .form = NGX_HTTP_MPK_METRIC_ROWS, .labels = { "edge", "kid" },
+      .row = ngx_http_mpk_row_lacks,
+      .metrics = {
+          ngx_http_mpk_metric(GAUGE, "", "mpk_key_lacking",
+              "1 for a key of this edge's keyring that another edge has "
+              "not loaded.") } },
 
     { .parent = mpk_literal("redis"), .form = NGX_HTTP_MPK_METRIC_MEMBERS,
       .row = ngx_http_mpk_row_redis,
@@ -337,6 +346,32 @@ ngx_http_mpk_row(edges)
     row->values[0] = m->mmcf->shm->keyring_incomplete;
 
     return n == 0 ? NGX_OK : NGX_DONE;
+}
+
+
+ngx_http_mpk_row(lacks)
+{
+    ngx_http_mpk_lack_t  *lack, *copy;
+
+    if (n >= m->mmcf->shm->lacks_count) {
+        return NGX_DONE;
+    }
+
+    lack = &m->mmcf->shm->lacks[n];
+    copy = &m->lack;
+
+    *copy = *lack;
+    ngx_memory_barrier();
+
+    if ((copy->version & 1) || copy->version != lack->version) {
+        return NGX_DECLINED;
+    }
+
+    row->labels[0] = (mpk_str_t) { copy->edge_len, copy->edge };
+    row->labels[1] = (mpk_str_t) { copy->kid_len, copy->kid };
+    row->values[0] = 1;
+
+    return NGX_OK;
 }
 
 

@@ -33,6 +33,7 @@ typedef struct {
     ngx_http_mpk_main_conf_t     *mmcf;
     ngx_http_mpk_view_t           view;
     u_char                        label[NGX_INT_T_LEN];    /* a number as the row's label */
+    ngx_http_mpk_lack_t           lack;            /* the row's */
 } ngx_http_mpk_metrics_t;
 
 

@@ -1,8 +1,8 @@
 /*
  * Once a minute, and when it has loaded a keyring, an edge writes the ids of its keys to a
  * field of mpk:meta and reads what the others have: "mpk-keyring promote" waits for all of
- * them, and an edge that lacks a current key of another one says so.  Nothing is decided
- * by it: mpk:meta is not authenticated.
+ * them, an edge that lacks a current key of another one says so, and the status lists the
+ * keys that others lack.  Nothing is decided by it: mpk:meta is not authenticated.
  */
 
 #include "ngx_http_mpk_edges.h"
@@ -22,6 +22,9 @@ static mpk_str_t ngx_http_mpk_edges_keys(ngx_http_mpk_main_conf_t *mmcf,
 static void ngx_http_mpk_edges_handler(ngx_http_mpk_background_t *bg);
 static ngx_uint_t ngx_http_mpk_edges_compare(ngx_http_mpk_main_conf_t *mmcf,
     mpk_str_t edge, mpk_str_t keys);
+static ngx_uint_t ngx_http_mpk_edges_lacks(ngx_http_mpk_main_conf_t *mmcf,
+    mpk_str_t edge, mpk_str_t keys, ngx_uint_t n);
+static ngx_uint_t ngx_http_mpk_edges_next(mpk_str_t *keys, mpk_str_t *kid);
 static ngx_uint_t ngx_http_mpk_edges_has(const mpk_keyring_t *keyring,
     mpk_str_t kid);
 
@@ -168,7 +171,8 @@ static void
 ngx_http_mpk_edges_handler(ngx_http_mpk_background_t *bg)
 {
     size_t                  i;
-    ngx_uint_t              missing;
+    mpk_str_t               edge, keys;
+    ngx_uint_t              missing, lacks;
     ngx_mpk_redis_reply_t  *reply;
 
     reply = bg->cmd.reply;
@@ -187,18 +191,25 @@ ngx_http_mpk_edges_handler(ngx_http_mpk_background_t *bg)
     }
 
     missing = 0;
+    lacks = 0;
 
     for (i = 0; i + 1 < reply->count; i += 2) {
-        if (reply->elements[i].type == NGX_MPK_REDIS_STRING
-            && reply->elements[i + 1].type == NGX_MPK_REDIS_STRING)
+
+        if (reply->elements[i].type != NGX_MPK_REDIS_STRING
+            || reply->elements[i + 1].type != NGX_MPK_REDIS_STRING)
         {
-            missing += ngx_http_mpk_edges_compare(bg->mmcf,
-                                                  reply->elements[i].str,
-                                                  reply->elements[i + 1].str);
+            continue;
         }
+
+        edge = reply->elements[i].str;
+        keys = reply->elements[i + 1].str;
+
+        missing += ngx_http_mpk_edges_compare(bg->mmcf, edge, keys);
+        lacks += ngx_http_mpk_edges_lacks(bg->mmcf, edge, keys, lacks);
     }
 
     bg->mmcf->shm->keyring_incomplete = missing;
+    bg->mmcf->shm->lacks_count = lacks;
 }
 
 
@@ -208,30 +219,18 @@ static ngx_uint_t
 ngx_http_mpk_edges_compare(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t edge,
     mpk_str_t keys)
 {
-    size_t      i, start;
     mpk_str_t   kid, lacked;
     ngx_uint_t  missing;
 
     missing = 0;
     lacked = mpk_string("");
 
-    for (i = 0; i < keys.len; i = start + kid.len + 1) {
-
-        start = i;
-
-        for (kid.len = 0; start + kid.len < keys.len
-             && keys.data[start + kid.len] != ' '; kid.len++)
-        {
-            /* void */
-        }
-
-        kid.data = keys.data + start;
+    while (ngx_http_mpk_edges_next(&keys, &kid)) {
 
         if (kid.len < 2 || kid.data[0] != '*') {
             continue;
         }
 
-        start++;
         kid.data++;
         kid.len--;
 
@@ -265,6 +264,87 @@ ngx_http_mpk_edges_compare(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t edge,
                   lacked.data);
 
     return missing;
+}
+
+
+/* Lists, from n on, the keys of this keyring that an edge lacks; returns their number. */
+
+static ngx_uint_t
+ngx_http_mpk_edges_lacks(ngx_http_mpk_main_conf_t *mmcf, mpk_str_t edge,
+    mpk_str_t keys, ngx_uint_t n)
+{
+    size_t                i;
+    mpk_str_t             rest, kid;
+    ngx_uint_t            first;
+    const mpk_key_t      *key;
+    ngx_http_mpk_lack_t  *lack;
+
+    first = n;
+
+    if (!mpk_order_id_valid(edge)) {
+        return 0;
+    }
+
+    for (i = 0; i < mmcf->keyring->count && n < NGX_HTTP_MPK_LACKS; i++) {
+
+        key = &mmcf->keyring->keys[i];
+        rest = keys;
+
+        do {
+            if (!ngx_http_mpk_edges_next(&rest, &kid)) {
+                break;
+            }
+
+            if (kid.len && kid.data[0] == '*') {
+                kid.data++;
+                kid.len--;
+            }
+
+        } while (!mpk_str_eq(kid, key->kid));
+
+        if (mpk_str_eq(kid, key->kid)) {
+            continue;
+        }
+
+        lack = &mmcf->shm->lacks[n++];
+
+        lack->version |= 1;
+        ngx_memory_barrier();
+
+        lack->edge_len = (uint8_t) edge.len;
+        lack->kid_len = (uint8_t) key->kid.len;
+
+        ngx_memcpy(lack->edge, edge.data, edge.len);
+        ngx_memcpy(lack->kid, key->kid.data, key->kid.len);
+
+        ngx_memory_barrier();
+        lack->version++;
+    }
+
+    return n - first;
+}
+
+
+/* Takes the next word; 0: there is none. */
+
+static ngx_uint_t
+ngx_http_mpk_edges_next(mpk_str_t *keys, mpk_str_t *kid)
+{
+    kid->data = keys->data;
+    kid->len = 0;
+
+    if (keys->len == 0) {
+        return 0;
+    }
+
+    while (kid->len < keys->len && keys->data[kid->len] != ' ') {
+        kid->len++;
+    }
+
+    keys->data += ngx_min(kid->len + 1, keys->len);
+    keys->len -= ngx_min(kid->len + 1, keys->len);
+
+    return 1;
 }
 
 
