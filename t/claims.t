@@ -151,12 +151,21 @@ like($html->{body}, qr/reported this key already/, 'in plain words');
 
 # late, undelivered, cancelled, another token
 
-my $old = viewed('C-old', purchased_at => ago(7 * 86400 - 30));
+# past(seconds): an order that was bought and delivered so long ago
+sub past {
+    my $at = ago($_[0]);
+    return (imported => JSON::PP::true, purchased_at => $at, delivered_at => $at);
+}
+
+my $old = viewed('C-old', past(7 * 86400 - 30));
 $r = claim($old, %ann, order => 'C-old');
 is($r->{status}, 201, 'R6: within the window there is a claim');
-$t->file('C-late', purchased_at => ago(7 * 86400 + 5));
+$t->file('C-late', past(7 * 86400 + 5));
 $t->confirm($t->mint('C-late'));
 is(look('C-late')->{claim_url}, undef, 'R6: after it, the order\'s page offers none');
+$t->file('C-slow', purchased_at => ago(8 * 86400));
+$t->confirm($t->mint('C-slow'));
+like(look('C-slow')->{claim_url}, qr{/claim/}, 'R6: one that was bought long ago, and released now, can be reported');
 my $late = '/claim/' . $t->sign($t->claims('C-late', aud => 'claim', ch => undef));
 $r = claim($late, %ann, order => 'C-late');
 is("$r->{status} $r->{json}{rule} $r->{json}{type}", '403 R6 urn:mpk:late', 'R6: and a claim is late');
@@ -356,7 +365,7 @@ for my $state (
     [ 'ready', sub { $t->file($_[0]) } ],
     [ 'delivered', sub { $t->link($_[0]) } ],
     [ 'viewed', sub { viewed($_[0]) } ],
-    [ 'late', sub { $t->file($_[0], purchased_at => ago(8 * 86400)); $t->mint($_[0]) } ],
+    [ 'late', sub { $t->file($_[0], past(8 * 86400)); $t->mint($_[0]) } ],
     [ 'cancelled', sub { $t->file($_[0]); $t->api('POST', "orders/$_[0]/cancel", { reason => 'fraud' }) } ],
     [ 'reported', sub { claim(viewed($_[0]), %ann, order => $_[0]) } ],
     [ 'rejected', sub { claim(viewed($_[0]), %ann, order => $_[0]); decide($_[0], 1, 'reject', { reason => 'late' }) } ],

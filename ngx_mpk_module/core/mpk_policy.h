@@ -147,7 +147,7 @@ typedef struct {
     const uint8_t       *suspend_digest;     /* MPK_MAC_LEN bytes: of the call's content (R10) */
 
     /* CLAIM_OPENED; also token_id, challenge_closed and email_hash */
-    int64_t              claim_window;       /* R6, seconds from purchase */
+    int64_t              claim_window;       /* R6, seconds: see mpk_policy_claim_until() */
     uint16_t             claim_item;         /* the item whose key was given; 0: no item's */
     mpk_category_t       claim_category;
 
@@ -193,9 +193,13 @@ mpk_status_t mpk_policy_decide(mpk_mem_t *mem, const mpk_order_t *order,
 mpk_status_t mpk_policy_ask(mpk_mem_t *mem, const mpk_order_t *order,
     const mpk_request_t *request, mpk_outcome_t *outcome);
 
-/* Until when a key of the order can be reported (R6); window and now: seconds. */
-int64_t mpk_policy_claim_until(const mpk_order_t *order, int64_t window,
-    int64_t now);
+/*
+ * Until when the key of an item can be reported (R6): "window" seconds from the latest of
+ * purchase, release, the end of a suspension and this item's replacement.  Item 0: until
+ * when that of any item can.  All times are seconds.
+ */
+int64_t mpk_policy_claim_until(const mpk_order_t *order, size_t item,
+    int64_t window, int64_t now);
 
 
 #endif /* MPK_POLICY_H */

@@ -53,7 +53,8 @@ mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_SUSPENDED;
     }
 
-    if (request->now > mpk_policy_claim_until(order, request->claim_window,
+    if (request->now > mpk_policy_claim_until(order, request->claim_item,
+                                              request->claim_window,
                                               request->now))
     {
         return MPK_LATE;
@@ -174,10 +175,38 @@ mpk_policy_claim_decide(const mpk_request_t *request,
 
 
 int64_t
-mpk_policy_claim_until(const mpk_order_t *order, int64_t window, int64_t now)
+mpk_policy_claim_until(const mpk_order_t *order, size_t item, int64_t window,
+    int64_t now)
 {
-    return mpk_order_until(order, order->purchased_at,
-                           order->purchased_at + window, now);
+    size_t              i;
+    int64_t             from;
+    const mpk_claim_t  *claim;
+
+    from = order->purchased_at;
+
+    if (order->released_at > from) {
+        from = order->released_at;
+    }
+
+    if (order->pauses_count
+        && order->pauses[order->pauses_count - 1].to > from)
+    {
+        from = order->pauses[order->pauses_count - 1].to;
+    }
+
+    for (i = 0; i < order->claims_count; i++) {
+        claim = &order->claims[i];
+
+        if (claim->state == MPK_CLAIM_REPLACED && claim->decided_at > from
+            && (item ? claim->item == item
+                     : order->items[claim->item - 1].state
+                       != MPK_ITEM_REFUNDED))
+        {
+            from = claim->decided_at;
+        }
+    }
+
+    return mpk_order_until(order, from, from + window, now);
 }
 
 

@@ -131,7 +131,7 @@ ngx_http_mpk_claim_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     mpk_value_string(facts, mpk_string("order"), ctx->order);
     ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
-                            mpk_policy_claim_until(&ctx->txn->order,
+                            mpk_policy_claim_until(&ctx->txn->order, 0,
                                                    ctx->mscf->claim_window,
                                                    ctx->txn->request.now));
     mpk_value_bool(facts, mpk_string("error"), claim->wrong != 0);
@@ -182,7 +182,7 @@ ngx_http_mpk_claim_json(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     mpk_value_string(facts, mpk_string("order"), ctx->order);
     ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
-                            mpk_policy_claim_until(&ctx->txn->order,
+                            mpk_policy_claim_until(&ctx->txn->order, 0,
                                                    ctx->mscf->claim_window,
                                                    ctx->txn->request.now));
 

@@ -222,7 +222,7 @@ ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    until = mpk_policy_claim_until(order, ask.claim_window, ask.now);
+    until = mpk_policy_claim_until(order, 0, ask.claim_window, ask.now);
     url = mpk_string("");
 
     if (outcome == MPK_DONE && ctx->mscf->claim_path.len) {
