@@ -201,5 +201,12 @@ mpk_status_t mpk_policy_ask(mpk_mem_t *mem, const mpk_order_t *order,
 int64_t mpk_policy_claim_until(const mpk_order_t *order, size_t item,
     int64_t window, int64_t now);
 
+/*
+ * Whether the key of an item of a ready order can be reported now by its buyer (R6): DONE,
+ * UNDELIVERED, SUSPENDED, LATE, REFUNDED, CLAIMED or CROWDED; WRONG_KEY for item 0.
+ */
+mpk_outcome_t mpk_policy_claimable(const mpk_order_t *order, size_t item,
+    int64_t window, int64_t now);
+
 
 #endif /* MPK_POLICY_H */

@@ -3,6 +3,7 @@
 #include "mpk_policy_int.h"
 
 
+static size_t mpk_policy_claim_open(const mpk_order_t *order, size_t item);
 static void mpk_policy_claim_set(mpk_decision_t *decision, size_t number);
 
 
@@ -11,10 +12,10 @@ static void mpk_policy_claim_set(mpk_decision_t *decision, size_t number);
 mpk_outcome_t
 mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
 {
-    size_t        i;
-    mpk_item_t   *item;
-    mpk_claim_t  *claim;
-    mpk_order_t  *order;
+    size_t          i;
+    mpk_claim_t    *claim;
+    mpk_order_t    *order;
+    mpk_outcome_t   outcome;
 
     order = &decision->order;
 
@@ -43,44 +44,15 @@ mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
         }
     }
 
-    if (order->delivered_at == 0) {
-        return MPK_UNDELIVERED;
+    outcome = mpk_policy_claimable(order, request->claim_item,
+                                   request->claim_window, request->now);
+    if (outcome == MPK_CLAIMED) {
+        mpk_policy_claim_set(decision,
+                             mpk_policy_claim_open(order, request->claim_item));
     }
 
-    if (request->claim_item
-        && order->items[request->claim_item - 1].suspended)
-    {
-        return MPK_SUSPENDED;
-    }
-
-    if (request->now > mpk_policy_claim_until(order, request->claim_item,
-                                              request->claim_window,
-                                              request->now))
-    {
-        return MPK_LATE;
-    }
-
-    if (request->claim_item == 0) {
-        return MPK_WRONG_KEY;
-    }
-
-    item = &order->items[request->claim_item - 1];
-
-    if (item->state == MPK_ITEM_REFUNDED) {
-        return MPK_REFUNDED;
-    }
-
-    for (i = 0; i < order->claims_count; i++) {
-        claim = &order->claims[i];
-
-        if (claim->item == request->claim_item && mpk_claim_undecided(claim)) {
-            mpk_policy_claim_set(decision, i + 1);
-            return MPK_CLAIMED;
-        }
-    }
-
-    if (order->claims_count == MPK_CLAIMS_MAX) {
-        return MPK_CROWDED;
+    if (outcome != MPK_DONE) {
+        return outcome;
     }
 
     claim = &order->claims[order->claims_count++];
@@ -89,7 +61,7 @@ mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
     memcpy(claim->token_id, request->token_id, MPK_CLAIM_ID_LEN);
 
     claim->item = request->claim_item;
-    claim->generation = item->generation;
+    claim->generation = order->items[claim->item - 1].generation;
     claim->state = MPK_CLAIM_OPEN;
     claim->category = request->claim_category;
     claim->opened_at = order->at;
@@ -98,6 +70,57 @@ mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
     mpk_policy_claim_set(decision, order->claims_count);
 
     return MPK_DONE;
+}
+
+
+mpk_outcome_t
+mpk_policy_claimable(const mpk_order_t *order, size_t item, int64_t window,
+    int64_t now)
+{
+    if (order->delivered_at == 0) {
+        return MPK_UNDELIVERED;
+    }
+
+    if (item && order->items[item - 1].suspended) {
+        return MPK_SUSPENDED;
+    }
+
+    if (now > mpk_policy_claim_until(order, item, window, now)) {
+        return MPK_LATE;
+    }
+
+    if (item == 0) {
+        return MPK_WRONG_KEY;
+    }
+
+    if (order->items[item - 1].state == MPK_ITEM_REFUNDED) {
+        return MPK_REFUNDED;
+    }
+
+    if (mpk_policy_claim_open(order, item)) {
+        return MPK_CLAIMED;
+    }
+
+    return order->claims_count < MPK_CLAIMS_MAX ? MPK_DONE : MPK_CROWDED;
+}
+
+
+/* The number of the item's claim that is not decided yet; 0: there is none. */
+
+static size_t
+mpk_policy_claim_open(const mpk_order_t *order, size_t item)
+{
+    size_t  i;
+
+    for (i = 0; i < order->claims_count; i++) {
+        if (order->claims[i].item == item
+            && mpk_claim_undecided(&order->claims[i]))
+        {
+            return i + 1;
+        }
+    }
+
+    return 0;
 }
 
 
