@@ -22,7 +22,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mpk_str_t           id;
     mpk_value_t        *body, *errors;
     mpk_email_t         email;
+    mpk_terms_t        *terms;
     mpk_filing_t        filing;
+    mpk_consents_t     *consents;
     const mpk_value_t  *v;
 
     static const mpk_json_limits_t   limits = { 1 << 20, 4, 4096 };
@@ -57,6 +59,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_free_all();
         return 0;
     }
+
+    terms = &filing.checkout.terms;
+    consents = &filing.checkout.consents;
 
     must(mpk_order_id_valid(filing.id));
     must(mpk_email_read(filing.person.email, &email) == MPK_OK);
@@ -93,6 +98,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                  || memchr(filing.items[i].fit[fit].data, '"', filing.items[i].fit[fit].len) == NULL);
         }
     }
+
+    must(terms->version.len == 0
+         || (terms->version.len <= MPK_VERSION_MAX && terms->url.len > 7 && terms->url.len <= MPK_URL_MAX
+             && terms->accepted_at > 0 && terms->accepted_at <= NOW + MPK_FILING_AHEAD && mpk_ip_valid(terms->ip)
+             && (terms->sha256.len == 0 || terms->sha256.len == MPK_SHA256_TEXT)));
+    must(consents->at == 0
+         || (consents->at > 0 && consents->at <= NOW + MPK_FILING_AHEAD && mpk_ip_valid(consents->ip)
+             && consents->text_sha256.len == MPK_SHA256_TEXT
+             && (consents->confirmed_at == 0
+                 || (consents->confirmed_at >= consents->at && consents->confirmed_at <= NOW + MPK_FILING_AHEAD))));
 
     must(fits <= MPK_FITS_BYTES_MAX);
     must(bytes <= MPK_KEYS_BYTES_MAX);

@@ -5,6 +5,7 @@
  */
 
 #include "fuzz.h"
+#include "mpk_checkout.h"
 #include "mpk_journal.h"
 #include "mpk_order.h"
 #include "mpk_pack.h"
@@ -174,11 +175,12 @@ test_entry(mpk_str_t given)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t        i, n, left;
-    mpk_buf_t     again;
-    mpk_str_t     pieces[PIECES];
-    mpk_detail_t  detail;
-    mpk_person_t  person;
+    size_t          i, n, left;
+    mpk_buf_t       again;
+    mpk_str_t       pieces[PIECES];
+    mpk_detail_t    detail;
+    mpk_person_t    person;
+    mpk_checkout_t  checkout;
 
     if (crypto == NULL) {
         must(mpk_keyring_read(&fuzz_mem, (const uint8_t *) keys, sizeof(keys) - 1, &keyring, NULL) == MPK_OK);
@@ -214,6 +216,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (mpk_detail_read(pieces[PIECES - 1], &detail) == MPK_OK) {
         mpk_buf_init(&again, &fuzz_mem, 0);
         mpk_detail_write(&detail, &again);
+        must(mpk_str_eq(done(&again), pieces[PIECES - 1]));
+    }
+
+    if (mpk_checkout_read(pieces[PIECES - 1], &checkout) == MPK_OK) {
+        mpk_buf_init(&again, &fuzz_mem, 0);
+        mpk_checkout_write(&checkout, &again);
         must(mpk_str_eq(done(&again), pieces[PIECES - 1]));
     }
 

@@ -22,6 +22,12 @@ static const char  ring[] =
 #define FITTING(fit)  "{" GOOD ",\"items\":[{\"sku\":\"S\",\"product\":\"P\",\"key\":\"K\"," fit "}]}"
 #define GOOD   "\"email\":\"ann@example.com\",\"purchased_at\":\"2026-11-23T08:15:30Z\""
 
+#define TERMS(at)                                                            \
+    "{\"version\":\"1\",\"url\":\"http://s.example/\",\"accepted_at\":\"" at "\",\"ip\":\"::1\"}"
+#define CONSENTS(waiver, hash)                                               \
+    "{\"supply\":true,\"waiver\":" waiver ",\"at\":\"2026-11-23T08:15:29Z\",\"ip\":\"::1\"," \
+    "\"text_sha256\":\"" hash "123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}"
+
 static mpk_filing_t   filing;
 static mpk_value_t   *errors;
 
@@ -138,6 +144,14 @@ test_read(void)
         { "[]", "", "must be an object" },
         { "{" GOOD ",\"platform\":\"windows\"," ITEMS "}", "/platform", "there is no such member" },
         { FITTING("\"platform\":7"), "/items/0/platform", "must be a string" },
+        { "{" GOOD ",\"buyer\":\"robot\"," ITEMS "}", "/buyer", "must be \"consumer\" or \"business\"" },
+        { "{" GOOD ",\"buyer\":\"Business\"," ITEMS "}", "/buyer", "must be \"consumer\" or \"business\"" },
+        { "{" GOOD ",\"buyer\":\"\"," ITEMS "}", "/buyer", "is empty" },
+        { "{" GOOD ",\"buyer\":\"businesses\"," ITEMS "}", "/buyer", "is too long" },
+        { "{" GOOD ",\"terms\":[]," ITEMS "}", "/terms", "must be an object" },
+        { "{" GOOD ",\"consents\":true," ITEMS "}", "/consents", "must be an object" },
+        { "{" GOOD ",\"terms\":" TERMS("2026-11-24T08:15:31Z") "," ITEMS "}", "/terms/accepted_at", "is in the future" },
+        { "{" GOOD ",\"version\":\"1\"," ITEMS "}", "/version", "there is no such member" },
         { FITTING("\"activation_url\":\"javascript:alert(1)\""), "/items/0/activation_url",
           "must be a URL that begins with https:// or http://" },
         { FITTING("\"support_url\":\"maker.example\""), "/items/0/support_url",
@@ -159,6 +173,9 @@ test_read(void)
        && mpk_str_eq(filing.person.purchase_ip, str("::1")) && mpk_str_eq(filing.person.device_id, str("d"))
        && mpk_str_eq(filing.locale, str("de-AT")) && filing.state == MPK_ORDER_READY, "as they were written");
     ok(reads("A-1", "{" GOOD ",\"account\":null,\"locale\":\"\"," ITEMS "}"), "null and \"\" leave a member out");
+
+    ok(reads("A-1", "{" GOOD ",\"terms\":" TERMS("2026-11-24T08:15:30Z") "," ITEMS "}") && filing.checkout.terms.accepted_at == 1795508130,
+       "what was accepted is read, by the same clocks as the purchase");
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         ok(wrong("A-1", bad[i].json, bad[i].pointer, bad[i].detail), bad[i].json);
@@ -285,11 +302,27 @@ test_seal(void)
     mpk_crypto_t    *crypto;
     mpk_person_t     person;
     mpk_keyring_t    keyring;
+    mpk_checkout_t   checkout;
     mpk_data_key_t   key, opened;
 
     static const char  *fitting[] = {
         FITTING("\"platform\":\"windows\""), FITTING("\"platform\":\"macos\""), FITTING("\"edition\":\"macos\""),
         FITTING("\"requires\":\"macos\""), FITTING("\"activation_url\":\"http://m.example/\""), FITTING("\"support_url\":\"http://m.example/\""),
+    };
+
+    static const struct {
+        const char  *json;
+        bool         business;
+        bool         sealed;
+        unsigned     consents;
+    } accepted[] = {
+        { "{" GOOD ",\"buyer\":\"business\"," ITEMS "}", true, false, 0 },
+        { "{" GOOD ",\"terms\":" TERMS("2026-11-23T08:15:29Z") "," ITEMS "}", false, true, 0 },
+        { "{" GOOD ",\"buyer\":\"business\",\"terms\":" TERMS("2026-11-23T08:15:29Z") "," ITEMS "}", true, true, 0 },
+        { "{" GOOD ",\"terms\":" TERMS("2026-11-23T08:15:28Z") "," ITEMS "}", false, true, 0 },
+        { "{" GOOD ",\"consents\":" CONSENTS("true", "0") "," ITEMS "}", false, true, MPK_CONSENT_SUPPLY },
+        { "{" GOOD ",\"consents\":" CONSENTS("false", "0") "," ITEMS "}", false, true, 0 },
+        { "{" GOOD ",\"consents\":" CONSENTS("false", "1") "," ITEMS "}", false, true, 0 },
     };
 
     static const char  *same = "{" GOOD ",\"account\":\"ann\",\"locale\":\"de\"," ITEMS "}";
@@ -364,6 +397,33 @@ test_seal(void)
     }
 
     ok(mpk_str_eq(mpk_item_fit(&again.items[0], MPK_FIT_SUPPORT_URL), str("http://m.example/")), "it is stored as filed");
+
+    (void) reads("A-1", "{" GOOD "," ITEMS "}");
+    (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &order, &key, other);
+    (void) reads("A-1", "{" GOOD ",\"buyer\":\"consumer\",\"terms\":null," ITEMS "}");
+    (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &again, &key, other);
+    ok(!order.business && order.consents == 0 && order.checkout.len == 0 && mpk_str_eq(order.digest, again.digest)
+       && again.checkout.len == 0, "a consumer is what nothing else is said of");
+
+    for (i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++) {
+        (void) reads("A-1", accepted[i].json);
+        (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &again, &key, other);
+        ok(!mpk_str_eq(order.digest, again.digest) && again.business == accepted[i].business && again.consents == accepted[i].consents
+           && (again.checkout.len != 0) == accepted[i].sealed, "R10: what was accepted at the checkout is content");
+        order.digest = again.digest;
+    }
+
+    place = (mpk_place_t) { str("A-1"), mpk_string("checkout"), 0, 0 };
+    ok(mpk_envelope_open(crypto, &test_mem, &key, &place, again.checkout, &plain) == MPK_OK
+       && mpk_checkout_read(plain, &checkout) == MPK_OK && checkout.consents.at == 1795421729, "it opens in its place");
+    place.field = mpk_string("person");
+    ok(mpk_envelope_open(crypto, &test_mem, &key, &place, again.checkout, &plain) == MPK_FORGED, "and in no other");
+
+    (void) reads("A-1", "{" GOOD ",\"consents\":" CONSENTS("true", "A") "," ITEMS "}");
+    (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &order, &key, other);
+    (void) reads("A-1", "{" GOOD ",\"consents\":" CONSENTS("true", "a") "," ITEMS "}");
+    (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &again, &key, other);
+    ok(mpk_str_eq(order.digest, again.digest), "R10: both spellings of a hash are the same content");
 
     (void) past(",\"imported\":true,\"state\":\"ready\",\"delivered_at\":\"2026-11-23T09:00:00Z\"", NULL, NULL);
     (void) mpk_filing_seal(crypto, &test_mem, &test_mem, &filing, &order, &key, other);

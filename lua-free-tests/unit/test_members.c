@@ -125,6 +125,8 @@ main(void)
 
     ok(mpk_str_eq(errors("{\"text\":7}", mpk_string("items"), 3, NULL), str("/items/3/text must be a string")),
        "an element's pointer has its array and its index");
+    ok(mpk_str_eq(errors("{\"text\":7}", mpk_string("terms"), MPK_NO_INDEX, NULL), str("/terms/text must be a string")),
+       "that of a member of an object has the object");
 
     (void) errors("{\"text\":\"abc\",\"note\":\"abcde\"}", mpk_string(""), 0, &into);
     ok(mpk_str_eq(into.text, str("abc")) && into.note.len == 0, "strings are given, but not what is wrong");

@@ -138,6 +138,9 @@ make(size_t items, size_t links)
     order.digest = str("98765432109876543210987654321098");
     order.data_key = str("wrapped");
     order.person = str("sealed");
+    order.business = links % 2;
+    order.checkout = str(items > 1 ? "sealed, too" : "");
+    order.consents = items > 2 ? MPK_CONSENT_SUPPLY : 0;
 
     order.items_count = items;
     order.items = mpk_calloc(&test_mem, items * sizeof(mpk_item_t) + 1);
@@ -271,6 +274,7 @@ test_order(size_t items, size_t links, const char *name)
        && again.suspended_at == order.suspended_at && again.suspension == MPK_SUSPENSION_FRAUD && again.items[items - 1].suspended
        && again.suspend_digest[31] == 6 && again.resume_digest[31] == 7 && again.pauses_count == 2 && again.pauses[1].to == 1795910200
        && (items < 2 || (again.items[0].fit == NULL && mpk_str_eq(again.items[1].fit[MPK_FIT_SUPPORT_URL], str("https://maker.example/"))))
+       && again.business == (links % 2) && again.consents == order.consents && mpk_str_eq(again.checkout, order.checkout)
        && again.links_count == links && again.items_count == items && mpk_str_eq(again.items[items - 1].key, str("key")), name);
 
     ok(again.guard.len && memcmp(f[0].data, again.guard.data, again.guard.len) == 0
@@ -349,6 +353,65 @@ test_fits(void)
 
     ok(told_fits("\1\1\1w", 4, false, &again) == MPK_FORGED && told_fits("", 0, true, &again) == MPK_FORGED,
        "the head says whether there is any, so that a release that can't read it knows");
+}
+
+
+/* Reads an order whose head and field f say these things of the checkout, each under a MAC that holds. */
+static mpk_status_t
+told_checkout(bool business, const char *checkout, unsigned consents, const char *filed, size_t len, mpk_order_t *again)
+{
+    mpk_buf_t    buf;
+    mpk_str_t    f[MPK_ORDER_FIELDS], head[MPK_ORDER_FIELDS];
+    mpk_order_t  order;
+
+    order = make(2, 0);
+    order.checkout = str("");
+    fields(&order, f);
+
+    mpk_buf_init(&buf, &test_mem, 0);
+    mpk_buf_str(&buf, f[MPK_ORDER_FILED]);
+    mpk_buf_put(&buf, filed, len);
+    f[MPK_ORDER_FILED] = mpk_buf_done(&buf);
+    (void) mpk_crypto_hash(crypto, f[MPK_ORDER_FILED], order.hashes[MPK_ORDER_FILED]);
+
+    order.business = business;
+    order.checkout = str(checkout);
+    order.consents = consents;
+    (void) mpk_order_write(crypto, &test_mem, &order, 0, head);
+    f[MPK_ORDER_HEAD] = head[MPK_ORDER_HEAD];
+
+    return reread(f, again);
+}
+
+
+static void
+test_checkout(void)
+{
+    mpk_str_t    f[MPK_ORDER_FIELDS], g[MPK_ORDER_FIELDS];
+    mpk_order_t  order, again;
+
+    ok(told_checkout(false, "", 0, "", 0, &again) == MPK_OK && !again.business && again.consents == 0 && again.checkout.len == 0,
+       "an order from before says nothing of the checkout");
+    ok(told_checkout(true, "", 0, "", 0, &again) == MPK_OK && again.business && again.checkout.len == 0, "a business need not have accepted anything");
+    ok(told_checkout(false, "x", 0, "\1x", 2, &again) == MPK_OK && !again.business && again.consents == 0 && mpk_str_eq(again.checkout, str("x")),
+       "what was accepted is read");
+    ok(told_checkout(true, "x", MPK_CONSENT_SUPPLY, "\1x", 2, &again) == MPK_OK && again.business && again.consents == MPK_CONSENT_SUPPLY,
+       "with the consents, that need not be opened");
+
+    ok(told_checkout(false, "", 0, "\1x", 2, &again) == MPK_FORGED && told_checkout(true, "", 0, "\1x", 2, &again) == MPK_FORGED
+       && told_checkout(false, "x", 0, "", 0, &again) == MPK_FORGED,
+       "the head says whether there is any, so that a release that can't read it knows");
+    ok(told_checkout(false, "", MPK_CONSENT_SUPPLY, "", 0, &again) == MPK_FORGED, "there are no consents without it");
+    ok(told_checkout(false, "x", 0, "\0", 1, &again) == MPK_FORGED && told_checkout(false, "x", 0, "\2x", 2, &again) == MPK_FORGED
+       && told_checkout(false, "x", 0, "\1xx", 3, &again) == MPK_FORGED, "what is not written so is not read");
+
+    order = make(2, 0);
+    order.checkout = str("");
+    fields(&order, f);
+    order.checkout = str("x");
+    fields(&order, g);
+    ok(g[MPK_ORDER_HEAD].len == f[MPK_ORDER_HEAD].len + 2 && g[MPK_ORDER_FILED].len == f[MPK_ORDER_FILED].len + 2,
+       "an order without it is not a byte longer");
 }
 
 
@@ -653,6 +716,7 @@ main(void)
     test_order(3, 12, "an order with links");
     test_order(500, 256, "an order with 500 items and 256 links");
     test_fits();
+    test_checkout();
     test_tampering(rotated, foreign);
     test_newer();
     test_erased();

@@ -409,6 +409,14 @@ test_rules(void)
     memset(r.token_id, 8, MPK_ID_LEN);
     ok(decide(&d.order, r).outcome == MPK_DONE, "after it, consent is not asked again");
 
+    r.consent_asked = MPK_CONSENT_SUPPLY;
+    order.consents = MPK_CONSENT_SUPPLY;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_DONE && !d.consent, "what was consented to at the checkout is not asked");
+    r.event = MPK_EVENT_OPENED;
+    ok(decide(&order, r).consent == 0, "nor shown");
+    order.consents = 0;
+
     r = request(MPK_EVENT_VIEWED);
     r.consent_asked = MPK_CONSENT_PRODUCT;
     d = decide(&order, r);
@@ -431,6 +439,13 @@ test_rules(void)
     r.consent_given |= MPK_CONSENT_SUPPLY;
     d = decide(&order, r);
     ok(d.outcome == MPK_DONE, "with both there is a view");
+    r.consent_given = 0;
+    order.consents = MPK_CONSENT_SUPPLY;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_CONSENT && d.consent == MPK_CONSENT_PRODUCT, "whether it fits is asked, whatever was accepted at the checkout");
+    order.consents = 0;
+    r.consent_given = r.consent_asked;
+    d = decide(&order, r);
     memset(r.token_id, 8, MPK_ID_LEN);
     r.consent_given = 0;
     ok(decide(&d.order, r).outcome == MPK_DONE, "after it, neither is asked again");

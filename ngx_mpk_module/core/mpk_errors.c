@@ -25,7 +25,7 @@ mpk_errors_add(mpk_mem_t *mem, mpk_value_t **errors, mpk_str_t pointer,
 
 
 mpk_str_t
-mpk_errors_pointer(mpk_mem_t *mem, mpk_str_t array, size_t index,
+mpk_errors_pointer(mpk_mem_t *mem, mpk_str_t parent, size_t index,
     mpk_str_t member)
 {
     size_t     i;
@@ -33,9 +33,12 @@ mpk_errors_pointer(mpk_mem_t *mem, mpk_str_t array, size_t index,
 
     mpk_buf_init(&buf, mem, 64);
 
-    if (array.len) {
+    if (parent.len) {
         mpk_buf_byte(&buf, '/');
-        mpk_buf_str(&buf, array);
+        mpk_buf_str(&buf, parent);
+    }
+
+    if (parent.len && index != MPK_NO_INDEX) {
         mpk_buf_byte(&buf, '/');
         mpk_buf_int(&buf, (int64_t) index);
     }

@@ -21,6 +21,7 @@ typedef struct {
     mpk_str_t               delivered_at;
     mpk_str_t               first_viewed_at;
     mpk_str_t               state;
+    mpk_str_t               buyer;
 } mpk_filing_text_t;
 
 typedef struct {
@@ -83,6 +84,10 @@ static const mpk_member_t  mpk_filing_order[] = {
                       mpk_filing_text_t, delivered_at),
     mpk_filing_member("first_viewed_at", MPK_FILING_TIME_MAX, MPK_FILLED,
                       mpk_filing_text_t, first_viewed_at),
+    mpk_filing_member("buyer", sizeof("consumer") - 1, MPK_FILLED,
+                      mpk_filing_text_t, buyer),
+    { mpk_literal("terms"), MPK_VALUE_OBJECT, MPK_OPTIONAL, 0, 0 },
+    { mpk_literal("consents"), MPK_VALUE_OBJECT, MPK_OPTIONAL, 0, 0 },
     { mpk_literal("imported"), MPK_VALUE_BOOL, MPK_OPTIONAL, 0, 0 },
     { mpk_literal("items"), MPK_VALUE_NULL, MPK_OPTIONAL, 0, 0 },
 };
@@ -180,6 +185,21 @@ mpk_filing_read(mpk_mem_t *mem, const mpk_value_t *body, mpk_str_t id,
     } else if (text.state.len && !mpk_str_eq(text.state, mpk_string("held"))) {
         mpk_filing_wrong(&reader, mpk_string("/state"),
                          mpk_string("must be \"held\" or \"ready\""));
+    }
+
+    if (!mpk_checkout_file(mem, body, times->latest, &filing->checkout,
+                           errors))
+    {
+        reader.wrong = true;
+    }
+
+    filing->checkout.business = mpk_str_eq(text.buyer, mpk_string("business"));
+
+    if (text.buyer.len && !filing->checkout.business
+        && !mpk_str_eq(text.buyer, mpk_string("consumer")))
+    {
+        mpk_filing_wrong(&reader, mpk_string("/buyer"),
+                         mpk_string("must be \"consumer\" or \"business\""));
     }
 
     mpk_filing_past(&reader, body, &text, times->now, filing);
@@ -401,7 +421,7 @@ mpk_filing_seal(mpk_crypto_t *crypto, mpk_mem_t *mem,
     mpk_data_key_t *key, uint8_t index[MPK_MAC_LEN])
 {
     size_t                    i;
-    mpk_buf_t                 wrapped, person;
+    mpk_buf_t                 wrapped, person, checkout;
     mpk_item_t               *item;
     mpk_place_t               place;
     mpk_status_t              status;
@@ -412,6 +432,9 @@ mpk_filing_seal(mpk_crypto_t *crypto, mpk_mem_t *mem,
     order->state = filing->state;
     order->purchased_at = filing->purchased_at;
     order->imported = filing->imported;
+    order->business = filing->checkout.business;
+    order->consents = mpk_checkout_consented(&filing->checkout)
+                      ? MPK_CONSENT_SUPPLY : 0;
     order->delivered_at = filing->delivered_at;
     order->first_viewed_at = filing->first_viewed_at;
     order->items_count = filing->items_count;
@@ -451,6 +474,24 @@ mpk_filing_seal(mpk_crypto_t *crypto, mpk_mem_t *mem,
                                  mpk_buf_done(&person), &order->person);
     if (status != MPK_OK) {
         return status;
+    }
+
+    mpk_buf_init(&checkout, scratch, 512);
+    mpk_checkout_write(&filing->checkout, &checkout);
+
+    if (checkout.failed) {
+        return MPK_NOMEM;
+    }
+
+    if (checkout.len) {
+        place.field = mpk_string("checkout");
+
+        status = mpk_filing_seal_one(crypto, mem, key, &place,
+                                     mpk_buf_done(&checkout),
+                                     &order->checkout);
+        if (status != MPK_OK) {
+            return status;
+        }
     }
 
     for (i = 0; i < filing->items_count; i++) {
@@ -621,6 +662,19 @@ mpk_filing_content(const mpk_filing_t *filing, mpk_buf_t *out)
     }
 
     if (out->len == empty) {
+        out->len = start;
+    }
+
+    /* nor for a consumer of whom the shop says nothing */
+
+    start = out->len;
+    mpk_pack_int(out, UINT64_MAX - 1);
+    mpk_pack_int(out, filing->checkout.business);
+    empty = out->len;
+
+    mpk_checkout_write(&filing->checkout, out);
+
+    if (out->len == empty && !filing->checkout.business) {
         out->len = start;
     }
 

@@ -6,6 +6,7 @@
 #ifndef MPK_FILING_H
 #define MPK_FILING_H
 
+#include "mpk_checkout.h"
 #include "mpk_envelope.h"
 #include "mpk_order.h"
 #include "mpk_value.h"
@@ -30,6 +31,7 @@ typedef struct {
     mpk_str_t              locale;           /* may be empty */
     int64_t                purchased_at;     /* seconds */
     mpk_order_state_t      state;            /* HELD or READY */
+    mpk_checkout_t         checkout;
     size_t                 items_count;      /* 1..MPK_ITEMS_MAX */
     mpk_filing_item_t     *items;
 
@@ -48,7 +50,7 @@ typedef struct {
 typedef struct {
     int64_t                expired;          /* a purchase then or before is refused; 0: none is */
     int64_t                now;
-    int64_t                latest;           /* a purchase after this is in the future */
+    int64_t                latest;           /* what is after this is in the future */
 } mpk_filing_times_t;
 
 

@@ -11,7 +11,7 @@ static mpk_str_t mpk_members_fault(const mpk_member_t *member,
 
 bool
 mpk_members_read(mpk_mem_t *mem, const mpk_value_t *object,
-    const mpk_members_t *members, mpk_str_t array, size_t index, void *into,
+    const mpk_members_t *members, mpk_str_t parent, size_t index, void *into,
     mpk_value_t **errors)
 {
     bool                 right;
@@ -27,7 +27,7 @@ mpk_members_read(mpk_mem_t *mem, const mpk_value_t *object,
     {
         if (mpk_members_find(members, value->name) == NULL) {
             mpk_errors_add(mem, errors,
-                           mpk_errors_pointer(mem, array, index, value->name),
+                           mpk_errors_pointer(mem, parent, index, value->name),
                            mpk_string("there is no such member"));
             right = false;
         }
@@ -41,7 +41,7 @@ mpk_members_read(mpk_mem_t *mem, const mpk_value_t *object,
 
         if (fault.len) {
             mpk_errors_add(mem, errors,
-                           mpk_errors_pointer(mem, array, index, member->name),
+                           mpk_errors_pointer(mem, parent, index, member->name),
                            fault);
             right = false;
         }

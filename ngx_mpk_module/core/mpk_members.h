@@ -33,14 +33,14 @@ typedef struct {
 /*
  * Checks the members of an object (NULL: it has none): adds to *errors each that is
  * unknown, missing, empty, of another type or too long.  null is as good as nothing for a member
- * that is not required.  The object is element index of array, or, if array is empty, the
- * whole body.
+ * that is not required.  The object is element index of the array "parent", with MPK_NO_INDEX
+ * the object of this name, or, if parent is empty, the whole body.
  *
  * into, unless it is NULL, gets the strings: empty ones for what is absent or wrong.
  * false: something is wrong, also if there was no memory to say what.
  */
 bool mpk_members_read(mpk_mem_t *mem, const mpk_value_t *object,
-    const mpk_members_t *members, mpk_str_t array, size_t index, void *into,
+    const mpk_members_t *members, mpk_str_t parent, size_t index, void *into,
     mpk_value_t **errors);
 
 

@@ -10,8 +10,15 @@ enum {
     MPK_ORDER_TAG_IMPORTED = 1,
     MPK_ORDER_TAG_SUSPENDED,
     MPK_ORDER_TAG_PAUSES,
-    MPK_ORDER_TAG_FITS               /* releases that do not know it can't read the items */
+    MPK_ORDER_TAG_FITS,              /* releases that do not know it can't read the items */
+    MPK_ORDER_TAG_CHECKOUT           /* nor, of this one, what was filed */
 };
+
+/* Bits of the latter. */
+#define MPK_ORDER_BUSINESS  1u
+#define MPK_ORDER_ACCEPTED  2u       /* field f has what was accepted at the checkout */
+#define MPK_ORDER_CONSENTS  4u       /* both consents among it */
+
 
 
 static mpk_status_t mpk_order_verify(mpk_crypto_t *crypto, mpk_str_t value,
@@ -25,6 +32,7 @@ static mpk_status_t mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in,
 static mpk_status_t mpk_order_read_rare(mpk_unpack_t *in, mpk_order_t *order);
 static void mpk_order_read_suspended(mpk_unpack_t *in, mpk_order_t *order);
 static void mpk_order_read_pauses(mpk_unpack_t *in, mpk_order_t *order);
+static void mpk_order_read_checkout(mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_links(mpk_mem_t *mem,
     mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_filed(mpk_str_t value, mpk_order_t *order);
@@ -90,6 +98,10 @@ mpk_order_read(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
 
     if (status == MPK_OK && order->state != MPK_ORDER_ERASED) {
         status = mpk_order_read_filed(fields[MPK_ORDER_FILED], order);
+
+        if (status == MPK_OK && order->accepted != (order->checkout.len != 0)) {
+            status = MPK_MALFORMED;
+        }
 
         if (status == MPK_OK) {
             status = mpk_order_read_items(mem, fields[MPK_ORDER_ITEMS], false,
@@ -324,6 +336,10 @@ mpk_order_read_rare(mpk_unpack_t *in, mpk_order_t *order)
             order->fits = true;
             break;
 
+        case MPK_ORDER_TAG_CHECKOUT:
+            mpk_order_read_checkout(in, order);
+            break;
+
         default:
             return MPK_NEWER;
         }
@@ -376,6 +392,24 @@ mpk_order_read_pauses(mpk_unpack_t *in, mpk_order_t *order)
 
     if (digest.len) {
         memcpy(order->resume_digest, digest.data, MPK_MAC_LEN);
+    }
+}
+
+
+static void
+mpk_order_read_checkout(mpk_unpack_t *in, mpk_order_t *order)
+{
+    uint64_t  bits;
+
+    bits = mpk_unpack_upto(in, MPK_ORDER_BUSINESS | MPK_ORDER_ACCEPTED
+                               | MPK_ORDER_CONSENTS);
+
+    order->business = (bits & MPK_ORDER_BUSINESS) != 0;
+    order->accepted = (bits & MPK_ORDER_ACCEPTED) != 0;
+    order->consents = bits & MPK_ORDER_CONSENTS ? MPK_CONSENT_SUPPLY : 0;
+
+    if (bits == 0 || (order->consents && !order->accepted)) {
+        in->failed = true;
     }
 }
 
@@ -497,6 +531,14 @@ mpk_order_read_filed(mpk_str_t value, mpk_order_t *order)
     order->digest = mpk_unpack_str(&in);
     order->data_key = mpk_unpack_str(&in);
     order->person = mpk_unpack_str(&in);
+
+    if (!mpk_unpack_done(&in)) {
+        order->checkout = mpk_unpack_str(&in);
+
+        if (order->checkout.len == 0) {
+            return MPK_MALFORMED;
+        }
+    }
 
     if (order->email_hash.len != MPK_MAC_LEN
         || order->digest.len != MPK_MAC_LEN)
@@ -745,7 +787,8 @@ mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
 static void
 mpk_order_write_rare(const mpk_order_t *order, mpk_buf_t *out)
 {
-    size_t  i, n;
+    size_t    i, n;
+    unsigned  bits;
 
     if (order->imported) {
         mpk_pack_int(out, MPK_ORDER_TAG_IMPORTED);
@@ -787,6 +830,15 @@ mpk_order_write_rare(const mpk_order_t *order, mpk_buf_t *out)
             break;
         }
     }
+
+    bits = (order->business ? MPK_ORDER_BUSINESS : 0)
+           | (order->checkout.len ? MPK_ORDER_ACCEPTED : 0)
+           | (order->consents ? MPK_ORDER_CONSENTS : 0);
+
+    if (bits) {
+        mpk_pack_int(out, MPK_ORDER_TAG_CHECKOUT);
+        mpk_pack_int(out, bits);
+    }
 }
 
 
@@ -812,6 +864,11 @@ mpk_order_write_field(const mpk_order_t *order, size_t field, mpk_buf_t *out)
         mpk_pack_str(out, order->digest);
         mpk_pack_str(out, order->data_key);
         mpk_pack_str(out, order->person);
+
+        if (order->checkout.len) {
+            mpk_pack_str(out, order->checkout);
+        }
+
         break;
 
     case MPK_ORDER_ITEMS:

@@ -7,7 +7,7 @@
  *      the other fields, so that the MAC covers them, too.  A commit compares h up to and
  *      including the MAC, to detect that another event was committed.
  *   f  what was fixed when it was filed: time of purchase, keyed hashes, the wrapped data
- *      key, the person
+ *      key, the person, what was accepted at the checkout
  *   i  the items: SKU, product, what it fits
  *   c  its claims, if there are any
  *   k  the items' sealed keys: read only where one is needed
@@ -56,6 +56,10 @@ typedef enum {
     MPK_ITEM_REFUNDED,           /* never shown again (R7) */
     MPK_ITEM_STATE_MAX
 } mpk_item_state_t;
+
+/* What a customer agrees to before the first view of a key, as bits; stored. */
+#define MPK_CONSENT_SUPPLY   1u    /* supply at once, and the loss of the right to withdraw */
+#define MPK_CONSENT_PRODUCT  2u    /* the product fits; only of items that say what they fit */
 
 /* Why an order is suspended (R11). */
 typedef enum {
@@ -115,6 +119,9 @@ typedef struct {
 
     bool                imported;           /* times before it was filed: the shop's word */
     bool                fits;               /* as read: the shop said what items fit */
+    bool                accepted;           /* as read: and what was accepted at the checkout */
+    bool                business;           /* the buyer is no consumer */
+    unsigned            consents;           /* given at the checkout: MPK_CONSENT_SUPPLY */
     int64_t             filed_at;
     int64_t             released_at;        /* seconds; 0: not yet, as for all times */
     int64_t             cancelled_at;
@@ -154,6 +161,7 @@ typedef struct {
     mpk_str_t           digest;             /* of what was filed (R10) */
     mpk_str_t           data_key;           /* wrapped */
     mpk_str_t           person;             /* sealed: see mpk_person_t */
+    mpk_str_t           checkout;           /* sealed: see mpk_checkout.h; empty: nothing */
 
     size_t              items_count;
     mpk_item_t         *items;

@@ -96,12 +96,12 @@ const mpk_outcome_info_t *mpk_outcome_info(mpk_outcome_t outcome);
 bool mpk_outcome_wrong(mpk_outcome_t outcome);
 
 
-/* What a customer agrees to before the first view of a key, as bits. */
-#define MPK_CONSENT_SUPPLY   1u    /* supply at once, and the loss of the right to withdraw */
-#define MPK_CONSENT_PRODUCT  2u    /* the product fits; only of items that say what they fit */
-
-/* Which of the consents that are asked for a view of this item needs. */
-unsigned mpk_policy_consent(const mpk_item_t *item, unsigned asked);
+/*
+ * Which of the consents that are asked for, as bits, a view of this item of the order needs:
+ * none that was given at the checkout.
+ */
+unsigned mpk_policy_consent(const mpk_order_t *order, const mpk_item_t *item,
+    unsigned asked);
 
 /* Whether one of these items was not viewed yet and is for another desktop platform. */
 bool mpk_policy_warns(const mpk_order_t *order, const uint16_t *items, size_t count,

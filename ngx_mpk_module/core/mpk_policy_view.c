@@ -323,7 +323,7 @@ mpk_policy_items(const mpk_request_t *request, mpk_decision_t *decision)
         }
 
         decision->consent |=
-            mpk_policy_consent(&order->items[decision->items[i] - 1],
+            mpk_policy_consent(order, &order->items[decision->items[i] - 1],
                                request->consent_asked);
     }
 
@@ -334,11 +334,14 @@ mpk_policy_items(const mpk_request_t *request, mpk_decision_t *decision)
 
 
 unsigned
-mpk_policy_consent(const mpk_item_t *item, unsigned asked)
+mpk_policy_consent(const mpk_order_t *order, const mpk_item_t *item,
+    unsigned asked)
 {
     if (item->state != MPK_ITEM_NEW) {
         return 0;
     }
+
+    asked &= ~order->consents;
 
     return mpk_item_says_fit(item) ? asked : asked & ~MPK_CONSENT_PRODUCT;
 }

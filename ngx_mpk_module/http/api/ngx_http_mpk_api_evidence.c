@@ -21,7 +21,7 @@ static ngx_int_t ngx_http_mpk_evidence_done(ngx_http_request_t *r,
 static ngx_int_t ngx_http_mpk_evidence_page(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mpk_evidence_order(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *order,
-    mpk_person_t **person, mpk_value_t *document);
+    mpk_person_t **person, mpk_checkout_t *checkout, mpk_value_t *document);
 static void ngx_http_mpk_evidence_person(const mpk_person_t *person,
     mpk_value_t *document);
 static void ngx_http_mpk_evidence_verification(ngx_http_mpk_ctx_t *ctx,
@@ -50,6 +50,7 @@ ngx_http_mpk_evidence_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     mpk_mem_t               *mem;
     mpk_value_t             *document;
     mpk_person_t            *person;
+    mpk_checkout_t           checkout;
     mpk_evidence_t           evidence;
     ngx_http_mpk_order_t    *order;
     ngx_http_mpk_journal_t   journal;
@@ -76,7 +77,8 @@ ngx_http_mpk_evidence_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_http_mpk_value_time(ctx, document, mpk_string("issued_at"),
                             ngx_http_mpk_time(ctx->mmcf, ctx->order));
 
-    if (ngx_http_mpk_evidence_order(r, ctx, order, &person, document)
+    if (ngx_http_mpk_evidence_order(r, ctx, order, &person, &checkout,
+                                    document)
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -132,9 +134,11 @@ ngx_http_mpk_evidence_page(ngx_http_request_t *r)
 
 static ngx_int_t
 ngx_http_mpk_evidence_order(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *order, mpk_person_t **person, mpk_value_t *document)
+    ngx_http_mpk_order_t *order, mpk_person_t **person,
+    mpk_checkout_t *checkout, mpk_value_t *document)
 {
     *person = NULL;
+    ngx_memzero(checkout, sizeof(mpk_checkout_t));
 
     if (order->status != MPK_OK) {
         mpk_value_string(document, mpk_string("order"), order->id);
@@ -162,12 +166,15 @@ ngx_http_mpk_evidence_order(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (ngx_http_mpk_order_person(ctx, order, *person) != NGX_OK) {
+    if (ngx_http_mpk_order_person(ctx, order, *person) != NGX_OK
+        || ngx_http_mpk_order_checkout(ctx, order, checkout) != NGX_OK)
+    {
         *person = NULL;
         return NGX_OK;
     }
 
     ngx_http_mpk_evidence_person(*person, document);
+    mpk_checkout_show(&ctx->mem, checkout, document);
 
     return NGX_OK;
 }

@@ -38,6 +38,7 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     mpk_value_t            *facts;
     ngx_uint_t              erased;
     mpk_person_t            person;
+    mpk_checkout_t          checkout;
     ngx_http_mpk_order_t   *opened;
     ngx_http_mpk_answer_t   answer;
 
@@ -49,12 +50,14 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     erased = (order->state == MPK_ORDER_ERASED);
 
-    if ((!erased && ngx_http_mpk_order_person(ctx, opened, &person) != NGX_OK)
+    if ((!erased
+         && (ngx_http_mpk_order_person(ctx, opened, &person) != NGX_OK
+             || ngx_http_mpk_order_checkout(ctx, opened, &checkout)
+                != NGX_OK))
         || ngx_http_mpk_card(ctx, opened, 1, facts) != NGX_OK
         || ngx_http_mpk_card_claims(ctx, opened,
                                     ctx->reader ? NGX_HTTP_MPK_CLAIMS_READ
                                     : NGX_HTTP_MPK_CLAIMS_SUPPORT, facts)
-           
            != NGX_OK)
     {
         return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
@@ -86,6 +89,8 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         if (person.account.len) {
             mpk_value_string(facts, mpk_string("account"), person.account);
         }
+
+        mpk_checkout_show(mem, &checkout, facts);
 
         if (ngx_http_mpk_card_views(ctx, opened, facts) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -10,7 +10,7 @@ static ngx_int_t ngx_http_mpk_print_rows(ngx_http_mpk_ctx_t *ctx,
 static void ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx,
     const mpk_value_t *entry, mpk_value_t *row);
 static void ngx_http_mpk_print_consents(ngx_http_mpk_ctx_t *ctx,
-    const mpk_value_t *consents, mpk_value_t *terms);
+    const mpk_value_t *consents, mpk_value_t *shown);
 static void ngx_http_mpk_print_texts(mpk_value_t *document);
 static void ngx_http_mpk_print_is(mpk_value_t *parent, mpk_str_t name,
     const mpk_value_t *from, mpk_str_t member);
@@ -22,7 +22,7 @@ ngx_int_t
 ngx_http_mpk_evidence_print(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_journal_t *journal, mpk_value_t *document)
 {
-    mpk_value_t            *terms, *verification;
+    mpk_value_t            *shown, *verification;
     const mpk_value_t      *v;
     ngx_http_mpk_answer_t   answer;
 
@@ -39,19 +39,19 @@ ngx_http_mpk_evidence_print(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     /* under names of their own: in a row, Mustache would find the document's */
 
-    terms = mpk_value_object(document, mpk_string("terms"));
+    shown = mpk_value_object(document, mpk_string("shown"));
 
     v = mpk_value_get(document, mpk_string("policy"));
     ngx_http_mpk_print_consents(ctx,
                                 mpk_value_get(document, mpk_string("consent")),
-                                terms);
+                                shown);
 
     if (v && v->u.list.count) {
         v = v->u.list.last;
-        mpk_value_string(terms, mpk_string("version"), v->u.string);
+        mpk_value_string(shown, mpk_string("version"), v->u.string);
     }
 
-    if (terms == NULL || verification == NULL
+    if (shown == NULL || verification == NULL
         || ngx_http_mpk_print_rows(ctx, journal, document) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -160,7 +160,7 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
 
 static void
 ngx_http_mpk_print_consents(ngx_http_mpk_ctx_t *ctx,
-    const mpk_value_t *consents, mpk_value_t *terms)
+    const mpk_value_t *consents, mpk_value_t *shown)
 {
     ngx_uint_t          i;
     mpk_value_t        *list, *row;
@@ -170,7 +170,7 @@ ngx_http_mpk_print_consents(ngx_http_mpk_ctx_t *ctx,
         mpk_literal("ip"), mpk_literal("text"), mpk_literal("language")
     };
 
-    list = mpk_value_array(terms, mpk_string("agreements"));
+    list = mpk_value_array(shown, mpk_string("agreements"));
 
     for (v = consents ? consents->u.list.first : NULL; v; v = v->next) {
 

@@ -6,6 +6,11 @@
 
 static void ngx_http_mpk_sealed_log(ngx_log_t *log, mpk_str_t order,
     mpk_status_t status);
+static ngx_int_t ngx_http_mpk_order_open(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, mpk_str_t field, mpk_str_t sealed,
+    mpk_str_t *plain);
+static void ngx_http_mpk_sealed_personal(ngx_http_mpk_ctx_t *ctx,
+    const ngx_http_mpk_order_t *order);
 
 
 void
@@ -152,27 +157,84 @@ ngx_int_t
 ngx_http_mpk_order_person(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_person_t *person)
 {
-    mpk_str_t    plain;
+    mpk_str_t  plain;
+
+    if (ngx_http_mpk_order_open(ctx, order, mpk_string("person"),
+                                order->order.person, &plain)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (mpk_person_read(plain, person) != MPK_OK) {
+        ngx_http_mpk_sealed_personal(ctx, order);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mpk_order_checkout(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, mpk_checkout_t *checkout)
+{
+    mpk_str_t  plain;
+
+    ngx_memzero(checkout, sizeof(mpk_checkout_t));
+
+    checkout->business = order->order.business;
+
+    if (order->order.checkout.len == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_mpk_order_open(ctx, order, mpk_string("checkout"),
+                                order->order.checkout, &plain)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (mpk_checkout_read(plain, checkout) != MPK_OK) {
+        ngx_http_mpk_sealed_personal(ctx, order);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mpk_order_open(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *order,
+    mpk_str_t field, mpk_str_t sealed, mpk_str_t *plain)
+{
     mpk_place_t  place;
 
     if (ngx_http_mpk_order_unwrap(ctx, order) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    place = (mpk_place_t) { order->id, mpk_string("person"), 0, 0 };
+    place = (mpk_place_t) { order->id, field, 0, 0 };
 
-    if (mpk_envelope_open(ctx->mmcf->crypto, &ctx->mem,
-                          &order->data_key, &place, order->order.person,
-                          &plain)
-        != MPK_OK
-        || mpk_person_read(plain, person) != MPK_OK)
+    if (mpk_envelope_open(ctx->mmcf->crypto, &ctx->mem, &order->data_key,
+                          &place, sealed, plain)
+        != MPK_OK)
     {
-        ngx_log_error(NGX_LOG_CRIT, ngx_http_mpk_mem_log(&ctx->mem), 0,
-                      "mpk: the personal data of order \"%*s\" can't be "
-                      "decrypted; the request fails",
-                      order->id.len, order->id.data);
+        ngx_http_mpk_sealed_personal(ctx, order);
         return NGX_ERROR;
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_mpk_sealed_personal(ngx_http_mpk_ctx_t *ctx,
+    const ngx_http_mpk_order_t *order)
+{
+    ngx_log_error(NGX_LOG_CRIT, ngx_http_mpk_mem_log(&ctx->mem), 0,
+                  "mpk: the personal data of order \"%*s\" can't be "
+                  "decrypted; the request fails",
+                  order->id.len, order->id.data);
 }

@@ -6,6 +6,8 @@
 #include "ngx_http_mpk_orders.h"
 #include "ngx_http_mpk_txn.h"
 
+#include "mpk_checkout.h"
+
 
 /* Logs and counts an order that can't be read, see mpk_order_read(). */
 void ngx_http_mpk_order_unread(ngx_log_t *log, const mpk_order_t *order,
@@ -28,6 +30,10 @@ void ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn);
 /* Decrypts the personal data. */
 ngx_int_t ngx_http_mpk_order_person(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_person_t *person);
+
+/* Decrypts what was accepted at the checkout; empty if nothing was filed. */
+ngx_int_t ngx_http_mpk_order_checkout(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, mpk_checkout_t *checkout);
 
 
 #endif /* NGX_HTTP_MPK_SEALED_H */

@@ -300,7 +300,8 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         shown++;
 
         ends |= (order->items[i].state == MPK_ITEM_NEW);
-        consent = (mpk_policy_consent(&order->items[i], ctx->mlcf->consent)
+        consent = (mpk_policy_consent(order, &order->items[i],
+                                      ctx->mlcf->consent)
                    != 0);
         consents |= consent;
 

@@ -1,0 +1,139 @@
+#!/usr/bin/perl
+
+# What the customer accepted at the checkout is filed with the order: sealed, told to those who
+# may read personal data, and not asked for again.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+use JSON::PP;
+use Mpk qw(ago);
+use Mpk::Http;
+use Test::More;
+
+my $t = Mpk->new;
+my $redis = $t->redis;
+my $h2 = $t->port('h2');
+my $json = JSON::PP->new->utf8->canonical;
+
+$t->conf(server => "listen 127.0.0.1:$h2 http2; mpk_consent supply;", location => "location = /track { mpk_track on; }")->start;
+
+my $hex = join '', ('0123456789abcdef') x 4;
+my %terms = (version => '2026-11 <b>', url => 'https://shop.example/terms?of=keys&v=11', accepted_at => ago(63), ip => '203.0.113.7', sha256 => $hex);
+my %consents = (supply => JSON::PP::true, waiver => JSON::PP::true, at => ago(62), ip => '2001:db8::7', text_sha256 => uc $hex, confirmed_at => ago(61));
+my %checkout = (terms => \%terms, consents => \%consents, buyer => 'business');
+my @same = ({ %terms }, { %consents, text_sha256 => $hex }, 'business');
+my %order = (purchased_at => ago(60));
+
+sub file_raw { my ($id, %over) = @_; return $t->api('PUT', "orders/$id", $t->order(%order, %over)) }
+sub order { return $t->api('GET', "orders/$_[0]", undef, @_[1 .. $#_])->{json} }
+sub three { return [ @{$_[0]}{qw(terms consents buyer)} ] }
+
+
+# filed, and shown to whom
+
+is(file_raw('T-1', %checkout)->{status}, 201, 'an order is filed with what was accepted at its checkout');
+is_deeply(three(order('T-1')), \@same, 'the shop reads it as it was filed');
+is_deeply(three(order('T-1', token => 'support-token')), \@same, 'and so does support');
+my $read = $t->api('GET', 'orders/T-1', undef, token => 'read-token');
+is_deeply(three($read->{json}), [ undef, undef, undef ], 'the role read does not');
+unlike($read->{body}, qr/203\.0\.113|$hex|business/i, 'not in any member');
+is_deeply(three($t->track('T-1')->{json}), [ undef, undef, undef ], 'nor does a page');
+my $evidence = sub { return $t->api('GET', "orders/$_[0]/evidence", undef, token => 'support-token')->{json}{evidence} };
+is_deeply(three($evidence->('T-1')), \@same, 'evidence has it');
+
+my (undef, %field) = $t->stored($redis, 'T-1');
+unlike(join('', %field), qr/203\.0\.113\.7|shop\.example|$hex|2026-11/i, 'I4: it is sealed');
+
+is(file_raw('T-2')->{status}, 201, 'an order without it is filed');
+is_deeply(three(order('T-2')), [ undef, undef, undef ], 'and says nothing of it');
+is($t->api('PUT', 'orders/T-3', { %{$t->order(%order, buyer => 'consumer')}, terms => undef, consents => undef })->{status}, 201, 'as one with null is');
+my (undef, %without) = $t->stored($redis, 'T-2');
+my (undef, %null) = $t->stored($redis, 'T-3');
+is_deeply([ map { length $null{$_} } qw(h f i) ], [ map { length $without{$_} } qw(h f i) ], 'of which nothing more is stored');
+
+
+# R10
+
+is(file_raw('T-1', %checkout)->{status}, 200, 'R10: the same again is the same');
+is(file_raw('T-1', %checkout, terms => { %terms, sha256 => uc $hex })->{status}, 200, 'R10: also with a hash in capital letters');
+for ([ 'another version', terms => { %terms, version => '2026-12' } ], [ 'another time', consents => { %consents, confirmed_at => ago(59) } ],
+    [ 'no consents', consents => undef ], [ 'another buyer', buyer => undef ])
+{
+    my ($name, %over) = @$_;
+    is(file_raw('T-1', %checkout, %over)->{json}{type}, 'urn:mpk:differs', "R10: $name is other content");
+}
+
+
+# what is refused: over HTTP/1.1, HTTP/2 and as a line of a file
+
+my %bad = (
+    '/buyer' => { buyer => 'shop' },
+    '/terms' => { terms => 'accepted' },
+    '/terms/url' => { terms => { %terms, url => 'javascript:alert(1)' } },
+    '/terms/accepted_at' => { terms => { %terms, accepted_at => ago(-86400 - 60) } },
+    '/terms/ip' => { terms => { %terms, ip => '203.0.113.7, 10.0.0.1' } },
+    '/terms/sha256' => { terms => { %terms, sha256 => substr $hex, 1 } },
+    '/terms/hash' => { terms => { %terms, hash => $hex } },
+    '/consents/waiver' => { consents => { %consents, waiver => 'yes' } },
+    '/consents/at' => { consents => { %consents, at => 'now' } },
+    '/consents/text_sha256' => { consents => { map { $_ => $consents{$_} } grep { $_ ne 'text_sha256' } keys %consents } },
+    '/consents/confirmed_at' => { consents => { %consents, confirmed_at => ago(63) } },
+);
+my %headers = ('Authorization' => "Bearer $t->{token}", 'Content-Type' => 'application/json');
+my %lower = map { lc $_ => $headers{$_} } keys %headers;
+my @lines;
+
+for my $pointer (sort keys %bad) {
+    my $body = $t->order(%order, %{$bad{$pointer}});
+    my $r = $t->api('PUT', 'orders/B-1', $body);
+    is("$r->{status} $r->{json}{errors}[0]{pointer}", "422 $pointer", "$pointer is refused");
+    $r = Mpk::Http::h2($h2, 'PUT', '/mpk/v1/orders/B-1', headers => \%lower, body => $json->encode($body));
+    is("$r->{status} " . eval { $json->decode($r->{body})->{errors}[0]{pointer} }, "422 $pointer", "$pointer is, over HTTP/2, too");
+    push @lines, $json->encode({ %$body, order => 'B-' . (2 + @lines) });
+}
+
+my $r = $t->api('POST', 'orders', join("\n", @lines, $json->encode({ %{$t->order(%order, %checkout)}, order => 'N-1' })) . "\n",
+    headers => { 'Content-Type' => 'application/x-ndjson' });
+my @results = map { $json->decode($_) } split /\n/, $r->{body};
+is(join(' ', map { $_->{errors}[0]{pointer} } @results[0 .. $#results - 1]), join(' ', sort keys %bad), 'as lines of a file, each is refused alone');
+is("$results[-1]{created} $results[-1]{failed}", "1 @{[ scalar keys %bad ]}", 'and a good one is filed');
+is_deeply(three(order('N-1')), \@same, 'with all that it says');
+
+
+# consents that were given are not asked for
+
+my %asks = map { $_->[0] => $_->[1] } [ 'neither' => {} ], [ 'both' => { consents => \%consents } ],
+    [ 'supply alone' => { consents => { %consents, waiver => JSON::PP::false } } ], [ 'the waiver alone' => { consents => { %consents, supply => JSON::PP::false } } ];
+
+for my $name (sort keys %asks) {
+    my $id = 'C-' . (1 + grep { $_ lt $name } keys %asks);
+    my $link = $t->link($id, %order, %{$asks{$name}});
+    my $asked = $name ne 'both';
+    my $box = qr/name="consent_supply"/;
+
+    for (0, 1) {
+        my $page = $_ ? Mpk::Http::h2($h2, 'GET', $link) : $t->get($link);
+        is($page->{status}, 200, "$name: the confirm page");
+        is($page->{body} =~ $box ? 1 : 0, $asked ? 1 : 0, $asked ? "$name: the page has the boxes" : "$name: the page has no boxes");
+    }
+
+    my $facts = $json->decode($t->get($link, headers => { Accept => 'application/json' })->{body});
+    is(!!$facts->{consent}, !!$asked, "$name: a program is told the same");
+    is(!!($t->track($id, html => 1)->{body} =~ /type="submit"/), !$asked, "$name: the order page's button " . ($asked ? 'leads to the boxes' : 'shows the key'));
+
+    my $shown = $t->confirm($link);
+    is($shown->{status}, $asked ? 422 : 200, $asked ? "$name: without a consent there is no key" : "$name: the key is shown");
+    is($t->confirm($link, consent_supply => 1, consent_waiver => 1)->{status}, 200, "$name: with it there is") if $asked;
+    my ($view) = grep { $_->{event} eq 'viewed' } @{$t->journal($id)->{entries}};
+    is(!!$view->{consent}, !!$asked, "$name: only what was asked is journaled");
+}
+
+
+# erased with the rest
+
+$t->api('DELETE', 'orders/T-1');
+is_deeply(three(order('T-1')), [ undef, undef, undef ], 'it is erased with the order');
+
+$t->finish;
