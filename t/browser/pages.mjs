@@ -264,7 +264,7 @@ export const pages = [
         await report(page);
     } },
     { name: 'late', status: 403, open: async page =>
-        go(page, await mpk('claim', await viewed({ purchased_at: '2026-01-01T00:00:00Z' }))) },
+        go(page, await mpk('claim', await viewed({ imported: true, purchased_at: '2026-01-01T00:00:00Z', delivered_at: '2026-01-01T00:00:00Z' }))) },
     { name: 'undelivered', status: 409, open: async page => go(page, await mpk('claim', await mpk('file', id(), {}))) },
     { name: 'decided', status: 403, open: async page =>
         go(page, (await mpk('claim', await viewed())).replace('/claim/', '/claim/files/')) },
