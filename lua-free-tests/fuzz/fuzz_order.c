@@ -95,7 +95,7 @@ test_order(const mpk_str_t *given)
     mpk_status_t  status;
 
     must(mpk_order_read(crypto, &fuzz_mem, mpk_string("A-1"), given, MPK_ORDER_FIELDS, &order) != MPK_OK);
-    must(mpk_order_read_owner(crypto, mpk_string("A-1"), given[0], given[1], &order) != MPK_OK);
+    must(mpk_order_read_owner(crypto, &fuzz_mem, mpk_string("A-1"), given[0], given[1], &order) != MPK_OK);
 
     memcpy(fields, given, sizeof(fields));
 

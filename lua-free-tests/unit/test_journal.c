@@ -264,6 +264,27 @@ test_entries(mpk_crypto_t *crypto)
         ok(mpk_str_eq(mpk_value_get_string(array->u.list.first, mpk_string("consent_product")), str(sent == 0 ? "fits" : "")),
            "and what was confirmed to fit");
     }
+
+    e = entry(1);
+    e.event = MPK_EVENT_EMAIL_CHANGED;
+    e.correction = 2;
+    e.holds_from = 1795421710;
+    e.show_viewed = true;
+    e.email_old = str("ann@example.com");
+    e.email_new = str("anne@example.com");
+    array = mpk_value_new(&test_mem, MPK_VALUE_ARRAY);
+    ok(mpk_journal_write(crypto, &test_mem, &data_key, &e, macs[0], &record, mac) == MPK_OK
+       && mpk_journal_read(crypto, &test_mem, &data_key, str("A-1"), 1, record, array) == MPK_OK, "a corrected email");
+    v = mpk_value_get(array->u.list.first, mpk_string("correction"));
+    ok(v && v->u.integer == 2 && mpk_value_yes(array->u.list.first, mpk_string("show_viewed"))
+       && mpk_str_eq(mpk_value_get_string(array->u.list.first, mpk_string("holds_from")), str("2026-11-23T08:15:10Z")),
+       "has its number, when it holds and what it may see");
+    ok(mpk_str_eq(mpk_value_get_string(array->u.list.first, mpk_string("email_old")), str("ann@example.com"))
+       && mpk_str_eq(mpk_value_get_string(array->u.list.first, mpk_string("email_new")), str("anne@example.com")), "and both addresses");
+    array = mpk_value_new(&test_mem, MPK_VALUE_ARRAY);
+    ok(mpk_journal_read(crypto, &test_mem, NULL, str("A-1"), 1, record, array) == MPK_OK
+       && mpk_value_get(array->u.list.first, mpk_string("holds_from")) && mpk_value_get(array->u.list.first, mpk_string("email_new")) == NULL,
+       "which are sealed");
 }
 
 

@@ -97,6 +97,13 @@ test_pack(void)
 }
 
 
+static mpk_correction_t  corrections[3] = {
+    { 1100, 1200, true, true, mpk_literal("AAAAAAAAAABBBBBBBBBBCCCCCCCCCC01"), mpk_literal("sealed 1") },
+    { 1150, 1150, false, true, mpk_literal("AAAAAAAAAABBBBBBBBBBCCCCCCCCCC02"), mpk_literal("sealed 2") },
+    { 1795910400, 1795990000, false, false, mpk_literal("AAAAAAAAAABBBBBBBBBBCCCCCCCCCC03"), mpk_literal("sealed 3") }
+};
+
+
 static mpk_order_t
 make(size_t items, size_t links)
 {
@@ -130,6 +137,8 @@ make(size_t items, size_t links)
     order.pauses[0] = (mpk_pause_t) { 1010, 1020 };
     order.pauses[1] = (mpk_pause_t) { 1030, 1795910200 };
     memset(order.mac, 5, MPK_MAC_LEN);
+    order.corrections = corrections;
+    order.corrections_count = 3;
 
     order.purchased_at = 900;
     order.locale = str("de-DE");
@@ -154,6 +163,7 @@ make(size_t items, size_t links)
         order.items[i].product = str("Product");
         order.items[i].key = str("key");
         order.items[i].suspended = i + 1 == items;
+        order.items[i].viewed_under = i % 4;
 
         if (i % 3 == 1) {
             order.items[i].fit = mpk_calloc(&test_mem, MPK_FIT_MAX * sizeof(mpk_str_t));
@@ -264,8 +274,14 @@ test_order(size_t items, size_t links, const char *name)
 
     fields(&again, g);
 
-    ok(mpk_order_read_owner(crypto, order.id, f[0], f[1], &few) == MPK_OK && mpk_str_eq(few.email_hash, order.email_hash),
-       "the owner can be read without the rest");
+    ok(mpk_order_read_owner(crypto, &test_mem, order.id, f[0], f[1], &few) == MPK_OK && mpk_str_eq(few.email_hash, order.email_hash)
+       && mpk_str_eq(mpk_order_email(&few, 1149), order.email_hash) && mpk_str_eq(mpk_order_email(&few, 1150), corrections[1].hash)
+       && mpk_str_eq(mpk_order_email(&few, 1795990000), corrections[2].hash), "the owner can be read without the rest");
+
+    ok(again.corrections_count == 3 && again.corrections[0].at == 1100 && again.corrections[0].stopped && again.corrections[0].show_viewed
+       && !again.corrections[1].stopped && again.corrections[2].from == 1795990000 && !again.corrections[2].show_viewed
+       && mpk_str_eq(again.corrections[2].email, str("sealed 3")) && again.items[0].viewed_under == 0
+       && (items < 4 || again.items[3].viewed_under == 3), "corrections of its email are what they were");
 
     ok(mpk_order_read(crypto, &test_mem, order.id, f, MPK_ORDER_KEYS, &few) == MPK_OK && few.items[0].key.len == 0
        && mpk_str_eq(few.items[0].sku, str("SKU")), "an order can be read without its keys");
@@ -513,9 +529,9 @@ test_tampering(mpk_crypto_t *rotated, mpk_crypto_t *foreign)
 
     ok(reread(later, &again) == MPK_OK, "all of them together do: a rollback is not found here");
 
-    ok(mpk_order_read_owner(crypto, order.id, f[0], later[1], &again) == MPK_FORGED, "an owner of another revision is not authentic");
-    ok(mpk_order_read_owner(crypto, str("A-2"), f[0], f[1], &again) == MPK_FORGED, "nor is another order's");
-    ok(mpk_order_read_owner(crypto, order.id, (mpk_str_t) { 0, NULL }, f[1], &again) == MPK_MISSING, "an order without a head has none");
+    ok(mpk_order_read_owner(crypto, &test_mem, order.id, f[0], later[1], &again) == MPK_FORGED, "an owner of another revision is not authentic");
+    ok(mpk_order_read_owner(crypto, &test_mem, str("A-2"), f[0], f[1], &again) == MPK_FORGED, "nor is another order's");
+    ok(mpk_order_read_owner(crypto, &test_mem, order.id, (mpk_str_t) { 0, NULL }, f[1], &again) == MPK_MISSING, "an order without a head has none");
 
     /* an unchanged field keeps its hash */
 
@@ -583,6 +599,7 @@ test_newer(void)
     order = make(1, 0);
     order.suspended_at = 0;
     order.pauses_count = 0;
+    order.corrections_count = 0;
     fields(&order, f);
 
     at = 2 + 3 + MPK_MAC_LEN;
@@ -596,6 +613,7 @@ test_newer(void)
 
     ok(ending(&order, f, at, "\1", 1) == MPK_OK && ending(&order, f, at, "", 0) == MPK_OK, "a head may end with a rare member, or without");
     ok(ending(&order, f, at, "\77", 1) == MPK_NEWER && ending(&order, f, at, "\1\77", 2) == MPK_NEWER, "with one that is not known it is of a newer release");
+    ok(ending(&order, f, at, "\1\5\0\0", 4) == MPK_FORGED && ending(&order, f, at, "\1\5\13", 3) == MPK_FORGED, "corrections of its email are some, and not too many");
     ok(ending(&order, f, at, "\1\1", 2) == MPK_FORGED && ending(&order, f, at, "\0", 1) == MPK_FORGED, "each is there once, and has a tag");
 }
 
@@ -616,7 +634,7 @@ test_erased(void)
        && reread(f, &again) == MPK_OK && again.state == MPK_ORDER_ERASED
        && again.erased_at == 1005 && again.gone == 6 && again.gone_mac[31] == 8 && again.imported && again.first_viewed_at == 1003,
        "an erased order is read without the fields that have gone");
-    ok(mpk_order_read_owner(crypto, order.id, f[0], f[1], &again) == MPK_MISSING, "it has no owner");
+    ok(mpk_order_read_owner(crypto, &test_mem, order.id, f[0], f[1], &again) == MPK_MISSING, "it has no owner");
     ok(changed(f, 1, "x", 1) == MPK_FORGED, "a field that came back is not authentic");
 }
 

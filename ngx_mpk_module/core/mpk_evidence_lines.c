@@ -54,6 +54,8 @@ static const mpk_evidence_word_t  mpk_evidence_events[] = {
              "that follow are the shop's word, not recorded here", 1),
     mpk_word("suspended", "put on hold by the shop", 2),
     mpk_word("resumed", "no longer on hold", 2),
+    mpk_word("email_changed", "email address of the order corrected", 1),
+    mpk_word("email_kept", "correction of the email address stopped", 1),
 };
 
 mpk_assert_rows(mpk_evidence_events, MPK_EVENT_MAX - 1);    /* none for NONE */
@@ -150,6 +152,23 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
                       mpk_string("delivered_at"));
     mpk_evidence_part(out, entry, mpk_string("key first shown at "),
                       mpk_string("first_viewed_at"));
+
+    v = mpk_value_get(entry, mpk_string("correction"));
+
+    if (v && v->type == MPK_VALUE_INT) {
+        mpk_buf_str(out, mpk_evidence_is(entry, MPK_EVENT_EMAIL_CHANGED)
+                         || mpk_evidence_is(entry, MPK_EVENT_EMAIL_KEPT)
+                         ? mpk_string(" | correction ")
+                         : mpk_string(" | email address as of correction "));
+        mpk_buf_int(out, v->u.integer);
+    }
+
+    mpk_evidence_part(out, entry, mpk_string("the new address holds from "),
+                      mpk_string("holds_from"));
+
+    if (mpk_value_yes(entry, mpk_string("show_viewed"))) {
+        mpk_buf_lit(out, " | keys shown before may be shown to it");
+    }
 
     v = mpk_value_get(entry, mpk_string("sent"));
 

@@ -31,6 +31,9 @@ enum {
     MPK_CLEAR_SENT,
     MPK_CLEAR_FORM,
     MPK_CLEAR_WARNED,
+    MPK_CLEAR_CORRECTION,
+    MPK_CLEAR_HOLDS_FROM,
+    MPK_CLEAR_SHOW_VIEWED,
     MPK_CLEAR_MAX
 };
 
@@ -52,6 +55,8 @@ static const mpk_personal_t  mpk_personal[] = {
     { mpk_literal("name"), offsetof(mpk_entry_t, name), 0 },
     { mpk_literal("note"), offsetof(mpk_entry_t, note), 0 },
     { mpk_literal("consent_product"), offsetof(mpk_entry_t, consent_product), 0 },
+    { mpk_literal("email_old"), offsetof(mpk_entry_t, email_old), 0 },
+    { mpk_literal("email_new"), offsetof(mpk_entry_t, email_new), 0 },
 };
 
 #define MPK_PERSONAL_MAX  (sizeof(mpk_personal) / sizeof(mpk_personal[0]))
@@ -241,6 +246,18 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
 
     if (entry->warned) {
         mpk_pack_int(out, MPK_CLEAR_WARNED);
+        mpk_pack_int(out, 1);
+    }
+
+    if (entry->correction) {
+        mpk_pack_int(out, MPK_CLEAR_CORRECTION);
+        mpk_pack_int(out, entry->correction);
+    }
+
+    mpk_journal_member_time(out, MPK_CLEAR_HOLDS_FROM, entry->holds_from);
+
+    if (entry->show_viewed) {
+        mpk_pack_int(out, MPK_CLEAR_SHOW_VIEWED);
         mpk_pack_int(out, 1);
     }
 }
@@ -520,6 +537,9 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
         [MPK_CLEAR_SENT] = mpk_literal("sent"),
         [MPK_CLEAR_FORM] = mpk_literal("form"),
         [MPK_CLEAR_WARNED] = mpk_literal("warning_shown"),
+        [MPK_CLEAR_CORRECTION] = mpk_literal("correction"),
+        [MPK_CLEAR_HOLDS_FROM] = mpk_literal("holds_from"),
+        [MPK_CLEAR_SHOW_VIEWED] = mpk_literal("show_viewed"),
     };
 
     mpk_assert_rows(names, MPK_CLEAR_MAX);
@@ -553,18 +573,21 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
 
     case MPK_CLEAR_CLAIM:
     case MPK_CLEAR_SENT:
+    case MPK_CLEAR_CORRECTION:
         mpk_value_int(object, names[tag],
                       (int64_t) mpk_unpack_upto(in, INT64_MAX));
         break;
 
     case MPK_CLEAR_FORM:
     case MPK_CLEAR_WARNED:
+    case MPK_CLEAR_SHOW_VIEWED:
         mpk_value_bool(object, names[tag], mpk_unpack_upto(in, 1) == 1);
         break;
 
     case MPK_CLEAR_EDGE_AT:
     case MPK_CLEAR_DELIVERED_AT:
     case MPK_CLEAR_FIRST_VIEWED_AT:
+    case MPK_CLEAR_HOLDS_FROM:
         mpk_value_string(object, names[tag],
                          mpk_journal_time(mem, (int64_t)
                                           mpk_unpack_upto(in, INT64_MAX)));

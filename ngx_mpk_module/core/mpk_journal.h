@@ -41,6 +41,9 @@ typedef struct {
     int64_t             sent;            /* CUT_OFF: bytes of the body that left; negative: unknown */
     bool                form;            /* confirmed by an HTML form, not by JSON */
     bool                warned;          /* that an item is for another platform */
+    size_t              correction;      /* of the billing email: its number, or the one that held */
+    int64_t             holds_from;      /* EMAIL_CHANGED */
+    bool                show_viewed;
 
     /* sealed */
     mpk_str_t           ip;
@@ -53,6 +56,8 @@ typedef struct {
     mpk_str_t           name;            /* the claimant's */
     mpk_str_t           note;
     mpk_str_t           consent_product; /* hash of the text that says that it fits */
+    mpk_str_t           email_old;       /* EMAIL_CHANGED, EMAIL_KEPT */
+    mpk_str_t           email_new;
 } mpk_entry_t;
 
 

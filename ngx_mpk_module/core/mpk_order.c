@@ -11,10 +11,11 @@ enum {
     MPK_ORDER_TAG_SUSPENDED,
     MPK_ORDER_TAG_PAUSES,
     MPK_ORDER_TAG_FITS,              /* releases that do not know it can't read the items */
-    MPK_ORDER_TAG_CHECKOUT           /* nor, of this one, what was filed */
+    MPK_ORDER_TAG_CHECKOUT,          /* nor, of this one, what was filed */
+    MPK_ORDER_TAG_CORRECTIONS
 };
 
-/* Bits of the latter. */
+/* Bits of MPK_ORDER_TAG_CHECKOUT. */
 #define MPK_ORDER_BUSINESS  1u
 #define MPK_ORDER_ACCEPTED  2u       /* field f has what was accepted at the checkout */
 #define MPK_ORDER_CONSENTS  4u       /* both consents among it */
@@ -29,10 +30,13 @@ static mpk_status_t mpk_order_mac(mpk_crypto_t *crypto, const mpk_key_t *key,
     const mpk_order_t *order, mpk_str_t rest, uint8_t mac[MPK_MAC_LEN]);
 static mpk_status_t mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in,
     mpk_order_t *order);
-static mpk_status_t mpk_order_read_rare(mpk_unpack_t *in, mpk_order_t *order);
+static mpk_status_t mpk_order_read_rare(mpk_mem_t *mem, mpk_unpack_t *in,
+    mpk_order_t *order);
 static void mpk_order_read_suspended(mpk_unpack_t *in, mpk_order_t *order);
 static void mpk_order_read_pauses(mpk_unpack_t *in, mpk_order_t *order);
 static void mpk_order_read_checkout(mpk_unpack_t *in, mpk_order_t *order);
+static mpk_status_t mpk_order_read_corrections(mpk_mem_t *mem,
+    mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_links(mpk_mem_t *mem,
     mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_filed(mpk_str_t value, mpk_order_t *order);
@@ -42,6 +46,8 @@ static mpk_status_t mpk_order_read_fits(mpk_mem_t *mem, mpk_unpack_t *in,
     mpk_order_t *order);
 static void mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out);
 static void mpk_order_write_rare(const mpk_order_t *order, mpk_buf_t *out);
+static void mpk_order_write_corrections(const mpk_order_t *order,
+    mpk_buf_t *out);
 static void mpk_order_write_field(const mpk_order_t *order, size_t field,
     mpk_buf_t *out);
 static int64_t mpk_order_extend(mpk_pause_t pause, int64_t from,
@@ -298,16 +304,17 @@ mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
         return status;
     }
 
-    return mpk_order_read_rare(in, order);
+    return mpk_order_read_rare(mem, in, order);
 }
 
 
 /* Members that few orders have: tags, ascending. */
 
 static mpk_status_t
-mpk_order_read_rare(mpk_unpack_t *in, mpk_order_t *order)
+mpk_order_read_rare(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
 {
-    uint64_t  tag, last;
+    uint64_t      tag, last;
+    mpk_status_t  status;
 
     last = 0;
 
@@ -338,6 +345,14 @@ mpk_order_read_rare(mpk_unpack_t *in, mpk_order_t *order)
 
         case MPK_ORDER_TAG_CHECKOUT:
             mpk_order_read_checkout(in, order);
+            break;
+
+        case MPK_ORDER_TAG_CORRECTIONS:
+            status = mpk_order_read_corrections(mem, in, order);
+            if (status != MPK_OK) {
+                return status;
+            }
+
             break;
 
         default:
@@ -414,6 +429,39 @@ mpk_order_read_checkout(mpk_unpack_t *in, mpk_order_t *order)
 }
 
 
+/* And under which of them keys were first viewed, where it was one. */
+
+static mpk_status_t
+mpk_order_read_corrections(mpk_mem_t *mem, mpk_unpack_t *in,
+    mpk_order_t *order)
+{
+    size_t        i, n, item, number, last;
+    mpk_status_t  status;
+
+    status = mpk_corrections_read(mem, in, &order->corrections,
+                                  &order->corrections_count);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    n = mpk_unpack_upto(in, order->items_count);
+
+    for (i = 0, last = 0; i < n; i++) {
+        item = mpk_unpack_upto(in, order->items_count);
+        number = mpk_unpack_upto(in, order->corrections_count);
+
+        if (item <= last || number == 0) {
+            return MPK_MALFORMED;
+        }
+
+        order->items[item - 1].viewed_under = number;
+        last = item;
+    }
+
+    return in->failed ? MPK_MALFORMED : MPK_OK;
+}
+
+
 static mpk_status_t
 mpk_order_read_links(mpk_mem_t *mem, mpk_unpack_t *in,
     mpk_order_t *order)
@@ -484,8 +532,8 @@ mpk_order_read_links(mpk_mem_t *mem, mpk_unpack_t *in,
 
 
 mpk_status_t
-mpk_order_read_owner(mpk_crypto_t *crypto, mpk_str_t id, mpk_str_t head,
-    mpk_str_t filed, mpk_order_t *order)
+mpk_order_read_owner(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
+    mpk_str_t head, mpk_str_t filed, mpk_order_t *order)
 {
     mpk_status_t  status;
     mpk_unpack_t  in;
@@ -507,6 +555,10 @@ mpk_order_read_owner(mpk_crypto_t *crypto, mpk_str_t id, mpk_str_t head,
 
     if (status == MPK_OK) {
         status = filed.data ? mpk_order_read_filed(filed, order) : MPK_MISSING;
+    }
+
+    if (status == MPK_OK) {
+        status = mpk_order_read_head(mem, &in, order);
     }
 
     return status == MPK_MALFORMED ? MPK_FORGED : status;
@@ -839,6 +891,33 @@ mpk_order_write_rare(const mpk_order_t *order, mpk_buf_t *out)
         mpk_pack_int(out, MPK_ORDER_TAG_CHECKOUT);
         mpk_pack_int(out, bits);
     }
+
+    if (order->corrections_count) {
+        mpk_order_write_corrections(order, out);
+    }
+}
+
+
+static void
+mpk_order_write_corrections(const mpk_order_t *order, mpk_buf_t *out)
+{
+    size_t  i, n;
+
+    mpk_pack_int(out, MPK_ORDER_TAG_CORRECTIONS);
+    mpk_corrections_write(order->corrections, order->corrections_count, out);
+
+    for (i = 0, n = 0; i < order->items_count; i++) {
+        n += order->items[i].viewed_under != 0;
+    }
+
+    mpk_pack_int(out, n);
+
+    for (i = 0; i < order->items_count; i++) {
+        if (order->items[i].viewed_under) {
+            mpk_pack_int(out, i + 1);
+            mpk_pack_int(out, order->items[i].viewed_under);
+        }
+    }
 }
 
 
@@ -935,6 +1014,48 @@ mpk_order_link(const mpk_order_t *order, const uint8_t id[MPK_ID_LEN])
     }
 
     return NULL;
+}
+
+
+mpk_str_t
+mpk_order_email(const mpk_order_t *order, int64_t now)
+{
+    size_t  number;
+
+    number = mpk_order_correction(order, now);
+
+    return number ? order->corrections[number - 1].hash : order->email_hash;
+}
+
+
+bool
+mpk_order_withheld(const mpk_order_t *order, const mpk_item_t *item,
+    int64_t now)
+{
+    size_t  number;
+
+    number = mpk_order_correction(order, now);
+
+    return item->state == MPK_ITEM_VIEWED && item->viewed_under < number
+           && !order->corrections[number - 1].show_viewed;
+}
+
+
+int64_t
+mpk_order_corrected_at(const mpk_order_t *order, int64_t now)
+{
+    size_t   number;
+    int64_t  at;
+
+    if (order->corrections_count == 0) {
+        return 0;
+    }
+
+    at = order->corrections[order->corrections_count - 1].at;
+    number = mpk_order_correction(order, now);
+
+    return number && order->corrections[number - 1].from > at
+           ? order->corrections[number - 1].from : at;
 }
 
 

@@ -20,6 +20,7 @@
 #define MPK_ORDER_H
 
 #include "mpk_claim.h"
+#include "mpk_correction.h"
 #include "mpk_fit.h"
 #include "mpk_token.h"
 
@@ -78,6 +79,7 @@ typedef struct {
     uint64_t            since;              /* the revision since which it has this key */
     int64_t             viewed_at;
     bool                suspended;          /* not shown until the order is resumed (R11) */
+    size_t              viewed_under;       /* the correction that held at its first view */
 
     /* field i */
     mpk_str_t           sku;
@@ -150,13 +152,16 @@ typedef struct {
     size_t              pauses_count;
     mpk_pause_t         pauses[MPK_PAUSES_MAX]; /* ascending */
 
+    size_t              corrections_count;
+    mpk_correction_t   *corrections;        /* of the billing email; ascending */
+
     int64_t             erased_at;
     uint64_t            gone;               /* how many first entries were erased */
     uint8_t             gone_mac[MPK_MAC_LEN]; /* of the last of them */
 
     int64_t             purchased_at;
     mpk_str_t           locale;
-    mpk_str_t           email_hash;         /* MPK_MAC_LEN bytes each */
+    mpk_str_t           email_hash;         /* as filed: see mpk_order_email(); MPK_MAC_LEN bytes each */
     mpk_str_t           account_hash;       /* empty: filed without an account */
     mpk_str_t           digest;             /* of what was filed (R10) */
     mpk_str_t           data_key;           /* wrapped */
@@ -198,11 +203,11 @@ mpk_status_t mpk_order_read(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
     const mpk_str_t *fields, size_t count, mpk_order_t *order);
 
 /*
- * Reads only the keyed hash of the billing email, from the values of h and f.  As above;
- * MPK_MISSING: there is no such order, or it was erased.
+ * Reads only the values of h and f: whose it is.  As above; MPK_MISSING: there is no such
+ * order, or it was erased.
  */
-mpk_status_t mpk_order_read_owner(mpk_crypto_t *crypto, mpk_str_t id,
-    mpk_str_t head, mpk_str_t filed, mpk_order_t *order);
+mpk_status_t mpk_order_read_owner(mpk_crypto_t *crypto, mpk_mem_t *mem,
+    mpk_str_t id, mpk_str_t head, mpk_str_t filed, mpk_order_t *order);
 
 /*
  * Writes the head and those of the other fields whose bit (1 << field) is in changed; the
@@ -213,6 +218,35 @@ mpk_status_t mpk_order_write(mpk_crypto_t *crypto, mpk_mem_t *mem,
 
 void mpk_person_write(const mpk_person_t *person, mpk_buf_t *out);
 mpk_status_t mpk_person_read(mpk_str_t in, mpk_person_t *person);
+
+/* The number of the correction of the billing email that holds; 0: none. */
+static inline size_t
+mpk_order_correction(const mpk_order_t *order, int64_t now)
+{
+    return mpk_correction_holds(order->corrections, order->corrections_count,
+                                now);
+}
+
+/* The number of the one that is to hold later; 0: none. */
+static inline size_t
+mpk_order_correction_pending(const mpk_order_t *order, int64_t now)
+{
+    return mpk_correction_pending(order->corrections,
+                                  order->corrections_count, now);
+}
+
+/* The keyed hash of the billing email that holds: whoever says that one is the buyer. */
+mpk_str_t mpk_order_email(const mpk_order_t *order, int64_t now);
+
+/*
+ * Whether an item's key is not shown: it was viewed under another address than the one
+ * that holds, and the shop has not said that this one may see it.
+ */
+bool mpk_order_withheld(const mpk_order_t *order, const mpk_item_t *item,
+    int64_t now);
+
+/* When the latest correction was asked for or came to hold; 0: there is none. */
+int64_t mpk_order_corrected_at(const mpk_order_t *order, int64_t now);
 
 /* What an item fits, of one kind; empty: the shop has not said. */
 static inline mpk_str_t

@@ -11,6 +11,7 @@ typedef mpk_outcome_t (*mpk_policy_pt)(const mpk_request_t *request,
 #define MPK_POLICY_ITEMS   1
 #define MPK_POLICY_LINKS   2
 #define MPK_POLICY_CLAIMS  4
+#define MPK_POLICY_EMAILS  8
 
 typedef struct {
     mpk_outcome_t    in[MPK_ORDER_STATE_MAX];
@@ -117,6 +118,16 @@ static const mpk_policy_t  mpk_policies[] = {
     [MPK_EVENT_RESUMED] =
         { { MPK_ABSENT, MPK_NOT_SUSPENDED, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
           mpk_policy_resume, MPK_POLICY_ITEMS },
+
+    /* a cancelled order shows nothing, and nothing is sent for it any more */
+
+    [MPK_EVENT_EMAIL_CHANGED] =
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
+          mpk_policy_email_change, MPK_POLICY_LINKS|MPK_POLICY_EMAILS },
+
+    [MPK_EVENT_EMAIL_KEPT] =
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
+          mpk_policy_email_keep, MPK_POLICY_EMAILS },
 };
 
 mpk_assert_rows(mpk_policies, MPK_EVENT_MAX);
@@ -154,17 +165,18 @@ mpk_policy_decide(mpk_mem_t *mem, const mpk_order_t *order,
 }
 
 
-/* Copies the arrays that the event may change, with room for one more link or claim. */
+/* Copies the arrays that the event may change, with room for one more of each but items. */
 
 static mpk_status_t
 mpk_policy_copy(mpk_mem_t *mem, const mpk_policy_t *policy,
     const mpk_request_t *request, mpk_decision_t *decision)
 {
-    size_t        n;
-    mpk_item_t   *items;
-    mpk_link_t   *links;
-    mpk_claim_t  *claims;
-    mpk_order_t  *order;
+    size_t             n;
+    mpk_item_t        *items;
+    mpk_link_t        *links;
+    mpk_claim_t       *claims;
+    mpk_order_t       *order;
+    mpk_correction_t  *corrections;
 
     order = &decision->order;
     n = order->items_count;
@@ -216,6 +228,21 @@ mpk_policy_copy(mpk_mem_t *mem, const mpk_policy_t *policy,
         }
 
         order->claims = claims;
+    }
+
+    if (policy->changes & MPK_POLICY_EMAILS) {
+        corrections = mpk_alloc(mem, (order->corrections_count + 1)
+                                     * sizeof(mpk_correction_t));
+        if (corrections == NULL) {
+            return MPK_NOMEM;
+        }
+
+        if (order->corrections_count) {
+            memcpy(corrections, order->corrections,
+                   order->corrections_count * sizeof(mpk_correction_t));
+        }
+
+        order->corrections = corrections;
     }
 
     return MPK_OK;
@@ -467,7 +494,7 @@ mpk_policy_ask(mpk_mem_t *mem, const mpk_order_t *order,
     ask = *request;
     ask.not_sent = true;
     ask.reason = order->cancel_reason;
-    ask.email_hash = order->email_hash.data;
+    ask.email_hash = mpk_order_email(order, request->now).data;
 
     n = request->event == MPK_EVENT_CANCELLED ? 1
         : request->event == MPK_EVENT_CLAIM_OPENED ? order->items_count

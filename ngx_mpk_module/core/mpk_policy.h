@@ -43,6 +43,8 @@ typedef enum {
     MPK_EVENT_IMPORTED,
     MPK_EVENT_SUSPENDED,
     MPK_EVENT_RESUMED,
+    MPK_EVENT_EMAIL_CHANGED,
+    MPK_EVENT_EMAIL_KEPT,        /* a change was stopped before it held */
     MPK_EVENT_MAX
 } mpk_event_t;
 
@@ -81,6 +83,7 @@ typedef enum {
     MPK_DECIDED,         /* R7: the claim was decided with another result */
     MPK_SUSPENDED,       /* R11: the order, or one of the items, is on hold */
     MPK_NOT_SUSPENDED,   /* R11: there is nothing to resume */
+    MPK_WITHHELD,        /* viewed under an address that holds no more */
     MPK_OUTCOME_MAX
 } mpk_outcome_t;
 
@@ -146,6 +149,11 @@ typedef struct {
     mpk_suspension_t     suspension;
     const uint8_t       *suspend_digest;     /* MPK_MAC_LEN bytes: of the call's content (R10) */
 
+    /* EMAIL_CHANGED, with email_hash; EMAIL_KEPT: email_hash alone, of the buyer */
+    mpk_str_t            email;              /* sealed: see mpk_correction_seal() */
+    int64_t              email_hold;         /* seconds until it holds; 0: at once */
+    bool                 show_viewed;
+
     /* CLAIM_OPENED; also token_id, challenge_closed and email_hash */
     int64_t              claim_window;       /* R6, seconds: see mpk_policy_claim_until() */
     uint16_t             claim_item;         /* the item whose key was given; 0: no item's */
@@ -170,6 +178,7 @@ typedef struct {
     size_t               items_count;
     uint16_t            *items;              /* the event is about these */
     size_t               claim;              /* number of the claim; 0: none */
+    size_t               correction;         /* EMAIL_CHANGED, EMAIL_KEPT: its number; 0: none */
     int64_t              retry_at;           /* EXHAUSTED: until then; 0: for good */
 } mpk_decision_t;
 

@@ -24,7 +24,7 @@ mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
     }
 
     if (request->email_hash == NULL
-        || !mpk_secret_eq(order->email_hash,
+        || !mpk_secret_eq(mpk_order_email(order, request->now),
                           (mpk_str_t) { MPK_MAC_LEN, request->email_hash }))
     {
         return MPK_NOT_BUYER;
@@ -183,6 +183,7 @@ mpk_policy_claim_decide(const mpk_request_t *request,
         item->since = order->revision + 1;
         item->state = MPK_ITEM_NEW;
         item->viewed_at = 0;
+        item->viewed_under = 0;
         break;
 
     case MPK_CLAIM_REFUNDED:

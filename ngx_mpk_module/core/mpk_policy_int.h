@@ -30,6 +30,11 @@ mpk_outcome_t mpk_policy_suspend(const mpk_request_t *request,
 mpk_outcome_t mpk_policy_resume(const mpk_request_t *request,
     mpk_decision_t *decision);
 
+mpk_outcome_t mpk_policy_email_change(const mpk_request_t *request,
+    mpk_decision_t *decision);
+mpk_outcome_t mpk_policy_email_keep(const mpk_request_t *request,
+    mpk_decision_t *decision);
+
 /* Ends a suspension, if there is one; changes order->items. */
 void mpk_policy_suspension_end(mpk_order_t *order);
 

@@ -12,6 +12,8 @@ static mpk_outcome_t mpk_policy_link(const mpk_request_t *request,
 static mpk_link_t *mpk_policy_slot(const mpk_request_t *request,
     mpk_decision_t *decision);
 static void mpk_policy_drop(mpk_order_t *order, size_t n);
+static bool mpk_policy_outdated(const mpk_request_t *request,
+    const mpk_order_t *order, const mpk_link_t *link);
 static bool mpk_policy_expired(const mpk_request_t *request,
     const mpk_order_t *order);
 static bool mpk_policy_repeats(const mpk_request_t *request,
@@ -25,6 +27,7 @@ static mpk_outcome_t mpk_policy_count(mpk_decision_t *decision);
 mpk_outcome_t
 mpk_policy_mint(const mpk_request_t *request, mpk_decision_t *decision)
 {
+    int64_t         corrected;
     mpk_link_t     *link;
     mpk_order_t    *order;
     mpk_outcome_t   outcome;
@@ -42,7 +45,9 @@ mpk_policy_mint(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_DIFFERS;
     }
 
-    if (link && link->revoked) {
+    if (link
+        && (link->revoked || mpk_policy_outdated(request, order, link)))
+    {
         return MPK_REVOKED;
     }
 
@@ -53,6 +58,14 @@ mpk_policy_mint(const mpk_request_t *request, mpk_decision_t *decision)
 
     if (link == NULL) {
         link = mpk_policy_slot(request, decision);
+
+        /* by a clock that was put back it could be one of before */
+
+        corrected = mpk_order_corrected_at(order, request->now);
+
+        if (link->iat < corrected) {
+            link->iat = corrected;
+        }
     }
 
     decision->link = link;
@@ -252,6 +265,7 @@ mpk_policy_view(const mpk_request_t *request, mpk_decision_t *decision)
 
         if (item->viewed_at == 0) {
             item->viewed_at = order->at;
+            item->viewed_under = mpk_order_correction(order, request->now);
         }
     }
 
@@ -289,7 +303,7 @@ mpk_policy_challenge(const mpk_request_t *request, const mpk_order_t *order)
     }
 
     if (request->email_hash == NULL
-        || !mpk_secret_eq(order->email_hash,
+        || !mpk_secret_eq(mpk_order_email(order, request->now),
                           (mpk_str_t) { MPK_MAC_LEN, request->email_hash }))
     {
         return MPK_CHALLENGE;
@@ -371,19 +385,24 @@ mpk_policy_warns(const mpk_order_t *order, const uint16_t *items, size_t count,
 
 
 /*
- * The token's items without refunded ones (R7).  One that is suspended refuses them all, so
- * that the token is not used up before it can show each of them (R11).
+ * The token's items without refunded ones (R7), and without those that are withheld from
+ * the billing email; a page that the shop itself answers with is not of an address.  One
+ * that is suspended refuses them all, so that the token is not used up before it can show
+ * each of them (R11).
  */
 
 static mpk_outcome_t
 mpk_policy_shown(const mpk_request_t *request, mpk_decision_t *decision)
 {
+    bool               withheld;
     size_t             i, n;
     const mpk_item_t  *item;
 
     if (!mpk_policy_items(request, decision)) {
         return MPK_NO_ITEM;
     }
+
+    withheld = false;
 
     for (i = 0, n = 0; i < decision->items_count; i++) {
         item = &decision->order.items[decision->items[i] - 1];
@@ -396,12 +415,19 @@ mpk_policy_shown(const mpk_request_t *request, mpk_decision_t *decision)
             return MPK_SUSPENDED;
         }
 
+        if (request->channel != MPK_CHANNEL_ONSCREEN
+            && mpk_order_withheld(&decision->order, item, request->now))
+        {
+            withheld = true;
+            continue;
+        }
+
         decision->items[n++] = decision->items[i];
     }
 
     decision->items_count = n;
 
-    return n ? MPK_DONE : MPK_REFUNDED;
+    return n ? MPK_DONE : withheld ? MPK_WITHHELD : MPK_REFUNDED;
 }
 
 
@@ -414,6 +440,10 @@ mpk_policy_link(const mpk_request_t *request, mpk_decision_t *decision)
 
     link = mpk_order_link(&decision->order, request->token_id);
     decision->link = link;
+
+    if (mpk_policy_outdated(request, &decision->order, link)) {
+        return MPK_REVOKED;
+    }
 
     /*
      * An unknown link that expires by the floor may be a used one whose slot was taken;
@@ -494,6 +524,37 @@ mpk_policy_slot(const mpk_request_t *request, mpk_decision_t *decision)
     link->items = request->items;
 
     return link;
+}
+
+
+/*
+ * Made for an address that was corrected since.  Minted links of before are marked; others
+ * tell by their time, and those of a page are made after the second of the correction.
+ */
+
+static bool
+mpk_policy_outdated(const mpk_request_t *request, const mpk_order_t *order,
+    const mpk_link_t *link)
+{
+    int64_t  at;
+
+    at = mpk_order_corrected_at(order, request->now);
+
+    if (link && link->delivered) {
+        return link->iat < at;
+    }
+
+    switch (request->channel) {
+
+    case MPK_CHANNEL_ONSCREEN:
+        return false;
+
+    case MPK_CHANNEL_EMAIL:
+        return request->iat < at;
+
+    default: /* TRACK, ACCOUNT */
+        return at && request->iat <= at;
+    }
 }
 
 

@@ -93,6 +93,10 @@ static const mpk_outcome_info_t  mpk_outcomes[] = {
 
     [MPK_NOT_SUSPENDED] = mpk_row("not_suspended", "R11",
         "The order is not suspended."),
+
+    [MPK_WITHHELD] = mpk_row("withheld", "",
+        "The key was shown before the order's email address was corrected, "
+        "and is not shown under the new one."),
 };
 
 mpk_assert_rows(mpk_outcomes, MPK_OUTCOME_MAX);
@@ -121,6 +125,8 @@ mpk_event_name(mpk_event_t event)
         [MPK_EVENT_IMPORTED] = mpk_literal("imported"),
         [MPK_EVENT_SUSPENDED] = mpk_literal("suspended"),
         [MPK_EVENT_RESUMED] = mpk_literal("resumed"),
+        [MPK_EVENT_EMAIL_CHANGED] = mpk_literal("email_changed"),
+        [MPK_EVENT_EMAIL_KEPT] = mpk_literal("email_kept"),
     };
 
     mpk_assert_rows(names, MPK_EVENT_MAX);

@@ -81,6 +81,8 @@ static const ngx_http_mpk_page_source_t
         ngx_http_mpk_page("decided", "notice.mustache"),
     [NGX_HTTP_MPK_PAGE_SUSPENDED] =
         ngx_http_mpk_page("suspended", "notice.mustache"),
+    [NGX_HTTP_MPK_PAGE_WITHHELD] =
+        ngx_http_mpk_page("withheld", "notice.mustache"),
     [NGX_HTTP_MPK_PAGE_EVIDENCE] =
         ngx_http_mpk_page("evidence", "evidence.mustache"),
 };

@@ -77,6 +77,10 @@ static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusals[MPK_OUTCOME_MAX] = {
         { .status = 409, .page = NGX_HTTP_MPK_PAGE_SUSPENDED, .support = 1 },
         409 },
 
+    [MPK_WITHHELD] = {
+        { .status = 410, .page = NGX_HTTP_MPK_PAGE_WITHHELD, .support = 1 },
+        409 },
+
     [MPK_NO_CLAIM] = {
         { .status = 403, .page = NGX_HTTP_MPK_PAGE_DECIDED, .track = 1,
           .support = 1 },

@@ -101,13 +101,15 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
     mpk_buf_t           items;
     mpk_str_t           text;
     mpk_mem_t          *mem;
-    ngx_uint_t          i;
+    ngx_uint_t          i, corrects;
     const mpk_value_t  *v;
 
     static const mpk_str_t  members[] = {
         mpk_literal("event"), mpk_literal("ip"), mpk_literal("user_agent"),
         mpk_literal("token_id"), mpk_literal("reason"), mpk_literal("note"),
-        mpk_literal("actor"), mpk_literal("policy"), mpk_literal("request_id")
+        mpk_literal("actor"), mpk_literal("policy"), mpk_literal("request_id"),
+        mpk_literal("email_old"), mpk_literal("email_new"),
+        mpk_literal("holds_from")
     };
 
     mem = &ctx->mem;
@@ -134,6 +136,19 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
     } else {
         mpk_value_null(row, mpk_string("sent"));
     }
+
+    v = mpk_value_get(entry, mpk_string("correction"));
+    corrects = mpk_evidence_is(entry, MPK_EVENT_EMAIL_CHANGED)
+               || mpk_evidence_is(entry, MPK_EVENT_EMAIL_KEPT);
+
+    if (v && v->type == MPK_VALUE_INT) {
+        mpk_value_int(row, mpk_string("correction"), v->u.integer);
+    }
+
+    mpk_value_bool(row, mpk_string("corrects"), v && corrects);
+    mpk_value_bool(row, mpk_string("corrected"), v && !corrects);
+    mpk_value_bool(row, mpk_string("show_viewed"),
+                   mpk_value_yes(entry, mpk_string("show_viewed")));
 
     mpk_buf_init(&items, mem, 32);
     mpk_evidence_numbers(&items, entry);

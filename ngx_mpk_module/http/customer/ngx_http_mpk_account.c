@@ -11,6 +11,7 @@
 #include "ngx_http_mpk_keys.h"
 #include "ngx_http_mpk_language.h"
 #include "ngx_http_mpk_request.h"
+#include "ngx_http_mpk_time.h"
 
 #define NGX_HTTP_MPK_ACCOUNT_PAGE     20       /* orders */
 #define NGX_HTTP_MPK_ACCOUNT_ITEMS    20       /* of each; a link shows the keys of all */
@@ -292,7 +293,8 @@ ngx_http_mpk_account_owns(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order)
                                     account->identity, hash);
 
     } else {
-        owner = order->email_hash;
+        owner = mpk_order_email(order, ngx_http_mpk_time(ctx->mmcf,
+                                                         order->id));
         status = mpk_lookup_email(ctx->mmcf->crypto, order->id,
                                   account->identity, hash);
     }

@@ -8,6 +8,7 @@
 #include "ngx_http_mpk_keys.h"
 #include "ngx_http_mpk_limit.h"
 #include "ngx_http_mpk_sealed.h"
+#include "ngx_http_mpk_time.h"
 
 #include "mpk_base64url.h"
 #include "mpk_ip.h"
@@ -123,7 +124,7 @@ ngx_http_mpk_lookup_address(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 static ngx_int_t
 ngx_http_mpk_lookup_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t                     fields[2];
+    mpk_str_t                     fields[2], email;
     mpk_order_t                   order;
     mpk_status_t                  status;
     ngx_http_mpk_batch_t         *batch;
@@ -149,17 +150,20 @@ ngx_http_mpk_lookup_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     /* compare in constant time, also if the order does not exist */
 
-    status = mpk_order_read_owner(ctx->mmcf->crypto, ctx->order, fields[0],
-                                  fields[1], &order);
-    if (status != MPK_OK) {
-        order.email_hash = (mpk_str_t) { MPK_MAC_LEN, nobody };
+    status = mpk_order_read_owner(ctx->mmcf->crypto, &ctx->mem, ctx->order,
+                                  fields[0], fields[1], &order);
+    if (status == MPK_OK) {
+        email = mpk_order_email(&order, ngx_http_mpk_time(ctx->mmcf,
+                                                          ctx->order));
+    } else {
+        email = (mpk_str_t) { MPK_MAC_LEN, nobody };
 
         if (status != MPK_MISSING) {
             ngx_http_mpk_order_unread(r->connection->log, &order, status);
         }
     }
 
-    lookup->right = mpk_secret_eq(order.email_hash,
+    lookup->right = mpk_secret_eq(email,
                                   (mpk_str_t) { MPK_MAC_LEN, lookup->email });
 
     if (lookup->right && lookup->joins) {

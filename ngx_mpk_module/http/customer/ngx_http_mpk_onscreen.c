@@ -196,8 +196,8 @@ ngx_http_mpk_onscreen_fragment(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     if (txn->result == NGX_HTTP_MPK_TXN_OK
         && (outcome == MPK_DONE || outcome == MPK_CONSENT))
     {
-        if (ngx_http_mpk_link(ctx, ctx->order, MPK_CHANNEL_ONSCREEN, NULL,
-                              0, &link)
+        if (ngx_http_mpk_link(ctx, &ctx->txn->order, MPK_CHANNEL_ONSCREEN,
+                              NULL, 0, &link)
             != NGX_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -82,8 +82,8 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
         /* the form is sent to a link minted for it */
 
-        if (ngx_http_mpk_link(ctx, ctx->order, MPK_CHANNEL_ONSCREEN, NULL,
-                              0, &link)
+        if (ngx_http_mpk_link(ctx, &ctx->txn->order, MPK_CHANNEL_ONSCREEN,
+                              NULL, 0, &link)
             != NGX_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

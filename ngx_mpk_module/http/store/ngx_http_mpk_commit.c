@@ -262,6 +262,13 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
     entry->items_count = decision->items_count;
     entry->generations = order->items;
     entry->claim = decision->claim;
+    entry->correction = decision->correction;
+
+    /* which billing email a customer's event goes by */
+
+    if (txn->request.channel || decision->event == MPK_EVENT_CLAIM_OPENED) {
+        entry->correction = mpk_order_correction(order, txn->request.now);
+    }
 
     /* what the form says that its page did must be what it would have done */
 

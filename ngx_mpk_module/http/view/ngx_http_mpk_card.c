@@ -9,6 +9,7 @@
 #include "ngx_http_mpk_links.h"
 #include "ngx_http_mpk_mask.h"
 #include "ngx_http_mpk_sealed.h"
+#include "ngx_http_mpk_time.h"
 
 #include "mpk_platform.h"
 
@@ -17,7 +18,7 @@
 typedef enum {
     NGX_HTTP_MPK_MASKED_NONE = 0,
     NGX_HTTP_MPK_MASKED_ALL,
-    NGX_HTTP_MPK_MASKED_SHOWN          /* not of suspended ones */
+    NGX_HTTP_MPK_MASKED_SHOWN          /* not of those that are suspended or withheld */
 } ngx_http_mpk_masked_t;
 
 
@@ -149,11 +150,13 @@ static void
 ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     ngx_uint_t max, ngx_http_mpk_masked_t masked, mpk_value_t *facts)
 {
+    int64_t       now;
     mpk_str_t     key;
-    ngx_uint_t    i;
+    ngx_uint_t    i, withheld;
     mpk_item_t   *item;
     mpk_value_t  *list, *v;
 
+    now = ngx_http_mpk_time(ctx->mmcf, opened->id);
     list = mpk_value_array(facts, mpk_string("items"));
 
     for (i = 0; i < opened->order.items_count && i < max; i++) {
@@ -172,8 +175,14 @@ ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
             mpk_value_bool(v, mpk_string("suspended"), item->suspended);
         }
 
+        withheld = mpk_order_withheld(&opened->order, item, now);
+
+        if (withheld || !ctx->json) {
+            mpk_value_bool(v, mpk_string("withheld"), withheld);
+        }
+
         key = masked == NGX_HTTP_MPK_MASKED_ALL
-              || (masked && !item->suspended)
+              || (masked && !item->suspended && !withheld)
               ? ngx_http_mpk_mask_sealed(ctx, opened, i + 1, item->key,
                                          item->generation)
               : mpk_string("");
@@ -261,6 +270,7 @@ static ngx_int_t
 ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     mpk_channel_t channel, mpk_value_t *facts)
 {
+    int64_t               now;
     uint16_t              number;
     ngx_uint_t            i, ends, consent, consents, shown, suspended;
     ngx_uint_t            refunded;
@@ -275,6 +285,7 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         return NGX_ERROR;
     }
 
+    now = ngx_http_mpk_time(ctx->mmcf, opened->id);
     ends = 0;
     consents = 0;
     shown = 0;
@@ -288,7 +299,7 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         suspended |= (order->items[i].suspended && !refunded);
 
         if (order->state != MPK_ORDER_READY || order->items[i].suspended
-            || refunded)
+            || refunded || mpk_order_withheld(order, &order->items[i], now))
         {
             if (v) {
                 mpk_value_null(v, mpk_string("reveal_url"));
@@ -313,7 +324,7 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
         number = (uint16_t) (i + 1);
 
-        if (ngx_http_mpk_link(ctx, opened->id, channel, &number, 1, &link)
+        if (ngx_http_mpk_link(ctx, order, channel, &number, 1, &link)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -344,7 +355,7 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     /* of one item, the link to it is that to all */
 
     if (order->items_count > 1
-        && ngx_http_mpk_link(ctx, opened->id, channel, NULL, 0, &link)
+        && ngx_http_mpk_link(ctx, order, channel, NULL, 0, &link)
            != NGX_OK)
     {
         return NGX_ERROR;

@@ -16,10 +16,11 @@ static ngx_int_t ngx_http_mpk_link_mint(ngx_http_mpk_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, mpk_str_t order,
+ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order,
     mpk_channel_t channel, const uint16_t *items, ngx_uint_t items_count,
     ngx_http_mpk_link_t *link)
 {
+    int64_t        now;
     u_char        *nonce;
     u_char         id[MPK_TOKEN_ID_LEN];
     size_t         len;
@@ -32,9 +33,12 @@ ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, mpk_str_t order,
 
     token.aud = MPK_AUD_REVEAL;
     token.channel = channel;
-    token.order = order;
+    token.order = order->id;
     token.items = items;
     token.items_count = items_count;
+
+    now = ngx_http_mpk_time(ctx->mmcf, order->id);
+    token.iat = ngx_max(now, mpk_order_corrected_at(order, now) + 1);
 
     if (ngx_http_mpk_link_mint(ctx, &ctx->mscf->reveal_path, &token,
                                NGX_HTTP_MPK_LINK_TTL, &link->url)
@@ -85,6 +89,7 @@ ngx_http_mpk_claim_url(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
     token.order = order;
     token.items = items;
     token.items_count = items_count;
+    token.iat = ngx_http_mpk_time(ctx->mmcf, order);
 
     if (ngx_http_mpk_link_mint(ctx, path, &token, NGX_HTTP_MPK_CLAIM_TTL, &url)
         != NGX_OK)
@@ -120,7 +125,6 @@ ngx_http_mpk_link_mint(ngx_http_mpk_ctx_t *ctx, const ngx_str_t *path,
     mpk_base64url_encode(jti, bytes, sizeof(bytes));
 
     token->jti = (mpk_str_t) { MPK_JTI_LEN, jti };
-    token->iat = ngx_http_mpk_time(ctx->mmcf, token->order);
     token->exp = token->iat + ttl;
 
     return ngx_http_mpk_link_sign(ctx, path, token, url);

@@ -5,6 +5,7 @@
 
 #include "ngx_http_mpk_ctx.h"
 
+#include "mpk_order.h"
 #include "mpk_token.h"
 
 
@@ -16,8 +17,11 @@ typedef struct {
 } ngx_http_mpk_link_t;
 
 
-/* items_count 0: all of them. */
-ngx_int_t ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, mpk_str_t order,
+/*
+ * A link of its own time, which is later than that of the order's last correction (see
+ * mpk_order_corrected_at()).  items_count 0: all of them.
+ */
+ngx_int_t ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order,
     mpk_channel_t channel, const uint16_t *items, ngx_uint_t items_count,
     ngx_http_mpk_link_t *link);
 
