@@ -327,7 +327,7 @@ $cluster->well;
 
 # what loses nothing, under load
 
-my $load = Mpk::Load->new(test => $t, name => 'L', clients => 3, lookups => 1);
+my $load = Mpk::Load->new(test => $t, name => 'L', long => 1, clients => 3, lookups => 1);
 $load->back('load', 5 * $slow);
 
 sub of_each { my ($name, @masters) = @_; return map { ($cluster->orders("$name$_", 1, $masters[$_]))[0] } 0 .. $#masters }

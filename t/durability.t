@@ -205,7 +205,7 @@ for my $round (1 .. $rounds) {
 is($survived, $rounds, "I1, I3: $rounds masters killed right after a view's answer: each view is on the next master");
 
 my $seconds = $ENV{MPK_SECONDS} // 12;
-my $load = Mpk::Load->new(test => $t, seconds => $seconds, clients => 4);
+my $load = Mpk::Load->new(test => $t, seconds => $seconds, long => 1, clients => 4);
 my $until = time + $seconds;
 my $failovers = 0;
 srand 7;

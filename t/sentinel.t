@@ -67,7 +67,7 @@ ok($t->quit, 'quit');
 # what the old master takes: only what both have survives for certain
 
 $t->conf(workers => 2, redis => $s->url . " $options durability=replicas=2")->start;
-my $load = Mpk::Load->new(test => $t, seconds => $seconds / 2, clients => 3);
+my $load = Mpk::Load->new(test => $t, seconds => $seconds / 2, long => 1, clients => 3);
 $load->back('at the beginning', 5 * $slow);
 
 for (1, 2) {

@@ -70,7 +70,7 @@ sub sample {
     return ($memory, $files);
 }
 
-my $load = Mpk::Load->new(test => $t, seconds => $seconds, clients => 3);
+my $load = Mpk::Load->new(test => $t, seconds => $seconds, long => 1, clients => 3);
 my $start = time;
 my (%count, @memory, @files);
 

@@ -14,8 +14,11 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 
+my $long = 3800;                             # entries of the long order: less than the bound of 4000
+
 # new(test, seconds, clients): begins.  name: the orders are name-...; lookups: look at their
-# orders, too, also on /track
+# orders, too, also on /track; long: one order more, whose journal grows until it is nearly as
+# long as it may be, and is read again and again
 sub new {
     my ($class, %self) = @_;
     my $self = bless { clients => 6, name => 'I', seconds => 600, %self }, $class;
@@ -32,6 +35,15 @@ sub new {
             srand $me;
             $self->client($me, $log);
             close $log;
+            POSIX::_exit(0);
+        }
+        push @{$self->{children}}, $pid;
+    }
+
+    if ($self->{long}) {
+        my $pid = fork // die "fork: $!";
+        if ($pid == 0) {
+            $self->grow;
             POSIX::_exit(0);
         }
         push @{$self->{children}}, $pid;
@@ -99,6 +111,71 @@ sub client {
 
         $self->look($log, "$self->{name}-$me-" . (1 + int rand $n)) if $self->{lookups};
     }
+}
+
+# grow(): the long order; for each answer a line with what was asked for, what was done, and
+# what is wrong with the journal as it was read
+sub grow {
+    my ($self) = @_;
+    my ($t, $until) = @$self{qw(test until)};
+    my $id = "$self->{name}-L";
+    my $parent = getppid;
+    my ($asked, $minted, $buffer, $socket) = (0, 0, '');
+
+    open my $log, '>', $t->dir . "/client.$self->{name}.long";
+    $log->autoflush(1);
+    attempt(sub { $t->file($id) }, $until) or return;
+
+    while (time < $until && !-e $self->{enough} && getppid == $parent) {
+        my $read = $asked && ($asked % 500 == 0 || $minted == $long);
+        my @call = $read ? ('GET', 'journal') : ('POST', 'links');
+
+        my $r = eval {
+            $socket //= Mpk::Http::connection($t->port('edge'));
+            print $socket Mpk::Http::text($call[0], "/mpk/v1/orders/$id/$call[1]", keepalive => 1,
+                headers => { Authorization => "Bearer $t->{token}", 'Content-Length' => 0 });
+            $socket->flush;
+            Mpk::Http::response($socket, 10, 0, \$buffer);
+        };
+
+        my $good = ($r->{status} // 0) == 200;
+        $asked++ if !$read || $minted < $long;
+        $minted++ if $good && !$read;
+        my $wrong = $good && $read && $r->{body} !~ /"verdict":"intact"/ ? "wrong " . substr $r->{body}, 0, 200 : '';
+        print $log "asked $asked minted $minted $wrong\n" if $minted % 100 == 0 || $wrong || !$good;
+
+        if (!$good || ($r->{headers}{connection} // '') eq 'close') {
+            ($socket, $buffer) = (undef, '');
+            sleep 0.02 if !$good;
+        }
+
+        sleep 0.2 if $minted == $long;
+    }
+
+    print $log "asked $asked minted $minted\n";
+}
+
+# grown(): what the log of the long order says
+sub grown {
+    my ($self) = @_;
+    my $log = eval { $self->{test}->read("client.$self->{name}.long") } // '';
+    my ($asked, $minted) = (0, 0);
+    ($asked, $minted) = ($1, $2) while $log =~ /^asked (\d+) minted (\d+)/mg;
+    return { asked => $asked, minted => $minted, wrong => join "\n", $log =~ /wrong (.+)/g };
+}
+
+# check_long(): what was acknowledged is in its journal, and nothing twice
+sub check_long {
+    my ($self) = @_;
+    my $grown = $self->grown;
+    my $j = $self->told("$self->{name}-L/journal")->{json};
+    my $n = grep { $_->{event} eq 'link_minted' } @{$j->{entries} // []};
+
+    is($j->{verdict}, 'intact', "I3: a journal of $n entries is intact");
+    is($grown->{wrong}, '', 'as it was whenever it was read');
+    cmp_ok($n, '>=', $grown->{minted}, 'I3: it has all that was acknowledged');
+    cmp_ok($n, '<=', $grown->{asked}, 'and nothing twice');
+    cmp_ok($n, '>', 100, 'and is long');
 }
 
 # look(log, order): which was filed; what shows it no longer is told
@@ -219,6 +296,7 @@ sub check {
     cmp_ok(scalar(keys %shown), '>', $enough, 'many keys were shown');
     cmp_ok($answers{410} // 0, '>', $enough, 'and many second confirmations refused');
     is("@gone", '', 'I7: no lookup misses an order that was acknowledged') if $self->{lookups};
+    $self->check_long if $self->{long};
     is("@lost", '', 'I3, I7: no order that was acknowledged is lost');
     is("@broken", '', 'I3: no entry is lost, altered or counted twice');
     is("@unjournaled", '', 'I1: no key without its entry');
