@@ -78,6 +78,10 @@ sub decide {
     return $t->api('POST', "orders/$order/claims/$n/$what", $body, token => $token // $token{support});
 }
 
+# found(what): a decision with a finding
+my %finding = (finding => { result => 'defective', text => 'The maker has blocked it.' });
+sub found { my ($order, $n, $what, $body) = @_; return decide($order, $n, $what, { %finding, %$body }) }
+
 sub order { return $t->api('GET', "orders/$_[0]")->{json} }
 
 
@@ -272,12 +276,12 @@ like($html->{body}, qr{We need something more.*A screenshot, &lt;please&gt;.*act
 is(look('C-1')->{claims}[0]{note}, 'A screenshot, <please>', 'as JSON, too');
 
 my $link = $t->mint('C-1');
-$r = decide('C-1', 1, 'replace', { key => 'NEW-KEY-00000-11111', note => 'Sorry!' });
+$r = found('C-1', 1, 'replace', { key => 'NEW-KEY-00000-11111', note => 'Sorry!' });
 is("$r->{status} $r->{json}{claim}{state}", '200 replaced', 'support replaces the key');
-is(decide('C-1', 1, 'replace', { key => 'NEW-KEY-00000-11111', note => 'Sorry!' })->{status}, 200, 'R10: again, it is the same');
-$r = decide('C-1', 1, 'replace', { key => 'NEW-KEY-00000-22222', note => 'Sorry!' });
+is(found('C-1', 1, 'replace', { key => 'NEW-KEY-00000-11111', note => 'Sorry!' })->{status}, 200, 'R10: again, it is the same');
+$r = found('C-1', 1, 'replace', { key => 'NEW-KEY-00000-22222', note => 'Sorry!' });
 is("$r->{status} $r->{json}{rule} $r->{json}{type}", '409 R7 urn:mpk:decided', 'R7: a claim is decided once');
-is(decide('C-1', 1, 'refund', { reason => 'x' })->{status}, 409, 'R7: not in another way either');
+is(found('C-1', 1, 'refund', { reason => 'x' })->{status}, 409, 'R7: not in another way either');
 is(decide('C-1', 1, 'needs_info', { message => 'x' })->{status}, 409, 'R7: nor reopened');
 
 my $o = order('C-1');
@@ -301,7 +305,7 @@ $path = path(look('C-1')->{claim_url});
 is(claim($path, %ann, order => 'C-1')->{json}{type}, 'urn:mpk:wrong_key', 'the defective key can\'t be reported again');
 is(claim($path, %ann, order => 'C-1', key => 'NEW-KEY-00000-11111')->{json}{claim}, 2, 'but the new one can');
 
-$r = decide('C-1', 2, 'refund', { reason => 'The publisher has withdrawn the product.' });
+$r = found('C-1', 2, 'refund', { reason => 'The publisher has withdrawn the product.' });
 is("$r->{status} $r->{json}{claim}{state}", '200 refunded', 'a refund has its reason');
 is(order('C-1')->{items}[0]{state}, 'refunded', 'the item says so');
 $r = $t->api('POST', 'orders/C-1/links');
@@ -369,7 +373,7 @@ for my $state (
     [ 'cancelled', sub { $t->file($_[0]); $t->api('POST', "orders/$_[0]/cancel", { reason => 'fraud' }) } ],
     [ 'reported', sub { claim(viewed($_[0]), %ann, order => $_[0]) } ],
     [ 'rejected', sub { claim(viewed($_[0]), %ann, order => $_[0]); decide($_[0], 1, 'reject', { reason => 'late' }) } ],
-    [ 'refunded', sub { claim(viewed($_[0]), %ann, order => $_[0]); decide($_[0], 1, 'refund', { reason => 'none left' }) } ],
+    [ 'refunded', sub { claim(viewed($_[0]), %ann, order => $_[0]); found($_[0], 1, 'refund', { reason => 'none left' }) } ],
     [ 'erased', sub { viewed($_[0]); $t->api('DELETE', "orders/$_[0]") } ])
 {
     my ($name, $reach) = @$state;
@@ -382,7 +386,7 @@ for my $state (
 
         my $r = $what eq 'cancel' ? $t->api('POST', "orders/$id/cancel", { reason => 'fraud' })
               : $what eq 'claim' ? claim('/claim/' . $t->sign($t->claims($id, aud => 'claim', ch => undef)), %ann, order => $id)
-              : decide($id, 1, 'refund', { reason => 'asked before' });
+              : found($id, 1, 'refund', { reason => 'asked before' });
         $done{$what} = $r->{status} =~ /^20/ ? 'allowed' : $r->{json}{rule} // ($r->{json}{type} =~ s/urn:mpk://r);
     }
 

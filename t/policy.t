@@ -72,8 +72,8 @@ sub step {
         open => sub { $t->get($links{$id} ? $links{$id}[rand @{$links{$id}}] : '/r/' . token($id)) },
         claim => sub { $t->request('POST', claim_path($id), headers => \%json_form, body => claim_body($id, $keys[rand 3])) },
         ask => sub { $t->api('POST', "orders/$id/claims/$claim/needs_info", { message => 'm' . int rand 2 }) },
-        replace => sub { $t->api('POST', "orders/$id/claims/$claim/replace", { key => 'NEW-' . ++$fresh . '-CCCCC-DDDDD' }) },
-        refund => sub { $t->api('POST', "orders/$id/claims/$claim/refund", { reason => 'none' }) },
+        replace => sub { $t->api('POST', "orders/$id/claims/$claim/replace", { key => 'NEW-' . ++$fresh . '-CCCCC-DDDDD', finding => { result => 'defective', text => 'Blocked by its maker.' } }) },
+        refund => sub { $t->api('POST', "orders/$id/claims/$claim/refund", { reason => 'none', finding => { result => 'defective', text => 'Blocked by its maker.' } }) },
         reject => sub { $t->api('POST', "orders/$id/claims/$claim/reject", { reason => 'late' }) },
         suspend => sub {
             $t->api('POST', "orders/$id/suspend", { reason => 'fraud', note => 'n' . int rand 2, rand() < 0.5 ? () : (items => [ 1 + int rand 3 ]) });
@@ -282,8 +282,8 @@ race('replace and refund', sub {
     my ($id) = @_;
     $t->link($id, %$order, state => 'ready');
     $t->request('POST', claim_path($id), headers => \%json_form, body => claim_body($id, $keys[0]));
-    return (api_text('POST', "orders/$id/claims/1/replace", { key => 'NEW-KEY-00000' }),
-        api_text('POST', "orders/$id/claims/1/refund", { reason => 'none' }));
+    return (api_text('POST', "orders/$id/claims/1/replace", { key => 'NEW-KEY-00000', finding => { result => 'defective', text => 'Blocked by its maker.' } }),
+        api_text('POST', "orders/$id/claims/1/refund", { reason => 'none', finding => { result => 'defective', text => 'Blocked by its maker.' } }));
 }, sub {
     my ($a, $b, $id) = @_;
     my $claim = $t->api('GET', "orders/$id")->{json}{claims}[0]{state};

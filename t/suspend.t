@@ -265,7 +265,7 @@ ok(wait_for(sub { $t->metric('suspended_oldest_seconds') < 900 * 86400 && $t->me
 my $claim = $t->track('D-1', email => $t->confirm($t->link('D-1'))->{status} == 200 ? 'ann@example.com' : die)->{json}{claim_url};
 $t->post(path($claim), { name => 'Ann', order => 'D-1', email => 'ann@example.com', key => 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE', category => 'blocked', description => 'x' },
     headers => { Accept => 'application/json' })->{status} == 201 or die 'no claim';
-$t->api('POST', 'orders/D-1/claims/1/replace', { key => 'NEW-KEY-00000-11111', note => 'Sorry' })->{status} == 200 or die 'not replaced';
+$t->api('POST', 'orders/D-1/claims/1/replace', { key => 'NEW-KEY-00000-11111', note => 'Sorry', finding => { result => 'defective', text => 'Blocked by its maker.' } })->{status} == 200 or die 'not replaced';
 my $masked = sub { $t->track('D-1')->{json}{claims}[0]{masked} };
 like($masked->(), qr/EEEEE$/, 'the end of a replaced key is shown');
 suspend('D-1');

@@ -191,7 +191,7 @@ put($order, $good);
 # from an earlier revision of the same order
 
 my $early = { %$good };
-is($t->api('POST', "orders/$id/claims/1/replace", { key => 'NEW-KEY-00000-11111' })->{status}, 200, 'its key is replaced');
+is($t->api('POST', "orders/$id/claims/1/replace", { key => 'NEW-KEY-00000-11111', finding => { result => 'defective', text => 'Blocked by its maker.' } })->{status}, 200, 'its key is replaced');
 my $late = stored($id);
 @read = ();
 my $sets = 0;

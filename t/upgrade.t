@@ -70,11 +70,11 @@ sub make {
     $claim->('claimed');
     $file_order->('replaced');
     $claim->('replaced');
-    $done->('POST', 'orders/replaced/claims/1/replace', { key => 'KEY-OF-replaced-2' });
+    $done->('POST', 'orders/replaced/claims/1/replace', { key => 'KEY-OF-replaced-2', finding => { result => 'defective', text => 'Blocked by its maker.' } });
     $link->('replaced');
     $file_order->('refunded');
     $claim->('refunded');
-    $done->('POST', 'orders/refunded/claims/1/refund', { reason => 'no more keys' });
+    $done->('POST', 'orders/refunded/claims/1/refund', { reason => 'no more keys', finding => { result => 'defective', text => 'Blocked by its maker.' } });
     $file_order->('rejected');
     $claim->('rejected');
     $done->('POST', 'orders/rejected/claims/1/reject', { reason => 'product_use' });

@@ -212,6 +212,8 @@ make(size_t items, size_t links)
         order.claims[i].old_key = str(i % 2 ? "old" : "");
         order.claims[i].detail = str("sealed");
         memset(order.claims[i].token_id, (int) i, MPK_CLAIM_ID_LEN);
+        order.claims[i].finding = i == 3 ? MPK_FINDING_GOODWILL : MPK_FINDING_NONE;
+        order.claims[i].uploads = i == 4;
     }
 
     return order;
@@ -290,6 +292,7 @@ test_order(size_t items, size_t links, const char *name)
        && again.suspended_at == order.suspended_at && again.suspension == MPK_SUSPENSION_FRAUD && again.items[items - 1].suspended
        && again.suspend_digest[31] == 6 && again.resume_digest[31] == 7 && again.pauses_count == 2 && again.pauses[1].to == 1795910200
        && (items < 2 || (again.items[0].fit == NULL && mpk_str_eq(again.items[1].fit[MPK_FIT_SUPPORT_URL], str("https://maker.example/"))))
+       && (order.claims_count < 4 || (again.claims[3].finding == MPK_FINDING_GOODWILL && again.claims[2].finding == MPK_FINDING_NONE))
        && again.business == (links % 2) && again.consents == order.consents && mpk_str_eq(again.checkout, order.checkout)
        && again.links_count == links && again.items_count == items && mpk_str_eq(again.items[items - 1].key, str("key")), name);
 
@@ -428,6 +431,118 @@ test_checkout(void)
     fields(&order, g);
     ok(g[MPK_ORDER_HEAD].len == f[MPK_ORDER_HEAD].len + 2 && g[MPK_ORDER_FILED].len == f[MPK_ORDER_FILED].len + 2,
        "an order without it is not a byte longer");
+}
+
+
+/* Reads an order of two claims, its field c ending with these bytes; told: the head says that there are some. */
+static mpk_status_t
+told_claims(const char *bytes, size_t len, bool told, mpk_order_t *again)
+{
+    mpk_buf_t    buf;
+    mpk_str_t    f[MPK_ORDER_FIELDS], head[MPK_ORDER_FIELDS];
+    mpk_order_t  order;
+
+    order = make(2, 0);
+    fields(&order, f);
+
+    mpk_buf_init(&buf, &test_mem, 0);
+    mpk_buf_str(&buf, f[MPK_ORDER_CLAIMS]);
+    mpk_buf_put(&buf, bytes, len);
+    f[MPK_ORDER_CLAIMS] = mpk_buf_done(&buf);
+    (void) mpk_crypto_hash(crypto, f[MPK_ORDER_CLAIMS], order.hashes[MPK_ORDER_CLAIMS]);
+
+    order.claims[0].uploads = told;
+    (void) mpk_order_write(crypto, &test_mem, &order, 0, head);
+    f[MPK_ORDER_HEAD] = head[MPK_ORDER_HEAD];
+
+    return reread(f, again);
+}
+
+
+static void
+test_claims(void)
+{
+    size_t       i;
+    mpk_str_t    f[MPK_ORDER_FIELDS], g[MPK_ORDER_FIELDS];
+    mpk_order_t  order, again;
+
+    static const struct {
+        const char    *bytes;
+        size_t         len;
+        mpk_status_t   status;
+    } bad[] = {
+        { "\0\1\1", 3, MPK_FORGED },               /* no claim */
+        { "\3\1\1", 3, MPK_FORGED },               /* there are two */
+        { "\1\0\1", 3, MPK_FORGED },               /* no tag */
+        { "\1\1\0", 3, MPK_FORGED },               /* no value */
+        { "\1\2\0", 3, MPK_FORGED },
+        { "\1\3\0", 3, MPK_FORGED },
+        { "\1\4\0", 3, MPK_FORGED },
+        { "\1\5\0", 3, MPK_FORGED },
+        { "\1\1\4", 3, MPK_FORGED },               /* no finding */
+        { "\1\5\2w", 4, MPK_FORGED },              /* cut off */
+        { "\1\1", 2, MPK_FORGED },
+        { "\1", 1, MPK_FORGED },
+        { "\1\1\1\1\1\1", 6, MPK_FORGED },         /* twice */
+        { "\1\2\1\1\1\1", 6, MPK_FORGED },         /* not ascending */
+        { "\2\1\1\1\2\1", 6, MPK_FORGED },
+        { "\1\6\1", 3, MPK_NEWER },
+    };
+
+    ok(told_claims("", 0, false, &again) == MPK_OK && again.claims[1].finding == MPK_FINDING_NONE && again.claims[1].noted.len == 0,
+       "claims from before have no finding");
+    ok(told_claims("\1\1\1\1\2\7\1\5\2ab\2\3\11\2\4\2", 17, true, &again) == MPK_OK
+       && again.claims[0].finding == MPK_FINDING_DEFECTIVE && again.claims[0].received_at == 7 && mpk_str_eq(again.claims[0].noted, str("ab"))
+       && again.claims[1].answered_at == 9 && again.claims[1].uploads == 2, "what few claims have is read");
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ok(told_claims(bad[i].bytes, bad[i].len, true, &again) == bad[i].status, "what is not written so is not read");
+    }
+
+    ok(told_claims("\1\1\1", 3, false, &again) == MPK_FORGED && told_claims("", 0, true, &again) == MPK_FORGED,
+       "the head says whether there is any, so that a release that can't read it knows");
+
+    order = make(2, 0);
+    fields(&order, f);
+    order.claims[1].answered_at = 9;
+    fields(&order, g);
+    ok(g[MPK_ORDER_HEAD].len == f[MPK_ORDER_HEAD].len + 1 && g[MPK_ORDER_CLAIMS].len == f[MPK_ORDER_CLAIMS].len + 3,
+       "an order without it is not a byte longer");
+}
+
+
+static void
+test_detail(void)
+{
+    mpk_buf_t     buf;
+    mpk_str_t     plain;
+    mpk_detail_t  detail, again;
+
+    memset(&detail, 0, sizeof(mpk_detail_t));
+    detail.name = str("Ann");
+    detail.note = str("note");
+
+    mpk_buf_init(&buf, &test_mem, 0);
+    mpk_detail_write(&detail, &buf);
+    plain = mpk_buf_done(&buf);
+    ok(plain.len == 10
+       && mpk_detail_read(plain, &again) == MPK_OK && mpk_str_eq(again.note, str("note")) && again.answer.len == 0,
+       "what people wrote is as long as before");
+
+    detail.exception = str("why");
+    mpk_buf_init(&buf, &test_mem, 0);
+    mpk_detail_write(&detail, &buf);
+    plain = mpk_buf_done(&buf);
+    ok(plain.len == 15 && mpk_detail_read(plain, &again) == MPK_OK && mpk_str_eq(again.exception, str("why"))
+       && again.finding.len == 0 && again.answer.len == 0, "what there is more of follows");
+
+    plain.len--;
+    ok(mpk_detail_read(plain, &again) == MPK_MALFORMED, "cut, it is not read");
+    ok(mpk_detail_read((mpk_str_t) { 4, (const uint8_t *) "\0\0\0\0" }, &again) == MPK_MALFORMED
+       && mpk_detail_read((mpk_str_t) { 3, (const uint8_t *) "\0\0\0" }, &again) == MPK_OK
+       && mpk_detail_read((mpk_str_t) { 2, (const uint8_t *) "\0\0" }, &again) == MPK_MALFORMED
+       && mpk_detail_read((mpk_str_t) { 14, (const uint8_t *) "\0\0\0\1a\1b\1c\1d\0\0\0" }, &again) == MPK_MALFORMED,
+       "nor what is not written so");
 }
 
 
@@ -736,6 +851,8 @@ main(void)
     test_fits();
     test_checkout();
     test_tampering(rotated, foreign);
+    test_claims();
+    test_detail();
     test_newer();
     test_erased();
     test_buckets();

@@ -60,6 +60,7 @@ request(mpk_event_t event)
     r.claim_item = 1;
     r.claim_category = MPK_CATEGORY_BLOCKED;
     r.claim = 1;
+    r.claim_finding = MPK_FINDING_DEFECTIVE;
     r.claim_digest = (mpk_str_t) { MPK_MAC_LEN, digest };
     r.claim_key = mpk_string("the new key, sealed");
     r.claim_detail = mpk_string("detail, sealed");
@@ -226,6 +227,15 @@ test_table(void)
         { MPK_EVENT_CLAIM_REJECTED,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
                                    MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_DECIDED, MPK_SAME, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
+        { MPK_EVENT_CLAIM_ANSWERED,
+                                 { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
+                                   MPK_CLAIMED, MPK_DONE, MPK_DECIDED, MPK_DECIDED, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
+        { MPK_EVENT_CLAIM_FILES,
+                                 { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
+                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_DECIDED, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
+        { MPK_EVENT_CLAIM_NOTE,
+                                 { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
         { MPK_EVENT_ERASED,      { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE,
                                    MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_SAME, MPK_DONE, MPK_DONE } },
         { MPK_EVENT_SUSPENDED,   { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
@@ -1267,7 +1277,7 @@ static void
 test_random(void)
 {
     size_t          i, j, k, n;
-    bool            unviewed, shown, lost, number, back, two, stranger;
+    bool            unviewed, shown, lost, number, back, two, stranger, unfounded;
     uint16_t        some[1];
     mpk_order_t     order;
     mpk_request_t   r;
@@ -1281,10 +1291,11 @@ test_random(void)
         MPK_EVENT_CLAIM_OPENED, MPK_EVENT_CLAIM_OPENED, MPK_EVENT_CLAIM_NEEDS_INFO,
         MPK_EVENT_CLAIM_REPLACED, MPK_EVENT_CLAIM_REFUNDED, MPK_EVENT_CLAIM_REJECTED,
         MPK_EVENT_SUSPENDED, MPK_EVENT_RESUMED, MPK_EVENT_RESUMED,
-        MPK_EVENT_EMAIL_CHANGED, MPK_EVENT_EMAIL_KEPT
+        MPK_EVENT_EMAIL_CHANGED, MPK_EVENT_EMAIL_KEPT,
+        MPK_EVENT_CLAIM_ANSWERED, MPK_EVENT_CLAIM_FILES, MPK_EVENT_CLAIM_NOTE
     };
 
-    unviewed = shown = lost = number = back = two = stranger = false;
+    unviewed = shown = lost = number = back = two = stranger = unfounded = false;
 
     for (n = 0; n < 200; n++) {
 
@@ -1307,6 +1318,8 @@ test_random(void)
             r.consent_given = (unsigned) any(4);
             r.claim_item = (uint16_t) any(4);
             r.claim = any(4);
+            r.claim_finding = (mpk_finding_t) any(MPK_FINDING_MAX);
+            r.claim_received = r.event == MPK_EVENT_CLAIM_OPENED && any(3) == 0 ? r.now - any(100) : 0;
 
             if (any(3) == 0 && r.event != MPK_EVENT_FILED) {
                 some[0] = (uint16_t) (1 + any(3));
@@ -1332,6 +1345,8 @@ test_random(void)
 
             for (k = 0; k < order.claims_count; k++) {
                 back |= !mpk_claim_undecided(&order.claims[k]) && order.claims[k].state != d.order.claims[k].state;
+                unfounded |= d.order.claims[k].finding == MPK_FINDING_NONE
+                             && (d.order.claims[k].state == MPK_CLAIM_REPLACED || d.order.claims[k].state == MPK_CLAIM_REFUNDED);
 
                 for (j = 0; j < k; j++) {
                     two |= order.claims[j].item == order.claims[k].item && mpk_claim_undecided(&order.claims[j])
@@ -1369,6 +1384,7 @@ test_random(void)
     ok(!unviewed, "R8: no sequence of events makes viewed unviewed");
     ok(!shown, "R1, R7, R11: no sequence shows a key of an order that is not ready, a refunded or a suspended one");
     ok(!back, "R7: no sequence decides a claim twice, or takes a refund back");
+    ok(!unfounded, "R7: no sequence replaces or refunds without a finding");
     ok(!two, "R6: no sequence opens two claims for one item");
     ok(!lost, "R5: no sequence cancels what was delivered");
     ok(!stranger, "no sequence shows a key to another address than the one that holds, by a link of before, or a withheld one");
@@ -1402,6 +1418,8 @@ test_words(void)
     words(0, MPK_CLAIM_STATE_MAX, mpk_claim_state_name(i), "state of a claim");
     words(0, MPK_CATEGORY_MAX, mpk_category_name(i), "category");
     words(MPK_REASON_NONE + 1, MPK_REASON_MAX, mpk_reason_name(i), "reason");
+    words(MPK_FINDING_NONE + 1, MPK_FINDING_MAX, mpk_finding_name(i), "finding");
+    words(MPK_SESSION_NONE + 1, MPK_SESSION_MAX, mpk_session_name(i), "session");
     words(0, MPK_VERDICT_MAX, mpk_verdict_name(i), "verdict");
 
     good = 1;

@@ -56,6 +56,7 @@ request(mpk_event_t event, int64_t now)
     r.claim_window = WEEK;
     r.claim_item = 1;
     r.claim = 1;
+    r.claim_finding = MPK_FINDING_DEFECTIVE;
     r.claim_digest = (mpk_str_t) { MPK_MAC_LEN, digest };
     r.claim_key = mpk_string("the new key, sealed");
     r.claim_detail = mpk_string("detail, sealed");
@@ -167,10 +168,177 @@ test_window(void)
 }
 
 
+/* R6: what the customer wrote to support, by which it opens a claim. */
+
+static void
+test_support(void)
+{
+    mpk_order_t     order;
+    mpk_request_t   r;
+    mpk_decision_t  d;
+
+    order = delivered();
+
+    r = request(MPK_EVENT_CLAIM_OPENED, NOW + 8 * DAY);
+    r.claim_received = NOW + WEEK;
+    r.email_hash = NULL;
+    r.challenge_closed = true;
+    d = decide(&order, r);
+    ok(d.outcome == MPK_DONE && d.order.claims[0].received_at == NOW + WEEK && d.order.claims[0].opened_at == NOW + 8 * DAY
+       && d.claim == 1 && d.items[0] == 1, "R6: support opens a claim; it is in time if the report was");
+    order = d.order;
+    ok(decide(&order, r).outcome == MPK_SAME && decide(&order, r).claim == 1, "R10: the same call is the same claim");
+    order = decide(&order, request(MPK_EVENT_CLAIM_REJECTED, NOW + 8 * DAY)).order;
+    ok(decide(&order, r).outcome == MPK_SAME, "R10: also when it was decided");
+
+    memset(r.token_id, 1, MPK_ID_LEN);
+    order = decide(&order, r).order;
+    memset(r.token_id, 2, MPK_ID_LEN);
+    ok(decide(&order, r).outcome == MPK_CLAIMED, "R6: another is refused while one is open");
+
+    order = delivered();
+    r.claim_received = NOW + WEEK + 1;
+    ok(decide(&order, r).outcome == MPK_LATE, "R6: a late report is refused");
+    r.claim_exception = true;
+    ok(decide(&order, r).outcome == MPK_DONE, "R6: unless there is a reason to take it");
+    r.claim_received = NOW - 1;
+    ok(decide(&order, r).outcome == MPK_UNDELIVERED, "R6: none came before the delivery");
+    r.claim_received = NOW;
+    ok(decide(&order, r).outcome == MPK_DONE, "R6: at its time it may have");
+
+    r.claim_item = 0;
+    ok(decide(&order, r).outcome == MPK_NO_ITEM, "a claim is about an item");
+    r.claim_item = 4;
+    ok(decide(&order, r).outcome == MPK_NO_ITEM, "that is there");
+    r.claim_item = 3;
+    items[2].state = MPK_ITEM_REFUNDED;
+    ok(decide(&order, r).outcome == MPK_REFUNDED, "R7: and is not refunded");
+    items[2].suspended = true;
+    ok(decide(&order, r).outcome == MPK_SUSPENDED, "R11: nor suspended");
+
+    r.claim_item = 1;
+    order.revision = MPK_ENTRIES_MAX - 1;
+    ok(decide(&order, r).outcome == MPK_DONE, "support's have the room that is left to it in the journal");
+    order.revision++;
+    ok(decide(&order, r).outcome == MPK_EXHAUSTED, "and no more");
+    order.revision = MPK_ENTRIES_CUSTOMER_MAX;
+    ok(report(&order, 1, NOW) == MPK_EXHAUSTED, "customers' have not");
+}
+
+
+/* R7: a decision has a finding. */
+
+static void
+test_finding(void)
+{
+    size_t          i;
+    mpk_order_t     order;
+    mpk_request_t   r;
+    mpk_decision_t  d;
+
+    static const mpk_event_t  decisions[] = {
+        MPK_EVENT_CLAIM_REPLACED, MPK_EVENT_CLAIM_REFUNDED, MPK_EVENT_CLAIM_REJECTED, MPK_EVENT_CLAIM_NEEDS_INFO
+    };
+
+    for (i = 0; i < 4; i++) {
+        order = delivered();
+        order = decide(&order, request(MPK_EVENT_CLAIM_OPENED, NOW)).order;
+
+        r = request(decisions[i], NOW);
+        r.claim_finding = MPK_FINDING_NONE;
+        ok(decide(&order, r).outcome == (i < 2 ? MPK_FINDING : MPK_DONE),
+           i < 2 ? "R7: none replaces or refunds without a finding" : "R7: what gives nothing needs none");
+
+        r.claim_finding = MPK_FINDING_GOODWILL;
+        d = decide(&order, r);
+        ok(d.outcome == MPK_DONE && d.order.claims[0].finding == MPK_FINDING_GOODWILL, "R7: a finding is kept with the claim");
+    }
+
+    r = request(MPK_EVENT_CLAIM_REPLACED, NOW);
+    order = decide(&order, r).order;
+    r.claim_finding = MPK_FINDING_NONE;
+    ok(decide(&order, r).outcome == MPK_SAME, "R10: what was decided is judged by its content");
+    r.claim_digest.len = 0;
+    ok(decide(&order, r).outcome == MPK_DECIDED, "R7: once");
+}
+
+
+/* R7: the customer's answers, in words and as files, and support's notes. */
+
+static void
+test_answers(void)
+{
+    size_t          i;
+    mpk_order_t     order, asked;
+    mpk_request_t   r;
+    mpk_decision_t  d;
+
+    order = delivered();
+    order = decide(&order, request(MPK_EVENT_CLAIM_OPENED, NOW)).order;
+    asked = decide(&order, request(MPK_EVENT_CLAIM_NEEDS_INFO, NOW)).order;
+
+    r = request(MPK_EVENT_CLAIM_ANSWERED, NOW + 60);
+    r.claim_digest.data = hash;
+    r.claim_detail = mpk_string("answered, sealed");
+    d = decide(&asked, r);
+    ok(d.outcome == MPK_DONE && d.order.claims[0].state == MPK_CLAIM_OPEN && d.order.claims[0].answered_at == NOW + 60
+       && mpk_str_eq(d.order.claims[0].detail, r.claim_detail), "R7: an answer makes the claim open again");
+    ok(decide(&d.order, r).outcome == MPK_SAME, "R10: the same answer is one");
+    r.claim_digest.data = digest;
+    ok(decide(&d.order, r).outcome == MPK_CLAIMED, "R7: one that nobody asked for is refused");
+    ok(decide(&order, r).outcome == MPK_CLAIMED, "R7: also before the first question");
+
+    asked.revision = MPK_ENTRIES_CUSTOMER_MAX;
+    ok(decide(&asked, r).outcome == MPK_EXHAUSTED, "a journal has room for 3500 entries of customers");
+    r.event = MPK_EVENT_CLAIM_FILES;
+    ok(decide(&asked, r).outcome == MPK_SAME, "files are not journaled any more then");
+    asked.revision = 9;
+
+    d = decide(&asked, r);
+    ok(d.outcome == MPK_DONE && d.order.claims[0].state == MPK_CLAIM_OPEN && d.order.claims[0].uploads == 1
+       && d.order.claims[0].answered_at == 0, "R7: files make it open again, too");
+
+    for (i = 1; i < MPK_CLAIM_UPLOADS_MAX; i++) {
+        d = decide(&d.order, r);
+    }
+
+    ok(d.outcome == MPK_DONE && d.order.claims[0].uploads == MPK_CLAIM_UPLOADS_MAX, "fifty uploads of a claim are journaled");
+    ok(decide(&d.order, r).outcome == MPK_SAME, "and no more");
+    d = decide(&d.order, request(MPK_EVENT_CLAIM_NEEDS_INFO, NOW));
+    d = decide(&d.order, r);
+    ok(d.outcome == MPK_DONE && d.order.claims[0].state == MPK_CLAIM_OPEN && d.order.claims[0].uploads == MPK_CLAIM_UPLOADS_MAX + 1,
+       "unless they were asked for");
+
+    /* notes */
+
+    r = request(MPK_EVENT_CLAIM_NOTE, NOW);
+    d = decide(&asked, r);
+    ok(d.outcome == MPK_DONE && d.claim == 1 && d.order.claims[0].state == MPK_CLAIM_NEEDS_INFO
+       && mpk_str_eq(d.order.claims[0].detail, asked.claims[0].detail), "R7: a note changes nothing of the claim");
+    ok(decide(&d.order, r).outcome == MPK_SAME, "R10: the same note again is one");
+    r.claim_digest.data = hash;
+    d = decide(&d.order, r);
+    ok(d.outcome == MPK_DONE, "R7: another is another");
+    r.claim_digest.data = digest;
+    ok(decide(&d.order, r).outcome == MPK_DONE, "R7: the first again, after it, too");
+
+    r.claim = 2;
+    ok(decide(&d.order, r).outcome == MPK_NO_CLAIM, "R7: a claim that is not there has no notes");
+    r.event = MPK_EVENT_CLAIM_ANSWERED;
+    ok(decide(&d.order, r).outcome == MPK_NO_CLAIM, "nor an answer");
+    r.event = MPK_EVENT_CLAIM_FILES;
+    r.claim = 0;
+    ok(decide(&d.order, r).outcome == MPK_NO_CLAIM, "nor files");
+}
+
+
 int
 main(void)
 {
     test_window();
+    test_support();
+    test_finding();
+    test_answers();
 
     return done_testing();
 }

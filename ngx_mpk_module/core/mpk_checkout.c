@@ -206,36 +206,20 @@ mpk_checkout_ip(mpk_checkout_reader_t *reader, mpk_str_t text)
 }
 
 
-/* A copy in lower case: both spellings are the same content (R10). */
-
 static mpk_str_t
 mpk_checkout_sha256(mpk_checkout_reader_t *reader, mpk_str_t member,
     mpk_str_t text)
 {
-    size_t    i;
-    uint8_t   c, *p;
+    mpk_str_t  hash;
 
-    if (text.len == 0) {
-        return text;
-    }
+    hash = mpk_string("");
 
-    p = mpk_alloc(reader->mem, text.len);
-
-    for (i = 0; p && i < text.len; i++) {
-        c = text.data[i];
-        p[i] = c >= 'A' && c <= 'F' ? (uint8_t) (c | 0x20) : c;
-
-        if (!(p[i] >= '0' && p[i] <= '9') && !(p[i] >= 'a' && p[i] <= 'f')) {
-            break;
-        }
-    }
-
-    if (i != MPK_SHA256_TEXT) {
+    if (text.len && !mpk_sha256_read(reader->mem, text, &hash)) {
         mpk_checkout_wrong(reader, member,
                            mpk_string("must be 64 hexadecimal digits"));
     }
 
-    return (mpk_str_t) { i, p };
+    return hash;
 }
 
 

@@ -8,7 +8,6 @@
 
 #include "mpk_value.h"
 
-#define MPK_SHA256_TEXT  64          /* hexadecimal digits */
 #define MPK_VERSION_MAX  255         /* bytes of the terms' version */
 
 

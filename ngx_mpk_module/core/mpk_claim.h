@@ -11,6 +11,7 @@
 #define MPK_CLAIMS_MAX      64              /* per order, decided ones included */
 #define MPK_CLAIM_ID_LEN    16              /* of the token that the claim was opened with */
 #define MPK_CLAIM_TEXT_MAX  4000            /* bytes of a description or a note */
+#define MPK_CLAIM_UPLOADS_MAX  50           /* that are journaled of a claim nobody asked about */
 
 
 typedef enum {
@@ -45,6 +46,24 @@ typedef enum {
     MPK_REASON_MAX
 } mpk_reason_t;
 
+/* What the investigation of a claim found (R7). */
+typedef enum {
+    MPK_FINDING_NONE = 0,
+    MPK_FINDING_DEFECTIVE,
+    MPK_FINDING_NOT_REPRODUCED,
+    MPK_FINDING_GOODWILL,            /* the shop gives without having found a defect */
+    MPK_FINDING_MAX
+} mpk_finding_t;
+
+/* A session in which support looks at the customer's computer from afar. */
+typedef enum {
+    MPK_SESSION_NONE = 0,
+    MPK_SESSION_OFFERED,
+    MPK_SESSION_HELD,
+    MPK_SESSION_DECLINED,
+    MPK_SESSION_MAX
+} mpk_session_t;
+
 
 typedef struct {
     uint16_t            item;
@@ -58,6 +77,13 @@ typedef struct {
     mpk_str_t           digest;             /* of the latest decision's content (R10) */
     mpk_str_t           old_key;            /* REPLACED: the defective key, sealed */
     mpk_str_t           detail;             /* sealed: see mpk_detail_t */
+
+    /* few have these; releases that do not know them can't read the claims */
+    mpk_finding_t       finding;            /* of the decision */
+    int64_t             received_at;        /* support opened it, who had the report then; or 0 */
+    int64_t             answered_at;        /* the customer's latest answer to support; or 0 */
+    uint64_t            uploads;            /* that were journaled */
+    mpk_str_t           noted;              /* digest of support's latest note (R10) */
 } mpk_claim_t;
 
 /* The personal part of a claim, in clear. */
@@ -65,18 +91,25 @@ typedef struct {
     mpk_str_t           name;
     mpk_str_t           description;
     mpk_str_t           note;               /* from support to the customer */
+    mpk_str_t           finding;            /* what was found, in words */
+    mpk_str_t           exception;          /* why a late one was taken */
+    mpk_str_t           answer;             /* the customer's latest */
 } mpk_detail_t;
 
 
 /* True until support has decided. */
 bool mpk_claim_undecided(const mpk_claim_t *claim);
 
+/* Whether any has a member that few have. */
+bool mpk_claims_rare(const mpk_claim_t *claims, size_t count);
+
 /*
  * Reads the value of field c into mem; strings refer to the value.  data == NULL (no
- * such field): no claims.  MPK_MALFORMED: not written by mpk_claims_write().
+ * such field): no claims.  rare: what mpk_claims_rare() said of them.  MPK_MALFORMED: not
+ * written by mpk_claims_write(); MPK_NEWER.
  */
 mpk_status_t mpk_claims_read(mpk_mem_t *mem, mpk_str_t value,
-    size_t items_max, mpk_claim_t **claims, size_t *count);
+    size_t items_max, bool rare, mpk_claim_t **claims, size_t *count);
 void mpk_claims_write(const mpk_claim_t *claims, size_t count, mpk_buf_t *out);
 
 void mpk_detail_write(const mpk_detail_t *detail, mpk_buf_t *out);
@@ -84,11 +117,15 @@ mpk_status_t mpk_detail_read(mpk_str_t in, mpk_detail_t *detail);
 
 mpk_str_t mpk_claim_state_name(mpk_claim_state_t state);
 mpk_str_t mpk_category_name(mpk_category_t category);
-mpk_str_t mpk_reason_name(mpk_reason_t reason);           /* "" for NONE */
+mpk_str_t mpk_reason_name(mpk_reason_t reason);           /* "" for NONE, as below */
+mpk_str_t mpk_finding_name(mpk_finding_t finding);
+mpk_str_t mpk_session_name(mpk_session_t session);
 
 /* Find a value by its name; false: there is none. */
 bool mpk_category_find(mpk_str_t name, mpk_category_t *category);
 bool mpk_reason_find(mpk_str_t name, mpk_reason_t *reason);
+bool mpk_finding_find(mpk_str_t name, mpk_finding_t *finding);
+bool mpk_session_find(mpk_str_t name, mpk_session_t *session);
 
 
 #endif /* MPK_CLAIM_H */

@@ -22,6 +22,7 @@ typedef struct {
 
 static const mpk_evidence_word_t *mpk_evidence_word(
     const mpk_evidence_word_t *words, size_t count, mpk_str_t name);
+static void mpk_evidence_claim(mpk_buf_t *out, const mpk_value_t *entry);
 static void mpk_evidence_part(mpk_buf_t *out, const mpk_value_t *entry,
     mpk_str_t words, mpk_str_t name);
 static size_t mpk_evidence_unsafe(const uint8_t *p, size_t len);
@@ -46,8 +47,8 @@ static const mpk_evidence_word_t  mpk_evidence_events[] = {
     mpk_word("cut_off", "the answer with the key was cut off on its way", 2),
     mpk_word("claim_opened", "problem with a key reported", 2),
     mpk_word("claim_needs_info", "support asked for more about the report", 2),
-    mpk_word("claim_replaced", "report accepted: key replaced", 2),
-    mpk_word("claim_refunded", "report accepted: key refunded", 2),
+    mpk_word("claim_replaced", "report decided: key replaced", 2),
+    mpk_word("claim_refunded", "report decided: key refunded", 2),
     mpk_word("claim_rejected", "report rejected", 2),
     mpk_word("erased", "personal data erased", 2),
     mpk_word("imported", "order filed by the shop from its records; the times "
@@ -56,6 +57,9 @@ static const mpk_evidence_word_t  mpk_evidence_events[] = {
     mpk_word("resumed", "no longer on hold", 2),
     mpk_word("email_changed", "email address of the order corrected", 1),
     mpk_word("email_kept", "correction of the email address stopped", 1),
+    mpk_word("claim_answered", "answer about the report received", 2),
+    mpk_word("claim_files", "files about the report received", 2),
+    mpk_word("claim_note", "support's note about the report", 2),
 };
 
 mpk_assert_rows(mpk_evidence_events, MPK_EVENT_MAX - 1);    /* none for NONE */
@@ -75,6 +79,22 @@ static const mpk_evidence_word_t  mpk_evidence_challenges[] = {
     mpk_word("request", "confirmed", 0),
     mpk_word("upstream", "customer known to the shop", 0),
 };
+
+static const mpk_evidence_word_t  mpk_evidence_findings[] = {
+    mpk_word("defective", "the key is defective", 0),
+    mpk_word("not_reproduced", "the problem could not be reproduced", 0),
+    mpk_word("goodwill", "goodwill of the shop", 0),
+};
+
+mpk_assert_rows(mpk_evidence_findings, MPK_FINDING_MAX - 1);
+
+static const mpk_evidence_word_t  mpk_evidence_sessions[] = {
+    mpk_word("offered", "offered", 0),
+    mpk_word("held", "held", 0),
+    mpk_word("declined", "declined by the customer", 0),
+};
+
+mpk_assert_rows(mpk_evidence_sessions, MPK_SESSION_MAX - 1);
 
 #define mpk_words(list)  (list), sizeof(list) / sizeof((list)[0])
 
@@ -179,6 +199,7 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
 
     mpk_evidence_part(out, entry, mpk_string("reason: "),
                       mpk_string("reason"));
+    mpk_evidence_claim(out, entry);
     mpk_evidence_part(out, entry, mpk_string("IP address "),
                       mpk_string("ip"));
 
@@ -219,6 +240,61 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
 
     mpk_evidence_part(out, entry, mpk_string("browser: "),
                       mpk_string("user_agent"));
+}
+
+
+/* What entries about claims have. */
+
+static void
+mpk_evidence_claim(mpk_buf_t *out, const mpk_value_t *entry)
+{
+    const mpk_value_t          *v;
+    const mpk_evidence_word_t  *word;
+
+    mpk_evidence_part(out, entry, mpk_string("sent to support at "),
+                      mpk_string("received_at"));
+
+    v = mpk_value_get(entry, mpk_string("key_matched"));
+
+    if (v) {
+        mpk_buf_str(out, mpk_value_yes(entry, mpk_string("key_matched"))
+                     ? mpk_string(" | the item's key was given")
+                     : mpk_string(" | a key was given that is not the item's"));
+    }
+
+    if (mpk_value_get_string(entry, mpk_string("exception")).len) {
+        mpk_buf_lit(out, " | taken as an exception");
+    }
+
+    v = mpk_value_get(entry, mpk_string("bytes"));
+
+    if (v && v->type == MPK_VALUE_INT) {
+        mpk_buf_lit(out, " | bytes received: ");
+        mpk_buf_int(out, v->u.integer);
+    }
+
+    v = mpk_value_get(entry, mpk_string("files"));
+
+    if (v && v->type == MPK_VALUE_ARRAY) {
+        mpk_buf_lit(out, " | files: ");
+        mpk_buf_int(out, (int64_t) v->u.list.count);
+    }
+
+    word = mpk_evidence_word(mpk_words(mpk_evidence_sessions),
+               mpk_value_get_string(entry, mpk_string("session")));
+
+    if (word) {
+        mpk_buf_lit(out, " | remote session ");
+        mpk_buf_str(out, word->words);
+    }
+
+    word = mpk_evidence_word(mpk_words(mpk_evidence_findings),
+               mpk_value_get_string(entry, mpk_string("finding")));
+
+    if (word) {
+        mpk_buf_lit(out, " | finding: ");
+        mpk_buf_str(out, word->words);
+    }
 }
 
 

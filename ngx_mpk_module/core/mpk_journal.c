@@ -11,6 +11,7 @@
 #define MPK_JOURNAL_VERSION  2
 #define MPK_MAC_TEXT_LEN     mpk_base64url_encoded_len(MPK_MAC_LEN)
 #define MPK_REQUEST_ID_LEN   16      /* bytes of nginx's $request_id */
+#define MPK_FILE_NAME        66      /* where its name begins in the line of a file */
 
 
 /* Tags of members in clear; they never change. */
@@ -34,6 +35,11 @@ enum {
     MPK_CLEAR_CORRECTION,
     MPK_CLEAR_HOLDS_FROM,
     MPK_CLEAR_SHOW_VIEWED,
+    MPK_CLEAR_FINDING,
+    MPK_CLEAR_SESSION,
+    MPK_CLEAR_RECEIVED_AT,
+    MPK_CLEAR_KEY_MATCHED,
+    MPK_CLEAR_BYTES,
     MPK_CLEAR_MAX
 };
 
@@ -57,6 +63,9 @@ static const mpk_personal_t  mpk_personal[] = {
     { mpk_literal("consent_product"), offsetof(mpk_entry_t, consent_product), 0 },
     { mpk_literal("email_old"), offsetof(mpk_entry_t, email_old), 0 },
     { mpk_literal("email_new"), offsetof(mpk_entry_t, email_new), 0 },
+    { mpk_literal("finding_text"), offsetof(mpk_entry_t, finding_text), 0 },
+    { mpk_literal("exception"), offsetof(mpk_entry_t, exception), 0 },
+    { mpk_literal("files"), offsetof(mpk_entry_t, files), 0 },
 };
 
 #define MPK_PERSONAL_MAX  (sizeof(mpk_personal) / sizeof(mpk_personal[0]))
@@ -91,6 +100,7 @@ static mpk_status_t mpk_journal_read_member(mpk_mem_t *mem,
 static mpk_str_t mpk_journal_time(mpk_mem_t *mem, int64_t seconds);
 static mpk_status_t mpk_journal_read_personal(mpk_str_t personal,
     mpk_value_t *object);
+static void mpk_journal_read_files(mpk_str_t files, mpk_value_t *list);
 static void mpk_chain_fault(mpk_chain_t *chain, mpk_verdict_t verdict,
     uint64_t number);
 
@@ -260,6 +270,30 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
         mpk_pack_int(out, MPK_CLEAR_SHOW_VIEWED);
         mpk_pack_int(out, 1);
     }
+
+    mpk_journal_member(out, MPK_CLEAR_FINDING, entry->finding);
+    mpk_journal_member(out, MPK_CLEAR_SESSION, entry->session);
+    mpk_journal_member_time(out, MPK_CLEAR_RECEIVED_AT, entry->received_at);
+
+    if (entry->key_given) {
+        mpk_pack_int(out, MPK_CLEAR_KEY_MATCHED);
+        mpk_pack_int(out, entry->key_matched);
+    }
+
+    if (entry->bytes) {
+        mpk_pack_int(out, MPK_CLEAR_BYTES);
+        mpk_pack_int(out, entry->bytes);
+    }
+}
+
+
+void
+mpk_journal_file(mpk_buf_t *files, mpk_str_t sha256, mpk_str_t name)
+{
+    mpk_buf_str(files, sha256);
+    mpk_buf_lit(files, "  ");
+    mpk_buf_str(files, name);
+    mpk_buf_byte(files, '\n');
 }
 
 
@@ -540,6 +574,11 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
         [MPK_CLEAR_CORRECTION] = mpk_literal("correction"),
         [MPK_CLEAR_HOLDS_FROM] = mpk_literal("holds_from"),
         [MPK_CLEAR_SHOW_VIEWED] = mpk_literal("show_viewed"),
+        [MPK_CLEAR_FINDING] = mpk_literal("finding"),
+        [MPK_CLEAR_SESSION] = mpk_literal("session"),
+        [MPK_CLEAR_RECEIVED_AT] = mpk_literal("received_at"),
+        [MPK_CLEAR_KEY_MATCHED] = mpk_literal("key_matched"),
+        [MPK_CLEAR_BYTES] = mpk_literal("bytes"),
     };
 
     mpk_assert_rows(names, MPK_CLEAR_MAX);
@@ -574,6 +613,7 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
     case MPK_CLEAR_CLAIM:
     case MPK_CLEAR_SENT:
     case MPK_CLEAR_CORRECTION:
+    case MPK_CLEAR_BYTES:
         mpk_value_int(object, names[tag],
                       (int64_t) mpk_unpack_upto(in, INT64_MAX));
         break;
@@ -581,6 +621,7 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
     case MPK_CLEAR_FORM:
     case MPK_CLEAR_WARNED:
     case MPK_CLEAR_SHOW_VIEWED:
+    case MPK_CLEAR_KEY_MATCHED:
         mpk_value_bool(object, names[tag], mpk_unpack_upto(in, 1) == 1);
         break;
 
@@ -588,6 +629,7 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
     case MPK_CLEAR_DELIVERED_AT:
     case MPK_CLEAR_FIRST_VIEWED_AT:
     case MPK_CLEAR_HOLDS_FROM:
+    case MPK_CLEAR_RECEIVED_AT:
         mpk_value_string(object, names[tag],
                          mpk_journal_time(mem, (int64_t)
                                           mpk_unpack_upto(in, INT64_MAX)));
@@ -690,12 +732,51 @@ mpk_journal_read_personal(mpk_str_t personal, mpk_value_t *object)
         } else if (member->offset == offsetof(mpk_entry_t, consent_language)) {
             mpk_value_string(consent, member->name, value);
 
+        } else if (member->offset == offsetof(mpk_entry_t, files)) {
+            mpk_journal_read_files(value,
+                                   mpk_value_array(object, member->name));
+
         } else {
             mpk_value_string(object, member->name, value);
         }
     }
 
     return MPK_OK;
+}
+
+
+/* Of a line that mpk_journal_file() did not write there is only a name. */
+
+static void
+mpk_journal_read_files(mpk_str_t files, mpk_value_t *list)
+{
+    size_t         len, hash;
+    mpk_str_t      name;
+    mpk_value_t   *file;
+    const uint8_t  *end;
+
+    while (files.len) {
+        end = memchr(files.data, '\n', files.len);
+        len = end ? (size_t) (end - files.data) : files.len;
+        hash = len >= MPK_FILE_NAME ? MPK_FILE_NAME - 2 : 0;
+
+        name = (mpk_str_t) { len, files.data };
+
+        if (hash) {
+            name.data += MPK_FILE_NAME;
+            name.len -= MPK_FILE_NAME;
+        }
+
+        file = mpk_value_object(list, mpk_string(""));
+
+        mpk_value_string(file, mpk_string("name"), name);
+        mpk_value_string(file, mpk_string("sha256"),
+                         (mpk_str_t) { hash, files.data });
+
+        len += end != NULL;
+        files.data += len;
+        files.len -= len;
+    }
 }
 
 

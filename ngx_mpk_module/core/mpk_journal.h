@@ -44,6 +44,12 @@ typedef struct {
     size_t              correction;      /* of the billing email: its number, or the one that held */
     int64_t             holds_from;      /* EMAIL_CHANGED */
     bool                show_viewed;
+    mpk_str_t           finding;         /* of a decision on a claim */
+    mpk_str_t           session;         /* CLAIM_NOTE */
+    int64_t             received_at;     /* CLAIM_OPENED by support, who had the report then */
+    bool                key_given;       /* and whether there was a key, and it was the item's */
+    bool                key_matched;
+    uint64_t            bytes;           /* CLAIM_FILES: of the upload */
 
     /* sealed */
     mpk_str_t           ip;
@@ -58,8 +64,17 @@ typedef struct {
     mpk_str_t           consent_product; /* hash of the text that says that it fits */
     mpk_str_t           email_old;       /* EMAIL_CHANGED, EMAIL_KEPT */
     mpk_str_t           email_new;
+    mpk_str_t           finding_text;
+    mpk_str_t           exception;       /* why a late claim was taken */
+    mpk_str_t           files;           /* of a note: a line for each, see mpk_journal_file() */
 } mpk_entry_t;
 
+
+/*
+ * Appends a file to an entry's files: the SHA-256 in hexadecimal, two blanks, the name, a
+ * newline.  The name must have no newline.
+ */
+void mpk_journal_file(mpk_buf_t *files, mpk_str_t sha256, mpk_str_t name);
 
 /* Writes the entry that follows the one with MAC "before" (zeros: none); mac gets its own. */
 mpk_status_t mpk_journal_write(mpk_crypto_t *crypto, mpk_mem_t *mem,

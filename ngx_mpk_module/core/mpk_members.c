@@ -115,3 +115,30 @@ mpk_members_fault(const mpk_member_t *member, const mpk_value_t *value)
     return value->u.string.len > member->max ? mpk_string("is too long")
                                              : mpk_string("");
 }
+
+
+bool
+mpk_sha256_read(mpk_mem_t *mem, mpk_str_t text, mpk_str_t *hash)
+{
+    size_t    i;
+    uint8_t   c, *p;
+
+    p = text.len == MPK_SHA256_TEXT ? mpk_alloc(mem, text.len) : NULL;
+
+    if (p == NULL) {
+        return false;
+    }
+
+    for (i = 0; i < text.len; i++) {
+        c = text.data[i];
+        p[i] = c >= 'A' && c <= 'F' ? (uint8_t) (c | 0x20) : c;
+
+        if (!(p[i] >= '0' && p[i] <= '9') && !(p[i] >= 'a' && p[i] <= 'f')) {
+            return false;
+        }
+    }
+
+    *hash = (mpk_str_t) { text.len, p };
+
+    return true;
+}

@@ -6,6 +6,9 @@
 #include "mpk_errors.h"
 
 
+#define MPK_SHA256_TEXT  64          /* hexadecimal digits */
+
+
 /* Whether a member must be there, and may be an empty string. */
 typedef enum {
     MPK_OPTIONAL = 0,
@@ -42,6 +45,12 @@ typedef struct {
 bool mpk_members_read(mpk_mem_t *mem, const mpk_value_t *object,
     const mpk_members_t *members, mpk_str_t parent, size_t index, void *into,
     mpk_value_t **errors);
+
+/*
+ * Copies a SHA-256 in hexadecimal digits in lower case: both spellings are the same content
+ * (R10).  false: it is none, or there is no memory.
+ */
+bool mpk_sha256_read(mpk_mem_t *mem, mpk_str_t text, mpk_str_t *hash);
 
 
 #endif /* MPK_MEMBERS_H */

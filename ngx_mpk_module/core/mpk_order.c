@@ -12,7 +12,8 @@ enum {
     MPK_ORDER_TAG_PAUSES,
     MPK_ORDER_TAG_FITS,              /* releases that do not know it can't read the items */
     MPK_ORDER_TAG_CHECKOUT,          /* nor, of this one, what was filed */
-    MPK_ORDER_TAG_CORRECTIONS
+    MPK_ORDER_TAG_CORRECTIONS,
+    MPK_ORDER_TAG_CLAIMS             /* nor the claims */
 };
 
 /* Bits of MPK_ORDER_TAG_CHECKOUT. */
@@ -121,7 +122,8 @@ mpk_order_read(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
 
         if (status == MPK_OK) {
             status = mpk_claims_read(mem, fields[MPK_ORDER_CLAIMS],
-                                     order->items_count, &order->claims,
+                                     order->items_count, order->claims_rare,
+                                     &order->claims,
                                      &order->claims_count);
         }
     }
@@ -353,6 +355,10 @@ mpk_order_read_rare(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
                 return status;
             }
 
+            break;
+
+        case MPK_ORDER_TAG_CLAIMS:
+            order->claims_rare = true;
             break;
 
         default:
@@ -894,6 +900,10 @@ mpk_order_write_rare(const mpk_order_t *order, mpk_buf_t *out)
 
     if (order->corrections_count) {
         mpk_order_write_corrections(order, out);
+    }
+
+    if (mpk_claims_rare(order->claims, order->claims_count)) {
+        mpk_pack_int(out, MPK_ORDER_TAG_CLAIMS);
     }
 }
 

@@ -124,6 +124,7 @@ typedef struct {
     bool                accepted;           /* as read: and what was accepted at the checkout */
     bool                business;           /* the buyer is no consumer */
     unsigned            consents;           /* given at the checkout: MPK_CONSENT_SUPPLY */
+    bool                claims_rare;        /* as read: see mpk_claims_rare() */
     int64_t             filed_at;
     int64_t             released_at;        /* seconds; 0: not yet, as for all times */
     int64_t             cancelled_at;

@@ -128,6 +128,18 @@ static const mpk_policy_t  mpk_policies[] = {
     [MPK_EVENT_EMAIL_KEPT] =
         { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
           mpk_policy_email_keep, MPK_POLICY_EMAILS },
+
+    [MPK_EVENT_CLAIM_ANSWERED] =
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
+          mpk_policy_claim_answer, MPK_POLICY_CLAIMS },
+
+    [MPK_EVENT_CLAIM_FILES] =
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
+          mpk_policy_claim_answer, MPK_POLICY_CLAIMS },
+
+    [MPK_EVENT_CLAIM_NOTE] =
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
+          mpk_policy_claim_note, MPK_POLICY_CLAIMS },
 };
 
 mpk_assert_rows(mpk_policies, MPK_EVENT_MAX);
@@ -290,11 +302,15 @@ mpk_policy_time(const mpk_request_t *request, mpk_order_t *order)
 }
 
 
-/* Bounds the journal; openings and cut-off answers are the first to be left out. */
+/* Bounds the journal; what the customer does not wait for is the first to be left out. */
 
 static mpk_outcome_t
 mpk_policy_entries(const mpk_order_t *order, const mpk_decision_t *decision)
 {
+    bool  customer;
+
+    customer = true;
+
     switch (decision->event) {
 
     case MPK_EVENT_ERASED:
@@ -302,18 +318,26 @@ mpk_policy_entries(const mpk_order_t *order, const mpk_decision_t *decision)
 
     case MPK_EVENT_OPENED:
     case MPK_EVENT_CUT_OFF:
+    case MPK_EVENT_CLAIM_FILES:
         return order->revision < MPK_ENTRIES_CUSTOMER_MAX ? MPK_DONE
                                                           : MPK_SAME;
 
     case MPK_EVENT_VIEWED:
     case MPK_EVENT_REPEATED:
+    case MPK_EVENT_CLAIM_ANSWERED:
+        break;
+
     case MPK_EVENT_CLAIM_OPENED:
-        return order->revision < MPK_ENTRIES_CUSTOMER_MAX ? MPK_DONE
-                                                          : MPK_EXHAUSTED;
+        customer = decision->order.claims[decision->claim - 1].received_at == 0;
+        break;
 
     default:
-        return order->revision < MPK_ENTRIES_MAX ? MPK_DONE : MPK_EXHAUSTED;
+        customer = false;
     }
+
+    return order->revision < (customer ? MPK_ENTRIES_CUSTOMER_MAX
+                                       : MPK_ENTRIES_MAX)
+           ? MPK_DONE : MPK_EXHAUSTED;
 }
 
 
@@ -495,6 +519,7 @@ mpk_policy_ask(mpk_mem_t *mem, const mpk_order_t *order,
     ask.not_sent = true;
     ask.reason = order->cancel_reason;
     ask.email_hash = mpk_order_email(order, request->now).data;
+    ask.claim_finding = MPK_FINDING_DEFECTIVE;
 
     n = request->event == MPK_EVENT_CANCELLED ? 1
         : request->event == MPK_EVENT_CLAIM_OPENED ? order->items_count

@@ -45,6 +45,9 @@ typedef enum {
     MPK_EVENT_RESUMED,
     MPK_EVENT_EMAIL_CHANGED,
     MPK_EVENT_EMAIL_KEPT,        /* a change was stopped before it held */
+    MPK_EVENT_CLAIM_ANSWERED,
+    MPK_EVENT_CLAIM_FILES,
+    MPK_EVENT_CLAIM_NOTE,
     MPK_EVENT_MAX
 } mpk_event_t;
 
@@ -84,6 +87,7 @@ typedef enum {
     MPK_SUSPENDED,       /* R11: the order, or one of the items, is on hold */
     MPK_NOT_SUSPENDED,   /* R11: there is nothing to resume */
     MPK_WITHHELD,        /* viewed under an address that holds no more */
+    MPK_FINDING,         /* R7: no replacement and no refund without a finding */
     MPK_OUTCOME_MAX
 } mpk_outcome_t;
 
@@ -158,11 +162,14 @@ typedef struct {
     int64_t              claim_window;       /* R6, seconds: see mpk_policy_claim_until() */
     uint16_t             claim_item;         /* the item whose key was given; 0: no item's */
     mpk_category_t       claim_category;
+    int64_t              claim_received;     /* by support, who had the report then; 0: by the customer */
+    bool                 claim_exception;    /* by support: there is a reason to take a late one */
 
     /* the other CLAIM_* */
     size_t               claim;              /* its number, from 1 */
     mpk_reason_t         claim_reason;       /* REJECTED */
-    mpk_str_t            claim_digest;       /* of the decision's content (R10) */
+    mpk_finding_t        claim_finding;      /* REPLACED, REFUNDED, REJECTED */
+    mpk_str_t            claim_digest;       /* of the content of a decision, answer or note (R10) */
     mpk_str_t            claim_key;          /* REPLACED: the new key, sealed */
 
     mpk_str_t            claim_detail;       /* CLAIM_*: sealed */

@@ -3,7 +3,11 @@
 #include "mpk_policy_int.h"
 
 
+static mpk_outcome_t mpk_policy_claim_check(const mpk_order_t *order,
+    size_t item, int64_t window, int64_t now, int64_t at);
 static size_t mpk_policy_claim_open(const mpk_order_t *order, size_t item);
+static mpk_claim_t *mpk_policy_claim_find(const mpk_request_t *request,
+    mpk_decision_t *decision);
 static void mpk_policy_claim_set(mpk_decision_t *decision, size_t number);
 
 
@@ -13,29 +17,42 @@ mpk_outcome_t
 mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
 {
     size_t          i;
+    int64_t         at;
     mpk_claim_t    *claim;
     mpk_order_t    *order;
     mpk_outcome_t   outcome;
 
     order = &decision->order;
 
-    if (request->challenge_closed) {
-        return MPK_CLOSED;
+    if (request->claim_received) {
+
+        if (request->claim_item == 0
+            || request->claim_item > order->items_count)
+        {
+            return MPK_NO_ITEM;
+        }
+
+    } else {
+
+        if (request->challenge_closed) {
+            return MPK_CLOSED;
+        }
+
+        if (request->email_hash == NULL
+            || !mpk_secret_eq(mpk_order_email(order, request->now),
+                              (mpk_str_t) { MPK_MAC_LEN, request->email_hash }))
+        {
+            return MPK_NOT_BUYER;
+        }
     }
 
-    if (request->email_hash == NULL
-        || !mpk_secret_eq(mpk_order_email(order, request->now),
-                          (mpk_str_t) { MPK_MAC_LEN, request->email_hash }))
-    {
-        return MPK_NOT_BUYER;
-    }
-
-    /* the same form, sent again */
+    /* the same form, or support's call, sent again */
 
     for (i = 0; i < order->claims_count; i++) {
         claim = &order->claims[i];
 
-        if (claim->item == request->claim_item && mpk_claim_undecided(claim)
+        if (claim->item == request->claim_item
+            && (mpk_claim_undecided(claim) || request->claim_received)
             && memcmp(claim->token_id, request->token_id, MPK_CLAIM_ID_LEN)
                == 0)
         {
@@ -44,8 +61,18 @@ mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
         }
     }
 
-    outcome = mpk_policy_claimable(order, request->claim_item,
-                                   request->claim_window, request->now);
+    /* what the customer sent to support is judged by when that received it */
+
+    at = request->claim_exception ? 0
+         : request->claim_received ? request->claim_received : request->now;
+
+    if (request->claim_received && request->claim_received < order->delivered_at)
+    {
+        return MPK_UNDELIVERED;
+    }
+
+    outcome = mpk_policy_claim_check(order, request->claim_item,
+                                     request->claim_window, request->now, at);
     if (outcome == MPK_CLAIMED) {
         mpk_policy_claim_set(decision,
                              mpk_policy_claim_open(order, request->claim_item));
@@ -65,6 +92,7 @@ mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
     claim->state = MPK_CLAIM_OPEN;
     claim->category = request->claim_category;
     claim->opened_at = order->at;
+    claim->received_at = request->claim_received;
     claim->detail = request->claim_detail;
 
     mpk_policy_claim_set(decision, order->claims_count);
@@ -77,6 +105,16 @@ mpk_outcome_t
 mpk_policy_claimable(const mpk_order_t *order, size_t item, int64_t window,
     int64_t now)
 {
+    return mpk_policy_claim_check(order, item, window, now, now);
+}
+
+
+/* at: when the report came; 0: it is never late. */
+
+static mpk_outcome_t
+mpk_policy_claim_check(const mpk_order_t *order, size_t item, int64_t window,
+    int64_t now, int64_t at)
+{
     if (order->delivered_at == 0) {
         return MPK_UNDELIVERED;
     }
@@ -85,7 +123,7 @@ mpk_policy_claimable(const mpk_order_t *order, size_t item, int64_t window,
         return MPK_SUSPENDED;
     }
 
-    if (now > mpk_policy_claim_until(order, item, window, now)) {
+    if (at > mpk_policy_claim_until(order, item, window, now)) {
         return MPK_LATE;
     }
 
@@ -144,15 +182,13 @@ mpk_policy_claim_decide(const mpk_request_t *request,
 
     order = &decision->order;
 
-    if (request->claim == 0 || request->claim > order->claims_count) {
+    claim = mpk_policy_claim_find(request, decision);
+    if (claim == NULL) {
         return MPK_NO_CLAIM;
     }
 
-    claim = &order->claims[request->claim - 1];
     item = &order->items[claim->item - 1];
     state = states[request->event];
-
-    mpk_policy_claim_set(decision, request->claim);
 
     if (claim->state == state
         && mpk_secret_eq(claim->digest, request->claim_digest))
@@ -164,8 +200,15 @@ mpk_policy_claim_decide(const mpk_request_t *request,
         return MPK_DECIDED;
     }
 
+    if (request->claim_finding == MPK_FINDING_NONE
+        && (state == MPK_CLAIM_REPLACED || state == MPK_CLAIM_REFUNDED))
+    {
+        return MPK_FINDING;
+    }
+
     claim->state = state;
     claim->reason = request->claim_reason;
+    claim->finding = request->claim_finding;
     claim->decided_at = order->at;
     claim->digest = request->claim_digest;
     claim->detail = request->claim_detail;
@@ -193,6 +236,77 @@ mpk_policy_claim_decide(const mpk_request_t *request,
     default: /* NEEDS_INFO, REJECTED */
         break;
     }
+
+    return MPK_DONE;
+}
+
+
+/*
+ * The customer's answer to support's question, in words or as files; either makes the claim
+ * open again.  Files may come without a question; an answer that is sent twice is one.
+ */
+
+mpk_outcome_t
+mpk_policy_claim_answer(const mpk_request_t *request,
+    mpk_decision_t *decision)
+{
+    bool          asked;
+    mpk_claim_t  *claim;
+
+    claim = mpk_policy_claim_find(request, decision);
+    if (claim == NULL) {
+        return MPK_NO_CLAIM;
+    }
+
+    if (!mpk_claim_undecided(claim)) {
+        return MPK_DECIDED;
+    }
+
+    asked = (claim->state == MPK_CLAIM_NEEDS_INFO);
+
+    claim->state = MPK_CLAIM_OPEN;
+
+    if (request->event == MPK_EVENT_CLAIM_FILES) {
+
+        if (!asked && claim->uploads >= MPK_CLAIM_UPLOADS_MAX) {
+            return MPK_SAME;
+        }
+
+        claim->uploads++;
+
+        return MPK_DONE;
+    }
+
+    if (!asked) {
+        return mpk_secret_eq(claim->digest, request->claim_digest)
+               ? MPK_SAME : MPK_CLAIMED;
+    }
+
+    claim->answered_at = decision->order.at;
+    claim->digest = request->claim_digest;
+    claim->detail = request->claim_detail;
+
+    return MPK_DONE;
+}
+
+
+/* What support did; of notes that follow each other, the same is one (R10). */
+
+mpk_outcome_t
+mpk_policy_claim_note(const mpk_request_t *request, mpk_decision_t *decision)
+{
+    mpk_claim_t  *claim;
+
+    claim = mpk_policy_claim_find(request, decision);
+    if (claim == NULL) {
+        return MPK_NO_CLAIM;
+    }
+
+    if (mpk_secret_eq(claim->noted, request->claim_digest)) {
+        return MPK_SAME;
+    }
+
+    claim->noted = request->claim_digest;
 
     return MPK_DONE;
 }
@@ -231,6 +345,19 @@ mpk_policy_claim_until(const mpk_order_t *order, size_t item, int64_t window,
     }
 
     return mpk_order_until(order, from, from + window, now);
+}
+
+
+static mpk_claim_t *
+mpk_policy_claim_find(const mpk_request_t *request, mpk_decision_t *decision)
+{
+    if (request->claim == 0 || request->claim > decision->order.claims_count) {
+        return NULL;
+    }
+
+    mpk_policy_claim_set(decision, request->claim);
+
+    return &decision->order.claims[request->claim - 1];
 }
 
 

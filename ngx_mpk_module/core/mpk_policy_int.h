@@ -24,6 +24,10 @@ mpk_outcome_t mpk_policy_claim(const mpk_request_t *request,
     mpk_decision_t *decision);
 mpk_outcome_t mpk_policy_claim_decide(const mpk_request_t *request,
     mpk_decision_t *decision);
+mpk_outcome_t mpk_policy_claim_answer(const mpk_request_t *request,
+    mpk_decision_t *decision);
+mpk_outcome_t mpk_policy_claim_note(const mpk_request_t *request,
+    mpk_decision_t *decision);
 
 mpk_outcome_t mpk_policy_suspend(const mpk_request_t *request,
     mpk_decision_t *decision);

@@ -97,6 +97,10 @@ static const mpk_outcome_info_t  mpk_outcomes[] = {
     [MPK_WITHHELD] = mpk_row("withheld", "",
         "The key was shown before the order's email address was corrected, "
         "and is not shown under the new one."),
+
+    [MPK_FINDING] = mpk_row("finding", "R7",
+        "A key is replaced or refunded only with a finding: what the "
+        "investigation of the claim found."),
 };
 
 mpk_assert_rows(mpk_outcomes, MPK_OUTCOME_MAX);
@@ -127,6 +131,9 @@ mpk_event_name(mpk_event_t event)
         [MPK_EVENT_RESUMED] = mpk_literal("resumed"),
         [MPK_EVENT_EMAIL_CHANGED] = mpk_literal("email_changed"),
         [MPK_EVENT_EMAIL_KEPT] = mpk_literal("email_kept"),
+        [MPK_EVENT_CLAIM_ANSWERED] = mpk_literal("claim_answered"),
+        [MPK_EVENT_CLAIM_FILES] = mpk_literal("claim_files"),
+        [MPK_EVENT_CLAIM_NOTE] = mpk_literal("claim_note"),
     };
 
     mpk_assert_rows(names, MPK_EVENT_MAX);

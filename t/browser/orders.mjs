@@ -130,7 +130,7 @@ export const flows = {
         await send(page, '[type=submit]');
         assert.match(page.seen.answer.headers()['x-desk'], new RegExp(`^${order}/1/1 `));
 
-        await mpk('decide', order, 1, 'replace', { key: 'NEW00-AAAAA-BBBBB-CCCCC', note: 'Sorry!' });
+        await mpk('decide', order, 1, 'replace', { key: 'NEW00-AAAAA-BBBBB-CCCCC', note: 'Sorry!', finding: { result: 'defective', text: 'Blocked by its maker.' } });
         await page.goto(`${sites.edge}/track`);
         await fields(page, order);
         assert.match(await page.textContent('.claim'), new RegExp(text['claim.replaced']));

@@ -271,7 +271,7 @@ export const pages = [
     { name: 'refunded', status: 410, open: async page => {
         const order = await viewed();
         await mpk('report', order);
-        await mpk('decide', order, 1, 'refund', { reason: 'No key is left.' });
+        await mpk('decide', order, 1, 'refund', { reason: 'No key is left.', finding: { result: 'defective', text: 'Blocked by its maker.' } });
         await go(page, await mpk('sign', order));
     } },
     { name: 'order-claims', status: 200, title: 'order.title', open: async page => {
@@ -281,8 +281,8 @@ export const pages = [
             await mpk('report', order, { key: `KEY${n}0-AAAAA-BBBBB-CCCCC` });
         }
         await mpk('decide', order, 2, 'needs_info', { message: 'Please send a picture of the error message.' });
-        await mpk('decide', order, 3, 'replace', { key: 'NEW30-AAAAA-BBBBB-CCCCC', note: 'Sorry for the trouble!' });
-        await mpk('decide', order, 4, 'refund', { reason: 'No key of this product is left.' });
+        await mpk('decide', order, 3, 'replace', { key: 'NEW30-AAAAA-BBBBB-CCCCC', note: 'Sorry for the trouble!', finding: { result: 'defective', text: 'Blocked by its maker.' } });
+        await mpk('decide', order, 4, 'refund', { reason: 'No key of this product is left.', finding: { result: 'defective', text: 'Blocked by its maker.' } });
         await mpk('decide', order, 5, 'reject', { reason: 'product_use' });
         await find(page, order);
     } },

@@ -83,7 +83,7 @@ const listed = await shop.GET('/claims', { params: { query: { state: 'open' } } 
 const claim = needed(listed.data?.claims[0], 'claim');
 const decided = await shop.POST('/orders/{id}/claims/{claim}/replace', {
     params: { path: { id: claim.order, claim: claim.claim } },
-    body: { key: 'DDDDD-EEEEE-FFFFF', note: null }
+    body: { key: 'DDDDD-EEEEE-FFFFF', note: null, finding: { result: 'defective', text: 'Activated by somebody else' } }
 });
 
 

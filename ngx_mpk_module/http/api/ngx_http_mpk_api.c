@@ -74,18 +74,24 @@ static const mpk_member_t  ngx_http_mpk_needs_info_list[] = {
     ngx_http_mpk_api_text("message", MPK_REQUIRED, MPK_CLAIM_TEXT_MAX)
 };
 
+#define ngx_http_mpk_api_finding                                             \
+    { mpk_literal("finding"), MPK_VALUE_OBJECT, MPK_OPTIONAL, 0, 0 }
+
 static const mpk_member_t  ngx_http_mpk_replace_list[] = {
     ngx_http_mpk_api_text("key", MPK_REQUIRED, MPK_KEY_MAX),
-    ngx_http_mpk_api_text("note", MPK_OPTIONAL, MPK_CLAIM_TEXT_MAX)
+    ngx_http_mpk_api_text("note", MPK_OPTIONAL, MPK_CLAIM_TEXT_MAX),
+    ngx_http_mpk_api_finding
 };
 
 static const mpk_member_t  ngx_http_mpk_refund_list[] = {
-    ngx_http_mpk_api_text("reason", MPK_REQUIRED, MPK_CLAIM_TEXT_MAX)
+    ngx_http_mpk_api_text("reason", MPK_REQUIRED, MPK_CLAIM_TEXT_MAX),
+    ngx_http_mpk_api_finding
 };
 
 static const mpk_member_t  ngx_http_mpk_reject_list[] = {
     ngx_http_mpk_api_text("reason", MPK_REQUIRED, NGX_HTTP_MPK_TEXT_MAX),
-    ngx_http_mpk_api_text("note", MPK_OPTIONAL, MPK_CLAIM_TEXT_MAX)
+    ngx_http_mpk_api_text("note", MPK_OPTIONAL, MPK_CLAIM_TEXT_MAX),
+    ngx_http_mpk_api_finding
 };
 
 static const mpk_members_t  ngx_http_mpk_nothing = { NULL, 0 };
@@ -160,11 +166,11 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
       &ngx_http_mpk_needs_info, ngx_http_mpk_api_needs_info },
 
     { ngx_string("/claims/replace"), NGX_HTTP_POST,
-      NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_REPLACED, 1,
+      NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_REPLACED, 1,
       &ngx_http_mpk_replace, ngx_http_mpk_api_replace },
 
     { ngx_string("/claims/refund"), NGX_HTTP_POST,
-      NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_REFUNDED, 1,
+      NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_REFUNDED, 1,
       &ngx_http_mpk_refund, ngx_http_mpk_api_refund },
 
     { ngx_string("/claims/reject"), NGX_HTTP_POST,
@@ -502,9 +508,13 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_str_t                  token;
     ngx_str_t                 *value;
     ngx_uint_t                 i;
+    ngx_http_mpk_api_t        *api;
     ngx_http_mpk_api_token_t  *t, *found;
 
     static ngx_str_t  scheme = ngx_string("Bearer ");
+
+    api = ctx->data;
+    api->roles = NGX_HTTP_MPK_ROLE_ALL;
 
     if (ctx->mlcf->api_tokens == NULL) {
         ngx_str_set(&ctx->actor, "api");
@@ -554,6 +564,7 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_ERROR;
     }
 
+    api->roles = found->roles;
     ctx->actor = found->name;
     ctx->reader = (found->roles == NGX_HTTP_MPK_ROLE_READ);
 

@@ -34,6 +34,7 @@ typedef struct {
     mpk_str_t                     part;            /* of the path: a claim's number, a token id */
     ngx_uint_t                    claim;           /* that number; 0: there is none */
     void                         *data;            /* the call's own */
+    ngx_uint_t                    roles;           /* the token's: bits of NGX_HTTP_MPK_ROLE_* */
     unsigned                      verdict:1;       /* it answers for any order, see "status" */
 } ngx_http_mpk_api_t;
 

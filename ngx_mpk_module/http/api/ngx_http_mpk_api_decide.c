@@ -3,21 +3,30 @@
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_sealed.h"
 
+#include "mpk_desk.h"
+
 
 /* A decision in progress: api->data, in the transaction's memory. */
 typedef struct {
+    mpk_event_t                   event;
     mpk_str_t                     note;
+    mpk_reason_t                  reason;
+    mpk_finding_t                 finding;
+    mpk_str_t                     found;           /* the same in words */
     mpk_str_t                     key;
     unsigned                      same_key:1;      /* the new key is the defective one */
 } ngx_http_mpk_ruling_t;
 
 
 static ngx_int_t ngx_http_mpk_api_decide(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx, mpk_event_t event, mpk_str_t text,
-    mpk_reason_t reason, mpk_str_t key);
+    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_ruling_t *said);
 static mpk_str_t ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx,
     mpk_str_t name);
+static ngx_int_t ngx_http_mpk_decide_digest(ngx_http_mpk_txn_t *txn,
+    const ngx_http_mpk_ruling_t *ruling);
 static ngx_int_t ngx_http_mpk_decide_prepare(ngx_http_mpk_txn_t *txn);
+static ngx_int_t ngx_http_mpk_decide_key(ngx_http_mpk_txn_t *txn,
+    ngx_http_mpk_ruling_t *ruling);
 static ngx_int_t ngx_http_mpk_decide_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
@@ -25,55 +34,58 @@ static ngx_int_t ngx_http_mpk_decide_done(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_mpk_api_needs_info(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    return ngx_http_mpk_api_decide(r, ctx, MPK_EVENT_CLAIM_NEEDS_INFO,
-               ngx_http_mpk_api_text(ctx, mpk_string("message")),
-               MPK_REASON_NONE, mpk_string(""));
+    ngx_http_mpk_ruling_t  said = { .event = MPK_EVENT_CLAIM_NEEDS_INFO };
+
+    said.note = ngx_http_mpk_api_text(ctx, mpk_string("message"));
+
+    return ngx_http_mpk_api_decide(r, ctx, &said);
 }
 
 
 ngx_int_t
 ngx_http_mpk_api_replace(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    return ngx_http_mpk_api_decide(r, ctx, MPK_EVENT_CLAIM_REPLACED,
-               ngx_http_mpk_api_text(ctx, mpk_string("note")),
-               MPK_REASON_NONE,
-               ngx_http_mpk_api_text(ctx, mpk_string("key")));
+    ngx_http_mpk_ruling_t  said = { .event = MPK_EVENT_CLAIM_REPLACED };
+
+    said.note = ngx_http_mpk_api_text(ctx, mpk_string("note"));
+    said.key = ngx_http_mpk_api_text(ctx, mpk_string("key"));
+
+    return ngx_http_mpk_api_decide(r, ctx, &said);
 }
 
 
 ngx_int_t
 ngx_http_mpk_api_refund(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    return ngx_http_mpk_api_decide(r, ctx, MPK_EVENT_CLAIM_REFUNDED,
-               ngx_http_mpk_api_text(ctx, mpk_string("reason")),
-               MPK_REASON_NONE, mpk_string(""));
+    ngx_http_mpk_ruling_t  said = { .event = MPK_EVENT_CLAIM_REFUNDED };
+
+    said.note = ngx_http_mpk_api_text(ctx, mpk_string("reason"));
+
+    return ngx_http_mpk_api_decide(r, ctx, &said);
 }
 
 
 ngx_int_t
 ngx_http_mpk_api_reject(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t     note;
-    mpk_reason_t  reason;
+    ngx_http_mpk_ruling_t  said = { .event = MPK_EVENT_CLAIM_REJECTED };
 
-    note = ngx_http_mpk_api_text(ctx, mpk_string("note"));
-    reason = MPK_REASON_NONE;
+    said.note = ngx_http_mpk_api_text(ctx, mpk_string("note"));
 
     if (!mpk_reason_find(ngx_http_mpk_api_text(ctx, mpk_string("reason")),
-                         &reason))
+                         &said.reason))
     {
         ngx_http_mpk_api_error(ctx, mpk_string("/reason"),
                                "must be \"wrong_product\", \"incompatible\", "
                                "\"product_use\", \"not_defective\", \"late\" "
                                "or \"other\"");
 
-    } else if (reason == MPK_REASON_OTHER && note.len == 0) {
+    } else if (said.reason == MPK_REASON_OTHER && said.note.len == 0) {
         ngx_http_mpk_api_error(ctx, mpk_string("/note"),
                                "must state the reason where it is \"other\"");
     }
 
-    return ngx_http_mpk_api_decide(r, ctx, MPK_EVENT_CLAIM_REJECTED, note,
-                                   reason, mpk_string(""));
+    return ngx_http_mpk_api_decide(r, ctx, &said);
 }
 
 
@@ -92,52 +104,56 @@ ngx_http_mpk_api_text(ngx_http_mpk_ctx_t *ctx, mpk_str_t name)
 
 static ngx_int_t
 ngx_http_mpk_api_decide(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    mpk_event_t event, mpk_str_t text, mpk_reason_t reason, mpk_str_t key)
+    ngx_http_mpk_ruling_t *said)
 {
-    u_char                 *digest;
-    mpk_buf_t               content;
-    mpk_status_t            status;
     ngx_http_mpk_api_t     *api;
     ngx_http_mpk_txn_t     *txn;
     ngx_http_mpk_ruling_t  *ruling;
 
     api = ctx->data;
 
+    (void) mpk_desk_finding(&ctx->mem, api->body, &said->finding, &said->found,
+                            &api->errors);
+
+    if (said->finding == MPK_FINDING_GOODWILL
+        && said->event == MPK_EVENT_CLAIM_REJECTED)
+    {
+        ngx_http_mpk_api_error(ctx, mpk_string("/finding/result"),
+                               "can't be \"goodwill\" in a rejection");
+    }
+
     if (api->errors) {
         return ngx_http_mpk_api_invalid(r, ctx);
     }
 
-    txn = ngx_http_mpk_api_txn(r, ctx, event);
+    /* the shop gives, support finds */
+
+    if (!(api->roles & (said->finding == MPK_FINDING_GOODWILL
+                        ? NGX_HTTP_MPK_ROLE_SHOP : NGX_HTTP_MPK_ROLE_SUPPORT)))
+    {
+        return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_FORBIDDEN,
+                   NGX_HTTP_MPK_OUTCOME_FORBIDDEN,
+                   "Goodwill is for the role \"shop\", any other decision for "
+                   "the role \"support\".");
+    }
+
+    txn = ngx_http_mpk_api_txn(r, ctx, said->event);
     if (txn == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ruling = ngx_pcalloc(txn->pool, sizeof(ngx_http_mpk_ruling_t)
-                                    + MPK_MAC_LEN);
+    ruling = ngx_palloc(txn->pool, sizeof(ngx_http_mpk_ruling_t));
     if (ruling == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ruling->note = ngx_http_mpk_txn_copy(txn, text);
-    ruling->key = ngx_http_mpk_txn_copy(txn, key);
+    *ruling = *said;
 
-    digest = (u_char *) &ruling[1];
+    ruling->note = ngx_http_mpk_txn_copy(txn, said->note);
+    ruling->found = ngx_http_mpk_txn_copy(txn, said->found);
+    ruling->key = ngx_http_mpk_txn_copy(txn, said->key);
 
-    /* the content that identifies a decision (R10) */
-
-    mpk_buf_init(&content, &txn->mem, text.len + key.len + 64);
-    mpk_pack_int(&content, event);
-    mpk_pack_int(&content, reason);
-    mpk_pack_str(&content, text);
-    mpk_pack_str(&content, key);
-
-    status = content.failed ? MPK_NOMEM
-                            : mpk_lookup_digest(txn->mmcf->crypto,
-                                                mpk_buf_done(&content),
-                                                digest);
-    mpk_cleanse(content.data, content.len);
-
-    if (status != MPK_OK) {
+    if (ngx_http_mpk_decide_digest(txn, ruling) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -146,84 +162,93 @@ ngx_http_mpk_api_decide(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     txn->data = ruling;
     txn->prepare = ngx_http_mpk_decide_prepare;
     txn->request.claim = api->claim;
-    txn->request.claim_reason = reason;
-    txn->request.claim_digest = (mpk_str_t) { MPK_MAC_LEN, digest };
+    txn->request.claim_reason = ruling->reason;
+    txn->request.claim_finding = ruling->finding;
 
-    txn->entry.reason = mpk_reason_name(reason);
+    txn->entry.reason = mpk_reason_name(ruling->reason);
     txn->entry.note = ruling->note;
+    txn->entry.finding = mpk_finding_name(ruling->finding);
+    txn->entry.finding_text = ruling->found;
 
     return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_decide_done);
 }
 
 
-/* Adds support's note to the claim's sealed details, and seals the new key. */
+/* The content that identifies a decision (R10). */
+
+static ngx_int_t
+ngx_http_mpk_decide_digest(ngx_http_mpk_txn_t *txn,
+    const ngx_http_mpk_ruling_t *ruling)
+{
+    mpk_buf_t  content;
+
+    mpk_buf_init(&content, &txn->mem, 256);
+    content.secret = true;
+
+    mpk_pack_int(&content, ruling->event);
+    mpk_pack_int(&content, ruling->reason);
+    mpk_pack_str(&content, ruling->note);
+    mpk_pack_str(&content, ruling->key);
+
+    if (ruling->finding) {
+        mpk_pack_int(&content, ruling->finding);
+        mpk_pack_str(&content, ruling->found);
+    }
+
+    return ngx_http_mpk_txn_digest(txn, &content, &txn->request.claim_digest);
+}
+
+
+/* Adds support's words to the claim's sealed details, and seals the new key. */
 
 static ngx_int_t
 ngx_http_mpk_decide_prepare(ngx_http_mpk_txn_t *txn)
 {
-    mpk_buf_t               buf, sealed;
-    mpk_str_t               plain, old;
-    mpk_mem_t              *mem;
-    mpk_item_t             *item;
     mpk_claim_t            *claim;
-    mpk_place_t             place;
     mpk_detail_t            detail;
-    mpk_crypto_t           *crypto;
     ngx_http_mpk_ruling_t  *ruling;
 
     ruling = txn->data;
-    mem = &txn->mem;
-    crypto = txn->mmcf->crypto;
 
     if (txn->request.claim == 0 || txn->request.claim > txn->order.claims_count) {
         return NGX_OK;
     }
 
     claim = &txn->order.claims[txn->request.claim - 1];
-    item = &txn->order.items[claim->item - 1];
 
     txn->entry.category = mpk_category_name(claim->category);
 
-    if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    place = (mpk_place_t) { txn->id, mpk_string("claim"), txn->request.claim, 0 };
-
-    if (mpk_envelope_open(crypto, mem, &txn->data_key, &place, claim->detail,
-                          &plain)
-        != MPK_OK
-        || mpk_detail_read(plain, &detail) != MPK_OK)
+    if (ngx_http_mpk_txn_open_claim(txn, txn->request.claim, &detail)
+        != NGX_OK)
     {
-        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
-                      "mpk: claim %uz of order \"%*s\" can't be decrypted; the "
-                      "request fails", txn->request.claim, txn->id.len,
-                      txn->id.data);
         return NGX_ERROR;
     }
 
     detail.note = ruling->note;
+    detail.finding = ruling->found;
 
-    mpk_buf_init(&buf, mem, plain.len + detail.note.len + 16);
-    mpk_detail_write(&detail, &buf);
-
-    mpk_buf_init(&sealed, mem, buf.len + MPK_SEAL_OVERHEAD);
-
-    if (buf.failed
-        || mpk_envelope_seal(crypto, mem, &txn->data_key, &place,
-                             mpk_buf_done(&buf), &sealed)
-           != MPK_OK)
+    if (ngx_http_mpk_txn_seal_claim(txn, txn->request.claim, &detail)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    txn->request.claim_detail = mpk_buf_done(&sealed);
+    return ruling->key.len && mpk_claim_undecided(claim)
+           ? ngx_http_mpk_decide_key(txn, ruling) : NGX_OK;
+}
 
-    if (ruling->key.len == 0 || !mpk_claim_undecided(claim)) {
-        return NGX_OK;
-    }
 
-    if (ngx_http_mpk_txn_open(txn, claim->item, &old) != NGX_OK) {
+static ngx_int_t
+ngx_http_mpk_decide_key(ngx_http_mpk_txn_t *txn, ngx_http_mpk_ruling_t *ruling)
+{
+    mpk_buf_t     sealed;
+    mpk_str_t     old;
+    ngx_uint_t    item;
+    mpk_place_t   place;
+
+    item = txn->order.claims[txn->request.claim - 1].item;
+
+    if (ngx_http_mpk_txn_open(txn, item, &old) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -235,13 +260,13 @@ ngx_http_mpk_decide_prepare(ngx_http_mpk_txn_t *txn)
         return NGX_OK;
     }
 
-    place = (mpk_place_t) { txn->id, mpk_string("key"), claim->item,
-                            item->generation + 1 };
+    place = (mpk_place_t) { txn->id, mpk_string("key"), item,
+                            txn->order.items[item - 1].generation + 1 };
 
-    mpk_buf_init(&sealed, mem, ruling->key.len + MPK_SEAL_OVERHEAD);
+    mpk_buf_init(&sealed, &txn->mem, ruling->key.len + MPK_SEAL_OVERHEAD);
 
-    if (mpk_envelope_seal(crypto, mem, &txn->data_key, &place, ruling->key,
-                          &sealed)
+    if (mpk_envelope_seal(txn->mmcf->crypto, &txn->mem, &txn->data_key, &place,
+                          ruling->key, &sealed)
         != MPK_OK)
     {
         return NGX_ERROR;

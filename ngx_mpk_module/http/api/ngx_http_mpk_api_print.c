@@ -9,6 +9,10 @@ static ngx_int_t ngx_http_mpk_print_rows(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_journal_t *journal, mpk_value_t *document);
 static void ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx,
     const mpk_value_t *entry, mpk_value_t *row);
+static void ngx_http_mpk_print_claim(const mpk_value_t *entry,
+    mpk_value_t *row);
+static void ngx_http_mpk_print_int(const mpk_value_t *entry, mpk_str_t name,
+    mpk_value_t *row);
 static void ngx_http_mpk_print_consents(ngx_http_mpk_ctx_t *ctx,
     const mpk_value_t *consents, mpk_value_t *shown);
 static void ngx_http_mpk_print_texts(mpk_value_t *document);
@@ -109,7 +113,9 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
         mpk_literal("token_id"), mpk_literal("reason"), mpk_literal("note"),
         mpk_literal("actor"), mpk_literal("policy"), mpk_literal("request_id"),
         mpk_literal("email_old"), mpk_literal("email_new"),
-        mpk_literal("holds_from")
+        mpk_literal("holds_from"),
+        mpk_literal("received_at"), mpk_literal("exception"),
+        mpk_literal("finding_text")
     };
 
     mem = &ctx->mem;
@@ -128,14 +134,8 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
         mpk_value_string(row, members[i], text);
     }
 
-    v = mpk_value_get(entry, mpk_string("sent"));
-
-    if (v && v->type == MPK_VALUE_INT) {
-        mpk_value_int(row, mpk_string("sent"), v->u.integer);
-
-    } else {
-        mpk_value_null(row, mpk_string("sent"));
-    }
+    ngx_http_mpk_print_int(entry, mpk_string("sent"), row);
+    ngx_http_mpk_print_claim(entry, row);
 
     v = mpk_value_get(entry, mpk_string("correction"));
     corrects = mpk_evidence_is(entry, MPK_EVENT_EMAIL_CHANGED)
@@ -170,6 +170,59 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
 
     mpk_value_bool(mpk_value_object(row, mpk_string("passed")),
                    mpk_evidence_challenge(entry), 1);
+}
+
+
+/* What entries about claims have. */
+
+static void
+ngx_http_mpk_print_claim(const mpk_value_t *entry, mpk_value_t *row)
+{
+    mpk_value_t        *list, *file;
+    const mpk_value_t  *v;
+
+    ngx_http_mpk_print_int(entry, mpk_string("bytes"), row);
+    ngx_http_mpk_print_is(row, mpk_string("session"), entry,
+                          mpk_string("session"));
+    ngx_http_mpk_print_is(row, mpk_string("found"), entry,
+                          mpk_string("finding"));
+
+    if (mpk_value_get(entry, mpk_string("key_matched"))) {
+        mpk_value_bool(mpk_value_object(row, mpk_string("key_was")),
+                       mpk_value_yes(entry, mpk_string("key_matched"))
+                       ? mpk_string("matched") : mpk_string("other"), 1);
+    }
+
+    list = mpk_value_array(row, mpk_string("files"));
+    v = mpk_value_get(entry, mpk_string("files"));
+
+    for (v = v ? v->u.list.first : NULL; v; v = v->next) {
+        file = mpk_value_object(list, mpk_string(""));
+
+        mpk_value_string(file, mpk_string("name"),
+                         mpk_value_get_string(v, mpk_string("name")));
+        mpk_value_string(file, mpk_string("sha256"),
+                         mpk_value_get_string(v, mpk_string("sha256")));
+    }
+}
+
+
+/* null where there is none: Mustache would look it up in the document. */
+
+static void
+ngx_http_mpk_print_int(const mpk_value_t *entry, mpk_str_t name,
+    mpk_value_t *row)
+{
+    const mpk_value_t  *v;
+
+    v = mpk_value_get(entry, name);
+
+    if (v && v->type == MPK_VALUE_INT) {
+        mpk_value_int(row, name, v->u.integer);
+
+    } else {
+        mpk_value_null(row, name);
+    }
 }
 
 

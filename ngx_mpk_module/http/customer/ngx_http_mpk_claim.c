@@ -309,10 +309,8 @@ static ngx_int_t
 ngx_http_mpk_claim_prepare(ngx_http_mpk_txn_t *txn)
 {
     mpk_str_t              key, plain, given;
-    mpk_buf_t              buf, sealed;
     mpk_mem_t             *mem;
     ngx_uint_t             i, right;
-    mpk_place_t            place;
     mpk_detail_t           detail;
     ngx_http_mpk_claim_t  *claim;
 
@@ -341,32 +339,13 @@ ngx_http_mpk_claim_prepare(ngx_http_mpk_txn_t *txn)
         }
     }
 
-    if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ngx_memzero(&detail, sizeof(mpk_detail_t));
 
     detail.name = claim->given[NGX_HTTP_MPK_CLAIM_NAME];
     detail.description = claim->given[NGX_HTTP_MPK_CLAIM_DESCRIPTION];
-    detail.note = mpk_string("");
 
-    mpk_buf_init(&buf, mem, detail.name.len + detail.description.len + 16);
-    mpk_detail_write(&detail, &buf);
-    mpk_buf_init(&sealed, mem, buf.len + MPK_SEAL_OVERHEAD);
-
-    place = (mpk_place_t) { txn->id, mpk_string("claim"),
-                            txn->order.claims_count + 1, 0 };
-
-    if (buf.failed
-        || mpk_envelope_seal(txn->mmcf->crypto, mem, &txn->data_key, &place,
-                             mpk_buf_done(&buf), &sealed)
-           != MPK_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    txn->request.claim_detail = mpk_buf_done(&sealed);
-
-    return NGX_OK;
+    return ngx_http_mpk_txn_seal_claim(txn, txn->order.claims_count + 1,
+                                       &detail);
 }
 
 

@@ -419,7 +419,9 @@ ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn,
 
         if (erased ? !mpk_claim_undecided(&order->claims[i])
                    : (i + 1 != txn->decision.claim
-                      || (!opened && mpk_claim_undecided(&order->claims[i]))))
+                      || (!opened
+                          && mpk_claim_undecided(&order->claims[i])
+                             == mpk_claim_undecided(&txn->order.claims[i]))))
         {
             continue;
         }

@@ -3,6 +3,8 @@
 #include "ngx_http_mpk_sealed.h"
 #include "ngx_http_mpk_stats.h"
 
+#include "mpk_lookup.h"
+
 
 static void ngx_http_mpk_sealed_log(ngx_log_t *log, mpk_str_t order,
     mpk_status_t status);
@@ -138,6 +140,86 @@ ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t number,
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mpk_txn_open_claim(ngx_http_mpk_txn_t *txn, ngx_uint_t number,
+    mpk_detail_t *detail)
+{
+    mpk_str_t    plain;
+    mpk_place_t  place;
+
+    if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    place = (mpk_place_t) { txn->id, mpk_string("claim"), number, 0 };
+
+    if (mpk_envelope_open(txn->mmcf->crypto, &txn->mem, &txn->data_key, &place,
+                          txn->order.claims[number - 1].detail, &plain)
+        != MPK_OK
+        || mpk_detail_read(plain, detail) != MPK_OK)
+    {
+        ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
+                      "mpk: claim %ui of order \"%*s\" can't be decrypted; the "
+                      "request fails", number, txn->id.len, txn->id.data);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mpk_txn_seal_claim(ngx_http_mpk_txn_t *txn, ngx_uint_t number,
+    const mpk_detail_t *detail)
+{
+    mpk_buf_t    plain, sealed;
+    mpk_place_t  place;
+
+    if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    mpk_buf_init(&plain, &txn->mem, 1024);
+    mpk_detail_write(detail, &plain);
+    mpk_buf_init(&sealed, &txn->mem, plain.len + MPK_SEAL_OVERHEAD);
+
+    place = (mpk_place_t) { txn->id, mpk_string("claim"), number, 0 };
+
+    if (plain.failed
+        || mpk_envelope_seal(txn->mmcf->crypto, &txn->mem, &txn->data_key,
+                             &place, mpk_buf_done(&plain), &sealed)
+           != MPK_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    txn->request.claim_detail = mpk_buf_done(&sealed);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mpk_txn_digest(ngx_http_mpk_txn_t *txn, mpk_buf_t *content,
+    mpk_str_t *digest)
+{
+    u_char        *p;
+    mpk_status_t   status;
+
+    p = ngx_palloc(txn->pool, MPK_MAC_LEN);
+
+    status = p == NULL || content->failed
+             ? MPK_NOMEM
+             : mpk_lookup_digest(txn->mmcf->crypto, mpk_buf_done(content), p);
+
+    mpk_cleanse(content->data, content->len);
+
+    *digest = (mpk_str_t) { MPK_MAC_LEN, p };
+
+    return status == MPK_OK ? NGX_OK : NGX_ERROR;
 }
 
 

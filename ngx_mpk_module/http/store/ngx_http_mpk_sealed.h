@@ -24,6 +24,19 @@ ngx_int_t ngx_http_mpk_order_unwrap(ngx_http_mpk_ctx_t *ctx,
 ngx_int_t ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t item,
     mpk_str_t *key);
 
+/*
+ * Decrypts what customer and support wrote in a claim, and encrypts it as the transaction's
+ * claim_detail.  Claims count from 1; a new one follows the others.
+ */
+ngx_int_t ngx_http_mpk_txn_open_claim(ngx_http_mpk_txn_t *txn, ngx_uint_t claim,
+    mpk_detail_t *detail);
+ngx_int_t ngx_http_mpk_txn_seal_claim(ngx_http_mpk_txn_t *txn, ngx_uint_t claim,
+    const mpk_detail_t *detail);
+
+/* The digest of a call's content (R10), in the transaction's memory; cleanses content. */
+ngx_int_t ngx_http_mpk_txn_digest(ngx_http_mpk_txn_t *txn, mpk_buf_t *content,
+    mpk_str_t *digest);
+
 /* Cleanses the product keys that are to be shown. */
 void ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn);
 

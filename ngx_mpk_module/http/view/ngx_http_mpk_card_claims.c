@@ -7,6 +7,8 @@
 #include "ngx_http_mpk_time.h"
 
 
+static void ngx_http_mpk_card_desk(ngx_http_mpk_ctx_t *ctx,
+    const mpk_claim_t *claim, const mpk_detail_t *detail, mpk_value_t *facts);
 static ngx_int_t ngx_http_mpk_card_detail(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, ngx_uint_t number, mpk_detail_t *detail);
 static void ngx_http_mpk_card_words(ngx_http_mpk_ctx_t *ctx,
@@ -99,6 +101,7 @@ ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
                            mpk_reason_name(claim->reason));
 
     if (whom == NGX_HTTP_MPK_CLAIMS_READ) {
+        ngx_http_mpk_card_desk(ctx, claim, NULL, facts);
         return NGX_OK;
     }
 
@@ -122,11 +125,60 @@ ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
                            detail.description);
     ngx_http_mpk_card_text(facts, mpk_string("note"), detail.note);
 
+    if (whom == NGX_HTTP_MPK_CLAIMS_SUPPORT) {
+        ngx_http_mpk_card_desk(ctx, claim, &detail, facts);
+    }
+
     if (!ctx->json) {
         ngx_http_mpk_card_words(ctx, opened, claim, facts);
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * What few claims have, and is not for the customer; without a detail, nothing that people
+ * wrote.
+ */
+
+static void
+ngx_http_mpk_card_desk(ngx_http_mpk_ctx_t *ctx, const mpk_claim_t *claim,
+    const mpk_detail_t *detail, mpk_value_t *facts)
+{
+    mpk_value_t  *finding;
+
+    if (claim->received_at) {
+        ngx_http_mpk_value_time(ctx, facts, mpk_string("received_at"),
+                                claim->received_at);
+    }
+
+    if (claim->answered_at) {
+        ngx_http_mpk_value_time(ctx, facts, mpk_string("answered_at"),
+                                claim->answered_at);
+    }
+
+    if (claim->uploads) {
+        mpk_value_int(facts, mpk_string("uploads"), (int64_t) claim->uploads);
+    }
+
+    if (claim->finding) {
+        finding = mpk_value_object(facts, mpk_string("finding"));
+        mpk_value_string(finding, mpk_string("result"),
+                         mpk_finding_name(claim->finding));
+
+        if (detail) {
+            mpk_value_string(finding, mpk_string("text"), detail->finding);
+        }
+    }
+
+    if (detail && detail->exception.len) {
+        mpk_value_string(facts, mpk_string("exception"), detail->exception);
+    }
+
+    if (detail && detail->answer.len) {
+        mpk_value_string(facts, mpk_string("answer"), detail->answer);
+    }
 }
 
 
