@@ -140,7 +140,7 @@ my %calls = (
         $t->request('POST', $path, headers => { 'Content-Type' => 'application/x-www-form-urlencoded' },
             body => Mpk::Http::form(order => $order, email => $email))->{status};
     },
-    claim => sub { my ($id) = @_; '/claim/' . $t->sign($t->claims($id, aud => 'claim', ch => undef)) },
+    claim => sub { my ($id, %over) = @_; '/claim/' . $t->sign($t->claims($id, aud => 'claim', ch => undef, %over)) },
     report => sub {
         my ($id, $over) = @_;
         $t->request('POST', '/claim/' . $t->sign($t->claims($id, aud => 'claim', ch => undef)),
@@ -167,7 +167,7 @@ my %calls = (
 
 sub call {
     my ($name, @args) = @{$_[0]};
-    push @args, %{pop @args} if $name =~ /^(link|file|sign|confirm)$/ && ref $args[-1];
+    push @args, %{pop @args} if $name =~ /^(link|file|sign|claim|confirm)$/ && ref $args[-1];
     my $result = eval { $calls{$name}->(@args) };
     return $@ ? { error => "$@" } : { result => $result };
 }

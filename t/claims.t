@@ -9,7 +9,7 @@ use strict;
 use lib 't/lib';
 use Digest::SHA qw(sha256_hex);
 use JSON::PP;
-use Mpk qw(ago);
+use Mpk qw(ago past);
 use Test::More;
 
 my $t = Mpk->new;
@@ -155,12 +155,6 @@ like($html->{body}, qr/reported this key already/, 'in plain words');
 
 # late, undelivered, cancelled, another token
 
-# past(seconds): an order that was bought and delivered so long ago
-sub past {
-    my $at = ago($_[0]);
-    return (imported => JSON::PP::true, purchased_at => $at, delivered_at => $at);
-}
-
 my $old = viewed('C-old', past(7 * 86400 - 30));
 $r = claim($old, %ann, order => 'C-old');
 is($r->{status}, 201, 'R6: within the window there is a claim');
@@ -175,7 +169,7 @@ $r = claim($late, %ann, order => 'C-late');
 is("$r->{status} $r->{json}{rule} $r->{json}{type}", '403 R6 urn:mpk:late', 'R6: and a claim is late');
 like($r->{json}{detail}, qr/maker's support/, 'with the way on');
 is($t->get($late)->{status}, 403, 'the form says so, too');
-like($t->get($late)->{body}, qr/The time for reports is over/, 'in plain words');
+like($t->get($late)->{body}, qr/Our exchange period is over/, 'in plain words');
 
 $t->file('C-new');
 my $new = '/claim/' . $t->sign($t->claims('C-new', aud => 'claim', ch => undef));

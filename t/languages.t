@@ -134,7 +134,7 @@ $t->mint($t->file('B-1', purchased_at => strftime('%Y-%m-%dT00:00:00Z', gmtime))
 my $until = strftime('%-d %B %Y', gmtime time + 7 * 86400);
 
 my $found = $t->track('B-1', html => 1)->{body};
-like($found, qr{Report it by $until.*<a href="#support">Report a problem</a>.*<footer id="support">.*mailto:help\@shop\.example}s,
+like($found, qr{Report it by <time datetime="[^"]+">$until.*<a href="#support">Report a problem</a>.*<footer id="support">.*mailto:help\@shop\.example}s,
     'a problem is reported where the shop says, while the window is open');
 
 own('order.mustache', "<html lang=\"{{>lang}}\">{{order}} of our own</html>\n");

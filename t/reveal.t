@@ -371,7 +371,7 @@ is($t->get('/r/forged')->{status}, 404, 'and for forged links');
 
 $r = $t->get($t->link('H-1'), headers => { Accept => 'text/html;q=0.5, application/json' });
 my $facts = decode_json($r->{body});
-is(join(' ', sort keys %$facts), 'challenge consent consent_product expires_at items nonce order products warning', 'the confirm page in JSON');
+is(join(' ', sort keys %$facts), 'challenge claim_until consent consent_product expires_at items nonce order products warning', 'the confirm page in JSON');
 $r = $t->get('/r/bad', headers => \%json);
 is($r->{headers}{'content-type'}, 'application/problem+json', 'a refusal in JSON is a problem');
 is(decode_json($r->{body})->{status}, 404, 'with its status');

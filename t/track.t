@@ -7,11 +7,12 @@ use strict;
 
 use lib 't/lib';
 use IO::Socket::UNIX;
-use Mpk;
+use Mpk qw(past);
 use Mpk::Http2;
 use POSIX qw(strftime);
 use Test::More;
 use Time::HiRes qw(time);
+use Time::Piece ();
 
 my $t = Mpk->new;
 my $redis = $t->redis;
@@ -34,6 +35,11 @@ sub track {
         'X-Real' => $o{address} // '10.0.' . int(++$address / 250) . '.' . $address % 250, %{$o{headers} // {}} });
 }
 
+# later(time, seconds), words(time): RFC 3339, and as the English pages have it
+sub seconds { return Time::Piece->strptime($_[0], '%Y-%m-%dT%H:%M:%SZ')->epoch }
+sub later { my ($at, $more) = @_; return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime seconds($at) + $more) }
+sub words { return strftime('%-d %B %Y, %H:%M UTC', gmtime seconds($_[0])) }
+
 
 # the order's page
 
@@ -48,7 +54,7 @@ is(join(' ', map { $_->{masked} } @{$r->{json}{items}}), "\x{2022}\x{2022}\x{202
     'keys are masked');
 unlike($r->{body}, qr/ABCDE-FGHIJ/, 'no key is shown by looking');
 is($t->events('T-1'), 'filed', 'looking is no view');
-is($r->{json}{claim_until}, '2020-01-08T00:00:00Z', 'the claim window ends seven days after the purchase');
+is($r->{json}{claim_until}, later($r->{json}{released_at}, 7 * 86400), 'R6: the time for claims ends seven days after the release');
 is_deeply([ grep { !exists $r->{json}{$_} } qw(purchased_at delivered_at first_viewed_at reveal_url views claim_url claims) ], [],
     'all members are there');
 
@@ -95,19 +101,31 @@ ok($r->{json}{delivered_at}, 'shown is delivered');
 my $page = track('T-1', 'ann@example.com', html => 1);
 is($page->{headers}{'content-type'}, 'text/html; charset=utf-8', 'a page for a browser');
 like($page->{body}, qr{<form method="post" action="/r/[^"]+"><input type="hidden" name="nonce" value="[^"]{54}">}, 'with buttons that show');
-like($page->{body}, qr/Problems can be reported within 7 days/, 'and why a problem can no longer be reported');
 like($page->{body}, qr/on the order tracking page/, 'and the views in words');
 like($page->{headers}{'cache-control'}, qr/no-store/, 'it is stored nowhere');
 my ($action, $nonce) = $page->{body} =~ m{action="(/r/[^"]+)"><input type="hidden" name="nonce" value="([^"]+)"};
 is($t->request('POST', $action, headers => { 'Content-Type' => 'application/x-www-form-urlencoded', Origin => 'null' },
     body => "nonce=$nonce")->{status}, 200, 'the button of the page works as it stands');
 
-my $midnight = time - time % 86400;
-my $until = strftime('%-d %B %Y, 00:00 UTC', gmtime $midnight + 7 * 86400);
-
-$t->file('T-2', purchased_at => strftime('%Y-%m-%dT00:00:00Z', gmtime $midnight));
+$t->file('T-2');
 $t->mint('T-2');
-like(track('T-2', 'ann@example.com', html => 1)->{body}, qr/Report it by $until/, 'while the window is open, until when');
+$r = track('T-2', 'ann@example.com', html => 1);
+like($r->{body}, qr{Report it by <time datetime="([^"]+)">([^<]+)</time> and we look into it}, 'R6: while the time is open, until when');
+my ($at, $words) = $r->{body} =~ m{<time datetime="([^"]+)">([^<]+)</time>};
+$r = track('T-2', 'ann@example.com');
+is("$at $words", later($r->{json}{released_at}, 7 * 86400) . " " . words($at), 'R6: with date, hour and the zone');
+is("$r->{json}{claim_until} $r->{json}{items}[0]{claim_until}", "$at $at", 'R6: as JSON, too, and of each item');
+
+$t->file('T-old', past(8 * 86400));
+$t->mint('T-old');
+$r = track('T-old', 'ann@example.com', html => 1);
+like($r->{body}, qr{exchange a key that does not work without further questions ended on <time datetime="([^"]+)">}, 'R6: after it, when it ended');
+like($r->{body}, qr/Your statutory rights, also for defects, are not affected/, 'R6: and that statutory rights stay');
+unlike($r->{body}, qr/Report a problem/, 'R6: nothing is offered then');
+$r = track('T-old', 'ann@example.com');
+is($r->{json}{claim_until}, later($r->{json}{purchased_at}, 7 * 86400), 'R6: as JSON, too');
+is($r->{json}{items}[0]{claim_until}, undef, 'R6: no item can be reported');
+is($r->{json}{rights}, 'Your statutory rights, also for defects, are not affected.', 'R6: whatever else is');
 
 $t->file('T-3', state => 'held');
 $r = track('T-3', 'ann@example.com');

@@ -98,6 +98,18 @@ mpk_value_null(mpk_value_t *parent, mpk_str_t name)
 
 
 void
+mpk_value_text(mpk_value_t *parent, mpk_str_t name, mpk_str_t string)
+{
+    if (string.len) {
+        mpk_value_string(parent, name, string);
+
+    } else {
+        mpk_value_null(parent, name);
+    }
+}
+
+
+void
 mpk_value_put(mpk_value_t *parent, mpk_str_t name, mpk_value_t *value)
 {
     if (parent == NULL || value == NULL) {

@@ -57,6 +57,9 @@ void mpk_value_int(mpk_value_t *parent, mpk_str_t name, int64_t n);
 void mpk_value_bool(mpk_value_t *parent, mpk_str_t name, bool b);
 void mpk_value_null(mpk_value_t *parent, mpk_str_t name);
 
+/* A string, or null if it is empty. */
+void mpk_value_text(mpk_value_t *parent, mpk_str_t name, mpk_str_t string);
+
 /* The same for any type; NULL: out of memory. */
 mpk_value_t *mpk_value_add(mpk_value_t *parent, mpk_str_t name,
     mpk_value_type_t type);

@@ -22,6 +22,8 @@ const fitting = { items: [
     { ...two.items[1], platform: 'A PC of your own', requires: 'R'.repeat(120) },
 ] };
 
+const past = { imported: true, purchased_at: '2026-01-01T00:00:00Z', delivered_at: '2026-01-01T00:00:00Z' };
+
 const link = over => mpk('link', id(), over ?? {});
 const go = async (page, path, site = sites.edge) => page.goto(site + await path);
 
@@ -149,6 +151,10 @@ export const pages = [
         await go(page, link(fitting));
         await confirm(page);
     } },
+    { name: 'keys-late', status: 200, title: 'keys.title', open: async page => {
+        await go(page, link(past), sites.consent);
+        await confirm(page);
+    } },
     { name: 'keys-repeat', status: 200, title: 'keys.title_many', open: async page => {
         await go(page, link(two));
         await confirm(page);
@@ -253,6 +259,17 @@ export const pages = [
         await page.locator('form').evaluate(form => { form.noValidate = true; });
         await send(page, '[type=submit]');
     } },
+
+    // the page was open for a day: what is wrong comes back with a fresh form
+
+    { name: 'claim-expired', status: 422, title: 'claim.title', open: async page => {
+        const order = await viewed();
+        const now = Math.floor(Date.now() / 1000);
+        await go(page, await mpk('claim', order));
+        await page.locator('form').evaluate((form, path) => { form.action = path; form.noValidate = true; },
+            await mpk('claim', order, { iat: now - 90000, exp: now - 3600 }));
+        await report(page, ' ');
+    } },
     { name: 'claimed', status: 201, open: async page => {
         await go(page, await mpk('claim', await viewed()));
         await report(page);
@@ -264,7 +281,7 @@ export const pages = [
         await report(page);
     } },
     { name: 'late', status: 403, open: async page =>
-        go(page, await mpk('claim', await viewed({ imported: true, purchased_at: '2026-01-01T00:00:00Z', delivered_at: '2026-01-01T00:00:00Z' }))) },
+        go(page, await mpk('claim', await viewed(past)), sites.consent) },
     { name: 'undelivered', status: 409, open: async page => go(page, await mpk('claim', await mpk('file', id(), {}))) },
     { name: 'decided', status: 403, open: async page =>
         go(page, (await mpk('claim', await viewed())).replace('/claim/', '/claim/files/')) },

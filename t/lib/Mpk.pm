@@ -24,7 +24,7 @@ use Mpk::Http;
 use Mpk::Redis;
 use Mpk::Tls;
 
-our @EXPORT_OK = qw(wait_for ago quick memory child);
+our @EXPORT_OK = qw(wait_for ago past quick memory child);
 
 # when an order of the tests was bought: within every claim window, the same all along
 
@@ -418,6 +418,9 @@ sub wait_for {
 
 # ago(seconds): a time so long ago, as the API writes times
 sub ago { my ($seconds) = @_; return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time - $seconds)) }
+
+# past(seconds): members of an order that was bought and delivered so long ago
+sub past { my $at = ago($_[0]); return (imported => JSON::PP::true, purchased_at => $at, delivered_at => $at) }
 
 # quick(code): the seconds that it takes
 sub quick { my ($code) = @_; my $start = time; $code->(); return time - $start }

@@ -4,6 +4,8 @@
 #include "ngx_http_mpk_filter.h"
 #include "ngx_http_mpk_language.h"
 
+#include "mpk_escape.h"
+
 #define NGX_HTTP_MPK_RETRY      5        /* seconds, for a 503 */
 #define NGX_HTTP_MPK_PAGE_SIZE  1152     /* bytes; fits most pages without their long literals */
 
@@ -88,6 +90,20 @@ ngx_http_mpk_send_problem(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_answer_t *answer, mpk_str_t type, mpk_str_t detail,
     mpk_str_t rule, mpk_value_t *errors)
 {
+    mpk_value_t  *problem;
+
+    problem = ngx_http_mpk_problem(ctx, answer->status, type, detail, rule);
+
+    mpk_value_put(problem, mpk_string("errors"), errors);
+
+    return ngx_http_mpk_send_json(r, ctx, answer, problem);
+}
+
+
+mpk_value_t *
+ngx_http_mpk_problem(ngx_http_mpk_ctx_t *ctx, ngx_uint_t status,
+    mpk_str_t type, mpk_str_t detail, mpk_str_t rule)
+{
     mpk_buf_t     urn;
     mpk_mem_t    *mem;
     ngx_uint_t    i;
@@ -122,21 +138,19 @@ ngx_http_mpk_send_problem(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_value_string(problem, mpk_string("type"), mpk_buf_done(&urn));
 
     for (i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
-        if (titles[i].status == answer->status) {
+        if (titles[i].status == status) {
             mpk_value_string(problem, mpk_string("title"), titles[i].title);
         }
     }
 
-    mpk_value_int(problem, mpk_string("status"), (int64_t) answer->status);
+    mpk_value_int(problem, mpk_string("status"), (int64_t) status);
     mpk_value_string(problem, mpk_string("detail"), detail);
 
     if (rule.len) {
         mpk_value_string(problem, mpk_string("rule"), rule);
     }
 
-    mpk_value_put(problem, mpk_string("errors"), errors);
-
-    return ngx_http_mpk_send_json(r, ctx, answer, problem);
+    return problem;
 }
 
 
@@ -145,7 +159,6 @@ ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_notice_t *notice, mpk_str_t type, mpk_str_t detail,
     mpk_str_t rule)
 {
-    mpk_mem_t              *mem;
     mpk_value_t            *facts;
     ngx_http_mpk_answer_t   answer;
 
@@ -154,17 +167,36 @@ ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     answer.status = notice->status;
     answer.retry_after = notice->retry_after;
 
+    ctx->language = ngx_http_mpk_language(ctx, ctx->locale);
+
+    facts = ctx->json ? ngx_http_mpk_problem(ctx, notice->status, type, detail,
+                                             rule)
+                      : mpk_value_new(&ctx->mem, MPK_VALUE_OBJECT);
+
+    if (notice->rights) {
+        ngx_http_mpk_value_rights(ctx, facts);
+    }
+
+    if (ctx->used_at) {
+        ngx_http_mpk_value_time(ctx, facts, mpk_string("used_at"),
+                                ctx->used_at);
+    }
+
+    if (ctx->claim_until) {
+        ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
+                                ctx->claim_until);
+    }
+
     if (ctx->json) {
-        return ngx_http_mpk_send_problem(r, ctx, &answer, type, detail, rule,
-                                         NULL);
+        return ngx_http_mpk_send_json(r, ctx, &answer, facts);
     }
 
     answer.refresh = notice->refresh;
 
-    ctx->language = ngx_http_mpk_language(ctx, ctx->locale);
-
-    mem = &ctx->mem;
-    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
+    if (ctx->claim_until) {
+        ngx_http_mpk_value_time_element(ctx, facts, mpk_string("claim_time"),
+                                        ctx->claim_until);
+    }
 
     if (ctx->order.len) {
         mpk_value_string(facts, mpk_string("order"), ctx->order);
@@ -177,12 +209,24 @@ ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     mpk_value_bool(facts, mpk_string("refresh"), notice->refresh != 0);
 
-    if (ctx->used_at) {
-        ngx_http_mpk_value_time(ctx, facts, mpk_string("used_at"),
-                                ctx->used_at);
-    }
-
     return ngx_http_mpk_send_page(r, ctx, &answer, notice->page, facts);
+}
+
+
+ngx_int_t
+ngx_http_mpk_send_foreign(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    mpk_str_t rule)
+{
+    static const ngx_http_mpk_notice_t  foreign = {
+        .status = NGX_HTTP_FORBIDDEN, .page = NGX_HTTP_MPK_PAGE_REFUSED,
+        .support = 1
+    };
+
+    ctx->outcome = NGX_HTTP_MPK_OUTCOME_FOREIGN;
+
+    return ngx_http_mpk_send_notice(r, ctx, &foreign, mpk_string("foreign"),
+               mpk_string("The request does not come from the form's page."),
+               rule);
 }
 
 
@@ -528,4 +572,61 @@ ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx, mpk_value_t *parent,
     }
 
     mpk_value_string(parent, name, mpk_buf_done(&text));
+}
+
+
+void
+ngx_http_mpk_value_time_element(ngx_http_mpk_ctx_t *ctx, mpk_value_t *parent,
+    mpk_str_t name, int64_t seconds)
+{
+    u_char     *p;
+    mpk_buf_t   words, text;
+
+    mpk_buf_init(&words, &ctx->mem, 48);
+    mpk_time_words(seconds, &ctx->language->time, &words);
+
+    mpk_buf_init(&text, &ctx->mem, 96);
+    mpk_buf_lit(&text, "<time datetime=\"");
+
+    p = mpk_buf_room(&text, MPK_TIME_LEN);
+    if (p) {
+        mpk_time_format(seconds, p);
+    }
+
+    mpk_buf_lit(&text, "\">");
+    mpk_escape_html(&text, mpk_buf_done(&words));
+    mpk_buf_lit(&text, "</time>");
+
+    mpk_value_string(parent, name, mpk_buf_done(&text));
+}
+
+
+void
+ngx_http_mpk_value_rights(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
+{
+    mpk_value_t  *support;
+
+    mpk_value_string(facts, mpk_string("rights"), ctx->language->rights);
+    ngx_http_mpk_value_policy(ctx, facts);
+
+    /* pages have their support in _foot.mustache */
+
+    if (!ctx->json || !ctx->mlcf->pages->support) {
+        return;
+    }
+
+    support = mpk_value_object(facts, mpk_string("support"));
+
+    mpk_value_text(support, mpk_string("url"), ctx->language->support_url);
+    mpk_value_text(support, mpk_string("email"), ctx->language->support_email);
+}
+
+
+void
+ngx_http_mpk_value_policy(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
+{
+    if (ctx->mlcf->policy_url.len) {
+        mpk_value_string(facts, mpk_string("policy_url"),
+                         ngx_http_mpk_str(&ctx->mlcf->policy_url));
+    }
 }

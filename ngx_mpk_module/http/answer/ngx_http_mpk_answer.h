@@ -24,6 +24,7 @@ typedef struct {
     unsigned                      track:1;         /* a link to the tracking page */
     unsigned                      retry:1;         /* a link to the same address */
     unsigned                      support:1;
+    unsigned                      rights:1;        /* see ngx_http_mpk_value_rights() */
     ngx_uint_t                    refresh;         /* seconds; 0: it does not reload itself */
     ngx_uint_t                    retry_after;
 } ngx_http_mpk_notice_t;
@@ -39,6 +40,10 @@ ngx_int_t ngx_http_mpk_send_page(ngx_http_request_t *r,
 ngx_int_t ngx_http_mpk_send_notice(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_notice_t *notice,
     mpk_str_t type, mpk_str_t detail, mpk_str_t rule);
+
+/* 403: another site has sent the form. */
+ngx_int_t ngx_http_mpk_send_foreign(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, mpk_str_t rule);
 
 /* 503: Redis could not be read or written. */
 ngx_int_t ngx_http_mpk_send_unavailable(ngx_http_request_t *r,
@@ -58,6 +63,10 @@ ngx_int_t ngx_http_mpk_send_typed(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     ngx_str_t *type, mpk_buf_t *body);
 
+/* problem+json, to which the caller adds members before it is sent as JSON. */
+mpk_value_t *ngx_http_mpk_problem(ngx_http_mpk_ctx_t *ctx, ngx_uint_t status,
+    mpk_str_t type, mpk_str_t detail, mpk_str_t rule);
+
 /* problem+json (RFC 9457); "errors" may be NULL: an array of {pointer, detail}. */
 ngx_int_t ngx_http_mpk_send_problem(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
@@ -71,6 +80,19 @@ ngx_int_t ngx_http_mpk_send_header(ngx_http_request_t *r, ngx_str_t *type,
 /* Adds a time: RFC 3339 for JSON, in words for a page; null for 0. */
 void ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *parent, mpk_str_t name, int64_t seconds);
+
+/* Adds a time as an HTML element: a page's messages include it by {{{name}}}. */
+void ngx_http_mpk_value_time_element(ngx_http_mpk_ctx_t *ctx,
+    mpk_value_t *parent, mpk_str_t name, int64_t seconds);
+
+/*
+ * Adds what remains where the shop's promise ends: that statutory rights are not affected,
+ * the address of its policy and, for JSON, those of its support.
+ */
+void ngx_http_mpk_value_rights(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts);
+
+/* Adds the address of the shop's policy, if it is known (mpk_policy_url). */
+void ngx_http_mpk_value_policy(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts);
 
 
 #endif /* NGX_HTTP_MPK_ANSWER_H */

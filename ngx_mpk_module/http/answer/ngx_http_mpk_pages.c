@@ -348,6 +348,13 @@ ngx_http_mpk_pages_language(ngx_http_mpk_pages_loader_t *loader,
         return NGX_ERROR;
     }
 
+    language->rights =
+        ngx_http_mpk_pages_message(loader, mpk_string("policy.rights"));
+    language->support_url =
+        ngx_http_mpk_pages_message(loader, mpk_string("shop.support_url"));
+    language->support_email =
+        ngx_http_mpk_pages_message(loader, mpk_string("shop.support_email"));
+
     /* the texts of consent, as the page shows them */
 
     mpk_buf_init(&consent, &loader->mem, 512);

@@ -46,6 +46,9 @@ struct ngx_http_mpk_language_s {
     mpk_time_words_t              time;
     ngx_str_t                     consent;         /* hash of the texts consented to */
     ngx_str_t                     product;         /* of the text that says that it fits */
+    mpk_str_t                     rights;          /* the sentence on statutory rights */
+    mpk_str_t                     support_url;     /* empty: none */
+    mpk_str_t                     support_email;
 };
 
 

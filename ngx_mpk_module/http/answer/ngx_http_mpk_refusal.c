@@ -23,7 +23,7 @@ static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusals[MPK_OUTCOME_MAX] = {
 
     [MPK_USED] = {
         { .status = 410, .page = NGX_HTTP_MPK_PAGE_USED, .track = 1,
-          .support = 1 },
+          .support = 1, .rights = 1 },
         409 },
 
     [MPK_TOKEN_EXPIRED] = {
@@ -61,7 +61,7 @@ static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusals[MPK_OUTCOME_MAX] = {
 
     [MPK_REFUNDED] = {
         { .status = 410, .page = NGX_HTTP_MPK_PAGE_REFUNDED, .track = 1,
-          .support = 1 },
+          .support = 1, .rights = 1 },
         409 },
 
     [MPK_UNDELIVERED] = {
@@ -70,7 +70,8 @@ static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusals[MPK_OUTCOME_MAX] = {
         409 },
 
     [MPK_LATE] = {
-        { .status = 403, .page = NGX_HTTP_MPK_PAGE_LATE, .support = 1 },
+        { .status = 403, .page = NGX_HTTP_MPK_PAGE_LATE, .support = 1,
+          .rights = 1 },
         409 },
 
     [MPK_SUSPENDED] = {
@@ -83,13 +84,14 @@ static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusals[MPK_OUTCOME_MAX] = {
 
     [MPK_NO_CLAIM] = {
         { .status = 403, .page = NGX_HTTP_MPK_PAGE_DECIDED, .track = 1,
-          .support = 1 },
+          .support = 1, .rights = 1 },
         404 },
 };
 
 
 static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusal_other = {
-    { .status = 409, .page = NGX_HTTP_MPK_PAGE_DECIDED, .support = 1 },
+    { .status = 409, .page = NGX_HTTP_MPK_PAGE_DECIDED, .support = 1,
+      .rights = 1 },
     409
 };
 

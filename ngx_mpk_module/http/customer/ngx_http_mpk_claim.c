@@ -2,6 +2,7 @@
 
 #include "ngx_http_mpk_claim.h"
 #include "ngx_http_mpk_address.h"
+#include "ngx_http_mpk_answer.h"
 #include "ngx_http_mpk_body.h"
 #include "ngx_http_mpk_limit.h"
 #include "ngx_http_mpk_links.h"
@@ -19,8 +20,12 @@ static ngx_int_t ngx_http_mpk_claim_asked(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_claim_post(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
-static void ngx_http_mpk_claim_check(ngx_http_mpk_main_conf_t *mmcf,
-    ngx_http_mpk_ctx_t *ctx, mpk_category_t *category);
+static ngx_int_t ngx_http_mpk_claim_known(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_claim_open(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static void ngx_http_mpk_claim_check(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_claim_t *claim);
 static ngx_int_t ngx_http_mpk_claim_prepare(ngx_http_mpk_txn_t *txn);
 static mpk_str_t ngx_http_mpk_claim_plain(mpk_mem_t *mem, mpk_str_t key);
 static ngx_int_t ngx_http_mpk_claim_done(ngx_http_request_t *r,
@@ -56,8 +61,19 @@ ngx_http_mpk_claim_handler(ngx_http_request_t *r)
     }
 
     if (r->method & NGX_HTTP_POST) {
+
+        if (ngx_http_mpk_is_foreign(r)) {
+            return ngx_http_mpk_send_foreign(r, ctx, mpk_string(""));
+        }
+
         return ngx_http_mpk_read_body(r, ctx, NGX_HTTP_MPK_CLAIM_BODY_MAX,
                                       ngx_http_mpk_claim_post);
+    }
+
+    /* nothing that was typed shows who asks for the form */
+
+    if (((ngx_http_mpk_claim_t *) ctx->data)->expired) {
+        return ngx_http_mpk_claim_refused(r, ctx, MPK_TOKEN_EXPIRED);
     }
 
     return ngx_http_mpk_claim_get(r, ctx);
@@ -84,17 +100,13 @@ ngx_http_mpk_claim_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     status = ngx_http_mpk_link_verify(ctx, text, MPK_AUD_CLAIM, &claim->token);
 
-    if (status != MPK_OK) {
+    claim->expired = (status == MPK_EXPIRED);
+
+    if (status != MPK_OK && !claim->expired) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "mpk: claim link rejected: %s", mpk_status_text(status));
 
-        if (status == MPK_EXPIRED) {
-            ctx->order = claim->token.order;
-        }
-
-        *rc = ngx_http_mpk_claim_refused(r, ctx, status == MPK_EXPIRED
-                                                 ? MPK_TOKEN_EXPIRED
-                                                 : MPK_ABSENT);
+        *rc = ngx_http_mpk_claim_refused(r, ctx, MPK_ABSENT);
         return NGX_DECLINED;
     }
 
@@ -108,8 +120,6 @@ ngx_http_mpk_claim_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     return NGX_OK;
 }
 
-
-/* Shows the form, unless nothing can be reported. */
 
 static ngx_int_t
 ngx_http_mpk_claim_get(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
@@ -154,14 +164,18 @@ ngx_http_mpk_claim_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 }
 
 
+/* Shows the form, also one that was sent incomplete, unless nothing can be reported. */
+
 static ngx_int_t
 ngx_http_mpk_claim_asked(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_outcome_t        outcome;
-    mpk_request_t        ask;
-    ngx_http_mpk_txn_t  *txn;
+    mpk_outcome_t          outcome;
+    mpk_request_t          ask;
+    ngx_http_mpk_txn_t    *txn;
+    ngx_http_mpk_claim_t  *claim;
 
     txn = ctx->txn;
+    claim = ctx->data;
 
     if (txn->result != NGX_HTTP_MPK_TXN_OK) {
         return ngx_http_mpk_claim_failed(r, ctx);
@@ -177,9 +191,10 @@ ngx_http_mpk_claim_asked(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     /* the order may have other keys; only the form says which one is reported */
 
     if (outcome == MPK_DONE || outcome == MPK_CLAIMED || outcome == MPK_SAME) {
-        ctx->outcome = NGX_HTTP_MPK_OUTCOME_FORM;
+        ctx->outcome = claim->wrong ? NGX_HTTP_MPK_OUTCOME_INVALID
+                                    : NGX_HTTP_MPK_OUTCOME_FORM;
 
-        return ngx_http_mpk_claim_form(r, ctx, MPK_DONE);
+        return ngx_http_mpk_claim_form(r, ctx, MPK_SAME);
     }
 
     return ngx_http_mpk_claim_refused(r, ctx, outcome);
@@ -193,8 +208,6 @@ ngx_http_mpk_claim_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ngx_uint_t             i;
     mpk_error_t            error;
     mpk_value_t           *fields;
-    mpk_category_t         category;
-    ngx_http_mpk_txn_t    *txn;
     ngx_http_mpk_claim_t  *claim;
 
     claim = ctx->data;
@@ -208,18 +221,65 @@ ngx_http_mpk_claim_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return rc;
     }
 
+    for (i = 0; i < NGX_HTTP_MPK_CLAIM_FIELDS; i++) {
+        claim->given[i] = mpk_value_get_string(fields,
+                              ngx_http_mpk_claim_fields[i].name);
+    }
+
+    ngx_http_mpk_claim_check(ctx, claim);
+
+    if (!claim->expired) {
+        return ngx_http_mpk_claim_open(r, ctx);
+    }
+
+    /* an expired token tells as little as Order Tracking, and takes as many tries */
+
+    if (claim->wrong & (1 << NGX_HTTP_MPK_CLAIM_ORDER
+                        | 1 << NGX_HTTP_MPK_CLAIM_EMAIL))
+    {
+        ctx->outcome = NGX_HTTP_MPK_OUTCOME_INVALID;
+        return ngx_http_mpk_claim_form(r, ctx, MPK_SAME);
+    }
+
+    return ngx_http_mpk_lookup(r, ctx, &claim->lookup, ngx_http_mpk_claim_known);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_claim_known(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_claim_t  *claim;
+
+    claim = ctx->data;
+
+    if (claim->lookup.right) {
+        return ngx_http_mpk_claim_open(r, ctx);
+    }
+
+    claim->wrong |= 1 << NGX_HTTP_MPK_CLAIM_EMAIL;
+    ctx->outcome = MPK_NOT_BUYER;
+
+    return ngx_http_mpk_claim_form(r, ctx, MPK_NOT_BUYER);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_claim_open(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_uint_t             i;
+    ngx_http_mpk_txn_t    *txn;
+    ngx_http_mpk_claim_t  *claim;
+
+    claim = ctx->data;
+
     txn = ngx_http_mpk_claim_txn(r, ctx, MPK_EVENT_CLAIM_OPENED);
     if (txn == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     for (i = 0; i < NGX_HTTP_MPK_CLAIM_FIELDS; i++) {
-        claim->given[i] = ngx_http_mpk_txn_copy(txn,
-                              mpk_value_get_string(fields,
-                                  ngx_http_mpk_claim_fields[i].name));
+        claim->given[i] = ngx_http_mpk_txn_copy(txn, claim->given[i]);
     }
-
-    ngx_http_mpk_claim_check(ctx->mmcf, ctx, &category);
 
     if (claim->wrong) {
 
@@ -227,16 +287,16 @@ ngx_http_mpk_claim_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
         txn->request.event = MPK_EVENT_NONE;
 
-        return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_claim_done);
+        return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_claim_asked);
     }
 
     txn->counter = mpk_string("w:claim");
     txn->prepare = ngx_http_mpk_claim_prepare;
     txn->data = claim;
-    txn->request.email_hash = claim->email;
-    txn->request.claim_category = category;
+    txn->request.email_hash = claim->lookup.email;
+    txn->request.claim_category = claim->category;
 
-    txn->entry.category = mpk_category_name(category);
+    txn->entry.category = mpk_category_name(claim->category);
     txn->entry.name = claim->given[NGX_HTTP_MPK_CLAIM_NAME];
     txn->entry.note = claim->given[NGX_HTTP_MPK_CLAIM_DESCRIPTION];
 
@@ -245,14 +305,11 @@ ngx_http_mpk_claim_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
 
 static void
-ngx_http_mpk_claim_check(ngx_http_mpk_main_conf_t *mmcf,
-    ngx_http_mpk_ctx_t *ctx, mpk_category_t *category)
+ngx_http_mpk_claim_check(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_claim_t *claim)
 {
-    mpk_str_t             *given, order;
-    ngx_uint_t             i, wrong;
-    ngx_http_mpk_claim_t  *claim;
+    mpk_str_t   *given, order;
+    ngx_uint_t   i, wrong;
 
-    claim = ctx->data;
     given = claim->given;
     wrong = 0;
 
@@ -285,14 +342,16 @@ ngx_http_mpk_claim_check(ngx_http_mpk_main_conf_t *mmcf,
         wrong |= 1 << NGX_HTTP_MPK_CLAIM_ORDER;
     }
 
-    if (mpk_lookup_email(mmcf->crypto, ctx->order,
-                         given[NGX_HTTP_MPK_CLAIM_EMAIL], claim->email)
+    if (mpk_lookup_email(ctx->mmcf->crypto, ctx->order,
+                         given[NGX_HTTP_MPK_CLAIM_EMAIL], claim->lookup.email)
         != MPK_OK)
     {
         wrong |= 1 << NGX_HTTP_MPK_CLAIM_EMAIL;
     }
 
-    if (!mpk_category_find(given[NGX_HTTP_MPK_CLAIM_CATEGORY], category)) {
+    if (!mpk_category_find(given[NGX_HTTP_MPK_CLAIM_CATEGORY],
+                           &claim->category))
+    {
         wrong |= 1 << NGX_HTTP_MPK_CLAIM_CATEGORY;
     }
 
@@ -400,16 +459,6 @@ ngx_http_mpk_claim_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_claim_answer(r, ctx, NGX_HTTP_CREATED);
 
     case MPK_SAME:
-
-        if (txn->order.state == MPK_ORDER_ERASED) {
-            return ngx_http_mpk_claim_refused(r, ctx, MPK_ERASED);
-        }
-
-        if (claim->wrong) {
-            ctx->outcome = NGX_HTTP_MPK_OUTCOME_INVALID;
-            return ngx_http_mpk_claim_form(r, ctx, MPK_SAME);
-        }
-
         return ngx_http_mpk_claim_answer(r, ctx, NGX_HTTP_OK);
 
     case MPK_NOT_BUYER:

@@ -3,6 +3,7 @@
 #ifndef NGX_HTTP_MPK_CLAIM_H
 #define NGX_HTTP_MPK_CLAIM_H
 
+#include "ngx_http_mpk_lookup.h"
 #include "ngx_http_mpk_run.h"
 
 #include "mpk_token.h"
@@ -30,16 +31,18 @@ typedef struct {
 typedef struct {
     mpk_token_t                   token;
     u_char                        id[MPK_TOKEN_ID_LEN];
-    u_char                        email[MPK_MAC_LEN];
+    ngx_http_mpk_lookup_t         lookup;          /* the email; asked if the token has expired */
+    mpk_category_t                category;
     mpk_str_t                     given[NGX_HTTP_MPK_CLAIM_FIELDS];
     ngx_uint_t                    wrong;           /* bits of the fields */
+    unsigned                      expired:1;       /* the token */
 } ngx_http_mpk_claim_t;
 
 extern const ngx_http_mpk_claim_field_info_t
     ngx_http_mpk_claim_fields[];
 
 
-/* Verifies the token; NGX_DECLINED: it is not valid, return *rc. */
+/* Verifies the token, which may have expired; NGX_DECLINED: it is not valid, return *rc. */
 ngx_int_t ngx_http_mpk_claim_token(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_str_t *text, ngx_int_t *rc);
 
@@ -53,7 +56,8 @@ ngx_int_t ngx_http_mpk_claim_answer(ngx_http_request_t *r,
 
 /*
  * Sends the form, with what was typed if something is wrong: outcome says what, SAME
- * stands for fields that are missing or malformed.
+ * stands for fields that are missing or malformed.  Without a transaction it says nothing
+ * of the order.
  */
 ngx_int_t ngx_http_mpk_claim_form(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome);

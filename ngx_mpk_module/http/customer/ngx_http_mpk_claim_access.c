@@ -38,6 +38,10 @@ ngx_http_mpk_claim_access_handler(ngx_http_request_t *r)
         return rc;
     }
 
+    if (((ngx_http_mpk_claim_t *) ctx->data)->expired) {
+        return ngx_http_mpk_claim_refused(r, ctx, MPK_TOKEN_EXPIRED);
+    }
+
     ctx->event = NGX_HTTP_MPK_EVENT_CLAIM_ACCESS;
 
     txn = ngx_http_mpk_claim_txn(r, ctx, MPK_EVENT_NONE);

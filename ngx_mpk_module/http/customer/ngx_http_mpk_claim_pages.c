@@ -10,6 +10,8 @@
 #define NGX_HTTP_MPK_CLAIM_NAME_MAX  255
 
 
+static void ngx_http_mpk_claim_facts(ngx_http_mpk_ctx_t *ctx,
+    mpk_value_t *facts);
 static ngx_int_t ngx_http_mpk_claim_json(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     mpk_outcome_t outcome);
@@ -62,7 +64,7 @@ ngx_http_mpk_claim_answer(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     if (ctx->mscf->upload_path.len) {
         url = ngx_http_mpk_claim_url(ctx, &ctx->mscf->upload_path, ctx->order,
-                                     &claim->item, 1);
+                                     &claim->item, 1, 0);
     }
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
@@ -125,15 +127,12 @@ ngx_http_mpk_claim_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return ngx_http_mpk_claim_json(r, ctx, &answer, outcome);
     }
 
-    ctx->language = ngx_http_mpk_language(ctx, ctx->txn->order.locale);
+    ctx->language = ngx_http_mpk_language(ctx, ctx->locale);
 
     facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
-    mpk_value_string(facts, mpk_string("order"), ctx->order);
-    ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
-                            mpk_policy_claim_until(&ctx->txn->order, 0,
-                                                   ctx->mscf->claim_window,
-                                                   ctx->txn->request.now));
+    ngx_http_mpk_claim_facts(ctx, facts);
+
     mpk_value_bool(facts, mpk_string("error"), claim->wrong != 0);
     mpk_value_bool(facts, mpk_string("track"), 1);
     mpk_value_bool(facts, mpk_string("support"), ctx->mlcf->pages->support);
@@ -164,6 +163,46 @@ ngx_http_mpk_claim_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 }
 
 
+/*
+ * What the form says of the order: nothing until its customer is known.  A form whose token
+ * has expired goes on with a fresh one then.
+ */
+
+static void
+ngx_http_mpk_claim_facts(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
+{
+    int64_t                until;
+    mpk_str_t              url;
+    ngx_http_mpk_claim_t  *claim;
+
+    claim = ctx->data;
+
+    mpk_value_string(facts, mpk_string("order"), ctx->order);
+
+    if (ctx->txn == NULL) {
+        return;
+    }
+
+    until = mpk_policy_claim_until(&ctx->txn->order, 0,
+                                   ctx->mscf->claim_window,
+                                   ctx->txn->request.now);
+
+    ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"), until);
+
+    if (!ctx->json) {
+        ngx_http_mpk_value_time_element(ctx, facts, mpk_string("claim_time"),
+                                        until);
+    }
+
+    if (claim->expired) {
+        url = ngx_http_mpk_claim_renew(ctx, &ctx->mscf->claim_path,
+                                       &claim->token, until);
+
+        mpk_value_string(facts, mpk_string("claim_url"), url);
+    }
+}
+
+
 static ngx_int_t
 ngx_http_mpk_claim_json(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_answer_t *answer, mpk_outcome_t outcome)
@@ -178,16 +217,23 @@ ngx_http_mpk_claim_json(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     claim = ctx->data;
     mem = &ctx->mem;
 
-    facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
+    if (claim->wrong == 0) {
+        facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
+        list = mpk_value_array(facts, mpk_string("fields"));
 
-    mpk_value_string(facts, mpk_string("order"), ctx->order);
-    ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
-                            mpk_policy_claim_until(&ctx->txn->order, 0,
-                                                   ctx->mscf->claim_window,
-                                                   ctx->txn->request.now));
+    } else if (outcome == MPK_SAME) {
+        facts = ngx_http_mpk_problem(ctx, answer->status, mpk_string("invalid"),
+                    mpk_string("The claim can't be used; \"errors\" says what "
+                               "must be there."),
+                    mpk_string("R6"));
+        list = mpk_value_array(facts, mpk_string("errors"));
 
-    list = claim->wrong ? mpk_value_new(mem, MPK_VALUE_ARRAY)
-                        : mpk_value_array(facts, mpk_string("fields"));
+    } else {
+        info = mpk_outcome_info(outcome);
+        facts = ngx_http_mpk_problem(ctx, answer->status, info->name,
+                                     info->detail, info->rule);
+        list = mpk_value_array(facts, mpk_string("errors"));
+    }
 
     for (i = 0; i < NGX_HTTP_MPK_CLAIM_FIELDS; i++) {
         field = &ngx_http_mpk_claim_fields[i];
@@ -206,21 +252,9 @@ ngx_http_mpk_claim_json(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         }
     }
 
-    if (claim->wrong == 0) {
-        return ngx_http_mpk_send_json(r, ctx, answer, facts);
-    }
+    ngx_http_mpk_claim_facts(ctx, facts);
 
-    if (outcome == MPK_SAME) {
-        return ngx_http_mpk_send_problem(r, ctx, answer, mpk_string("invalid"),
-                   mpk_string("The claim can't be used; \"errors\" says what "
-                              "must be there."),
-                   mpk_string("R6"), list);
-    }
-
-    info = mpk_outcome_info(outcome);
-
-    return ngx_http_mpk_send_problem(r, ctx, answer, info->name, info->detail,
-                                     info->rule, list);
+    return ngx_http_mpk_send_json(r, ctx, answer, facts);
 }
 
 
@@ -255,6 +289,10 @@ ngx_http_mpk_claim_refused(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_buf_str(&detail, info->detail);
 
     if (outcome == MPK_LATE) {
+        ctx->claim_until = mpk_policy_claim_until(&ctx->txn->order,
+                               ctx->txn->request.claim_item,
+                               ctx->mscf->claim_window, ctx->txn->request.now);
+
         mpk_buf_lit(&detail, " For questions of use, ask the software maker's "
                              "support; the shop's support answers all others.");
     }

@@ -100,7 +100,7 @@ ngx_http_mpk_reveal_handler(ngx_http_request_t *r)
     }
 
     if (reveal->prefetch || ngx_http_mpk_is_foreign(r)) {
-        return ngx_http_mpk_reveal_foreign(r, ctx);
+        return ngx_http_mpk_send_foreign(r, ctx, mpk_string("R4"));
     }
 
     return ngx_http_mpk_read_body(r, ctx, NGX_HTTP_MPK_BODY_MAX,

@@ -48,10 +48,6 @@ ngx_int_t ngx_http_mpk_reveal_keys(ngx_http_request_t *r,
 ngx_int_t ngx_http_mpk_reveal_notice(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_outcome_t outcome);
 
-/* Refuses a confirmation from another site or a prefetch. */
-ngx_int_t ngx_http_mpk_reveal_foreign(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx);
-
 /* Answers 503: Redis could not be read or written. */
 ngx_int_t ngx_http_mpk_reveal_failed(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);

@@ -2,6 +2,7 @@
 
 #include "ngx_http_mpk_reveal.h"
 #include "ngx_http_mpk_card.h"
+#include "ngx_http_mpk_card_claims.h"
 #include "ngx_http_mpk_language.h"
 #include "ngx_http_mpk_links.h"
 #include "ngx_http_mpk_refusal.h"
@@ -15,15 +16,13 @@
 #define NGX_HTTP_MPK_GROUPED     128       /* bytes of a key; a longer one is text */
 
 
+static void ngx_http_mpk_reveal_until(ngx_http_mpk_ctx_t *ctx,
+    mpk_value_t *facts);
 static mpk_value_t *ngx_http_mpk_reveal_item(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *list, ngx_uint_t number);
 static void ngx_http_mpk_reveal_groups(mpk_value_t *item, mpk_str_t key,
     size_t *end);
 
-
-static const ngx_http_mpk_notice_t  ngx_http_mpk_notice_foreign = {
-    .status = 403, .page = NGX_HTTP_MPK_PAGE_REFUSED, .support = 1
-};
 
 /*
  * Sends the confirm page; outcome says what was wrong with the confirmation, if anything.
@@ -130,6 +129,7 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
                                     decision->items_count,
                                     ngx_http_mpk_reveal_desktop(r, ctx)));
     mpk_value_string(facts, mpk_string("nonce"), link.nonce);
+    ngx_http_mpk_reveal_until(ctx, facts);
     ngx_http_mpk_value_time(ctx, facts, mpk_string("expires_at"),
                             mpk_order_until(&decision->order,
                                             reveal->token.iat,
@@ -171,6 +171,38 @@ ngx_http_mpk_reveal_confirm(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 }
 
 
+/* Until when all of the keys can be reported, if they can. */
+
+static void
+ngx_http_mpk_reveal_until(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
+{
+    int64_t          now, until, end;
+    ngx_uint_t       i;
+    mpk_decision_t  *decision;
+
+    now = ctx->txn->request.now;
+    decision = &ctx->txn->decision;
+    until = INT64_MAX;
+
+    for (i = 0; i < decision->items_count; i++) {
+        end = mpk_policy_claim_until(&decision->order, decision->items[i],
+                                     ctx->mscf->claim_window, now);
+        until = ngx_min(until, end);
+    }
+
+    if (until < now) {
+        until = 0;
+    }
+
+    ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"), until);
+
+    if (!ctx->json && until) {
+        ngx_http_mpk_value_time_element(ctx, facts, mpk_string("claim_time"),
+                                        until);
+    }
+}
+
+
 void
 ngx_http_mpk_reveal_items(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
 {
@@ -186,7 +218,7 @@ ngx_http_mpk_reveal_items(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
         (void) ngx_http_mpk_reveal_item(ctx, list, decision->items[i]);
     }
 
-    ngx_http_mpk_card_policy(ctx, facts);
+    ngx_http_mpk_value_policy(ctx, facts);
 }
 
 
@@ -265,12 +297,6 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                        ctx->mlcf->pages->support);
     }
 
-    if (ctx->mscf->claim_path.len) {
-        mpk_value_string(facts, mpk_string("claim_url"),
-                         ngx_http_mpk_claim_url(ctx, &ctx->mscf->claim_path,
-                                                ctx->order, NULL, 0));
-    }
-
     list = mpk_value_array(facts, mpk_string("items"));
 
     for (i = 0; i < decision->items_count; i++) {
@@ -282,6 +308,10 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
             ngx_http_mpk_reveal_groups(v, txn->keys[i], &txn->ends[i]);
         }
     }
+
+    ngx_http_mpk_card_claimable(ctx, &decision->order, decision->items,
+                                decision->items_count, facts);
+    ngx_http_mpk_value_rights(ctx, facts);
 
     if (txn->mem.failed) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -384,18 +414,6 @@ ngx_http_mpk_reveal_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     return ngx_http_mpk_send_notice(r, ctx, &notice, info->name, info->detail,
                                     info->rule);
-}
-
-
-ngx_int_t
-ngx_http_mpk_reveal_foreign(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
-{
-    ctx->outcome = NGX_HTTP_MPK_OUTCOME_FOREIGN;
-
-    return ngx_http_mpk_send_notice(r, ctx, &ngx_http_mpk_notice_foreign,
-               mpk_string("foreign"),
-               mpk_string("The request does not come from the confirm page."),
-               mpk_string("R4"));
 }
 
 

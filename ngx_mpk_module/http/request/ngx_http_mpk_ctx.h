@@ -42,6 +42,7 @@ struct ngx_http_mpk_ctx_s {
     ngx_http_mpk_language_t      *language;        /* set before a page's values are built */
     mpk_str_t                     locale;          /* the order's; empty: not known */
     int64_t                       used_at;         /* when the link was used; 0: it was not */
+    int64_t                       claim_until;     /* when the time for claims ended; 0: not so */
     mpk_mem_t                    *body_mem;        /* where the body is made */
     mpk_str_t                    *secret;          /* where a body with keys is left; NULL: it has none */
     ngx_chain_t                  *out;             /* the body */

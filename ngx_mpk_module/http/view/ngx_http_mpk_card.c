@@ -136,16 +136,6 @@ ngx_http_mpk_card_fit(ngx_http_mpk_ctx_t *ctx, const mpk_item_t *item,
 }
 
 
-void
-ngx_http_mpk_card_policy(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
-{
-    if (ctx->mlcf->policy_url.len) {
-        mpk_value_string(facts, mpk_string("policy_url"),
-                         ngx_http_mpk_str(&ctx->mlcf->policy_url));
-    }
-}
-
-
 static void
 ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     ngx_uint_t max, ngx_http_mpk_masked_t masked, mpk_value_t *facts)
@@ -225,13 +215,14 @@ ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
         || ngx_http_mpk_card_views(ctx, opened, facts) != NGX_OK
         || ngx_http_mpk_card_claims(ctx, opened,
                                     NGX_HTTP_MPK_CLAIMS_CUSTOMER, facts)
-            != NGX_OK
-        || ngx_http_mpk_card_claimable(ctx, opened, facts) != NGX_OK)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_http_mpk_card_policy(ctx, facts);
+    ngx_http_mpk_card_claimable(ctx, &opened->order, NULL,
+                                opened->order.items_count, facts);
+    ngx_http_mpk_value_rights(ctx, facts);
 
     n = opened->order.items_count;
 

@@ -30,9 +30,6 @@ ngx_int_t ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
 void ngx_http_mpk_card_fit(ngx_http_mpk_ctx_t *ctx, const mpk_item_t *item,
     mpk_value_t *facts);
 
-/* Adds the address of the shop's policy, if it is known (mpk_policy_url). */
-void ngx_http_mpk_card_policy(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts);
-
 /* Adds "views": those among the entries that were read. */
 ngx_int_t ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_value_t *facts);

@@ -14,8 +14,9 @@ static ngx_int_t ngx_http_mpk_card_detail(ngx_http_mpk_ctx_t *ctx,
 static void ngx_http_mpk_card_words(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, const mpk_claim_t *claim,
     mpk_value_t *facts);
-static void ngx_http_mpk_card_text(mpk_value_t *facts, mpk_str_t name,
-    mpk_str_t text);
+static void ngx_http_mpk_card_claimable_each(ngx_http_mpk_ctx_t *ctx,
+    const mpk_order_t *order, mpk_value_t *facts);
+static mpk_value_t *ngx_http_mpk_card_listed(mpk_value_t *facts);
 
 
 static const mpk_str_t  ngx_http_mpk_decisions[] = {
@@ -60,7 +61,7 @@ ngx_http_mpk_card_claims(ngx_http_mpk_ctx_t *ctx,
         }
 
         url = ngx_http_mpk_claim_url(ctx, &ctx->mscf->upload_path, opened->id,
-                                     &claim->item, 1);
+                                     &claim->item, 1, 0);
 
         mpk_value_string(list->u.list.last, mpk_string("upload"), url);
     }
@@ -95,10 +96,9 @@ ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     ngx_http_mpk_value_time(ctx, facts, mpk_string("decided_at"),
                             mpk_claim_undecided(claim) ? 0
                             : claim->decided_at);
-    ngx_http_mpk_card_text(facts, mpk_string("decision"),
-                           ngx_http_mpk_decisions[claim->state]);
-    ngx_http_mpk_card_text(facts, mpk_string("reason"),
-                           mpk_reason_name(claim->reason));
+    mpk_value_text(facts, mpk_string("decision"),
+                   ngx_http_mpk_decisions[claim->state]);
+    mpk_value_text(facts, mpk_string("reason"), mpk_reason_name(claim->reason));
 
     if (whom == NGX_HTTP_MPK_CLAIMS_READ) {
         ngx_http_mpk_card_desk(ctx, claim, NULL, facts);
@@ -119,11 +119,10 @@ ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
                                           claim->old_key, claim->generation);
     }
 
-    ngx_http_mpk_card_text(facts, mpk_string("masked"), masked);
-    ngx_http_mpk_card_text(facts, mpk_string("name"), detail.name);
-    ngx_http_mpk_card_text(facts, mpk_string("description"),
-                           detail.description);
-    ngx_http_mpk_card_text(facts, mpk_string("note"), detail.note);
+    mpk_value_text(facts, mpk_string("masked"), masked);
+    mpk_value_text(facts, mpk_string("name"), detail.name);
+    mpk_value_text(facts, mpk_string("description"), detail.description);
+    mpk_value_text(facts, mpk_string("note"), detail.note);
 
     if (whom == NGX_HTTP_MPK_CLAIMS_SUPPORT) {
         ngx_http_mpk_card_desk(ctx, claim, &detail, facts);
@@ -230,6 +229,12 @@ ngx_http_mpk_card_words(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
     mpk_value_bool(facts, mpk_claim_state_name(claim->state), 1);
 
+    /* what the customer may still claim is said beside */
+
+    mpk_value_bool(facts, mpk_string("ended"),
+                   claim->state == MPK_CLAIM_REFUNDED
+                   || claim->state == MPK_CLAIM_REJECTED);
+
     mpk_buf_init(&name, mem, 32);
     mpk_buf_lit(&name, "why_");
     mpk_buf_str(&name, mpk_reason_name(claim->reason));
@@ -238,65 +243,129 @@ ngx_http_mpk_card_words(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 }
 
 
-static void
-ngx_http_mpk_card_text(mpk_value_t *facts, mpk_str_t name, mpk_str_t text)
+void
+ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order,
+    const uint16_t *items, ngx_uint_t count, mpk_value_t *facts)
 {
-    if (text.len) {
-        mpk_value_string(facts, name, text);
-
-    } else {
-        mpk_value_null(facts, name);
-    }
-}
-
-
-ngx_int_t
-ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *opened, mpk_value_t *facts)
-{
-    int64_t         until;
+    int64_t         now, window, until, first, last, ended;
     mpk_str_t       url;
-    mpk_mem_t      *mem;
-    mpk_order_t    *order;
+    ngx_uint_t      i, number;
+    mpk_value_t    *v;
     mpk_outcome_t   outcome;
-    mpk_request_t   ask;
 
-    mem = &ctx->mem;
-    order = &opened->order;
+    now = ngx_http_mpk_time(ctx->mmcf, order->id);
+    window = ctx->mscf->claim_window;
 
-    ngx_memzero(&ask, sizeof(mpk_request_t));
+    v = ngx_http_mpk_card_listed(facts);
+    first = 0;
+    last = 0;
+    ended = 0;
 
-    ask.event = MPK_EVENT_CLAIM_OPENED;
-    ask.now = ngx_http_mpk_time(ctx->mmcf, opened->id);
-    ask.claim_window = ctx->mscf->claim_window;
+    for (i = 0; i < count && order->state == MPK_ORDER_READY; i++) {
+        number = items ? items[i] : i + 1;
 
-    if (mpk_policy_ask(mem, order, &ask, &outcome) != MPK_OK) {
-        return NGX_ERROR;
+        outcome = mpk_policy_claimable(order, number, window, now);
+        until = mpk_policy_claim_until(order, number, window, now);
+
+        if (outcome == MPK_LATE) {
+            ended = ngx_max(ended, until);
+        }
+
+        if (outcome != MPK_DONE) {
+            until = 0;
+
+        } else {
+            first = first ? ngx_min(first, until) : until;
+            last = ngx_max(last, until);
+        }
+
+        /* the order may have more items than are listed */
+
+        if (ctx->json && v) {
+            ngx_http_mpk_value_time(ctx, v, mpk_string("claim_until"), until);
+            v = v->next;
+        }
     }
 
-    until = mpk_policy_claim_until(order, 0, ask.claim_window, ask.now);
     url = mpk_string("");
 
-    if (outcome == MPK_DONE && ctx->mscf->claim_path.len) {
-        url = ngx_http_mpk_claim_url(ctx, &ctx->mscf->claim_path, opened->id,
-                                     NULL, 0);
+    if (last && ctx->mscf->claim_path.len) {
+        url = ngx_http_mpk_claim_url(ctx, &ctx->mscf->claim_path, order->id,
+                                     NULL, 0, last);
     }
 
     if (ctx->json) {
-        ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"), until);
-        ngx_http_mpk_card_text(facts, mpk_string("claim_url"), url);
+        if (last == 0) {
+            last = mpk_policy_claim_until(order, 0, window, now);
+        }
 
-        return NGX_OK;
+        ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"), last);
+        mpk_value_text(facts, mpk_string("claim_url"), url);
+
+        return;
     }
 
     /* an open claim is shown as such, without a link to another */
 
-    mpk_value_bool(facts, mpk_string("claim"),
-                   outcome == MPK_DONE || outcome == MPK_LATE);
-    ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"),
-                            outcome == MPK_DONE ? until : 0);
+    mpk_value_bool(facts, mpk_string("claim"), last || ended);
+    ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"), last);
     mpk_value_bool(facts, mpk_string("claim_form"), url.len != 0);
     mpk_value_string(facts, mpk_string("claim_url"), url);
 
-    return NGX_OK;
+    if (last || ended) {
+        ngx_http_mpk_value_time_element(ctx, facts, mpk_string("claim_time"),
+                                        last ? last : ended);
+    }
+
+    if (first != last) {
+        ngx_http_mpk_card_claimable_each(ctx, order, facts);
+    }
+}
+
+
+/* A page names the items, if the time for some of them ends before that for others. */
+
+static void
+ngx_http_mpk_card_claimable_each(ngx_http_mpk_ctx_t *ctx,
+    const mpk_order_t *order, mpk_value_t *facts)
+{
+    int64_t             now, window;
+    ngx_uint_t          number;
+    mpk_value_t        *each, *list, *e;
+    const mpk_value_t  *v;
+
+    now = ngx_http_mpk_time(ctx->mmcf, order->id);
+    window = ctx->mscf->claim_window;
+
+    each = mpk_value_object(facts, mpk_string("claim_each"));
+    list = mpk_value_array(each, mpk_string("items"));
+
+    for (v = ngx_http_mpk_card_listed(facts); v; v = v->next) {
+        number = mpk_value_get(v, mpk_string("item"))->u.integer;
+
+        if (mpk_policy_claimable(order, number, window, now) != MPK_DONE) {
+            continue;
+        }
+
+        e = mpk_value_object(list, mpk_string(""));
+
+        mpk_value_string(e, mpk_string("product"),
+                         order->items[number - 1].product);
+        ngx_http_mpk_value_time_element(ctx, e, mpk_string("claim_time"),
+                                        mpk_policy_claim_until(order, number,
+                                                               window, now));
+    }
+}
+
+
+/* The first of the items that the facts list; NULL: none. */
+
+static mpk_value_t *
+ngx_http_mpk_card_listed(mpk_value_t *facts)
+{
+    const mpk_value_t  *list;
+
+    list = mpk_value_get(facts, mpk_string("items"));
+
+    return list ? list->u.list.first : NULL;
 }

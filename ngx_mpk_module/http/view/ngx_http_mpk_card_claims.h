@@ -25,9 +25,13 @@ ngx_int_t ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, ngx_uint_t number,
     ngx_http_mpk_claims_for_t whom, mpk_value_t *list);
 
-/* Adds until when and where a key can be reported. */
-ngx_int_t ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *order, mpk_value_t *facts);
+/*
+ * Adds until when and where a key can be reported, to the facts and, as JSON, to their
+ * "items".  items: their numbers; NULL: all of the order.
+ */
+void ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx,
+    const mpk_order_t *order, const uint16_t *items, ngx_uint_t count,
+    mpk_value_t *facts);
 
 
 #endif /* NGX_HTTP_MPK_CARD_CLAIMS_H */

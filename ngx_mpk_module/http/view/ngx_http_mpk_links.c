@@ -8,11 +8,11 @@
 #include "mpk_time.h"
 
 #define NGX_HTTP_MPK_LINK_TTL   600    /* seconds that a link on a page is good for */
-#define NGX_HTTP_MPK_CLAIM_TTL  3600   /* seconds that a form's address is good for */
+#define NGX_HTTP_MPK_CLAIM_TTL  86400  /* seconds that a claim's form is good for, at most */
 
 
-static ngx_int_t ngx_http_mpk_link_mint(ngx_http_mpk_ctx_t *ctx,
-    const ngx_str_t *path, mpk_token_t *token, time_t ttl, mpk_str_t *url);
+static ngx_int_t ngx_http_mpk_link_jti(ngx_http_mpk_ctx_t *ctx,
+    mpk_token_t *token);
 
 
 ngx_int_t
@@ -38,11 +38,14 @@ ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order,
     token.items_count = items_count;
 
     now = ngx_http_mpk_time(ctx->mmcf, order->id);
-    token.iat = ngx_max(now, mpk_order_corrected_at(order, now) + 1);
 
-    if (ngx_http_mpk_link_mint(ctx, &ctx->mscf->reveal_path, &token,
-                               NGX_HTTP_MPK_LINK_TTL, &link->url)
-        != NGX_OK)
+    token.iat = ngx_max(now, mpk_order_corrected_at(order, now) + 1);
+    token.exp = token.iat + NGX_HTTP_MPK_LINK_TTL;
+
+    if (ngx_http_mpk_link_jti(ctx, &token) != NGX_OK
+        || ngx_http_mpk_link_sign(ctx, &ctx->mscf->reveal_path, &token,
+                                  &link->url)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -77,10 +80,9 @@ ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order,
 
 mpk_str_t
 ngx_http_mpk_claim_url(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
-    mpk_str_t order, const uint16_t *items, ngx_uint_t items_count)
+    mpk_str_t order, const uint16_t *items, ngx_uint_t items_count,
+    int64_t until)
 {
-    size_t       len;
-    mpk_str_t    url;
     mpk_token_t  token;
 
     ngx_memzero(&token, sizeof(mpk_token_t));
@@ -89,11 +91,33 @@ ngx_http_mpk_claim_url(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
     token.order = order;
     token.items = items;
     token.items_count = items_count;
-    token.iat = ngx_http_mpk_time(ctx->mmcf, order);
 
-    if (ngx_http_mpk_link_mint(ctx, path, &token, NGX_HTTP_MPK_CLAIM_TTL, &url)
-        != NGX_OK)
-    {
+    if (ngx_http_mpk_link_jti(ctx, &token) != NGX_OK) {
+        return mpk_string("");
+    }
+
+    return ngx_http_mpk_claim_renew(ctx, path, &token, until);
+}
+
+
+mpk_str_t
+ngx_http_mpk_claim_renew(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
+    const mpk_token_t *token, int64_t until)
+{
+    size_t       len;
+    mpk_str_t    url;
+    mpk_token_t  fresh;
+
+    fresh = *token;
+
+    fresh.iat = ngx_http_mpk_time(ctx->mmcf, fresh.order);
+    fresh.exp = fresh.iat + NGX_HTTP_MPK_CLAIM_TTL;
+
+    if (until) {
+        fresh.exp = ngx_min(fresh.exp, ngx_max(until, fresh.iat + 1));
+    }
+
+    if (ngx_http_mpk_link_sign(ctx, path, &fresh, &url) != NGX_OK) {
         return mpk_string("");
     }
 
@@ -105,11 +129,8 @@ ngx_http_mpk_claim_url(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
 }
 
 
-/* Signs a token with a random jti. */
-
 static ngx_int_t
-ngx_http_mpk_link_mint(ngx_http_mpk_ctx_t *ctx, const ngx_str_t *path,
-    mpk_token_t *token, time_t ttl, mpk_str_t *url)
+ngx_http_mpk_link_jti(ngx_http_mpk_ctx_t *ctx, mpk_token_t *token)
 {
     u_char  bytes[16], *jti;
 
@@ -125,9 +146,8 @@ ngx_http_mpk_link_mint(ngx_http_mpk_ctx_t *ctx, const ngx_str_t *path,
     mpk_base64url_encode(jti, bytes, sizeof(bytes));
 
     token->jti = (mpk_str_t) { MPK_JTI_LEN, jti };
-    token->exp = token->iat + ttl;
 
-    return ngx_http_mpk_link_sign(ctx, path, token, url);
+    return NGX_OK;
 }
 
 
