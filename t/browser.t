@@ -63,6 +63,7 @@ $t->write('broken/confirm.mustache', <<'HTML');
 <head><meta charset="utf-8"><title>Broken</title><meta name="viewport" content="width=device-width"></head>
 <body><main><h1>Broken</h1>
 <p style="color: #777">{{order}} {{nonce}}</p>
+<p class="key"><code>TOO-SMALL</code></p>
 <img src="http://elsewhere.example/pixel.gif" alt="">
 <form method="post"><input type="email" name="email"><button>Send</button></form>
 <pre>A line that is much too long for any telephone that there ever was, and then some more of it, again and again, and once more</pre>

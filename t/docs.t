@@ -133,7 +133,7 @@ sub defines {
 my $sources;
 
 sub sources {
-    return $sources //= join '', map { content($_) } 'Makefile', grep({ $_ ne 't/docs.t' } glob("$top/*/*.[ch] $top/http/*/*.[ch] t/*.t misc/* t/lib/*.pm t/lib/Mpk/*.pm"));
+    return $sources //= join '', map { content($_) } 'Makefile', grep({ $_ ne 't/docs.t' } glob("$top/*/*.[ch] $top/http/*/*.[ch] t/*.t t/browser/*.mjs misc/* t/lib/*.pm t/lib/Mpk/*.pm"));
 }
 
 

@@ -93,7 +93,7 @@ for my $language (@languages) {
     my $keys = $t->post($link, { email => 'ann@example.com', nonce => $t->nonce($link) })->{body};
     utf8::decode($keys);
     my $copy = $messages{$language}{'copy.button'};
-    like($keys, qr/>\Q$copy\E</, "$language: the key's page");
+    like($keys, qr/ data-copy="\Q$copy\E"/, "$language: the key's page");
 }
 
 

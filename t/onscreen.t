@@ -67,7 +67,7 @@ is($entry->{ip}, '127.0.0.1', 'and its address');
 is(page('/checkout/S-1')->{json}{repeat}, JSON::PP::true, 'a reload is a repeat');
 is($t->events('S-1'), 'filed viewed repeated', 'and is journaled as one');
 is($t->api('POST', 'orders/S-1/cancel', { reason => 'fraud' })->{json}{rule}, 'R5', 'an order that was shown can\'t be cancelled');
-like($t->get('/checkout/S-1')->{body}, qr/<code id="k1".*XK7QX/, 'a browser gets the page with the key');
+like($t->get('/checkout/S-1')->{body}, qr/<code dir="ltr".*XK7QX/, 'a browser gets the page with the key');
 like($t->get('/checkout/S-1')->{headers}{'cache-control'}, qr/no-store/, 'which is stored nowhere');
 
 $t->file('S-2');

@@ -60,6 +60,17 @@ like($r->{body}, qr{<code[^>]*><span>XK7QX-</span>}, 'the key is grouped');
 (my $shown = $r->{body}) =~ s/<[^>]+>//g;
 like($shown, qr/\Q$key\E/, 'the groups make up the key');
 is($r->{headers}{$_}, $expected{$_}, "the key's page has $_") for sort keys %expected;
+
+# of many keys: what a key adds to the page, beside what the shop has filed of it
+
+my @weight = map {
+    my $items = [ map { { sku => sprintf('S-%03d', $_), product => sprintf('Product %03d', $_), key => sprintf('KEY%02d-AAAAA-BBBBB-CCCCC-DDDDD', $_ % 100) } } 1 .. $_ ];
+    my $r = $t->confirm($t->mint($t->file("K-$_", items => $items)), headers => { Accept => 'text/html' });
+    length $r->{body};
+} 250, 500;
+my $each = ($weight[1] - $weight[0]) / 250 - length('S-001Product 001KEY01-AAAAA-BBBBB-CCCCC-DDDDD');
+cmp_ok($each, '<=', 400, sprintf 'each of 500 keys has %.0f bytes of markup', $each);
+cmp_ok($each, '>', 100, 'so it is the page that was measured');
 is($r->{headers}{'etag'}, undef, 'no ETag');
 is($r->{headers}{'accept-ranges'}, undef, 'no ranges');
 

@@ -151,6 +151,16 @@ export const checks = [
         return bad;
     } },
 
+    // 22 px and bold up to 64 characters, 16 px above
+
+    { name: 'the key is large', run: page => page.evaluate(`
+        Array.from(document.querySelectorAll('.key code')).flatMap(code => {
+            const { fontSize, fontWeight } = getComputedStyle(code);
+            const style = fontSize + ' ' + fontWeight;
+            return style === (Array.from(code.textContent).length > 64 ? '16px 400' : '22px 600') ? []
+                : [ style + ': ' + code.textContent ];
+        })`) },
+
     { name: 'the console is silent', run: async page => page.seen.errors },
 
     { name: 'nothing is asked of others', run: async page => page.seen.requests

@@ -1,6 +1,7 @@
 // What a customer does with a link. A flow is a name and what happens, in a view.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { open } from './browser.mjs';
 import { email, send } from './pages.mjs';
@@ -88,7 +89,7 @@ export const flows = {
         await type(page);
         assert.equal(await heading(page), text['keys.title']);
         assert.equal(await page.textContent('code'), key);
-        assert.equal(await page.locator('[data-copy]').isVisible(), view.js, 'the button is there where it works');
+        assert.equal(await page.locator('.copy button').isVisible(), view.js, 'the button is there where it works');
         assert.equal(await mpk('events', order), 'filed link_minted opened viewed');
     }),
 
@@ -224,7 +225,7 @@ export const alone = {
         assert.equal(await heading(page), text['keys.title']);
         assert.equal(await page.textContent('code'), key);
 
-        await page.tap('[data-copy]');
+        await page.tap('.copy button');
         await page.getByRole('status').getByText(text['copy.done']).waitFor();
         assert.equal(await pasted(page), key);
         assert.equal(await mpk('events', order), 'filed link_minted opened viewed');
@@ -235,7 +236,7 @@ export const alone = {
 
         await visit(page, { items: [ { sku: 'LIC', product: 'Licence', key: licence } ] });
         await type(page);
-        await page.click('[data-copy]');
+        await page.click('.copy button');
         await page.getByRole('status').getByText(text['copy.done']).waitFor();
         assert.equal(await pasted(page), licence);
     }),
@@ -251,11 +252,45 @@ export const alone = {
         }
     }),
 
+    'all keys are copied at once, with their products where those differ': (browser, view) => on(browser, view, async (page, text) => {
+        const item = (n, product) => ({ sku: 'S', product, key: `KEY-${n}` });
+
+        for (const [products, copied] of [ [ [ 'P', 'P' ], 'KEY-1\nKEY-2' ], [ [ 'P', 'Q' ], 'P\tKEY-1\nQ\tKEY-2' ] ]) {
+            await visit(page, { items: products.map((product, i) => item(i + 1, product)) });
+            await type(page);
+            await page.click('.copy button:not(.quiet)');
+            await page.getByRole('status').getByText(text['copy.done']).waitFor();
+            assert.equal(await pasted(page), copied);
+        }
+    }),
+
+    'a long key is saved as a file': (browser, view) => on(browser, view, async (page, text) => {
+        const licence = 'one <licence>\n\n  two &amp; "three"\n';
+        const { order } = await visit(page, { items: [ { sku: 'L', product: 'Licence', key: licence }, { sku: 'K', product: 'Key', key } ] });
+        await type(page);
+
+        const save = page.getByRole('button', { name: text['copy.save'] });
+        assert.equal(await save.count(), 1, 'a short key has no such button');
+        const [ download ] = await Promise.all([ page.waitForEvent('download'), save.click() ]);
+        assert.equal(download.suggestedFilename(), `${order}-1.txt`);
+        assert.equal(readFileSync(await download.path(), 'utf8'), licence);
+    }),
+
+    'of many keys some are found, and copied': (browser, view) => on(browser, view, async (page, text) => {
+        await visit(page, { items: Array.from({ length: 21 }, (_, i) => ({ sku: 'S', product: i < 20 ? 'Office' : 'Windows 11', key: `KEY-${i}` })) });
+        await type(page);
+        await page.getByLabel(text['copy.filter']).fill('windows');
+        assert.equal(await page.locator('article:visible').count(), 1);
+        await page.click('.copy button:not(.quiet)');
+        await page.getByRole('status').getByText(text['copy.done']).waitFor();
+        assert.equal(await pasted(page), 'KEY-20');
+    }),
+
     'where the browser has no clipboard, the button still copies': (browser, view) => on(browser, view, async (page, text) => {
         await page.addInitScript("Object.defineProperty(navigator, 'clipboard', { value: undefined })");
         await visit(page);
         await type(page);
-        await page.click('[data-copy]');
+        await page.click('.copy button');
         await page.getByRole('status').getByText(text['copy.done']).waitFor();
         assert.equal(await clipboard(browser), key);
     }),
@@ -265,7 +300,7 @@ export const alone = {
             document.execCommand = () => false;`);
         await visit(page);
         await type(page);
-        await page.click('[data-copy]');
+        await page.click('.copy button');
         await page.getByRole('status').getByText(text['copy.fail']).waitFor();
         assert.equal(await page.evaluate('String(getSelection())'), key);
     }),
@@ -274,7 +309,7 @@ export const alone = {
         await visit(page);
         await type(page);
         assert.equal(await heading(page), text['keys.title']);
-        assert.equal(await page.locator('[data-copy]').isVisible(), false, 'there is a button that does nothing');
+        assert.equal(await page.locator('.copy button').isVisible(), false, 'there is a button that does nothing');
         await page.click('code');
         await page.keyboard.press('Control+C');
         assert.equal(await clipboard(browser), key);
@@ -322,7 +357,7 @@ export const alone = {
 
         await Promise.all([ page.waitForEvent('load'), page.keyboard.press('Enter') ]);
 
-        await tab(page, '[data-copy]');
+        await tab(page, '.copy button');
         assert.notEqual(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle'), 'none',
             'nothing shows where the focus is');
         await page.keyboard.press('Enter');

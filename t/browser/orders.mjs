@@ -188,7 +188,7 @@ export const alone = {
         await Promise.all([ page.waitForEvent('load'), page.keyboard.press('Enter') ]);
         await tab(page, 'button');
         await Promise.all([ page.waitForEvent('load'), page.keyboard.press('Enter') ]);
-        await tab(page, '[data-copy]');
+        await tab(page, '.copy button');
         await page.keyboard.press('Enter');
         await page.getByRole('status').getByText(/./).waitFor();
         assert.equal(await pasted(page), key);
@@ -196,7 +196,7 @@ export const alone = {
 
     'after the order the button copies': (browser, view) => on(browser, { ...view, width: 390 }, async (page, text) => {
         await page.goto(`${sites.edge}/checkout/${await mpk('file', id(), {})}`);
-        await page.tap('[data-copy]');
+        await page.tap('.copy button');
         await page.getByRole('status').getByText(text['copy.done']).waitFor();
         assert.equal(await pasted(page), key);
     }),

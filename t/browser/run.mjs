@@ -26,6 +26,7 @@ process.on('SIGTERM', async () => {
         'axe finds nothing': /^label: /m,
         'html-validate finds nothing': /^input-missing-label: /m,
         'nothing is wider than the screen': /px wide on 390/,
+        'the key is large': /TOO-SMALL/,
         'the console is silent': /Content Security Policy/,
         'nothing is asked of others': /elsewhere\.example/,
     };

@@ -13,6 +13,7 @@
 #define NGX_HTTP_MPK_REFRESH_MIN  5        /* seconds between reloads of a held order's page */
 #define NGX_HTTP_MPK_REFRESH_MAX  300
 #define NGX_HTTP_MPK_GROUP       5         /* characters of a key without separators */
+#define NGX_HTTP_MPK_LARGE       64        /* characters of a key in the largest font */
 #define NGX_HTTP_MPK_GROUPED     128       /* bytes of a key; a longer one is text */
 
 
@@ -20,6 +21,7 @@ static void ngx_http_mpk_reveal_until(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *facts);
 static mpk_value_t *ngx_http_mpk_reveal_item(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *list, ngx_uint_t number);
+static ngx_uint_t ngx_http_mpk_reveal_long(mpk_str_t key);
 static void ngx_http_mpk_reveal_groups(mpk_value_t *item, mpk_str_t key,
     size_t *end);
 
@@ -306,6 +308,8 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
         if (!ctx->json) {
             ngx_http_mpk_reveal_groups(v, txn->keys[i], &txn->ends[i]);
+            mpk_value_bool(v, mpk_string("long"),
+                           ngx_http_mpk_reveal_long(txn->keys[i]));
         }
     }
 
@@ -323,6 +327,16 @@ ngx_http_mpk_reveal_keys(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_KEYS,
                                   facts);
+}
+
+
+/* Whether a key, UTF-8, is too long for the page's largest font. */
+
+static ngx_uint_t
+ngx_http_mpk_reveal_long(mpk_str_t key)
+{
+    return ngx_utf8_length((u_char *) key.data, key.len)
+           > NGX_HTTP_MPK_LARGE;
 }
 
 
