@@ -43,6 +43,33 @@ is_deeply(three($t->track('T-1')->{json}), [ undef, undef, undef ], 'nor does a 
 my $evidence = sub { return $t->api('GET', "orders/$_[0]/evidence", undef, token => 'support-token')->{json}{evidence} };
 is_deeply(three($evidence->('T-1')), \@same, 'evidence has it');
 
+# a dispute: what was accepted before the purchase
+
+sub utc { return $_[0] =~ s/T(.*)Z/ $1 UTC/r }
+
+my @disclosures = qw(refund_policy_disclosure cancellation_policy_disclosure);
+my $e = $evidence->('T-1');
+for (@disclosures) {
+    like($e->{stripe}{$_}, qr/accepted the shop's terms, version "2026-11 <b>", on \Q@{[utc($terms{accepted_at})]}\E from IP address 203\.0\.113\.7\. Their address is "\Q$terms{url}\E"; .*$hex/,
+        "$_: version, time, address");
+    like($e->{stripe}{$_}, qr/withdrawal is lost by this, on \Q@{[utc($consents{at})]}\E from IP address 2001:db8::7; .* durable medium on \Q@{[utc($consents{confirmed_at})]}\E\. The purchase was made on \Q@{[utc($order{purchased_at})]}\E\./,
+        "$_: and the consents");
+    like($e->{stripe}{$_}, qr/as the shop filed them with the order on \Q@{[utc($e->{filed_at})]}\E\.$/, "$_: whose word it is");
+}
+
+my $after = file_raw('T-4', terms => { %terms, accepted_at => ago(30) }, consents => { %consents, at => ago(29), confirmed_at => undef });
+is_deeply([ @{$evidence->('T-4')->{stripe}}{@disclosures} ], [ undef, undef ], 'what was accepted after the purchase is no disclosure');
+$t->confirm($t->mint('T-4'));
+is_deeply([ @{$evidence->('T-4')->{stripe}}{@disclosures} ], [ undef, undef ], 'nor after a view');
+
+my $print = $t->api('GET', 'orders/T-1/evidence?format=html', undef, token => 'support-token')->{body};
+like($print, qr/The buyer is a business/, 'the printed page has the buyer');
+like($print, qr/On \Q@{[utc($terms{accepted_at})]}\E, from the address 203\.0\.113\.7, the customer accepted .* version 2026-11 &lt;b&gt;, https:\/\/shop\.example\/terms\?of=keys&amp;v=11.*$hex/s, 'the terms');
+like($print, qr/On \Q@{[utc($consents{at})]}\E, from the address 2001:db8::7, both consents were given.*$hex.*durable medium on \Q@{[utc($consents{confirmed_at})]}\E/s, 'and the consents');
+file_raw('T-5', consents => { %consents, waiver => JSON::PP::false, confirmed_at => undef });
+$print = $t->api('GET', 'orders/T-5/evidence?format=html', undef, token => 'support-token')->{body};
+ok($print =~ /were not both given/ && $print !~ /durable|business|No version/, 'and what was not given');
+
 my (undef, %field) = $t->stored($redis, 'T-1');
 unlike(join('', %field), qr/203\.0\.113\.7|shop\.example|$hex|2026-11/i, 'I4: it is sealed');
 
@@ -79,7 +106,7 @@ my %bad = (
     '/consents/waiver' => { consents => { %consents, waiver => 'yes' } },
     '/consents/at' => { consents => { %consents, at => 'now' } },
     '/consents/text_sha256' => { consents => { map { $_ => $consents{$_} } grep { $_ ne 'text_sha256' } keys %consents } },
-    '/consents/confirmed_at' => { consents => { %consents, confirmed_at => ago(63) } },
+    '/consents/confirmed_at' => { consents => { %consents, confirmed_at => $terms{accepted_at} } },
 );
 my %headers = ('Authorization' => "Bearer $t->{token}", 'Content-Type' => 'application/json');
 my %lower = map { lc $_ => $headers{$_} } keys %headers;

@@ -486,11 +486,12 @@ like($t->get($link)->{body}, qr/name="consent_supply"(?!.*checked)/s, 'mpk_conse
 my $nonce = $t->nonce($link);
 is($t->confirm($link, nonce => $nonce)->{status}, 422, 'without consent no key');
 is($t->confirm($link, nonce => $nonce, consent_supply => 'yes')->{status}, 422, 'nor with half of it');
-for my $no ('false', '0', 'no', ' ', 'off', 'yess', 'True ') {
+for my $no ('false', '0', 'no', ' ', 'off', 'yess', 'True', 'ON', "\x11", 'true ') {
     is($t->confirm($link, nonce => $nonce, consent_supply => $no, consent_waiver => 'yes')->{status}, 422, "\"$no\" is no consent");
     is($t->confirm($link, nonce => $nonce, consent_supply => 'yes', consent_waiver => $no)->{status}, 422, 'to neither');
 }
 is($t->confirm($link, nonce => $nonce, consent_supply => 'yes', consent_waiver => 'yes')->{status}, 200, 'with both there is');
+is($t->confirm($t->link("Y-$_"), consent_supply => $_, consent_waiver => $_)->{status}, 200, "\"$_\" is a consent") for qw(true yes on 1);
 my $consent = $t->journal('C-1')->{entries}[-1]{consent};
 like($consent->{text}, qr/^[\w+\/=]{44}$/, 'the hash of the text is in the journal');
 is($consent->{language}, 'en', 'and its language');

@@ -19,7 +19,7 @@ my $redis = $t->redis;
 $t->conf(redis => $t->least($redis), location => 'location = /status { mpk_status json; }')->start;
 
 sub ready { return $t->get('/status')->{status} == 200 }
-sub keys_in_redis { return scalar grep { $_ ne 'mpk:meta' } @{$redis->cmd('KEYS', '*')} }
+sub keys_in_redis { return scalar grep { !/^mpk:(?:meta|texts)\z/ } @{$redis->cmd('KEYS', '*')} }
 
 ok(wait_for(\&ready, 'ready'), 'the rights of docs/operations.md suffice');
 is(keys_in_redis(), 0, 'trying them leaves nothing in Redis');

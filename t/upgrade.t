@@ -89,7 +89,7 @@ sub make {
     $data{keyring} = $t->read('keyring.json');
     $data{answers}{$_} = answers($t, $_) for grep { s/.*:o:// } @{$redis->cmd('KEYS', 'mpk:*:o:*')};
 
-    for my $key (grep { $_ ne 'mpk:meta' } @{$redis->cmd('KEYS', '*')}) {
+    for my $key (grep { !/^mpk:(?:meta|texts)\z/ } @{$redis->cmd('KEYS', '*')}) {
         my $type = $redis->cmd('TYPE', $key);
         next if $type eq 'stream' || $type eq 'string';
         $data{redis}{$key} = { type => $type, values => [ map { bytes($_) } @{$redis->cmd($type eq 'hash' ? ('HGETALL', $key)

@@ -5,6 +5,7 @@
 #include "mpk_journal.h"
 #include "mpk_json.h"
 #include "mpk_jws.h"
+#include "mpk_members.h"
 #include "test.h"
 
 
@@ -65,7 +66,10 @@ parse(const char *json)
 }
 
 
-static mpk_item_t  items[2];
+static mpk_item_t                  items[2];
+static mpk_checkout_t              checkout;
+static const mpk_evidence_text_t  *texts;
+static size_t                      texts_count;
 
 
 /* The document made from a JSON array of entries, the first "verified" of them verified. */
@@ -91,6 +95,10 @@ document(const char *entries, size_t verified)
     evidence.person = &person;
     evidence.items = items;
     evidence.items_count = 2;
+    evidence.purchased_at = 1795420740;     /* 2026-11-23T07:59:00Z */
+    evidence.checkout = &checkout;
+    evidence.texts = texts;
+    evidence.texts_count = texts_count;
 
     made = mpk_value_new(&test_mem, MPK_VALUE_OBJECT);
 
@@ -337,10 +345,11 @@ test_stripe(void)
     ok(has(field(made, "cancellation_rebuttal"), "delivered on 2026-11-23 08:01:00 UTC: a link")
        && has(field(made, "cancellation_rebuttal"), "before that, and none since;"), "a rebuttal tells the delivery");
     ok(mpk_str_eq(field(made, "service_date"), str("23 November 2026")), "the day of service is that of the first view");
-    ok(!has(field(made, "refund_policy_disclosure"), "opened"), "an opening from another address is not told as the customer's");
-    ok(has(field(made, "refund_policy_disclosure"), "\"2026-1\"")
-       && !has(field(made, "refund_policy_disclosure"), "ticked"), "the policy is given as recorded");
-    ok(has(field(made, "cancellation_policy_disclosure"), "cancelled only before it is delivered"), "the other policy, too");
+    ok(!has(field(made, "refund_refusal_explanation"), "opened"), "an opening from another address is not told as the customer's");
+    ok(has(field(made, "refund_refusal_explanation"), "\"2026-1\"")
+       && !has(field(made, "refund_refusal_explanation"), "ticked"), "the policy is given as recorded");
+    ok(field(made, "refund_policy_disclosure").data == NULL && field(made, "cancellation_policy_disclosure").data == NULL,
+       "what was shown with the key was not disclosed before the purchase");
     ok(mpk_str_eq(field(made, "customer_purchase_ip"), str("203.0.113.9"))
        && mpk_str_eq(field(made, "customer_email_address"), str("ann@example.com"))
        && field(made, "customer_name").data == NULL, "of the person there is what is known");
@@ -353,14 +362,16 @@ test_stripe(void)
        && mpk_str_eq(mpk_value_get_string(consent, str("language")), str("de"))
        && mpk_str_eq(mpk_value_get_string(consent, str("ip")), str("203.0.113.7"))
        && mpk_value_get(consent, str("n"))->u.integer == 4, "consent is as it was recorded");
-    ok(has(field(made, "cancellation_policy_disclosure"), "The customer declared two things before the key was shown"),
-       "and is a disclosure");
+    ok(mpk_value_get(consent, str("words")) == NULL && has(field(made, "refund_refusal_explanation"), "in base64, is HASH. ")
+       && mpk_value_get(made, str("consent_product"))->u.list.count == 0, "by the hash of its words, where these are not known");
+    ok(has(field(made, "refund_refusal_explanation"), "The customer declared two things before the key was shown"),
+       "and explains a refusal");
 
     made = document("[" FILED "," MINTED "," VIEW(",\"form\":true,\"consent\":{\"text\":\"HASH\",\"language\":\"de\"}") "]", 3);
-    ok(has(field(made, "refund_policy_disclosure"), "The customer ticked two boxes before the key was shown"), "boxes are those of a form");
+    ok(has(field(made, "refund_refusal_explanation"), "The customer ticked two boxes before the key was shown"), "boxes are those of a form");
 
     made = document("[" FILED "," MINTED "," VIEWED "," AGREED "]", 4);
-    ok(has(field(made, "refund_policy_disclosure"), "\"2026-1\"") && !has(field(made, "refund_policy_disclosure"), "before the key was shown"),
+    ok(has(field(made, "refund_refusal_explanation"), "\"2026-1\"") && !has(field(made, "refund_refusal_explanation"), "before the key was shown"),
        "what was declared after the first view is not told as if before it");
 
     /* the shop's word proves nothing, nor does what is recorded since contradict it */
@@ -386,17 +397,17 @@ test_stripe(void)
        && field(made, "cancellation_rebuttal").data, "without a view no refund is refused");
 
     made = document("[" FILED "," MINTED "," OPENED "," VIEW("") "]", 4);
-    ok(field(made, "refund_policy_disclosure").data == NULL && field(made, "cancellation_policy_disclosure").data == NULL,
+    ok(!has(field(made, "refund_refusal_explanation"), "policy") && !has(field(made, "refund_refusal_explanation"), "before the key was shown"),
        "without a policy or consent on record none is claimed");
 
     made = document("[" FILED "," MINTED "," OPENED_OWN "," OPENED "," VIEW(",\"policy\":\"2026-1\",\"form\":true") "]", 5);
-    ok(has(field(made, "refund_policy_disclosure"), "opened on 2026-11-23 08:01:30 UTC from IP address 203.0.113.7, and confirmed by its button "
-                                                    "on 2026-11-23 08:03:04 UTC from IP address 203.0.113.7."),
+    ok(has(field(made, "refund_refusal_explanation"), "opened on 2026-11-23 08:01:30 UTC from IP address 203.0.113.7, and confirmed by its button "
+                                                      "on 2026-11-23 08:03:04 UTC from IP address 203.0.113.7."),
        "an opening from the view's address is, whatever a scanner opened in between");
 
     made = document("[" FILED "," MINTED "," OPENED_OWN "," VIEWED "]", 4);
-    ok(has(field(made, "refund_policy_disclosure"), "203.0.113.7, and confirmed on 2026-11-23 08:03:04 UTC")
-       && !has(field(made, "refund_policy_disclosure"), "button"), "only a form has a button");
+    ok(has(field(made, "refund_refusal_explanation"), "203.0.113.7, and confirmed on 2026-11-23 08:03:04 UTC")
+       && !has(field(made, "refund_refusal_explanation"), "button"), "only a form has a button");
 
     made = document("[" FILED "," CANCELLED "]", 2);
     ok(field(made, "cancellation_rebuttal").data == NULL && field(made, "access_activity_log").data == NULL,
@@ -429,6 +440,102 @@ test_stripe(void)
     made = document("[" FILED "," MINTED "," OPENED "," VIEWED "," CUT_SHORT "," REPEATED "]", 6);
     ok(has(field(made, "refund_refusal_explanation"), ": 2 of 2.") && has(field(made, "refund_refusal_explanation"), "Views in all: 2."),
        "its repeat shows the other");
+}
+
+
+/* What was accepted before the purchase, and the words of what was agreed to after it. */
+
+static void
+test_accepted(void)
+{
+    char                  *words;
+    mpk_str_t              text;
+    const mpk_value_t     *made, *consent;
+    mpk_evidence_text_t    known[2];
+
+    static const char  *all = "[" FILED "," MINTED "," VIEW(",\"form\":true,\"consent\":{\"text\":\"HASH\",\"language\":\"de\"},"
+                              "\"consent_product\":\"FITS\"") "]";
+
+    checkout.terms = (mpk_terms_t) { str("2026-\"11\n"), str("https://shop.example/t"), 1795420739, str("203.0.113.5"), str("") };
+    made = document("[" FILED "]", 1);
+    text = field(made, "refund_policy_disclosure");
+    ok(mpk_str_eq(text, field(made, "cancellation_policy_disclosure"))
+       && mpk_str_eq(text, str("Before the purchase, at the checkout, the customer accepted the shop's terms, version \"2026-\"11?\", "
+                               "on 2026-11-23 07:58:59 UTC from IP address 203.0.113.5. Their address is \"https://shop.example/t\". "
+                               "The purchase was made on 2026-11-23 07:59:00 UTC. These times and addresses are those of the shop's checkout, "
+                               "as the shop filed them with the order on 2026-11-23 08:00:00 UTC.")),
+       "both disclosures tell what was accepted before the purchase: version, time, address, and whose word it is");
+
+    checkout.terms.sha256 = str("0a1b");
+    ok(has(field(document("[" FILED "]", 1), "refund_policy_disclosure"), "; the SHA-256 of the document as it was served is 0a1b. "),
+       "with the document's hash, if it was filed");
+
+    checkout.terms.accepted_at = 1795420740;
+    ok(field(document("[" FILED "]", 1), "refund_policy_disclosure").data, "also at the second of the purchase");
+    checkout.terms.accepted_at = 1795420741;
+    made = document("[" FILED "]", 1);
+    ok(field(made, "refund_policy_disclosure").data == NULL && field(made, "cancellation_policy_disclosure").data == NULL,
+       "but nothing of what was accepted after it");
+    checkout.terms.accepted_at = 1795420739;
+    made = document("[" FILED "]", 0);
+    ok(field(made, "refund_policy_disclosure").data == NULL, "nor if its filing is not proved");
+    ok(has(field(document("[" IMPORTED "]", 1), "refund_policy_disclosure"), "filed them with the order on 2026-11-23 08:00:00 UTC."),
+       "of an imported order it says when that was");
+
+    memset(&checkout, 0, sizeof(checkout));
+    checkout.business = true;
+    ok(field(document("[" FILED "]", 1), "refund_policy_disclosure").data == NULL, "what was not filed is not told");
+
+    checkout.consents = (mpk_consents_t) { 1795420738, true, true, str("203.0.113.6"), str("ff00"), 0 };
+    text = field(document("[" FILED "]", 1), "cancellation_policy_disclosure");
+    ok(has(text, "the right of withdrawal is lost by this, on 2026-11-23 07:58:58 UTC from IP address 203.0.113.6; the SHA-256 of the words that were shown is ff00. The purchase")
+       && !has(text, "terms") && !has(text, "durable"), "consents of the checkout are told");
+    checkout.consents.confirmed_at = 1795420800;
+    ok(has(field(document("[" FILED "]", 1), "cancellation_policy_disclosure"), "on a durable medium on 2026-11-23 08:00:00 UTC. The purchase"),
+       "with their confirmation, if it was filed");
+    checkout.consents.at = 1795420741;
+    ok(field(document("[" FILED "]", 1), "cancellation_policy_disclosure").data == NULL, "but not those after the purchase");
+    checkout.consents.at = 1795420738;
+    checkout.consents.waiver = false;
+    ok(field(document("[" FILED "]", 1), "cancellation_policy_disclosure").data == NULL, "nor one without the other");
+    memset(&checkout, 0, sizeof(checkout));
+
+    known[0] = (mpk_evidence_text_t) { str("FITS"), str("It fits.") };
+    known[1] = (mpk_evidence_text_t) { str("HASH"), str("At once.\nI know \xe2\x80\xae.") };
+    texts = known;
+    texts_count = 2;
+
+    made = document(all, 3);
+    consent = mpk_value_get(made, str("consent"))->u.list.first;
+    ok(mpk_str_eq(mpk_value_get_string(consent, str("words")), known[1].words), "the words of a consent are given where they are known");
+    consent = mpk_value_get(made, str("consent_product"))->u.list.first;
+    ok(mpk_str_eq(mpk_value_get_string(consent, str("words")), str("It fits.")) && mpk_str_eq(mpk_value_get_string(consent, str("text")), str("FITS"))
+       && mpk_str_eq(mpk_value_get_string(consent, str("ip")), str("203.0.113.7")) && mpk_value_get(consent, str("n"))->u.integer == 4
+       && mpk_value_get(consent, str("language")) == NULL, "so are those of the one that says that it fits");
+    text = field(made, "refund_refusal_explanation");
+    ok(has(text, "in the language \"de\": \"At once.\", \"I know ?.\". The SHA-256 of the words, in base64, is HASH. "),
+       "the explanation quotes them, each box by itself");
+    ok(has(text, "The customer confirmed before the key was shown that the product fits on 2026-11-23 08:03:04 UTC from IP address 203.0.113.7: "
+                 "\"It fits.\". The SHA-256 of the words, in base64, is FITS. "), "and the other");
+
+    known[1].words = str("");
+    made = document(all, 3);
+    ok(mpk_value_get(mpk_value_get(made, str("consent"))->u.list.first, str("words")) == NULL
+       && has(field(made, "refund_refusal_explanation"), "in the language \"de\". The SHA-256 of the words, in base64, is HASH. "), "words that are not known are not");
+
+    words = test_alloc(NULL, 4097);
+    memset(words, 'w', 4096);
+    words[4096] = '\0';
+    known[0].words = str(words);
+    known[1].words = str(words);
+    text = field(document(all, 3), "refund_refusal_explanation");
+    ok(has(text, words) && text.len <= MPK_EVIDENCE_TEXT_MAX, "the longest that a page may have fit");
+
+    checkout.terms = (mpk_terms_t) { { MPK_VERSION_MAX, (uint8_t *) words }, { 1024, (uint8_t *) words }, 1795420739, str("203.0.113.5"),
+                                     { MPK_SHA256_TEXT, (uint8_t *) words } };
+    ok(field(document(all, 3), "refund_policy_disclosure").len <= MPK_EVIDENCE_TEXT_MAX, "and so do the longest terms");
+    memset(&checkout, 0, sizeof(checkout));
+    texts_count = 0;
 }
 
 
@@ -508,6 +615,7 @@ main(void)
     test_line();
     test_lines();
     test_stripe();
+    test_accepted();
     test_proof();
     test_products();
 

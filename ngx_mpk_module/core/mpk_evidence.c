@@ -13,10 +13,12 @@ typedef struct {
     const mpk_value_t  **cut;        /* by entry: the "cut_off" of a view; NULL: none */
     mpk_str_t           *requests;   /* by entry: its "request_id" */
 
+    const mpk_value_t   *filed;
     const mpk_value_t   *delivered;  /* the first link handed out, or the first view */
     const mpk_value_t   *viewed;     /* the first view of which a key has left */
     const mpk_value_t   *opened;     /* its link, opened before it from the same address */
     const mpk_value_t   *consent;    /* given with the first view, or before it */
+    const mpk_value_t   *product;    /* the same, that it fits */
     size_t               views;
     size_t               shown_count;
     bool                 shown[MPK_ITEMS_MAX + 1];
@@ -36,16 +38,26 @@ static size_t mpk_evidence_mark(const mpk_value_t *entry, bool mark,
     const bool *except, bool *marks);
 static void mpk_evidence_policies(const mpk_evidence_found_t *found,
     mpk_value_t *document);
-static void mpk_evidence_consents(const mpk_evidence_found_t *found,
-    mpk_value_t *document);
+static void mpk_evidence_consents(const mpk_evidence_t *evidence,
+    const mpk_evidence_found_t *found, mpk_value_t *document);
+static void mpk_evidence_consent(const mpk_evidence_t *evidence,
+    const mpk_value_t *entry, mpk_str_t text, mpk_value_t *agreed);
+static mpk_str_t mpk_evidence_words(const mpk_evidence_t *evidence,
+    mpk_str_t hash);
 static mpk_status_t mpk_evidence_stripe(mpk_mem_t *mem,
     const mpk_evidence_t *evidence, const mpk_evidence_found_t *found,
     mpk_value_t *document);
 static void mpk_evidence_products(const mpk_evidence_t *evidence,
     mpk_buf_t *out);
 static void mpk_evidence_date(mpk_buf_t *out, const mpk_value_t *entry);
-static void mpk_evidence_disclosure(const mpk_evidence_found_t *found,
-    mpk_str_t rule, mpk_buf_t *out);
+static void mpk_evidence_disclosure(const mpk_evidence_t *evidence,
+    const mpk_evidence_found_t *found, mpk_buf_t *out);
+static void mpk_evidence_seconds(int64_t seconds, mpk_str_t ip,
+    mpk_buf_t *out);
+static void mpk_evidence_confirmed(const mpk_evidence_t *evidence,
+    const mpk_evidence_found_t *found, mpk_buf_t *out);
+static void mpk_evidence_agreed(const mpk_evidence_t *evidence,
+    mpk_str_t hash, mpk_buf_t *out);
 static void mpk_evidence_refusal(const mpk_evidence_t *evidence,
     const mpk_evidence_found_t *found, mpk_buf_t *out);
 static void mpk_evidence_rebuttal(const mpk_evidence_found_t *found,
@@ -73,7 +85,7 @@ mpk_evidence_add(mpk_mem_t *mem, const mpk_evidence_t *evidence,
     }
 
     mpk_evidence_policies(found, document);
-    mpk_evidence_consents(found, document);
+    mpk_evidence_consents(evidence, found, document);
 
     status = mpk_evidence_stripe(mem, evidence, found, document);
     if (status != MPK_OK) {
@@ -137,6 +149,19 @@ mpk_evidence_scan(mpk_mem_t *mem, const mpk_evidence_t *evidence,
             && mpk_value_get(v, mpk_string("consent")))
         {
             found->consent = v;
+        }
+
+        if (found->product == NULL && found->viewed == NULL
+            && mpk_value_get(v, mpk_string("consent_product")))
+        {
+            found->product = v;
+        }
+
+        if (found->filed == NULL
+            && (mpk_evidence_is(v, MPK_EVENT_FILED)
+                || mpk_evidence_is(v, MPK_EVENT_IMPORTED)))
+        {
+            found->filed = v;
         }
 
         if (mpk_evidence_is(v, MPK_EVENT_CLAIM_REPLACED)) {
@@ -310,46 +335,81 @@ mpk_evidence_policies(const mpk_evidence_found_t *found,
 
 
 static void
-mpk_evidence_consents(const mpk_evidence_found_t *found,
-    mpk_value_t *document)
+mpk_evidence_consents(const mpk_evidence_t *evidence,
+    const mpk_evidence_found_t *found, mpk_value_t *document)
 {
-    size_t              i, k;
-    mpk_value_t        *list, *agreed;
-    const mpk_value_t  *entry, *consent, *n;
+    size_t              i;
+    mpk_str_t           text;
+    mpk_value_t        *supply, *product, *agreed;
+    const mpk_value_t  *entry, *consent;
 
-    const struct {
-        mpk_str_t     name;
-        bool          inner;
-    } members[] = {
-        { mpk_string("at"), false },
-        { mpk_string("ip"), false },
-        { mpk_string("text"), true },
-        { mpk_string("language"), true },
-    };
-
-    list = mpk_value_array(document, mpk_string("consent"));
+    supply = mpk_value_array(document, mpk_string("consent"));
+    product = mpk_value_array(document, mpk_string("consent_product"));
 
     for (i = 0; i < found->verified; i++) {
         entry = found->entries[i];
 
         consent = mpk_value_get(entry, mpk_string("consent"));
-        if (consent == NULL) {
-            continue;
+
+        if (consent) {
+            agreed = mpk_value_object(supply, mpk_string(""));
+
+            mpk_evidence_consent(evidence, entry,
+                mpk_value_get_string(consent, mpk_string("text")), agreed);
+            mpk_value_string(agreed, mpk_string("language"),
+                mpk_value_get_string(consent, mpk_string("language")));
         }
 
-        agreed = mpk_value_object(list, mpk_string(""));
-        n = mpk_value_get(entry, mpk_string("n"));
+        text = mpk_value_get_string(entry, mpk_string("consent_product"));
 
-        if (n && n->type == MPK_VALUE_INT) {
-            mpk_value_int(agreed, mpk_string("n"), n->u.integer);
-        }
-
-        for (k = 0; k < sizeof(members) / sizeof(members[0]); k++) {
-            mpk_value_string(agreed, members[k].name,
-                mpk_value_get_string(members[k].inner ? consent : entry,
-                                     members[k].name));
+        if (text.len) {
+            mpk_evidence_consent(evidence, entry, text,
+                                 mpk_value_object(product, mpk_string("")));
         }
     }
+}
+
+
+static void
+mpk_evidence_consent(const mpk_evidence_t *evidence, const mpk_value_t *entry,
+    mpk_str_t text, mpk_value_t *agreed)
+{
+    mpk_str_t           words;
+    const mpk_value_t  *n;
+
+    n = mpk_value_get(entry, mpk_string("n"));
+    words = mpk_evidence_words(evidence, text);
+
+    if (n && n->type == MPK_VALUE_INT) {
+        mpk_value_int(agreed, mpk_string("n"), n->u.integer);
+    }
+
+    mpk_value_string(agreed, mpk_string("at"),
+                     mpk_value_get_string(entry, mpk_string("at")));
+    mpk_value_string(agreed, mpk_string("ip"),
+                     mpk_value_get_string(entry, mpk_string("ip")));
+    mpk_value_string(agreed, mpk_string("text"), text);
+
+    if (words.len) {
+        mpk_value_string(agreed, mpk_string("words"), words);
+    }
+}
+
+
+/* Empty: they are not known. */
+
+static mpk_str_t
+mpk_evidence_words(const mpk_evidence_t *evidence, mpk_str_t hash)
+{
+    size_t  i;
+
+    for (i = 0; i < evidence->texts_count; i++) {
+        if (mpk_str_eq(evidence->texts[i].hash, hash)) {
+            return evidence->texts[i].words;
+        }
+    }
+
+    return (mpk_str_t) { 0, NULL };
 }
 
 
@@ -406,10 +466,8 @@ mpk_evidence_stripe(mpk_mem_t *mem, const mpk_evidence_t *evidence,
                                                             : found->delivered);
     }
 
-    mpk_evidence_disclosure(found, mpk_string("a product key that was shown "
-        "counts as used from then on (rule R8)"), &fields[REFUND].text);
-    mpk_evidence_disclosure(found, mpk_string("an order can be cancelled only "
-        "before it is delivered (rule R5)"), &fields[CANCELLATION].text);
+    mpk_evidence_disclosure(evidence, found, &fields[REFUND].text);
+    mpk_evidence_disclosure(evidence, found, &fields[CANCELLATION].text);
 
     mpk_evidence_refusal(evidence, found, &fields[REFUSAL].text);
     mpk_evidence_rebuttal(found, &fields[REBUTTAL].text);
@@ -492,61 +550,96 @@ mpk_evidence_date(mpk_buf_t *out, const mpk_value_t *entry)
 }
 
 
-/* Empty, unless the terms that the customer saw were recorded. */
+/*
+ * What was accepted before the purchase, as the shop has filed it; empty: nothing.  What was
+ * agreed to with a view came after it.
+ */
 
 static void
-mpk_evidence_disclosure(const mpk_evidence_found_t *found, mpk_str_t rule,
-    mpk_buf_t *out)
+mpk_evidence_disclosure(const mpk_evidence_t *evidence,
+    const mpk_evidence_found_t *found, mpk_buf_t *out)
 {
-    const mpk_value_t  *consent;
+    const mpk_terms_t     *terms;
+    const mpk_consents_t  *consents;
 
-    if (found->viewed == NULL
-        || (found->consent == NULL
-            && mpk_value_get_string(found->viewed, mpk_string("policy")).len
-               == 0))
-    {
+    if (evidence->checkout == NULL || found->filed == NULL) {
         return;
     }
 
-    if (found->opened) {
-        mpk_buf_lit(out, "The link leads to a confirmation page, "
-                         "which shows no key. It was opened");
-        mpk_evidence_where(out, found->opened);
-        mpk_buf_str(out, mpk_value_yes(found->viewed, mpk_string("form"))
-                         ? mpk_string(", and confirmed by its button")
-                         : mpk_string(", and confirmed"));
-        mpk_evidence_where(out, found->viewed);
+    terms = &evidence->checkout->terms;
+    consents = &evidence->checkout->consents;
+
+    if (terms->version.len && terms->accepted_at <= evidence->purchased_at) {
+        mpk_buf_lit(out, "Before the purchase, at the checkout, the customer "
+                         "accepted the shop's terms, version \"");
+        mpk_evidence_text(out, terms->version);
+        mpk_buf_lit(out, "\",");
+        mpk_evidence_seconds(terms->accepted_at, terms->ip, out);
+        mpk_buf_lit(out, ". Their address is \"");
+        mpk_evidence_text(out, terms->url);
+        mpk_buf_byte(out, '"');
+
+        if (terms->sha256.len) {
+            mpk_buf_lit(out, "; the SHA-256 of the document as it was served "
+                             "is ");
+            mpk_evidence_text(out, terms->sha256);
+        }
+
         mpk_buf_lit(out, ". ");
     }
 
-    if (mpk_value_get_string(found->viewed, mpk_string("policy")).len) {
-        mpk_buf_lit(out, "The version of the shop's policy that was in force "
-                         "is recorded with this view: \"");
-        mpk_evidence_member(out, found->viewed, mpk_string("policy"));
-        mpk_buf_lit(out, "\". ");
-    }
-
-    if (found->consent) {
-        consent = mpk_value_get(found->consent, mpk_string("consent"));
-
-        mpk_buf_str(out, mpk_value_yes(found->consent, mpk_string("form"))
-                         ? mpk_string("The customer ticked two boxes")
-                         : mpk_string("The customer declared two things"));
-        mpk_buf_lit(out, " before the key was shown");
-        mpk_evidence_where(out, found->consent);
-        mpk_buf_lit(out, ": one asks for the digital content to be supplied "
-                         "at once, the other acknowledges that the right of "
-                         "withdrawal is lost by this. The texts were read in "
-                         "the language \"");
-        mpk_evidence_member(out, consent, mpk_string("language"));
-        mpk_buf_lit(out, "\"; their SHA-256, in base64, is ");
-        mpk_evidence_member(out, consent, mpk_string("text"));
+    if (mpk_checkout_consented(evidence->checkout)
+        && consents->at <= evidence->purchased_at)
+    {
+        mpk_buf_lit(out, "Before the purchase, at the checkout, the customer "
+                         "asked for the digital content to be supplied at "
+                         "once, and acknowledged that the right of withdrawal "
+                         "is lost by this,");
+        mpk_evidence_seconds(consents->at, consents->ip, out);
+        mpk_buf_lit(out, "; the SHA-256 of the words that were shown is ");
+        mpk_evidence_text(out, consents->text_sha256);
         mpk_buf_lit(out, ". ");
+
+        if (consents->confirmed_at) {
+            mpk_buf_lit(out, "Both consents were confirmed to the customer on "
+                             "a durable medium");
+            mpk_evidence_seconds(consents->confirmed_at, mpk_string(""), out);
+            mpk_buf_lit(out, ". ");
+        }
     }
 
-    mpk_buf_lit(out, "By the shop's rules ");
-    mpk_buf_str(out, rule);
+    if (out->len == 0) {
+        return;
+    }
+
+    mpk_buf_lit(out, "The purchase was made");
+    mpk_evidence_seconds(evidence->purchased_at, mpk_string(""), out);
+    mpk_buf_lit(out, ". These times and addresses are those of the shop's "
+                     "checkout, as the shop filed them with the order on ");
+    mpk_evidence_time(out, found->filed);
     mpk_buf_byte(out, '.');
+}
+
+
+/* " on 2026-11-23 05:01:02 UTC from IP address 203.0.113.7" */
+
+static void
+mpk_evidence_seconds(int64_t seconds, mpk_str_t ip, mpk_buf_t *out)
+{
+    uint8_t  text[MPK_TIME_LEN];
+
+    mpk_time_format(seconds, text);
+
+    mpk_buf_lit(out, " on ");
+    mpk_buf_put(out, text, 10);
+    mpk_buf_byte(out, ' ');
+    mpk_buf_put(out, text + 11, 8);
+    mpk_buf_lit(out, " UTC");
+
+    if (ip.len) {
+        mpk_buf_lit(out, " from IP address ");
+        mpk_evidence_text(out, ip);
+    }
 }
 
 
@@ -589,9 +682,91 @@ mpk_evidence_refusal(const mpk_evidence_t *evidence,
 
     mpk_buf_lit(out, ". Views in all: ");
     mpk_buf_int(out, (int64_t) found->views);
-    mpk_buf_lit(out, ". A product key can be used by whoever has seen it, and "
+    mpk_buf_lit(out, ". ");
+
+    mpk_evidence_confirmed(evidence, found, out);
+
+    mpk_buf_lit(out, "A product key can be used by whoever has seen it, and "
                      "can't be given back. By rule R8 of the shop a key that "
                      "was viewed is used: nothing makes it unused again.");
+}
+
+
+/* What the page before the first view said, and what was agreed to on it. */
+
+static void
+mpk_evidence_confirmed(const mpk_evidence_t *evidence,
+    const mpk_evidence_found_t *found, mpk_buf_t *out)
+{
+    const mpk_value_t  *consent;
+
+    if (found->opened) {
+        mpk_buf_lit(out, "The link leads to a confirmation page, "
+                         "which shows no key. It was opened");
+        mpk_evidence_where(out, found->opened);
+        mpk_buf_str(out, mpk_value_yes(found->viewed, mpk_string("form"))
+                         ? mpk_string(", and confirmed by its button")
+                         : mpk_string(", and confirmed"));
+        mpk_evidence_where(out, found->viewed);
+        mpk_buf_lit(out, ". ");
+    }
+
+    if (mpk_value_get_string(found->viewed, mpk_string("policy")).len) {
+        mpk_buf_lit(out, "The version of the shop's policy that was in force "
+                         "is recorded with this view: \"");
+        mpk_evidence_member(out, found->viewed, mpk_string("policy"));
+        mpk_buf_lit(out, "\". ");
+    }
+
+    if (found->consent) {
+        consent = mpk_value_get(found->consent, mpk_string("consent"));
+
+        mpk_buf_str(out, mpk_value_yes(found->consent, mpk_string("form"))
+                         ? mpk_string("The customer ticked two boxes")
+                         : mpk_string("The customer declared two things"));
+        mpk_buf_lit(out, " before the key was shown");
+        mpk_evidence_where(out, found->consent);
+        mpk_buf_lit(out, ": one asks for the digital content to be supplied "
+                         "at once, the other acknowledges that the right of "
+                         "withdrawal is lost by this. The texts were read in "
+                         "the language \"");
+        mpk_evidence_member(out, consent, mpk_string("language"));
+        mpk_buf_byte(out, '"');
+        mpk_evidence_agreed(evidence,
+                            mpk_value_get_string(consent, mpk_string("text")),
+                            out);
+    }
+
+    if (found->product) {
+        mpk_buf_lit(out, "The customer confirmed before the key was shown "
+                         "that the product fits");
+        mpk_evidence_where(out, found->product);
+        mpk_evidence_agreed(evidence,
+                            mpk_value_get_string(found->product,
+                                mpk_string("consent_product")),
+                            out);
+    }
+}
+
+
+/* Ends a sentence with the words and their hash. */
+
+static void
+mpk_evidence_agreed(const mpk_evidence_t *evidence, mpk_str_t hash,
+    mpk_buf_t *out)
+{
+    mpk_str_t  words;
+
+    words = mpk_evidence_words(evidence, hash);
+
+    if (words.len) {
+        mpk_buf_lit(out, ": ");
+        mpk_evidence_quote(out, words);
+    }
+
+    mpk_buf_lit(out, ". The SHA-256 of the words, in base64, is ");
+    mpk_evidence_text(out, hash);
+    mpk_buf_lit(out, ". ");
 }
 
 

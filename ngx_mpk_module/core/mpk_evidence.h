@@ -7,11 +7,17 @@
 #ifndef MPK_EVIDENCE_H
 #define MPK_EVIDENCE_H
 
+#include "mpk_checkout.h"
 #include "mpk_policy.h"
-#include "mpk_value.h"
 
 #define MPK_EVIDENCE_TEXT_MAX  20000   /* Stripe's limit, in characters; here bytes */
 
+
+/* The words of a consent: a line for each box. */
+typedef struct {
+    mpk_str_t            hash;         /* as journaled */
+    mpk_str_t            words;
+} mpk_evidence_text_t;
 
 typedef struct {
     const mpk_value_t   *entries;      /* an array filled by mpk_journal_read() */
@@ -19,12 +25,16 @@ typedef struct {
     const mpk_person_t  *person;       /* NULL: erased, or can't be opened */
     size_t               items_count;
     const mpk_item_t    *items;
+    int64_t              purchased_at; /* seconds */
+    const mpk_checkout_t *checkout;    /* NULL: as person */
+    size_t               texts_count;
+    const mpk_evidence_text_t *texts;  /* those whose words are known */
 } mpk_evidence_t;
 
 
 /*
- * Adds to document: "policy", the versions; "consent", an array of {n, at, ip, text,
- * language}; "stripe"; "activity".  Only verified entries are used, except in "activity",
+ * Adds to document: "policy", the versions; "consent", an array of {n, at, ip, text, words,
+ * language}, and "consent_product", of {n, at, ip, text, words}; "stripe"; "activity".  Only verified entries are used, except in "activity",
  * which says from where on they are not.
  */
 mpk_status_t mpk_evidence_add(mpk_mem_t *mem, const mpk_evidence_t *evidence,
@@ -52,6 +62,9 @@ void mpk_evidence_time(mpk_buf_t *out, const mpk_value_t *entry);
 void mpk_evidence_items(mpk_buf_t *out, const mpk_value_t *entry);
 void mpk_evidence_numbers(mpk_buf_t *out, const mpk_value_t *entry);
 void mpk_evidence_channel(mpk_buf_t *out, const mpk_value_t *entry);
+
+/* Appends the words of a consent, each of its lines in quotes. */
+void mpk_evidence_quote(mpk_buf_t *out, mpk_str_t words);
 
 /* Append text as part of a line: control and bidirectional characters become "?". */
 void mpk_evidence_member(mpk_buf_t *out, const mpk_value_t *entry, mpk_str_t name);

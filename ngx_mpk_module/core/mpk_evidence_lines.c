@@ -419,6 +419,24 @@ mpk_evidence_member(mpk_buf_t *out, const mpk_value_t *entry, mpk_str_t name)
 
 
 void
+mpk_evidence_quote(mpk_buf_t *out, mpk_str_t words)
+{
+    size_t  i, start;
+
+    for (start = 0; start <= words.len; start = i + 1) {
+
+        for (i = start; i < words.len && words.data[i] != '\n'; i++) {
+            /* void */
+        }
+
+        mpk_buf_str(out, start ? mpk_string(", \"") : mpk_string("\""));
+        mpk_evidence_text(out, (mpk_str_t) { i - start, words.data + start });
+        mpk_buf_byte(out, '"');
+    }
+}
+
+
+void
 mpk_evidence_text(mpk_buf_t *out, mpk_str_t text)
 {
     size_t  i, len;

@@ -176,8 +176,7 @@ mpk_value_get_string(const mpk_value_t *object, mpk_str_t name)
 bool
 mpk_value_yes(const mpk_value_t *object, mpk_str_t name)
 {
-    size_t              i, k;
-    const mpk_str_t    *word;
+    size_t              i;
     const mpk_value_t  *value;
 
     static const mpk_str_t  words[] = {
@@ -197,19 +196,7 @@ mpk_value_yes(const mpk_value_t *object, mpk_str_t name)
     }
 
     for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        word = &words[i];
-
-        if (value->u.string.len != word->len) {
-            continue;
-        }
-
-        for (k = 0; k < word->len; k++) {
-            if ((value->u.string.data[k] | 0x20) != (word->data[k] | 0x20)) {
-                break;
-            }
-        }
-
-        if (k == word->len) {
+        if (mpk_str_eq(value->u.string, words[i])) {
             return true;
         }
     }

@@ -86,7 +86,7 @@ mpk_value_written(const mpk_value_t *value, size_t len)
 /* The member of an object, or NULL (also when object is NULL or not an object). */
 const mpk_value_t *mpk_value_get(const mpk_value_t *object, mpk_str_t name);
 
-/* Whether a member says yes: true, 1, or the word true, yes, on or 1, in any case. */
+/* Whether a member says yes: true, 1, or exactly the word "true", "yes", "on" or "1". */
 bool mpk_value_yes(const mpk_value_t *object, mpk_str_t name);
 
 /* The string member of an object, or an empty string with data == NULL. */

@@ -33,6 +33,13 @@ typedef struct {
 } ngx_http_mpk_endpoint_t;
 
 
+/* The words of a consent: a line for each box. */
+typedef struct {
+    ngx_str_t                     hash;            /* SHA-256, in base64 */
+    mpk_str_t                     words;
+} ngx_http_mpk_text_t;
+
+
 typedef struct {
     ngx_mpk_redis_t              *redis;
     mpk_keyring_t                *keyring;
@@ -40,6 +47,7 @@ typedef struct {
     time_t                        retention;       /* seconds from purchase; 0: forever */
     time_t                        outbox_keep;     /* seconds; 0: forever */
     ngx_array_t                   pages;           /* ngx_http_mpk_pages_t * */
+    ngx_array_t                   texts;           /* ngx_http_mpk_text_t: each once */
     ngx_int_t                     request_id;      /* index of $request_id */
     ngx_array_t                   locations;       /* ngx_http_mpk_location_t: with an endpoint */
     ngx_array_t                   paths;           /* mpk_str_t: before tokens, of all servers */

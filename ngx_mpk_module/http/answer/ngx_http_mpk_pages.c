@@ -12,6 +12,8 @@
 
 #include <openssl/sha.h>
 
+#define NGX_HTTP_MPK_TEXT_MAX  4096    /* bytes of a consent's words: evidence quotes them */
+
 
 static ngx_int_t ngx_http_mpk_pages_languages(
     ngx_http_mpk_pages_loader_t *loader, ngx_http_mpk_pages_t *pages);
@@ -28,6 +30,8 @@ static ngx_int_t ngx_http_mpk_pages_policy(
     ngx_http_mpk_pages_loader_t *loader, ngx_http_mpk_pages_t *pages);
 static mpk_status_t ngx_http_mpk_pages_partial(void *ctx, mpk_str_t name,
     mpk_str_t *source, mpk_error_t *error);
+static ngx_int_t ngx_http_mpk_pages_text(ngx_http_mpk_pages_loader_t *loader,
+    mpk_str_t words, ngx_str_t *hash);
 static ngx_int_t ngx_http_mpk_pages_hash(ngx_conf_t *cf, mpk_str_t text,
     ngx_str_t *hash);
 
@@ -366,10 +370,10 @@ ngx_http_mpk_pages_language(ngx_http_mpk_pages_loader_t *loader,
                               mpk_string("consent.waiver")));
 
     if (consent.failed
-        || ngx_http_mpk_pages_hash(loader->cf, mpk_buf_done(&consent),
+        || ngx_http_mpk_pages_text(loader, mpk_buf_done(&consent),
                                    &language->consent)
            != NGX_OK
-        || ngx_http_mpk_pages_hash(loader->cf,
+        || ngx_http_mpk_pages_text(loader,
                ngx_http_mpk_pages_message(loader,
                                           mpk_string("consent.product")),
                &language->product)
@@ -379,6 +383,50 @@ ngx_http_mpk_pages_language(ngx_http_mpk_pages_loader_t *loader,
     }
 
     return ngx_http_mpk_pages_compile(loader, language);
+}
+
+
+/* Hashes the words of a consent, and keeps them to be written to Redis. */
+
+static ngx_int_t
+ngx_http_mpk_pages_text(ngx_http_mpk_pages_loader_t *loader, mpk_str_t words,
+    ngx_str_t *hash)
+{
+    ngx_uint_t                 i;
+    ngx_http_mpk_text_t       *text;
+    ngx_http_mpk_main_conf_t  *mmcf;
+
+    if (words.len > NGX_HTTP_MPK_TEXT_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, loader->cf, 0,
+                           "the texts of consent in \"%*s\" have over "
+                           ngx_value(NGX_HTTP_MPK_TEXT_MAX) " bytes: shorten "
+                           "them", loader->tag.len, loader->tag.data);
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_mpk_pages_hash(loader->cf, words, hash) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    mmcf = ngx_http_conf_get_module_main_conf(loader->cf, ngx_http_mpk_module);
+
+    text = mmcf->texts.elts;
+
+    for (i = 0; i < mmcf->texts.nelts; i++) {
+        if (ngx_memcmp(text[i].hash.data, hash->data, hash->len) == 0) {
+            return NGX_OK;
+        }
+    }
+
+    text = ngx_array_push(&mmcf->texts);
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->hash = *hash;
+    text->words = words;
+
+    return NGX_OK;
 }
 
 

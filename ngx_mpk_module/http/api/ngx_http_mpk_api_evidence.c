@@ -9,13 +9,29 @@
 #include "ngx_http_mpk_language.h"
 #include "ngx_http_mpk_request.h"
 #include "ngx_http_mpk_sealed.h"
+#include "ngx_http_mpk_texts.h"
 #include "ngx_http_mpk_time.h"
 
 #include "mpk_base64url.h"
 #include "mpk_evidence.h"
 #include "mpk_jws.h"
 
+#define NGX_HTTP_MPK_EVIDENCE_TEXTS  32    /* words of consents; of others the hash is given */
 
+
+/* A document in the making: api->data. */
+typedef struct {
+    ngx_http_mpk_journal_t        journal;
+    ngx_uint_t                    texts_count;
+    mpk_evidence_text_t           texts[NGX_HTTP_MPK_EVIDENCE_TEXTS];
+} ngx_http_mpk_evidence_t;
+
+
+static ngx_int_t ngx_http_mpk_evidence_read(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static void ngx_http_mpk_evidence_texts(ngx_http_mpk_evidence_t *made);
+static void ngx_http_mpk_evidence_text(ngx_http_mpk_evidence_t *made,
+    mpk_str_t hash);
 static ngx_int_t ngx_http_mpk_evidence_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_evidence_page(ngx_http_request_t *r);
@@ -40,31 +56,123 @@ ngx_http_mpk_api_evidence(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_api_invalid(r, ctx);
     }
 
-    return ngx_http_mpk_journal_ask(r, ctx, ngx_http_mpk_evidence_done);
+    return ngx_http_mpk_journal_ask(r, ctx, ngx_http_mpk_evidence_read);
+}
+
+
+/* Reads the journal, then the words of its consents from Redis. */
+
+static ngx_int_t
+ngx_http_mpk_evidence_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_uint_t                i;
+    mpk_str_t                 hashes[NGX_HTTP_MPK_EVIDENCE_TEXTS];
+    ngx_http_mpk_api_t       *api;
+    ngx_http_mpk_batch_t     *batch;
+    ngx_http_mpk_evidence_t  *made;
+
+    made = ngx_pcalloc(r->pool, sizeof(ngx_http_mpk_evidence_t));
+
+    if (made == NULL
+        || ngx_http_mpk_journal_read(r, ctx, &ctx->orders->list[0],
+                                     &made->journal)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    api = ctx->data;
+    api->data = made;
+
+    ngx_http_mpk_evidence_texts(made);
+
+    if (made->texts_count == 0) {
+        return ngx_http_mpk_evidence_done(r, ctx);
+    }
+
+    batch = ngx_http_mpk_batch_create(r, ctx, 1);
+    if (batch == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (i = 0; i < made->texts_count; i++) {
+        hashes[i] = made->texts[i].hash;
+    }
+
+    ngx_http_mpk_texts_ask(batch, hashes, made->texts_count);
+
+    return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_evidence_done);
+}
+
+
+/* The hashes of the consents that are proved. */
+
+static void
+ngx_http_mpk_evidence_texts(ngx_http_mpk_evidence_t *made)
+{
+    ngx_uint_t          n;
+    const mpk_value_t  *v;
+
+    for (v = made->journal.entries->u.list.first, n = 0;
+         v && n < made->journal.proved; v = v->next, n++)
+    {
+        ngx_http_mpk_evidence_text(made,
+            mpk_value_get_string(mpk_value_get(v, mpk_string("consent")),
+                                 mpk_string("text")));
+        ngx_http_mpk_evidence_text(made,
+            mpk_value_get_string(v, mpk_string("consent_product")));
+    }
+}
+
+
+static void
+ngx_http_mpk_evidence_text(ngx_http_mpk_evidence_t *made, mpk_str_t hash)
+{
+    ngx_uint_t  i;
+
+    if (hash.len == 0 || made->texts_count == NGX_HTTP_MPK_EVIDENCE_TEXTS) {
+        return;
+    }
+
+    for (i = 0; i < made->texts_count; i++) {
+        if (mpk_str_eq(made->texts[i].hash, hash)) {
+            return;
+        }
+    }
+
+    made->texts[made->texts_count++].hash = hash;
 }
 
 
 static ngx_int_t
 ngx_http_mpk_evidence_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_mem_t               *mem;
-    mpk_value_t             *document;
-    mpk_person_t            *person;
-    mpk_checkout_t           checkout;
-    mpk_evidence_t           evidence;
-    ngx_http_mpk_order_t    *order;
-    ngx_http_mpk_journal_t   journal;
+    mpk_mem_t                *mem;
+    ngx_uint_t                i;
+    mpk_value_t              *document;
+    mpk_person_t             *person;
+    mpk_checkout_t            checkout;
+    mpk_evidence_t            evidence;
+    ngx_http_mpk_api_t       *api;
+    ngx_http_mpk_order_t     *order;
+    ngx_http_mpk_journal_t   *journal;
+    ngx_http_mpk_evidence_t  *made;
 
+    api = ctx->data;
+    made = api->data;
     mem = &ctx->mem;
     order = &ctx->orders->list[0];
+    journal = &made->journal;
+
+    for (i = 0; i < made->texts_count; i++) {
+        made->texts[i].words = ngx_http_mpk_texts_read(ctx->mmcf,
+                                   &ctx->batch->cmds[0], i,
+                                   made->texts[i].hash);
+    }
 
     if (ngx_http_mpk_evidence_page(r) == NGX_OK) {
         ctx->json = 0;
         ctx->language = ngx_http_mpk_language(ctx, order->order.locale);
-    }
-
-    if (ngx_http_mpk_journal_read(r, ctx, order, &journal) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     document = mpk_value_new(mem, MPK_VALUE_OBJECT);
@@ -84,17 +192,21 @@ ngx_http_mpk_evidence_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_mpk_evidence_verification(ctx, order, &journal, document);
+    ngx_http_mpk_evidence_verification(ctx, order, journal, document);
 
-    mpk_value_put(document, mpk_string("entries"), journal.entries);
+    mpk_value_put(document, mpk_string("entries"), journal->entries);
 
     ngx_memzero(&evidence, sizeof(mpk_evidence_t));
 
-    evidence.entries = journal.entries;
-    evidence.verified = journal.proved;
+    evidence.entries = journal->entries;
+    evidence.verified = journal->proved;
     evidence.person = person;
     evidence.items = order->order.items;
     evidence.items_count = order->order.items_count;
+    evidence.purchased_at = order->order.purchased_at;
+    evidence.checkout = person ? &checkout : NULL;
+    evidence.texts = made->texts;
+    evidence.texts_count = made->texts_count;
 
     if (document == NULL
         || mpk_evidence_add(mem, &evidence, document) != MPK_OK)
@@ -103,7 +215,7 @@ ngx_http_mpk_evidence_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     return ctx->json ? ngx_http_mpk_evidence_signed(r, ctx, document)
-                     : ngx_http_mpk_evidence_print(r, ctx, &journal, document);
+                     : ngx_http_mpk_evidence_print(r, ctx, journal, document);
 }
 
 

@@ -13,13 +13,17 @@ static void ngx_http_mpk_print_claim(const mpk_value_t *entry,
     mpk_value_t *row);
 static void ngx_http_mpk_print_int(const mpk_value_t *entry, mpk_str_t name,
     mpk_value_t *row);
+static void ngx_http_mpk_print_checkout(ngx_http_mpk_ctx_t *ctx,
+    const mpk_value_t *document, mpk_value_t *shown);
 static void ngx_http_mpk_print_consents(ngx_http_mpk_ctx_t *ctx,
-    const mpk_value_t *consents, mpk_value_t *shown);
+    const mpk_value_t *consents, mpk_value_t *list);
+static void ngx_http_mpk_print_words(mpk_str_t words, mpk_value_t *row);
 static void ngx_http_mpk_print_texts(mpk_value_t *document);
 static void ngx_http_mpk_print_is(mpk_value_t *parent, mpk_str_t name,
     const mpk_value_t *from, mpk_str_t member);
 static void ngx_http_mpk_print_time(ngx_http_mpk_ctx_t *ctx,
-    mpk_value_t *parent, const mpk_value_t *from);
+    mpk_value_t *parent, mpk_str_t name, const mpk_value_t *from,
+    mpk_str_t member);
 
 
 ngx_int_t
@@ -45,10 +49,15 @@ ngx_http_mpk_evidence_print(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     shown = mpk_value_object(document, mpk_string("shown"));
 
-    v = mpk_value_get(document, mpk_string("policy"));
+    ngx_http_mpk_print_checkout(ctx, document, shown);
     ngx_http_mpk_print_consents(ctx,
-                                mpk_value_get(document, mpk_string("consent")),
-                                shown);
+        mpk_value_get(document, mpk_string("consent")),
+        mpk_value_array(shown, mpk_string("agreements")));
+    ngx_http_mpk_print_consents(ctx,
+        mpk_value_get(document, mpk_string("consent_product")),
+        mpk_value_array(shown, mpk_string("fittings")));
+
+    v = mpk_value_get(document, mpk_string("policy"));
 
     if (v && v->u.list.count) {
         v = v->u.list.last;
@@ -125,7 +134,8 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
         mpk_value_int(row, mpk_string("n"), v->u.integer);
     }
 
-    ngx_http_mpk_print_time(ctx, row, entry);
+    ngx_http_mpk_print_time(ctx, row, mpk_string("when"), entry,
+                            mpk_string("at"));
 
     /* set all of them: Mustache would look up missing ones in the document */
 
@@ -226,30 +236,108 @@ ngx_http_mpk_print_int(const mpk_value_t *entry, mpk_str_t name,
 }
 
 
+/* What was accepted at the checkout. */
+
 static void
-ngx_http_mpk_print_consents(ngx_http_mpk_ctx_t *ctx,
-    const mpk_value_t *consents, mpk_value_t *shown)
+ngx_http_mpk_print_checkout(ngx_http_mpk_ctx_t *ctx,
+    const mpk_value_t *document, mpk_value_t *shown)
 {
     ngx_uint_t          i;
-    mpk_value_t        *list, *row;
+    mpk_value_t        *row;
+    const mpk_value_t  *terms, *consents;
+
+    static const mpk_str_t  members[] = {
+        mpk_literal("version"), mpk_literal("url"), mpk_literal("ip"),
+        mpk_literal("sha256")
+    };
+
+    terms = mpk_value_get(document, mpk_string("terms"));
+    consents = mpk_value_get(document, mpk_string("consents"));
+
+    mpk_value_bool(shown, mpk_string("business"),
+                   mpk_value_get(document, mpk_string("buyer")) != NULL);
+
+    if (terms) {
+        row = mpk_value_object(shown, mpk_string("accepted"));
+
+        ngx_http_mpk_print_time(ctx, row, mpk_string("when"), terms,
+                                mpk_string("accepted_at"));
+
+        for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+            mpk_value_string(row, members[i],
+                             mpk_value_get_string(terms, members[i]));
+        }
+    }
+
+    if (consents) {
+        row = mpk_value_object(shown, mpk_string("asked"));
+
+        ngx_http_mpk_print_time(ctx, row, mpk_string("when"), consents,
+                                mpk_string("at"));
+        ngx_http_mpk_print_time(ctx, row, mpk_string("confirmed"), consents,
+                                mpk_string("confirmed_at"));
+        mpk_value_string(row, mpk_string("ip"),
+                         mpk_value_get_string(consents, mpk_string("ip")));
+        mpk_value_string(row, mpk_string("text"),
+                         mpk_value_get_string(consents,
+                                              mpk_string("text_sha256")));
+        mpk_value_bool(row, mpk_string("given"),
+                       mpk_value_yes(consents, mpk_string("supply"))
+                       && mpk_value_yes(consents, mpk_string("waiver")));
+    }
+}
+
+
+static void
+ngx_http_mpk_print_consents(ngx_http_mpk_ctx_t *ctx,
+    const mpk_value_t *consents, mpk_value_t *list)
+{
+    ngx_uint_t          i;
+    mpk_value_t        *row;
     const mpk_value_t  *v;
 
     static const mpk_str_t  members[] = {
         mpk_literal("ip"), mpk_literal("text"), mpk_literal("language")
     };
 
-    list = mpk_value_array(shown, mpk_string("agreements"));
-
     for (v = consents ? consents->u.list.first : NULL; v; v = v->next) {
 
         row = mpk_value_object(list, mpk_string(""));
 
-        ngx_http_mpk_print_time(ctx, row, v);
+        ngx_http_mpk_print_time(ctx, row, mpk_string("when"), v,
+                                mpk_string("at"));
 
         for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
             mpk_value_string(row, members[i],
                              mpk_value_get_string(v, members[i]));
         }
+
+        ngx_http_mpk_print_words(mpk_value_get_string(v, mpk_string("words")),
+                                 row);
+    }
+}
+
+
+/* A line for each box. */
+
+static void
+ngx_http_mpk_print_words(mpk_str_t words, mpk_value_t *row)
+{
+    u_char       *p, *last, *end;
+    mpk_value_t  *list;
+
+    list = mpk_value_array(row, mpk_string("words"));
+
+    p = (u_char *) words.data;
+    last = p + words.len;
+
+    while (p < last) {
+        end = ngx_strlchr(p, last, '\n');
+        end = end ? end : last;
+
+        mpk_value_string(list, mpk_string(""), (mpk_str_t) { end - p, p });
+
+        p = end + 1;
     }
 }
 
@@ -290,16 +378,24 @@ ngx_http_mpk_print_is(mpk_value_t *parent, mpk_str_t name,
 }
 
 
-/* To the second, the same in every language. */
+/* To the second, the same in every language; empty: there is none. */
 
 static void
 ngx_http_mpk_print_time(ngx_http_mpk_ctx_t *ctx, mpk_value_t *parent,
-    const mpk_value_t *from)
+    mpk_str_t name, const mpk_value_t *from, mpk_str_t member)
 {
-    mpk_buf_t  text;
+    mpk_buf_t     text;
+    mpk_str_t     time;
+    mpk_value_t  *at;
 
     mpk_buf_init(&text, &ctx->mem, 32);
-    mpk_evidence_time(&text, from);
+    time = mpk_value_get_string(from, member);
 
-    mpk_value_string(parent, mpk_string("when"), mpk_buf_done(&text));
+    if (time.len) {
+        at = mpk_value_new(&ctx->mem, MPK_VALUE_OBJECT);
+        mpk_value_string(at, mpk_string("at"), time);
+        mpk_evidence_time(&text, at);
+    }
+
+    mpk_value_string(parent, name, mpk_buf_done(&text));
 }

@@ -287,6 +287,9 @@ ngx_http_mpk_create_main_conf(ngx_conf_t *cf)
     if (ngx_array_init(&mmcf->pages, cf->pool, 2,
                        sizeof(ngx_http_mpk_pages_t *))
         != NGX_OK
+        || ngx_array_init(&mmcf->texts, cf->pool, 8,
+                          sizeof(ngx_http_mpk_text_t))
+           != NGX_OK
         || ngx_array_init(&mmcf->locations, cf->pool, 8,
                           sizeof(ngx_http_mpk_location_t))
            != NGX_OK)

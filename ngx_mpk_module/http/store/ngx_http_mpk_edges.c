@@ -8,6 +8,7 @@
 #include "ngx_http_mpk_edges.h"
 #include "ngx_http_mpk_background.h"
 #include "ngx_http_mpk_stats.h"
+#include "ngx_http_mpk_texts.h"
 
 #define NGX_HTTP_MPK_EDGES_INTERVAL  60000   /* ms */
 #define NGX_HTTP_MPK_EDGES_SOON      500
@@ -102,6 +103,8 @@ ngx_http_mpk_edges_run(ngx_http_mpk_main_conf_t *mmcf)
     argv[5] = ngx_http_mpk_edges_keys(mmcf, &bg->mem);
 
     ngx_http_mpk_background_send(bg, 6, argv);
+
+    ngx_http_mpk_texts_write(mmcf);
 }
 
 

@@ -217,7 +217,7 @@ sub stray {
             my ($tag) = $key =~ /\{(.+?)\}/;
             my $slot = crc16($tag // $key) % SLOTS;
             push @stray, "$master->{name} $key"
-                unless $key eq 'mpk:meta' || defined $tag && grep { $_->[0] <= $slot && $slot <= $_->[1] && $_->[2] == $master } @owners;
+                unless $key =~ /^mpk:(?:meta|texts)\z/ || defined $tag && grep { $_->[0] <= $slot && $slot <= $_->[1] && $_->[2] == $master } @owners;
             if ($key =~ /^mpk:\{(.+)\}:o:(.*)$/s) {
                 push @stray, "$key of another bucket" if tag($2) ne $1;
             }
