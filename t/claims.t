@@ -209,6 +209,18 @@ is(claim($many, %ann, order => 'C-many', key => "-----BEGIN-----\r\nline one\r\n
 is_deeply(order('C-many')->{claims}[0]{item}, 2, 'the item is found by its key');
 ok(look('C-many')->{claim_url}, 'the other key can be reported, too');
 
+# a key typed loosely
+
+my $loose = viewed('C-loose', items => [ map { { sku => $_, product => "P $_", key => $_ } } $key, 'AB-12', 'ab 12', 'AB12' ]);
+is(claim($loose, %ann, order => 'C-loose', key => $_)->{json}{type}, 'urn:mpk:wrong_key', "R6: $_ could be any of three keys")
+    for 'Ab12', 'a-b-1-2';
+is(claim($loose, %ann, order => 'C-loose', key => lc $key =~ s/-/\xe2\x80\x93 /r =~ s/-//gr)->{status}, 201, 'R6: case, blanks and dashes are forgiven');
+is(claim($loose, %ann, order => 'C-loose', key => ' ab 12 ')->{status}, 201, 'R6: what is exactly one of the keys is that one');
+is(join(' ', map { $_->{item} } @{order('C-loose')->{claims}}), '1 3', 'R6: each claim is of its item');
+is(claim($loose, %ann, order => 'C-loose', key => "\xc2\xa0-")->{json}{type}, 'urn:mpk:wrong_key', 'R6: blanks are no key');
+my (undef, %loose) = $t->stored($redis, 'C-loose');
+like($loose{'w:claim'}, qr/^3 /, 'R6: wrong tries count');
+
 
 # the desk: verified facts, and nothing forged
 
@@ -329,7 +341,7 @@ is($t->request('POST', $upload, %desk)->{status}, 403, 'a decided one takes none
 # the list of open claims
 
 my $list = $t->api('GET', 'claims?state=open', undef, token => $token{support})->{json};
-is_deeply([ map { "$_->{order}/$_->{claim}" } @{$list->{claims}} ], [qw(C-tries/1 C-many/1 C-x/1)], 'open claims, oldest first');
+is_deeply([ map { "$_->{order}/$_->{claim}" } @{$list->{claims}} ], [qw(C-tries/1 C-many/1 C-loose/1 C-loose/2 C-x/1)], 'open claims, oldest first');
 is("@{$list->{claims}[0]}{qw(name email product category state)}", 'Ann Example ann@example.com Office 2024 not_accepted open',
     'with what support needs');
 is($list->{next}, undef, 'and no next page');
@@ -349,7 +361,7 @@ do {
     $pages++;
 } while ($after && $pages < 20);
 is($pages, 7, 'the list comes in pages, over all buckets');
-is("@seen", join(' ', 'C-tries', 'C-many', 'C-x', map { "L-$_" } 1 .. 60), 'each claim once, in order');
+is("@seen", join(' ', 'C-tries', 'C-many', 'C-loose', 'C-loose', 'C-x', map { "L-$_" } 1 .. 60), 'each claim once, in order');
 is($t->api('GET', "claims?$_")->{status}, 422, "a bad $_ is refused") for 'limit=0', 'limit=51', 'after=x', 'state=all';
 
 is($t->api('POST', 'claims')->{status}, 405, 'the list is only read');

@@ -27,7 +27,6 @@ static ngx_int_t ngx_http_mpk_claim_open(ngx_http_request_t *r,
 static void ngx_http_mpk_claim_check(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_claim_t *claim);
 static ngx_int_t ngx_http_mpk_claim_prepare(ngx_http_mpk_txn_t *txn);
-static mpk_str_t ngx_http_mpk_claim_plain(mpk_mem_t *mem, mpk_str_t key);
 static ngx_int_t ngx_http_mpk_claim_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
@@ -359,43 +358,21 @@ ngx_http_mpk_claim_check(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_claim_t *claim)
 }
 
 
-/*
- * Finds the item by its key, comparing all of them in constant time, and seals the
- * details.
- */
+/* Finds the item by its key, and seals the details. */
 
 static ngx_int_t
 ngx_http_mpk_claim_prepare(ngx_http_mpk_txn_t *txn)
 {
-    mpk_str_t              key, plain, given;
-    mpk_mem_t             *mem;
-    ngx_uint_t             i, right;
     mpk_detail_t           detail;
     ngx_http_mpk_claim_t  *claim;
 
     claim = txn->data;
-    mem = &txn->mem;
 
-    txn->request.claim_item = 0;
-
-    given = ngx_http_mpk_claim_plain(mem,
-                                     claim->given[NGX_HTTP_MPK_CLAIM_KEY]);
-
-    for (i = txn->order.items_count; i > 0; i--) {
-
-        if (ngx_http_mpk_txn_open(txn, i, &key) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        plain = ngx_http_mpk_claim_plain(mem, key);
-        right = mpk_secret_eq(plain, given);
-
-        mpk_cleanse((void *) plain.data, plain.len);
-        mpk_cleanse((void *) key.data, key.len);
-
-        if (right) {
-            txn->request.claim_item = (uint16_t) i;
-        }
+    if (ngx_http_mpk_txn_find_key(txn, claim->given[NGX_HTTP_MPK_CLAIM_KEY],
+                                  &txn->request.claim_item)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     ngx_memzero(&detail, sizeof(mpk_detail_t));
@@ -405,35 +382,6 @@ ngx_http_mpk_claim_prepare(ngx_http_mpk_txn_t *txn)
 
     return ngx_http_mpk_txn_seal_claim(txn, txn->order.claims_count + 1,
                                        &detail);
-}
-
-
-/* Browsers send line ends as CRLF, and people copy blanks along: drops both. */
-
-static mpk_str_t
-ngx_http_mpk_claim_plain(mpk_mem_t *mem, mpk_str_t key)
-{
-    size_t   i, n;
-    u_char  *p;
-
-    p = mpk_alloc(mem, key.len + 1);
-    if (p == NULL) {
-        return (mpk_str_t) { 0, (u_char *) "" };
-    }
-
-    n = 0;
-
-    for (i = 0; i < key.len; i++) {
-        if (key.data[i] != '\r' && (n || key.data[i] > ' ')) {
-            p[n++] = key.data[i];
-        }
-    }
-
-    while (n && p[n - 1] <= ' ') {
-        n--;
-    }
-
-    return (mpk_str_t) { n, p };
 }
 
 

@@ -4,6 +4,7 @@
 #include "ngx_http_mpk_stats.h"
 
 #include "mpk_lookup.h"
+#include "mpk_typed.h"
 
 
 static void ngx_http_mpk_sealed_log(ngx_log_t *log, mpk_str_t order,
@@ -138,6 +139,34 @@ ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t number,
                       mpk_status_text(status));
         return NGX_ERROR;
     }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mpk_txn_find_key(ngx_http_mpk_txn_t *txn, mpk_str_t text,
+    uint16_t *item)
+{
+    mpk_str_t    key;
+    ngx_uint_t   i;
+    mpk_typed_t  typed;
+
+    if (mpk_typed_init(&txn->mem, text, MPK_KEY_MAX, &typed) != MPK_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 1; i <= txn->order.items_count; i++) {
+
+        if (ngx_http_mpk_txn_open(txn, i, &key) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        mpk_typed_compare(&typed, i, key);
+        mpk_cleanse((void *) key.data, key.len);
+    }
+
+    *item = (uint16_t) mpk_typed_item(&typed);
 
     return NGX_OK;
 }

@@ -25,6 +25,13 @@ ngx_int_t ngx_http_mpk_txn_open(ngx_http_mpk_txn_t *txn, ngx_uint_t item,
     mpk_str_t *key);
 
 /*
+ * The item whose key this is, typed loosely as it may be (see mpk_typed.h): all keys are
+ * decrypted and compared.  *item is 0 if there is none.
+ */
+ngx_int_t ngx_http_mpk_txn_find_key(ngx_http_mpk_txn_t *txn, mpk_str_t text,
+    uint16_t *item);
+
+/*
  * Decrypts what customer and support wrote in a claim, and encrypts it as the transaction's
  * claim_detail.  Claims count from 1; a new one follows the others.
  */

@@ -1,0 +1,45 @@
+/*
+ * A product key as somebody typed or copied it, and the item of an order whose key that is
+ * (R6).  It is compared as it is first; then folded: ASCII letters in lower case, without
+ * blanks and dashes, also those that phones, mail clients and word processors put there.
+ */
+
+#ifndef MPK_TYPED_H
+#define MPK_TYPED_H
+
+#include "mpk.h"
+
+
+typedef struct {
+    mpk_str_t    exact;              /* without CR, and without blanks around it */
+    mpk_str_t    folded;
+    uint8_t     *scratch;            /* for keys of up to "max" bytes, one after the other */
+    size_t       max;
+
+    size_t       same;               /* the first item with exactly this key; 0: none yet */
+    size_t       alike;              /* the latest whose key folds to the same */
+    size_t       alike_count;
+} mpk_typed_t;
+
+
+/* Prepares to compare a text with keys of up to max bytes; MPK_NOMEM. */
+mpk_status_t mpk_typed_init(mpk_mem_t *mem, mpk_str_t text, size_t max,
+    mpk_typed_t *typed);
+
+/*
+ * Compares with the key of the next item, in a time that does not tell where they differ.
+ * Nothing of the key is left in memory.  A key of more than max bytes is none of them.
+ */
+void mpk_typed_compare(mpk_typed_t *typed, size_t item, mpk_str_t key);
+
+/*
+ * The item, once all were compared: that with exactly this key, the first of several, or
+ * the only one whose key folds to the same; 0: there is none, or it is not clear which.
+ */
+size_t mpk_typed_item(const mpk_typed_t *typed);
+
+/* Folds a text into out, which has room for as many bytes; the length. */
+size_t mpk_typed_fold(mpk_str_t text, uint8_t *out);
+
+
+#endif /* MPK_TYPED_H */
