@@ -288,7 +288,7 @@ is(join(', ', sort keys %bad), '', 'entries have the members that integration.md
 is(join(' ', sort keys %events), 'cancelled filed imported link_minted opened released repeated viewed', 'of each event');
 cmp_ok(scalar keys %streams, '>', 55, 'all over the streams');
 is(join(' ', sort grep { !$members{$_} } qw(filed imported released cancelled link_minted link_revoked opened viewed repeated cut_off claim_opened
-    claim_needs_info claim_replaced claim_refunded claim_rejected erased)), '', 'integration.md has all events');
+    claim_needs_info claim_replaced claim_refunded claim_rejected suspended resumed email_changed email_kept erased)), '', 'integration.md has all events');
 
 
 # rights
@@ -328,6 +328,12 @@ $t->file('umlaut', email => "j\xc3\xbcrgen\@m\xc3\xbcller.example");
 $t->file('quoted', email => '"ann, lee"@example.com');
 ok(wait_for(\&done, 'all is done'), 'addresses of RFC 6531, and quoted ones, are mailed');
 like($t->read('mails'), qr/^To: \Q$_\E$/m, "to $_") for "j\xc3\xbcrgen\@m\xc3\xbcller.example", '"ann, lee"@example.com';
+
+$t->api('PUT', 'orders/quoted/email', { email => 'ann.lee@example.net', note => 'mistyped' });
+ok(wait_for(\&done, 'all is done'), 'a corrected address is done');
+my ($notice) = grep { $_->{body} =~ /email address of your order quoted is changed/ } mails();
+is($notice->{To}, '"ann, lee"@example.com', 'the old address is told that it is changed');
+unlike(join(' ', %{$notice // {}}), qr/ann\.lee/, 'and not to what');
 
 my $before = count();
 $t->write('refuse', '');

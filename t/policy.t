@@ -258,6 +258,19 @@ race('suspension and a link', sub {
          : $mint->{status} == 200 && $events eq 'filed link_minted suspended' ? 'minted first' : "wrong: $mint->{status} $events";
 });
 
+race('a corrected email and a view by the old link', sub {
+    my ($id) = @_;
+    my $link = $t->link($id);
+    return (api_text('PUT', "orders/$id/email", { email => 'anne@example.com', note => 'mistyped' }), view_text($link, 'k'));
+}, sub {
+    my ($change, $view, $id) = @_;
+    my $events = $t->events($id);
+    return "wrong: $change->{status}" if $change->{status} != 200;
+    return 'changed' if $view->{status} == 410 && $view->{body} !~ $has && $events eq 'filed link_minted email_changed';
+    return 'viewed first' if $view->{status} == 200 && $view->{body} =~ $has && $events eq 'filed link_minted viewed email_changed';
+    return "wrong: $view->{status} $events";
+});
+
 race('two confirmations of one link', sub {
     my ($id) = @_;
     my $link = $t->link($id);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Mails each order's link as soon as the order is ready: an example of a consumer.
+"""Mails each order's link as soon as the order is ready, and tells an address that an
+order's email address is changed: an example of a consumer.
 
 It reads the outbox's streams as one consumer of a group (see ../integration.md), asks
 the API for the link when it sends the mail, passes the mail to sendmail, and acknowledges
@@ -15,6 +16,7 @@ Run as many as needed, each with its own MPK_CONSUMER; stop them by any signal.
     MPK_API                  https://shop.example/mpk/v1
     MPK_API_TOKEN_FILE       a token with the role "shop"
     MPK_FROM                 keys@shop.example
+    MPK_TRACK                https://shop.example/track: the page with mpk_track
     MPK_SENDMAIL             "/usr/sbin/sendmail -t -i": reads a mail from stdin, exits with 0
     MPK_GROUP                "mailer"
     MPK_START                where a new group starts: "0", all entries, or "$", new ones only
@@ -32,6 +34,7 @@ env = os.environ.get
 
 API = env("MPK_API", "https://shop.example/mpk/v1").rstrip("/")
 FROM = env("MPK_FROM", "keys@shop.example")
+TRACK = env("MPK_TRACK", "https://shop.example/track")
 SENDMAIL = shlex.split(env("MPK_SENDMAIL", "/usr/sbin/sendmail -t -i"))
 GROUP = env("MPK_GROUP", "mailer")
 START = env("MPK_START", "0")
@@ -150,29 +153,50 @@ def made_ready(entry):
     return order
 
 
-def mail(stream, entry_id, entry):
+def key_ready(entry, entry_id):
+    """Returns the recipient and the text of a mail with the link; None: none is due."""
     order = made_ready(entry)
     if order is None:
-        return
+        return None
     # however often the entry is redelivered, it gets the same link
     link = api("POST", f"orders/{order['order']}/links", Idempotency_Key=f"{GROUP}-{entry_id}")
     if link is None:
+        return None
+    products = "".join(f"    {item['product']}\n" for item in order["items"])
+    return order["email"], (f"Thank you for your order {order['order']}:\n\n{products}\n"
+                            f"See your product keys here, until {link['expires_at']}:\n\n{link['url']}\n")
+
+
+def email_changed(entry):
+    """As above, of the notice to the old address; it never has the new one."""
+    journal = api("GET", f"orders/{entry['o']}/journal")
+    for e in journal["entries"] if journal else []:
+        if e["n"] == int(entry["n"]) and e.get("email_old") != e.get("email_new"):
+            return e["email_old"], (f"The email address of your order {entry['o']} is changed: from {e['holds_from']} on the\n"
+                                    "order belongs to another address, and links that we sent you before do not work.\n\n"
+                                    "If that is not what you want, find your order with its number and this address before\n"
+                                    f"then, and keep the address, or else write to us:\n\n{TRACK}\n")
+    return None
+
+
+def mail(stream, entry_id, entry):
+    due = email_changed(entry) if entry["e"] == "email_changed" else key_ready(entry, entry_id)
+    if due is None:
         return
+    to, text = due
 
     message = EmailMessage(policy=default.clone(utf8=True))
     message["From"] = FROM
-    message["To"] = order["email"]
-    message["Subject"] = f"Your order {order['order']}"
+    message["To"] = to
+    message["Subject"] = f"Your order {entry['o']}"
     message["Date"] = formatdate()
     message["Message-ID"] = f"<{GROUP}.{entry_id}.{stream[5:7]}@{FROM.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
-    products = "".join(f"    {item['product']}\n" for item in order["items"])
-    message.set_content(f"Thank you for your order {order['order']}:\n\n{products}\n"
-                        f"See your product keys here, until {link['expires_at']}:\n\n{link['url']}\n")
+    message.set_content(text)
 
     # sendmail takes the recipient from the header
-    if [to.addr_spec for to in message["To"].addresses] != [order["email"]]:
-        print(f"{order['order']}: the email address is not mailed to", file=sys.stderr, flush=True)
+    if [address.addr_spec for address in message["To"].addresses] != [to]:
+        print(f"{entry['o']}: the email address is not mailed to", file=sys.stderr, flush=True)
         return
 
     # from a file, so that sendmail reads the whole mail even if this process dies now

@@ -1012,6 +1012,33 @@ mpk_person_read(mpk_str_t value, mpk_person_t *person)
 }
 
 
+mpk_status_t
+mpk_person_open(mpk_crypto_t *crypto, mpk_mem_t *mem,
+    const mpk_data_key_t *key, const mpk_order_t *order, size_t number,
+    mpk_person_t *person)
+{
+    mpk_str_t     plain;
+    mpk_place_t   place;
+    mpk_status_t  status;
+
+    place = (mpk_place_t) { order->id, mpk_string("person"), 0, 0 };
+
+    status = mpk_envelope_open(crypto, mem, key, &place, order->person,
+                               &plain);
+    if (status == MPK_OK) {
+        status = mpk_person_read(plain, person);
+    }
+
+    if (status == MPK_OK && number) {
+        status = mpk_correction_open(crypto, mem, key, order->id, number,
+                                     order->corrections[number - 1].email,
+                                     &person->email);
+    }
+
+    return status;
+}
+
+
 mpk_link_t *
 mpk_order_link(const mpk_order_t *order, const uint8_t id[MPK_ID_LEN])
 {

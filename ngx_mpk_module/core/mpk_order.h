@@ -220,6 +220,14 @@ mpk_status_t mpk_order_write(mpk_crypto_t *crypto, mpk_mem_t *mem,
 void mpk_person_write(const mpk_person_t *person, mpk_buf_t *out);
 mpk_status_t mpk_person_read(mpk_str_t in, mpk_person_t *person);
 
+/*
+ * Opens the personal data into mem, with the email address of a correction, by its number
+ * (0: as filed).  MPK_FORGED, MPK_MALFORMED.
+ */
+mpk_status_t mpk_person_open(mpk_crypto_t *crypto, mpk_mem_t *mem,
+    const mpk_data_key_t *key, const mpk_order_t *order, size_t number,
+    mpk_person_t *person);
+
 /* The number of the correction of the billing email that holds; 0: none. */
 static inline size_t
 mpk_order_correction(const mpk_order_t *order, int64_t now)

@@ -52,6 +52,7 @@ typedef struct {
     ngx_array_t                   locations;       /* ngx_http_mpk_location_t: with an endpoint */
     ngx_array_t                   paths;           /* mpk_str_t: before tokens, of all servers */
     ngx_http_mpk_shm_t           *shm;             /* counters of all workers */
+    ngx_array_t                   actors;          /* mpk_str_t: API tokens' names */
     size_t                        zone_size;       /* 0: not set */
     ngx_cycle_t                  *cycle;           /* the cycle of this configuration */
 } ngx_http_mpk_main_conf_t;
@@ -63,6 +64,7 @@ typedef struct {
     ngx_str_t                     claim_path;      /* of mpk_claim; empty: none */
     ngx_str_t                     upload_path;     /* of mpk_claim_access; empty: none */
     time_t                        claim_window;
+    time_t                        email_hold;      /* mpk_email_change_hold */
     ngx_uint_t                    endpoints;       /* bits: which it has, by id */
 } ngx_http_mpk_srv_conf_t;
 

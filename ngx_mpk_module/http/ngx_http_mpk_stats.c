@@ -149,6 +149,32 @@ ngx_http_mpk_stats_viewed(mpk_channel_t channel, ngx_uint_t repeat)
 
 
 void
+ngx_http_mpk_stats_corrected(mpk_str_t actor)
+{
+    ngx_uint_t             i;
+    ngx_http_mpk_shm_t    *shm;
+    ngx_http_mpk_actor_t  *a;
+
+    shm = ngx_http_mpk_stats_get();
+
+    if (shm == NULL) {
+        return;
+    }
+
+    for (i = 0; i < NGX_HTTP_MPK_ACTORS && shm->actors[i].len; i++) {
+        a = &shm->actors[i];
+
+        if (mpk_str_eq(actor, (mpk_str_t) { a->len, a->name })) {
+            ngx_http_mpk_stats_add(&a->corrections, 1);
+            return;
+        }
+    }
+
+    ngx_http_mpk_stats_add(&shm->corrections_other, 1);
+}
+
+
+void
 ngx_http_mpk_stats_unread(mpk_status_t status)
 {
     ngx_uint_t           reason;

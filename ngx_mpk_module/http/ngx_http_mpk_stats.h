@@ -14,6 +14,8 @@
 #define NGX_HTTP_MPK_BUCKETS    13     /* of the histogram, without the last, +Inf */
 #define NGX_HTTP_MPK_NODES      64     /* servers that a worker reports */
 #define NGX_HTTP_MPK_NODE_NAME  64     /* bytes of their names */
+#define NGX_HTTP_MPK_ACTORS     32     /* API tokens whose email changes are counted */
+#define NGX_HTTP_MPK_ACTOR_NAME 64     /* bytes of their names, as mpk_api_tokens has them */
 #define NGX_HTTP_MPK_EDGE_NAME  64     /* bytes of an edge's: an order's id has as many */
 #define NGX_HTTP_MPK_LACKS      32     /* keys that edges lack, as the status lists them */
 
@@ -57,6 +59,14 @@ typedef struct {
 } ngx_http_mpk_lack_t;
 
 
+/* An API token: one for each name that a configuration had since the start. */
+typedef struct {
+    ngx_atomic_t              corrections;
+    ngx_uint_t                len;           /* 0: not used yet */
+    u_char                    name[NGX_HTTP_MPK_ACTOR_NAME];
+} ngx_http_mpk_actor_t;
+
+
 struct ngx_http_mpk_shm_s {
     ngx_atomic_t              requests[NGX_HTTP_MPK_ENDPOINT_MAX]
                                       [NGX_HTTP_MPK_EVENT_MAX]
@@ -66,6 +76,8 @@ struct ngx_http_mpk_shm_s {
     ngx_atomic_t              repeats[MPK_CHANNEL_MAX];
     ngx_atomic_t              lines[NGX_HTTP_MPK_LINES_MAX];
     ngx_atomic_t              unread[NGX_HTTP_MPK_UNREAD_MAX];
+    ngx_http_mpk_actor_t      actors[NGX_HTTP_MPK_ACTORS];
+    ngx_atomic_t              corrections_other;  /* by those for whom there was no room */
     ngx_atomic_t              events_lost;
     ngx_atomic_t              outbox_at;     /* ngx_current_msec of the last trim */
     ngx_atomic_t              outbox_bucket; /* the next */
@@ -105,6 +117,9 @@ void ngx_http_mpk_stats_store(uint64_t time);
 
 /* A view, or a repeat of one, was journaled. */
 void ngx_http_mpk_stats_viewed(mpk_channel_t channel, ngx_uint_t repeat);
+
+/* The email of an order was changed by this API token. */
+void ngx_http_mpk_stats_corrected(mpk_str_t actor);
 
 /* An order can't be read: FORGED, UNKNOWN or NEWER; others are ignored. */
 void ngx_http_mpk_stats_unread(mpk_status_t status);

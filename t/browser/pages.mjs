@@ -92,6 +92,16 @@ async function find(page, order, site) {
     await fields(page, order);
 }
 
+// corrected(page): an order whose address was corrected, after a key was shown, and is to be
+// corrected again
+async function corrected(page) {
+    const order = await mpk('file', id(), { ...two, email: 'anne@example.com' });
+    await mpk('confirm', await mpk('mint', order, { items: [1] }), { email: 'anne@example.com' });
+    await mpk('api', 'PUT', `orders/${order}/email`, { email, note: 'mistyped' });
+    await mpk('api', 'PUT', `orders/${order}/email`, { email: 'anna@example.com', note: 'mistyped' }, 'token', 'support-token');
+    await find(page, order);
+}
+
 // account(page, count, path): My Account of a customer with so many orders, of every kind
 
 const customers = {};
@@ -174,6 +184,12 @@ export const pages = [
         await mpk('api', 'POST', `orders/${order}/suspend`, { reason: 'dispute' });
         await go(page, path);
     } },
+    { name: 'withheld', status: 410, open: async page => {
+        const [order, path] = await signed('ready', { iat: Math.floor(Date.now() / 1000) + 30 });
+        await mpk('confirm', await mpk('mint', order));
+        await mpk('api', 'PUT', `orders/${order}/email`, { email: 'anne@example.com', note: 'mistyped' });
+        await go(page, path);
+    } },
     { name: 'cancelled', status: 410, open: async page => {
         const [order, path] = await signed('held');
         await mpk('api', 'POST', `orders/${order}/cancel`, { reason: 'fraud', not_sent: true });
@@ -246,6 +262,11 @@ export const pages = [
         const order = await mpk('file', id(), two);
         await mpk('api', 'POST', `orders/${order}/suspend`, { reason: 'dispute', items: [1] });
         await find(page, order);
+    } },
+    { name: 'order-email', status: 200, title: 'order.title', open: page => corrected(page) },
+    { name: 'order-kept', status: 200, title: 'order.title', open: async page => {
+        await corrected(page);
+        await send(page, '[name=keep] ~ button');
     } },
     { name: 'order-cancelled', status: 200, title: 'order.title', open: async page => {
         const order = await mpk('file', id(), { state: 'held' });

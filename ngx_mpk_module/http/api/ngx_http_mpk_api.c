@@ -3,6 +3,8 @@
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_body.h"
 
+#include "mpk_filing.h"
+
 #define NGX_HTTP_MPK_TEXT_MAX  2000    /* bytes of a note on an order, or of a word */
 
 
@@ -64,6 +66,12 @@ static const mpk_member_t  ngx_http_mpk_resume_list[] = {
     ngx_http_mpk_api_text("note", MPK_REQUIRED, NGX_HTTP_MPK_TEXT_MAX)
 };
 
+static const mpk_member_t  ngx_http_mpk_email_list[] = {
+    ngx_http_mpk_api_text("email", MPK_REQUIRED, MPK_FILING_TEXT_MAX),
+    ngx_http_mpk_api_text("note", MPK_REQUIRED, NGX_HTTP_MPK_TEXT_MAX),
+    { mpk_literal("show_viewed"), MPK_VALUE_BOOL, MPK_OPTIONAL, 0, 0 }
+};
+
 static const mpk_member_t  ngx_http_mpk_links_list[] = {
     { mpk_literal("items"), MPK_VALUE_ARRAY, MPK_OPTIONAL, 0, 0 },
     { mpk_literal("ttl"), MPK_VALUE_INT, MPK_OPTIONAL, 0, 0 },
@@ -101,6 +109,8 @@ static const mpk_members_t  ngx_http_mpk_suspending =
     mpk_members(ngx_http_mpk_suspend_list);
 static const mpk_members_t  ngx_http_mpk_resuming =
     mpk_members(ngx_http_mpk_resume_list);
+static const mpk_members_t  ngx_http_mpk_email =
+    mpk_members(ngx_http_mpk_email_list);
 static const mpk_members_t  ngx_http_mpk_links =
     mpk_members(ngx_http_mpk_links_list);
 static const mpk_members_t  ngx_http_mpk_needs_info =
@@ -138,6 +148,11 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
     { ngx_string("/resume"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_RESUMED, 1,
       &ngx_http_mpk_resuming, ngx_http_mpk_api_resume },
+
+    { ngx_string("/email"), NGX_HTTP_PUT,
+      NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT,
+      MPK_EVENT_EMAIL_CHANGED, 1,
+      &ngx_http_mpk_email, ngx_http_mpk_api_email },
 
     { ngx_string("/links"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_LINK_MINTED, 1,
@@ -491,6 +506,7 @@ ngx_http_mpk_api_route(ngx_http_request_t *r,
                  ? "DELETE, GET, HEAD, PUT"
                  : routes == ngx_http_mpk_api_orders_routes ? "GET, HEAD, POST"
                  : (route->method & NGX_HTTP_POST) ? "POST"
+                 : (route->method & NGX_HTTP_PUT) ? "PUT"
                  : (route->method & NGX_HTTP_DELETE) ? "DELETE" : "GET, HEAD";
     }
 
@@ -518,6 +534,7 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     if (ctx->mlcf->api_tokens == NULL) {
         ngx_str_set(&ctx->actor, "api");
+        ctx->shop = 1;
         return NGX_OK;
     }
 
@@ -567,6 +584,7 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     api->roles = found->roles;
     ctx->actor = found->name;
     ctx->reader = (found->roles == NGX_HTTP_MPK_ROLE_READ);
+    ctx->shop = (found->roles & NGX_HTTP_MPK_ROLE_SHOP) != 0;
 
     if (!(found->roles & roles)) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,

@@ -70,6 +70,8 @@ ngx_int_t ngx_http_mpk_api_suspend(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_resume(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_email(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_worklist(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_claims(ngx_http_request_t *r,

@@ -24,22 +24,21 @@ ngx_http_mpk_api_erase(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
 
 /*
- * Finds the account whose index has the order.  An order that can't be decrypted any more
- * can still be erased.
+ * Finds the account whose index has the order, or the emails if it has none.  An order that
+ * can't be decrypted any more can still be erased.
  */
 
 static ngx_int_t
 ngx_http_mpk_erase_prepare(ngx_http_mpk_txn_t *txn)
 {
-    u_char        *account;
+    u_char        *accounts;
     mpk_buf_t      wrapped;
-    mpk_str_t      plain;
     mpk_mem_t     *mem;
-    mpk_place_t    place;
+    ngx_uint_t     i, n;
     mpk_person_t   person;
 
     mem = &txn->mem;
-    txn->account = NULL;
+    txn->accounts_count = 0;
 
     if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
 
@@ -57,30 +56,35 @@ ngx_http_mpk_erase_prepare(ngx_http_mpk_txn_t *txn)
         txn->unwrapped = 1;
     }
 
-    place = (mpk_place_t) { txn->id, mpk_string("person"), 0, 0 };
+    n = txn->order.account_hash.len ? 1 : 1 + txn->order.corrections_count;
 
-    account = mpk_alloc(mem, MPK_MAC_LEN);
-    if (account == NULL) {
+    accounts = mpk_alloc(mem, n * MPK_MAC_LEN);
+    if (accounts == NULL) {
         return NGX_ERROR;
     }
 
-    if (mpk_envelope_open(txn->mmcf->crypto, mem, &txn->data_key, &place,
-                          txn->order.person, &plain)
-        != MPK_OK
-        || mpk_person_read(plain, &person) != MPK_OK
-        || mpk_lookup_index(txn->mmcf->crypto,
-                            person.account.len ? person.account : person.email,
-                            account)
-           != MPK_OK)
-    {
-        ngx_log_error(NGX_LOG_ERR, txn->log, 0,
-                      "mpk: order \"%*s\" is erased, but its id stays in an "
-                      "account's index: whose it was could not be decrypted",
-                      txn->id.len, txn->id.data);
-        return NGX_OK;
-    }
+    txn->accounts = accounts;
 
-    txn->account = account;
+    for (i = 0; i < n; i++) {
+
+        if (mpk_person_open(txn->mmcf->crypto, mem, &txn->data_key,
+                            &txn->order, i, &person)
+            != MPK_OK
+            || mpk_lookup_index(txn->mmcf->crypto,
+                                person.account.len ? person.account
+                                                   : person.email,
+                                accounts + txn->accounts_count * MPK_MAC_LEN)
+               != MPK_OK)
+        {
+            ngx_log_error(NGX_LOG_ERR, txn->log, 0,
+                          "mpk: order \"%*s\" is erased, but its id stays in "
+                          "an account's index: whose it was could not be "
+                          "decrypted", txn->id.len, txn->id.data);
+            continue;
+        }
+
+        txn->accounts_count++;
+    }
 
     return NGX_OK;
 }

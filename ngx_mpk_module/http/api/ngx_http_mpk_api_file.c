@@ -98,7 +98,8 @@ ngx_http_mpk_api_filing(ngx_http_mpk_txn_t *txn, mpk_mem_t *mem,
     }
 
     ngx_http_mpk_txn_order(txn, sealed->order.id);
-    txn->account = sealed->index;
+    txn->accounts = sealed->index;
+    txn->accounts_count = 1;
     txn->request.filing = &sealed->order;
 
     if (filing.imported) {

@@ -15,6 +15,8 @@
 
 static ngx_int_t ngx_http_mpk_show_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_show_pending(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *opened, mpk_value_t *facts);
 static ngx_int_t ngx_http_mpk_show_policy(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order, mpk_value_t *facts);
 static ngx_int_t ngx_http_mpk_links_token(ngx_http_mpk_ctx_t *ctx,
@@ -86,6 +88,10 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
         mpk_value_string(facts, mpk_string("email"), person.email);
 
+        if (ngx_http_mpk_show_pending(ctx, opened, facts) != NGX_OK) {
+            return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
+        }
+
         if (person.account.len) {
             mpk_value_string(facts, mpk_string("account"), person.account);
         }
@@ -101,6 +107,41 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     answer.status = NGX_HTTP_OK;
 
     return ngx_http_mpk_send_json(r, ctx, &answer, facts);
+}
+
+
+/* Adds the correction of the email that is to hold later, if there is one. */
+
+static ngx_int_t
+ngx_http_mpk_show_pending(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *opened, mpk_value_t *facts)
+{
+    int64_t            now;
+    ngx_uint_t         number;
+    mpk_value_t       *v;
+    mpk_person_t       person;
+    mpk_correction_t  *correction;
+
+    now = ngx_http_mpk_time(ctx->mmcf, opened->id);
+    number = mpk_order_correction_pending(&opened->order, now);
+
+    if (number == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_mpk_order_person_as(ctx, opened, number, &person) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    correction = &opened->order.corrections[number - 1];
+    v = mpk_value_object(facts, mpk_string("email_change"));
+
+    mpk_value_string(v, mpk_string("email"), person.email);
+    ngx_http_mpk_value_time(ctx, v, mpk_string("holds_from"),
+                            correction->from);
+    mpk_value_bool(v, mpk_string("show_viewed"), correction->show_viewed);
+
+    return NGX_OK;
 }
 
 

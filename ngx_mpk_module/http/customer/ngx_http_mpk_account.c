@@ -226,6 +226,7 @@ ngx_http_mpk_account_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         order = &ctx->orders->list[i];
 
         if (!ngx_http_mpk_account_owns(ctx, &order->order)) {
+            account->total -= (order->status == MPK_OK && account->total);
             continue;
         }
 

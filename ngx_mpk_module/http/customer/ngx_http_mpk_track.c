@@ -7,6 +7,9 @@
 #include "ngx_http_mpk_language.h"
 #include "ngx_http_mpk_lookup.h"
 #include "ngx_http_mpk_request.h"
+#include "ngx_http_mpk_run.h"
+#include "ngx_http_mpk_sealed.h"
+#include "ngx_http_mpk_time.h"
 
 #define NGX_HTTP_MPK_TRACK_BODY_MAX  4096      /* bytes of a form */
 #define NGX_HTTP_MPK_TRACK_HISTORY   1000      /* newest entries that are read */
@@ -17,6 +20,7 @@ typedef struct {
     ngx_http_mpk_lookup_t         lookup;
     mpk_str_t                     given_order;
     mpk_str_t                     given_email;
+    unsigned                      keep:1;          /* the email is not to be changed */
 } ngx_http_mpk_track_t;
 
 
@@ -24,8 +28,18 @@ static ngx_int_t ngx_http_mpk_track_post(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_track_found(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_track_keep(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_track_kept(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_track_absent(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_track_read(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_track_show(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+static void ngx_http_mpk_track_correction(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, mpk_value_t *facts);
 static ngx_int_t ngx_http_mpk_track_form(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_uint_t status, mpk_str_t error,
     mpk_str_t detail);
@@ -132,7 +146,14 @@ ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     ctx->order = order;
 
-    track->lookup.joins = 1;
+    track->keep = mpk_value_yes(fields, mpk_string("keep"));
+    track->lookup.joins = !track->keep;
+
+    if (track->keep && ngx_http_mpk_is_foreign(r)) {
+        ctx->event = MPK_EVENT_EMAIL_KEPT;
+
+        return ngx_http_mpk_send_foreign(r, ctx, mpk_string(""));
+    }
 
     return ngx_http_mpk_lookup(r, ctx, &track->lookup, ngx_http_mpk_track_found);
 }
@@ -141,21 +162,92 @@ ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_track_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    ngx_http_mpk_batch_t   *batch;
-    ngx_http_mpk_orders_t  *orders;
+    ngx_http_mpk_track_t  *track;
+
+    track = ctx->data;
 
     if (!ctx->lookup->right) {
-        ctx->outcome = MPK_ABSENT;
-
-        if (ctx->mlcf->fallthrough) {
-            return ngx_http_mpk_pass(r, ctx);
-        }
-
-        return ngx_http_mpk_track_form(r, ctx, NGX_HTTP_NOT_FOUND,
-                   mpk_string("absent"),
-                   mpk_string("There is no order with this number and email "
-                              "address."));
+        return ngx_http_mpk_track_absent(r, ctx);
     }
+
+    return track->keep ? ngx_http_mpk_track_keep(r, ctx)
+                       : ngx_http_mpk_track_read(r, ctx);
+}
+
+
+/* The customer stops a correction of the email that does not hold yet. */
+
+static ngx_int_t
+ngx_http_mpk_track_keep(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_txn_t    *txn;
+    ngx_http_mpk_track_t  *track;
+
+    track = ctx->data;
+
+    txn = ngx_http_mpk_txn_create(ctx->mmcf, r);
+    if (txn == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_mpk_txn_order(txn, ctx->order);
+
+    txn->request.event = MPK_EVENT_EMAIL_KEPT;
+    txn->request.channel = MPK_CHANNEL_TRACK;
+    txn->request.email_hash = track->lookup.email;
+    txn->prepare = ngx_http_mpk_txn_emails;
+
+    ngx_http_mpk_txn_client(r, txn);
+
+    return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_track_kept);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_track_kept(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_outcome_t  outcome;
+
+    if (ctx->txn->result != NGX_HTTP_MPK_TXN_OK) {
+        return ngx_http_mpk_send_unavailable(r, ctx,
+                   mpk_string("This can't be recorded right now; send the "
+                              "same again in a moment."),
+                   mpk_string(""));
+    }
+
+    outcome = ctx->txn->decision.outcome;
+
+    if (outcome == MPK_DONE || outcome == MPK_SAME) {
+        return ngx_http_mpk_track_read(r, ctx);
+    }
+
+    /* the change holds since the lookup, or the order was erased */
+
+    return ngx_http_mpk_track_absent(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_track_absent(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ctx->outcome = MPK_ABSENT;
+
+    if (ctx->mlcf->fallthrough) {
+        return ngx_http_mpk_pass(r, ctx);
+    }
+
+    return ngx_http_mpk_track_form(r, ctx, NGX_HTTP_NOT_FOUND,
+               mpk_string("absent"),
+               mpk_string("There is no order with this number and email "
+                          "address."));
+}
+
+
+static ngx_int_t
+ngx_http_mpk_track_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_batch_t   *batch;
+    ngx_http_mpk_orders_t  *orders;
 
     orders = ngx_http_mpk_orders_create(r, ctx, 1);
     if (orders == NULL) {
@@ -218,7 +310,11 @@ ngx_http_mpk_track_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->outcome = MPK_DONE;
+    ngx_http_mpk_track_correction(ctx, order, facts);
+
+    if (ctx->txn == NULL) {
+        ctx->outcome = MPK_DONE;
+    }
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;
@@ -229,6 +325,40 @@ ngx_http_mpk_track_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_ORDER,
                                   facts);
+}
+
+
+/*
+ * Says that the email is to be changed, and lets the customer keep it; the new one is never
+ * told.
+ */
+
+static void
+ngx_http_mpk_track_correction(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, mpk_value_t *facts)
+{
+    int64_t                now;
+    ngx_uint_t             number;
+    ngx_http_mpk_track_t  *track;
+
+    track = ctx->data;
+
+    if (track->keep) {
+        mpk_value_bool(facts, mpk_string("kept"), 1);
+    }
+
+    now = ngx_http_mpk_time(ctx->mmcf, order->id);
+    number = mpk_order_correction_pending(&order->order, now);
+
+    if (number) {
+        ngx_http_mpk_value_time(ctx, facts, mpk_string("email_changes_at"),
+            order->order.corrections[number - 1].from);
+
+        if (!ctx->json) {
+            mpk_value_string(facts, mpk_string("given_email"),
+                             track->given_email);
+        }
+    }
 }
 
 

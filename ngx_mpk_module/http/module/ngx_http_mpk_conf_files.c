@@ -155,9 +155,11 @@ ngx_http_mpk_conf_api_token(ngx_conf_t *cf, ngx_str_t *file, ngx_uint_t line,
     mpk_str_t text, ngx_array_t *tokens)
 {
     u_char                    *p, *last, *hash, *role;
+    mpk_str_t                 *actor;
     ngx_int_t                  n;
     ngx_uint_t                 i;
     ngx_http_mpk_api_token_t  *token, *t;
+    ngx_http_mpk_main_conf_t  *mmcf;
 
     p = (u_char *) text.data;
     last = p + text.len;
@@ -196,6 +198,15 @@ ngx_http_mpk_conf_api_token(ngx_conf_t *cf, ngx_str_t *file, ngx_uint_t line,
             goto invalid;
         }
     }
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mpk_module);
+
+    actor = ngx_array_push(&mmcf->actors);
+    if (actor == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *actor = ngx_http_mpk_str(&token->name);
 
     hash++;
 

@@ -211,6 +211,13 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       offsetof(ngx_http_mpk_srv_conf_t, claim_window),
       NULL },
 
+    { ngx_string("mpk_email_change_hold"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_http_mpk_srv_conf_t, email_hold),
+      NULL },
+
     { ngx_string("mpk_api"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_http_mpk_conf_endpoint,
@@ -292,6 +299,8 @@ ngx_http_mpk_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&mmcf->locations, cf->pool, 8,
                           sizeof(ngx_http_mpk_location_t))
+           != NGX_OK
+        || ngx_array_init(&mmcf->actors, cf->pool, 4, sizeof(mpk_str_t))
            != NGX_OK)
     {
         return NULL;
@@ -337,6 +346,7 @@ ngx_http_mpk_create_srv_conf(ngx_conf_t *cf)
      */
 
     conf->claim_window = NGX_CONF_UNSET;
+    conf->email_hold = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -352,6 +362,8 @@ ngx_http_mpk_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->reveal_path, prev->reveal_path, "/r/");
     ngx_conf_merge_sec_value(conf->claim_window, prev->claim_window,
                              7 * 24 * 60 * 60);
+    ngx_conf_merge_sec_value(conf->email_hold, prev->email_hold,
+                             24 * 60 * 60);
 
     return NGX_CONF_OK;
 }

@@ -13,6 +13,7 @@ ngx_http_mpk_row(worker);
 ngx_http_mpk_row(requests);
 ngx_http_mpk_row(failures);
 ngx_http_mpk_row(counters);
+ngx_http_mpk_row(actors);
 ngx_http_mpk_row(outbox);
 ngx_http_mpk_row(worklists);
 ngx_http_mpk_row(edges);
@@ -103,6 +104,12 @@ const ngx_http_mpk_metric_table_t  ngx_http_mpk_metric_tables[] = {
       .metrics = {
           ngx_http_mpk_metric(COUNTER, "", "mpk_orders_unread_total",
               "Reads of orders of which nothing was shown, by reason.") } },
+
+    { .member = mpk_literal("email_changes"), .labels = { "actor" },
+      .row = ngx_http_mpk_row_actors,
+      .metrics = {
+          ngx_http_mpk_metric(COUNTER, "", "mpk_email_changes_total",
+              "Changes of an order's email address, by API token.") } },
 
     { .form = NGX_HTTP_MPK_METRIC_MEMBERS,
       .row = ngx_http_mpk_row_outbox,
@@ -300,6 +307,32 @@ ngx_http_mpk_row(counters)
     row->values[0] = counters[n];
 
     return NGX_OK;
+}
+
+
+/* Also those that are 0, as counters. */
+
+ngx_http_mpk_row(actors)
+{
+    const ngx_http_mpk_actor_t  *actor;
+
+    if (n == NGX_HTTP_MPK_ACTORS) {
+        row->labels[0] = mpk_string("other");
+        row->values[0] = m->mmcf->shm->corrections_other;
+
+        return row->values[0] ? NGX_OK : NGX_DECLINED;
+    }
+
+    if (n > NGX_HTTP_MPK_ACTORS) {
+        return NGX_DONE;
+    }
+
+    actor = &m->mmcf->shm->actors[n];
+
+    row->labels[0] = (mpk_str_t) { actor->len, actor->name };
+    row->values[0] = actor->corrections;
+
+    return actor->len ? NGX_OK : NGX_DECLINED;
 }
 
 

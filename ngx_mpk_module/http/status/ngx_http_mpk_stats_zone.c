@@ -14,6 +14,8 @@
 
 
 static ngx_int_t ngx_http_mpk_stats_zone_init(ngx_shm_zone_t *zone, void *data);
+static void ngx_http_mpk_stats_zone_actors(ngx_array_t *actors,
+    ngx_http_mpk_shm_t *shm);
 static ngx_int_t ngx_http_mpk_stats_zone_make(ngx_shm_zone_t *zone,
     ngx_http_mpk_shm_t **shm);
 static void ngx_http_mpk_stats_timer_handler(ngx_event_t *ev);
@@ -99,9 +101,42 @@ ngx_http_mpk_stats_zone_init(ngx_shm_zone_t *zone, void *data)
         return NGX_ERROR;
     }
 
+    ngx_http_mpk_stats_zone_actors(&mmcf->actors, shm);
+
     mmcf->shm = shm;
 
     return NGX_OK;
+}
+
+
+/* Gives each API token a counter, once; workers of the configuration before only read them. */
+
+static void
+ngx_http_mpk_stats_zone_actors(ngx_array_t *actors, ngx_http_mpk_shm_t *shm)
+{
+    mpk_str_t             *name;
+    ngx_uint_t             i, n;
+    ngx_http_mpk_actor_t  *actor;
+
+    name = actors->elts;
+
+    for (i = 0; i < actors->nelts; i++) {
+
+        for (n = 0; n < NGX_HTTP_MPK_ACTORS; n++) {
+            actor = &shm->actors[n];
+
+            if (actor->len == 0) {
+                ngx_memcpy(actor->name, name[i].data, name[i].len);
+                ngx_memory_barrier();
+                actor->len = name[i].len;
+                break;
+            }
+
+            if (mpk_str_eq(name[i], (mpk_str_t) { actor->len, actor->name })) {
+                break;
+            }
+        }
+    }
 }
 
 

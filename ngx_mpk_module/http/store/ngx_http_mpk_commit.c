@@ -230,6 +230,7 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
     mpk_order_t           *order;
     mpk_status_t           status;
     mpk_decision_t        *decision;
+    mpk_correction_t      *correction;
     const mpk_data_key_t  *key;
 
     decision = &txn->decision;
@@ -266,8 +267,18 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
 
     /* which billing email a customer's event goes by */
 
-    if (txn->request.channel || decision->event == MPK_EVENT_CLAIM_OPENED) {
+    if (entry->correction == 0
+        && (txn->request.channel
+            || decision->event == MPK_EVENT_CLAIM_OPENED))
+    {
         entry->correction = mpk_order_correction(order, txn->request.now);
+    }
+
+    if (decision->event == MPK_EVENT_EMAIL_CHANGED) {
+        correction = &order->corrections[decision->correction - 1];
+
+        entry->holds_from = correction->from;
+        entry->show_viewed = correction->show_viewed;
     }
 
     /* what the form says that its page did must be what it would have done */

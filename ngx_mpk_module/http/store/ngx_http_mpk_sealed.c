@@ -2,6 +2,7 @@
 
 #include "ngx_http_mpk_sealed.h"
 #include "ngx_http_mpk_stats.h"
+#include "ngx_http_mpk_time.h"
 
 #include "mpk_lookup.h"
 #include "mpk_typed.h"
@@ -9,9 +10,6 @@
 
 static void ngx_http_mpk_sealed_log(ngx_log_t *log, mpk_str_t order,
     mpk_status_t status);
-static ngx_int_t ngx_http_mpk_order_open(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *order, mpk_str_t field, mpk_str_t sealed,
-    mpk_str_t *plain);
 static void ngx_http_mpk_sealed_personal(ngx_http_mpk_ctx_t *ctx,
     const ngx_http_mpk_order_t *order);
 
@@ -252,6 +250,50 @@ ngx_http_mpk_txn_digest(ngx_http_mpk_txn_t *txn, mpk_buf_t *content,
 }
 
 
+ngx_int_t
+ngx_http_mpk_txn_emails(ngx_http_mpk_txn_t *txn)
+{
+    size_t         i, numbers[2];
+    int64_t        now;
+    mpk_person_t   person;
+    mpk_status_t   status;
+    mpk_order_t   *order;
+    mpk_str_t     *emails[2];
+
+    if (ngx_http_mpk_txn_unwrap(txn) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    order = &txn->order;
+    now = txn->request.now;
+
+    numbers[0] = mpk_order_correction(order, now);
+    numbers[1] = mpk_order_correction_pending(order, now);
+
+    emails[0] = &txn->entry.email_old;
+    emails[1] = &txn->entry.email_new;
+
+    ngx_memzero(emails[1], sizeof(mpk_str_t));
+
+    for (i = 0; i < (numbers[1] ? 2 : 1); i++) {
+
+        status = mpk_person_open(txn->mmcf->crypto, &txn->mem, &txn->data_key,
+                                 order, numbers[i], &person);
+        if (status != MPK_OK) {
+            ngx_log_error(NGX_LOG_CRIT, txn->log, 0,
+                          "mpk: the personal data of order \"%*s\" can't be "
+                          "decrypted: %s; the request fails",
+                          txn->id.len, txn->id.data, mpk_status_text(status));
+            return NGX_ERROR;
+        }
+
+        *emails[i] = person.email;
+    }
+
+    return NGX_OK;
+}
+
+
 void
 ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn)
 {
@@ -268,16 +310,27 @@ ngx_int_t
 ngx_http_mpk_order_person(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_person_t *person)
 {
-    mpk_str_t  plain;
+    int64_t  now;
 
-    if (ngx_http_mpk_order_open(ctx, order, mpk_string("person"),
-                                order->order.person, &plain)
-        != NGX_OK)
-    {
+    now = ngx_http_mpk_time(ctx->mmcf, order->id);
+
+    return ngx_http_mpk_order_person_as(ctx, order,
+               mpk_order_correction(&order->order, now), person);
+}
+
+
+ngx_int_t
+ngx_http_mpk_order_person_as(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, ngx_uint_t number, mpk_person_t *person)
+{
+    if (ngx_http_mpk_order_unwrap(ctx, order) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (mpk_person_read(plain, person) != MPK_OK) {
+    if (mpk_person_open(ctx->mmcf->crypto, &ctx->mem, &order->data_key,
+                        &order->order, number, person)
+        != MPK_OK)
+    {
         ngx_http_mpk_sealed_personal(ctx, order);
         return NGX_ERROR;
     }
@@ -290,7 +343,8 @@ ngx_int_t
 ngx_http_mpk_order_checkout(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_checkout_t *checkout)
 {
-    mpk_str_t  plain;
+    mpk_str_t    plain;
+    mpk_place_t  place;
 
     ngx_memzero(checkout, sizeof(mpk_checkout_t));
 
@@ -300,37 +354,16 @@ ngx_http_mpk_order_checkout(ngx_http_mpk_ctx_t *ctx,
         return NGX_OK;
     }
 
-    if (ngx_http_mpk_order_open(ctx, order, mpk_string("checkout"),
-                                order->order.checkout, &plain)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (mpk_checkout_read(plain, checkout) != MPK_OK) {
-        ngx_http_mpk_sealed_personal(ctx, order);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_mpk_order_open(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *order,
-    mpk_str_t field, mpk_str_t sealed, mpk_str_t *plain)
-{
-    mpk_place_t  place;
-
     if (ngx_http_mpk_order_unwrap(ctx, order) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    place = (mpk_place_t) { order->id, field, 0, 0 };
+    place = (mpk_place_t) { order->id, mpk_string("checkout"), 0, 0 };
 
     if (mpk_envelope_open(ctx->mmcf->crypto, &ctx->mem, &order->data_key,
-                          &place, sealed, plain)
-        != MPK_OK)
+                          &place, order->order.checkout, &plain)
+        != MPK_OK
+        || mpk_checkout_read(plain, checkout) != MPK_OK)
     {
         ngx_http_mpk_sealed_personal(ctx, order);
         return NGX_ERROR;

@@ -44,12 +44,20 @@ ngx_int_t ngx_http_mpk_txn_seal_claim(ngx_http_mpk_txn_t *txn, ngx_uint_t claim,
 ngx_int_t ngx_http_mpk_txn_digest(ngx_http_mpk_txn_t *txn, mpk_buf_t *content,
     mpk_str_t *digest);
 
+/* For the journal: the email that holds, and the one that is to hold later ("": none). */
+ngx_int_t ngx_http_mpk_txn_emails(ngx_http_mpk_txn_t *txn);
+
 /* Cleanses the product keys that are to be shown. */
 void ngx_http_mpk_txn_close(ngx_http_mpk_txn_t *txn);
 
-/* Decrypts the personal data. */
+/*
+ * Decrypts the personal data, with the email address that holds, or with that of a correction,
+ * by its number (0: as filed).
+ */
 ngx_int_t ngx_http_mpk_order_person(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_person_t *person);
+ngx_int_t ngx_http_mpk_order_person_as(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *order, ngx_uint_t number, mpk_person_t *person);
 
 /* Decrypts what was accepted at the checkout; empty if nothing was filed. */
 ngx_int_t ngx_http_mpk_order_checkout(ngx_http_mpk_ctx_t *ctx,

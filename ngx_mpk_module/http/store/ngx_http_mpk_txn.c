@@ -327,9 +327,10 @@ ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn)
                    (ngx_uint_t) txn->decision.event,
                    (ngx_uint_t) txn->decision.outcome);
 
-    if (txn->account && (txn->decision.outcome == MPK_DONE
-                         || txn->decision.outcome == MPK_SAME))
+    if (txn->decision.outcome == MPK_DONE
+        || txn->decision.outcome == MPK_SAME)
     {
+        txn->indexed = 0;
         ngx_http_mpk_txn_index(txn);
         return;
     }
@@ -339,10 +340,10 @@ ngx_http_mpk_txn_decide(ngx_http_mpk_txn_t *txn)
 
 
 /*
- * A new order is added to its account's index before it is committed: if nginx is killed
- * in between, the index has an id that readers skip; the other way round, the customer
- * would not find the order.  An erased order is removed from the index first, because
- * the erased order no longer says whose it was.
+ * An order is added to the index of its account, or of a corrected email, before it is
+ * committed: if nginx is killed in between, the index has an id that readers skip; the
+ * other way round, the customer would not find the order.  An erased order is removed from
+ * all of its indexes first, because the erased order no longer says whose it was.
  */
 
 static void
@@ -351,11 +352,20 @@ ngx_http_mpk_txn_index(ngx_http_mpk_txn_t *txn)
     mpk_str_t   key, argv[NGX_HTTP_MPK_INDEX_ARGS];
     ngx_uint_t  n;
 
-    key = ngx_http_mpk_account_key(&txn->mem, txn->account);
+    if (txn->indexed == txn->accounts_count) {
+        ngx_http_mpk_txn_write(txn);
+        return;
+    }
 
-    if (txn->request.filing) {
+    key = ngx_http_mpk_account_key(&txn->mem,
+                                   txn->accounts + txn->indexed * MPK_MAC_LEN);
+    txn->indexed++;
+
+    if (txn->request.event != MPK_EVENT_ERASED) {
         n = ngx_http_mpk_index_add(txn->mmcf, &txn->mem, key, txn->id,
-                                   txn->request.filing->purchased_at, argv);
+                                   txn->request.filing
+                                   ? txn->request.filing->purchased_at
+                                   : txn->order.purchased_at, argv);
 
     } else {
         n = 0;
@@ -389,7 +399,7 @@ ngx_http_mpk_txn_index_handler(ngx_mpk_redis_cmd_t *cmd)
         return;
     }
 
-    ngx_http_mpk_txn_write(txn);
+    ngx_http_mpk_txn_index(txn);
 }
 
 
@@ -621,6 +631,12 @@ ngx_http_mpk_txn_count(ngx_http_mpk_txn_t *txn)
     {
         ngx_http_mpk_stats_viewed(txn->request.channel,
                                   decision->event == MPK_EVENT_REPEATED);
+    }
+
+    if (decision->outcome == MPK_DONE
+        && decision->event == MPK_EVENT_EMAIL_CHANGED)
+    {
+        ngx_http_mpk_stats_corrected(txn->entry.actor);
     }
 
     /* one without a request is a line of POST /orders: refused on its own */

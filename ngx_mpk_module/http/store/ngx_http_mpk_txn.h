@@ -42,7 +42,8 @@ struct ngx_http_mpk_txn_s {
     mpk_request_t                 request;
     mpk_entry_t                   entry;           /* to be journaled, if the event is */
     mpk_data_key_t               *filing_key;      /* with request.filing */
-    const u_char                 *account;         /* FILED, ERASED: hash for the index */
+    const u_char                 *accounts;        /* hashes of those that list it, or no more (ERASED) */
+    ngx_uint_t                    accounts_count;
     mpk_str_t                     counter;         /* the field of wrong challenges; "": not counted */
     ngx_http_mpk_txn_prepare_pt   prepare;         /* called before the decision */
     unsigned                      dry:1;           /* decide, write nothing */
@@ -66,6 +67,7 @@ struct ngx_http_mpk_txn_s {
     ngx_uint_t                    argc;
     ngx_http_mpk_script_id_t      script;          /* the commit's */
     ngx_uint_t                    tries;
+    ngx_uint_t                    indexed;         /* accounts that are done */
     uint64_t                      started;         /* us */
     mpk_str_t                     record;          /* the journal entry */
     unsigned                      waiting:1;       /* for the reply to a command */
