@@ -130,6 +130,14 @@ export const flows = {
         await send(page, '[type=submit]');
         assert.match(page.seen.answer.headers()['x-desk'], new RegExp(`^${order}/1/1 `));
 
+        await mpk('decide', order, 1, 'needs_info', { message: 'What does it say?' });
+        await page.goto(`${sites.edge}/track`);
+        await fields(page, order);
+        await page.getByLabel(text['reply.label']).fill('0x8007');
+        await page.getByRole('button', { name: text['reply.button'] }).click();
+        await page.waitForLoadState();
+        assert.equal(await heading(page), text['answered.title']);
+
         await mpk('decide', order, 1, 'replace', { key: 'NEW00-AAAAA-BBBBB-CCCCC', note: 'Sorry!', finding: { result: 'defective', text: 'Blocked by its maker.' } });
         await page.goto(`${sites.edge}/track`);
         await fields(page, order);

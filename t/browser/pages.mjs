@@ -69,6 +69,14 @@ export async function viewed(over) {
     return order;
 }
 
+// asked(): where the customer of a new order answers what support asks about a claim
+async function asked() {
+    const order = await viewed();
+    await mpk('report', order);
+    await mpk('decide', order, 1, 'needs_info', { message: 'What does it say?' });
+    return `${await mpk('claim', order, { items: [1] })}?claim=1`;
+}
+
 // report(page): fills in the form for a claim, and sends it
 export async function report(page, key) {
     await page.fill('#name', 'Ann Example');
@@ -300,6 +308,19 @@ export const pages = [
         await mpk('report', order);
         await go(page, await mpk('claim', order), sites.consent);
         await report(page);
+    } },
+    { name: 'reply', status: 422, open: async page => {
+        const now = Math.floor(Date.now() / 1000);
+        await go(page, await asked());
+        await page.locator('form').evaluate((form, path) => { form.action = path; },
+            await mpk('claim', `B-${now}`, { iat: now - 90000, exp: now - 3600, items: [1] }) + '?claim=1');
+        await page.fill('#answer', 'It says <0x8007>.');
+        await send(page, '[type=submit]');
+    } },
+    { name: 'answered', status: 201, open: async page => {
+        await go(page, await asked());
+        await page.fill('#answer', 'It says <0x8007>.');
+        await send(page, '[type=submit]');
     } },
     { name: 'late', status: 403, open: async page =>
         go(page, await mpk('claim', await viewed(past)), sites.consent) },

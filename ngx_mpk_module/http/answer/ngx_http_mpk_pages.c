@@ -83,6 +83,9 @@ static const ngx_http_mpk_page_source_t
         ngx_http_mpk_page("refunded", "notice.mustache"),
     [NGX_HTTP_MPK_PAGE_DECIDED] =
         ngx_http_mpk_page("decided", "notice.mustache"),
+    [NGX_HTTP_MPK_PAGE_REPLY] = ngx_http_mpk_page("reply", "reply.mustache"),
+    [NGX_HTTP_MPK_PAGE_ANSWERED] =
+        ngx_http_mpk_page("answered", "notice.mustache"),
     [NGX_HTTP_MPK_PAGE_SUSPENDED] =
         ngx_http_mpk_page("suspended", "notice.mustache"),
     [NGX_HTTP_MPK_PAGE_WITHHELD] =

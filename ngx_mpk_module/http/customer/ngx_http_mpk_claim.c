@@ -4,14 +4,8 @@
 #include "ngx_http_mpk_address.h"
 #include "ngx_http_mpk_answer.h"
 #include "ngx_http_mpk_body.h"
-#include "ngx_http_mpk_limit.h"
-#include "ngx_http_mpk_links.h"
 #include "ngx_http_mpk_request.h"
 #include "ngx_http_mpk_sealed.h"
-
-#include "mpk_base64url.h"
-
-#define NGX_HTTP_MPK_CLAIM_BODY_MAX  32768     /* bytes of a form */
 
 
 static ngx_int_t ngx_http_mpk_claim_get(ngx_http_request_t *r,
@@ -37,6 +31,7 @@ ngx_http_mpk_claim_handler(ngx_http_request_t *r)
     ngx_int_t                 rc;
     ngx_str_t                 text;
     ngx_http_mpk_ctx_t       *ctx;
+    ngx_http_mpk_claim_t     *claim;
     ngx_http_mpk_srv_conf_t  *mscf;
 
     mscf = ngx_http_get_module_srv_conf(r, ngx_http_mpk_module);
@@ -59,64 +54,28 @@ ngx_http_mpk_claim_handler(ngx_http_request_t *r)
         return rc;
     }
 
+    if ((r->method & NGX_HTTP_POST) && ngx_http_mpk_is_foreign(r)) {
+        return ngx_http_mpk_send_foreign(r, ctx, mpk_string(""));
+    }
+
+    claim = ctx->data;
+
+    if (claim->token.items_count) {
+        return ngx_http_mpk_claim_reply(r, ctx);
+    }
+
     if (r->method & NGX_HTTP_POST) {
-
-        if (ngx_http_mpk_is_foreign(r)) {
-            return ngx_http_mpk_send_foreign(r, ctx, mpk_string(""));
-        }
-
         return ngx_http_mpk_read_body(r, ctx, NGX_HTTP_MPK_CLAIM_BODY_MAX,
                                       ngx_http_mpk_claim_post);
     }
 
     /* nothing that was typed shows who asks for the form */
 
-    if (((ngx_http_mpk_claim_t *) ctx->data)->expired) {
+    if (claim->expired) {
         return ngx_http_mpk_claim_refused(r, ctx, MPK_TOKEN_EXPIRED);
     }
 
     return ngx_http_mpk_claim_get(r, ctx);
-}
-
-
-ngx_int_t
-ngx_http_mpk_claim_token(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    ngx_str_t *text, ngx_int_t *rc)
-{
-    mpk_status_t           status;
-    ngx_http_mpk_claim_t  *claim;
-
-    *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-
-    claim = ngx_pcalloc(r->pool, sizeof(ngx_http_mpk_claim_t));
-    if (claim == NULL) {
-        return NGX_DECLINED;
-    }
-
-    ctx->data = claim;
-    ctx->json = ngx_http_mpk_wants_json(r);
-    ctx->event = MPK_EVENT_CLAIM_OPENED;
-
-    status = ngx_http_mpk_link_verify(ctx, text, MPK_AUD_CLAIM, &claim->token);
-
-    claim->expired = (status == MPK_EXPIRED);
-
-    if (status != MPK_OK && !claim->expired) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "mpk: claim link rejected: %s", mpk_status_text(status));
-
-        *rc = ngx_http_mpk_claim_refused(r, ctx, MPK_ABSENT);
-        return NGX_DECLINED;
-    }
-
-    if (mpk_token_id(ctx->mmcf->crypto, claim->token.jti, claim->id) != MPK_OK) {
-        return NGX_DECLINED;
-    }
-
-    ctx->order = claim->token.order;
-    ctx->token_id = (mpk_str_t) { MPK_TOKEN_ID_LEN, claim->id };
-
-    return NGX_OK;
 }
 
 
@@ -131,35 +90,6 @@ ngx_http_mpk_claim_get(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     return ngx_http_mpk_run(r, ctx, txn, ngx_http_mpk_claim_asked);
-}
-
-
-ngx_http_mpk_txn_t *
-ngx_http_mpk_claim_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    mpk_event_t event)
-{
-    ngx_http_mpk_txn_t    *txn;
-    ngx_http_mpk_claim_t  *claim;
-
-    claim = ctx->data;
-
-    txn = ngx_http_mpk_txn_create(ctx->mmcf, r);
-    if (txn == NULL) {
-        return NULL;
-    }
-
-    ngx_http_mpk_txn_order(txn, claim->token.order);
-
-    txn->request.event = event;
-    txn->request.claim_window = ctx->mscf->claim_window;
-    txn->entry.token_id = ngx_http_mpk_txn_copy(txn, ctx->token_id);
-
-    (void) mpk_base64url_decode(txn->request.token_id, claim->id,
-                                MPK_TOKEN_ID_LEN);
-
-    ngx_http_mpk_txn_client(r, txn);
-
-    return txn;
 }
 
 
@@ -314,14 +244,7 @@ ngx_http_mpk_claim_check(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_claim_t *claim)
 
     for (i = 0; i < NGX_HTTP_MPK_CLAIM_FIELDS; i++) {
 
-        while (given[i].len && given[i].data[0] <= ' ') {
-            given[i].data++;
-            given[i].len--;
-        }
-
-        while (given[i].len && given[i].data[given[i].len - 1] <= ' ') {
-            given[i].len--;
-        }
+        given[i] = ngx_http_mpk_claim_trim(given[i]);
 
         if (given[i].len == 0
             || given[i].len > ngx_http_mpk_claim_fields[i].max)

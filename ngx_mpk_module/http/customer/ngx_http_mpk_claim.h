@@ -8,6 +8,8 @@
 
 #include "mpk_token.h"
 
+#define NGX_HTTP_MPK_CLAIM_BODY_MAX  32768     /* bytes of a form */
+
 
 /* The fields of the form, in its order. */
 typedef enum {
@@ -27,6 +29,17 @@ typedef struct {
 } ngx_http_mpk_claim_field_info_t;
 
 
+/* An answer to what support asked. */
+typedef struct {
+    ngx_uint_t                    claim;           /* its number; 0: no valid one */
+    mpk_str_t                     text;
+    mpk_str_t                     note;            /* what was asked */
+    unsigned                      wrong_text:1;
+    unsigned                      wrong_email:1;
+    unsigned                      unasked:1;
+} ngx_http_mpk_reply_t;
+
+
 /* A claim in progress: ctx->data. */
 typedef struct {
     mpk_token_t                   token;
@@ -35,6 +48,7 @@ typedef struct {
     mpk_category_t                category;
     mpk_str_t                     given[NGX_HTTP_MPK_CLAIM_FIELDS];
     ngx_uint_t                    wrong;           /* bits of the fields */
+    ngx_http_mpk_reply_t          reply;
     unsigned                      expired:1;       /* the token */
 } ngx_http_mpk_claim_t;
 
@@ -45,6 +59,13 @@ extern const ngx_http_mpk_claim_field_info_t
 /* Verifies the token, which may have expired; NGX_DECLINED: it is not valid, return *rc. */
 ngx_int_t ngx_http_mpk_claim_token(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_str_t *text, ngx_int_t *rc);
+
+/* Answers a request whose token names an item: an answer to what support asked. */
+ngx_int_t ngx_http_mpk_claim_reply(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+
+/* Without the white space around it. */
+mpk_str_t ngx_http_mpk_claim_trim(mpk_str_t text);
 
 /* Creates a transaction on the token's order. */
 ngx_http_mpk_txn_t *ngx_http_mpk_claim_txn(ngx_http_request_t *r,

@@ -7,6 +7,9 @@
 #include "ngx_http_mpk_time.h"
 
 
+static void ngx_http_mpk_card_answers(ngx_http_mpk_ctx_t *ctx,
+    mpk_str_t order, ngx_uint_t number, const mpk_claim_t *claim,
+    mpk_value_t *facts);
 static void ngx_http_mpk_card_desk(ngx_http_mpk_ctx_t *ctx,
     const mpk_claim_t *claim, const mpk_detail_t *detail, mpk_value_t *facts);
 static ngx_int_t ngx_http_mpk_card_detail(ngx_http_mpk_ctx_t *ctx,
@@ -36,7 +39,6 @@ ngx_http_mpk_card_claims(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, ngx_http_mpk_claims_for_t whom,
     mpk_value_t *facts)
 {
-    mpk_str_t     url;
     ngx_uint_t    i;
     mpk_claim_t  *claim;
     mpk_value_t  *list;
@@ -52,21 +54,47 @@ ngx_http_mpk_card_claims(ngx_http_mpk_ctx_t *ctx,
             return NGX_ERROR;
         }
 
-        /* files that support asked for are sent here */
-
-        if (ctx->json || !mpk_claim_undecided(claim)
-            || ctx->mscf->upload_path.len == 0 || list == NULL)
-        {
-            continue;
+        if (whom == NGX_HTTP_MPK_CLAIMS_CUSTOMER && list) {
+            ngx_http_mpk_card_answers(ctx, opened->id, i + 1, claim,
+                                      list->u.list.last);
         }
-
-        url = ngx_http_mpk_claim_url(ctx, &ctx->mscf->upload_path, opened->id,
-                                     &claim->item, 1, 0);
-
-        mpk_value_string(list->u.list.last, mpk_string("upload"), url);
     }
 
     return NGX_OK;
+}
+
+
+/* Where the customer sends files, and the answer to what support has asked. */
+
+static void
+ngx_http_mpk_card_answers(ngx_http_mpk_ctx_t *ctx, mpk_str_t order,
+    ngx_uint_t number, const mpk_claim_t *claim, mpk_value_t *facts)
+{
+    mpk_buf_t  answer;
+    mpk_str_t  upload;
+
+    upload = mpk_string("");
+
+    if (mpk_claim_undecided(claim) && ctx->mscf->upload_path.len) {
+        upload = ngx_http_mpk_claim_url(ctx, &ctx->mscf->upload_path, order,
+                                        &claim->item, 1, 0);
+    }
+
+    mpk_buf_init(&answer, &ctx->mem, 512);
+
+    if (claim->state == MPK_CLAIM_NEEDS_INFO && ctx->mscf->claim_path.len) {
+        mpk_buf_str(&answer, ngx_http_mpk_claim_url(ctx,
+                                 &ctx->mscf->claim_path, order, &claim->item,
+                                 1, 0));
+        mpk_buf_lit(&answer, "?claim=");
+        mpk_buf_int(&answer, (int64_t) number);
+    }
+
+    mpk_value_text(facts, ctx->json ? mpk_string("upload_url")
+                                    : mpk_string("upload"), upload);
+    mpk_value_text(facts, ctx->json ? mpk_string("answer_url")
+                                    : mpk_string("reply"),
+                   mpk_buf_done(&answer));
 }
 
 
@@ -126,6 +154,11 @@ ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
     if (whom == NGX_HTTP_MPK_CLAIMS_SUPPORT) {
         ngx_http_mpk_card_desk(ctx, claim, &detail, facts);
+
+    } else if (claim->answered_at) {
+        ngx_http_mpk_value_time(ctx, facts, mpk_string("answered_at"),
+                                claim->answered_at);
+        mpk_value_text(facts, mpk_string("answer"), detail.answer);
     }
 
     if (!ctx->json) {
