@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 
-# What support does with a claim: a decision has a finding (R7), goodwill is the shop's.
+# What support does with a claim: it opens one for a customer who wrote to it (R6); a
+# decision has a finding, goodwill is the shop's, and what it did is journaled (R7).
 
 use warnings;
 use strict;
@@ -117,8 +118,141 @@ my $print = printed('G-1');
 like($print, qr/Goodwill of the shop/, 'in print, too');
 unlike($print, qr/defect/i, 'R7: and no defect');
 
-my (undef, %field) = $t->stored($redis, 'F-1');
-unlike(join('', %field), qr/Blocked/, 'I4: the words are sealed');
-is($t->journal('F-1')->{verdict}, 'intact', 'the journal is intact');
+
+
+# R6: support opens a claim
+
+my %mail = (item => 1, name => 'Ann Example', category => 'blocked', description => 'My key was blocked <today>', received_at => ago(60));
+
+sub report {
+    my ($id, $body, $token) = @_;
+    return $t->api('POST', "orders/$id/claims", $body, token => $token{$token // 'support'});
+}
+
+my @past = (imported => JSON::PP::true, purchased_at => ago(20 * 86400), delivered_at => ago(20 * 86400));
+
+$t->link('M-1', items => [ map { { sku => "S$_", product => "P$_", key => "KEY-$_-AAAAA" } } 1 .. 3 ]);
+
+for ([ { item => 0 }, '/item' ], [ { item => 501 }, '/item' ], [ { item => '1' }, '/item' ], [ { item => undef }, '/item' ], [ { name => '' }, '/name' ],
+    [ { name => 'x' x 256 }, '/name' ], [ { category => 'broken' }, '/category' ], [ { description => '' }, '/description' ],
+    [ { description => 'x' x 4001 }, '/description' ], [ { received_at => 'today' }, '/received_at' ], [ { received_at => ago(-120) }, '/received_at' ],
+    [ { received_at => undef }, '/received_at' ], [ { key => '' }, '/key' ], [ { key => 'x' x 8193 }, '/key' ], [ { exception => '' }, '/exception' ],
+    [ { exception => 'x' x 4001 }, '/exception' ], [ { email => 'ann@example.com' }, '/email' ])
+{
+    $r = report('M-1', { %mail, %{$_->[0]} });
+    is("$r->{status} $r->{json}{errors}[0]{pointer}", "422 $_->[1]", 'a report with a bad ' . substr($_->[1], 1) . ' is refused');
+}
+
+is(report('M-1', { %mail, item => 4 })->{json}{type}, 'urn:mpk:no_item', 'as is one of an item that is not there');
+is(report('nobody', \%mail)->{status}, 404, 'and of an order that is not there');
+is(report('M-1', \%mail, $_)->{status}, 403, "the role $_ opens none") for qw(shop read);
+is($t->api('GET', 'orders/M-1/claims', undef, token => $token{support})->{status}, 405, 'the path is only sent to');
+is(report('M-1', { %mail, received_at => ago(3600) })->{json}{type}, 'urn:mpk:undelivered', 'R6: nothing was reported before the delivery');
+$t->file('M-2');
+is(report('M-2', \%mail)->{json}{type}, 'urn:mpk:undelivered', 'R6: nor of an order that was not delivered');
+is($t->events('M-1'), 'filed link_minted', 'none of that was a claim');
+
+my $at = ago(0);
+sleep 1 while ago(0) eq $at;
+$mail{received_at} = ago(0);
+$r = report('M-1', \%mail);
+is_deeply([ $r->{status}, $r->{json} ], [ 201, { order => 'M-1', state => 'ready', claim => { claim => 1, state => 'open' } } ], 'R6: support opens a claim');
+my $same = report('M-1', \%mail);
+is_deeply([ $same->{status}, $same->{json} ], [ 200, $r->{json} ], 'R10: the same again is the same');
+$r = report('M-1', { %mail, description => 'Other' });
+is("$r->{status} $r->{json}{type} $r->{json}{rule}", '409 urn:mpk:claimed R6', 'R10: other content is another report, and one is open');
+is(report('M-1', { %mail, item => 2, key => 'key 2 aaaaa' })->{json}{claim}{claim}, 2, 'R6: another item has its own');
+is(report('M-1', { %mail, item => 3, key => 'KEY-2-AAAAA' })->{json}{claim}{claim}, 3, 'R6: the key need not be right');
+is($t->events('M-1'), 'filed link_minted claim_opened claim_opened claim_opened', 'R9: each is one entry');
+
+my @opened = grep { $_->{event} eq 'claim_opened' } @{$t->journal('M-1')->{entries}};
+is_deeply([ map { $_->{key_matched} } @opened ], [ undef, JSON::PP::true, JSON::PP::false ], 'the journal says whether the key was the right one');
+is_deeply([ @{$opened[0]}{qw(actor name note category received_at token_id)} ], [ 'support-desk', @mail{qw(name description category received_at)}, undef ],
+    'and who wrote what, when, and who opened it');
+
+my $claim = order('M-1')->{claims}[0];
+is_deeply([ @$claim{qw(state name description received_at exception)} ], [ 'open', @mail{qw(name description received_at)}, undef ], 'the order has the claim');
+is(order('M-1', 'read')->{claims}[0]{description}, undef, 'without its words for the role read');
+is_deeply([ map { "$_->{order}/$_->{claim}" } grep { $_->{order} eq 'M-1' } @{$t->api('GET', 'claims', undef, token => $token{support})->{json}{claims}} ],
+    [ qw(M-1/1 M-1/2 M-1/3) ], 'and the list of open claims has it');
+is($t->track('M-1')->{json}{claims}[0]{state}, 'open', 'as has the customer');
+is(decide('M-1', 'reject', { reason => 'late' })->{status}, 200, 'it is decided as any other');
+is(report('M-1', \%mail)->{status}, 200, 'R10: the same report is still that claim');
+is(report('M-1', { %mail, description => 'Again' })->{status}, 201, 'R6: and another can be opened');
+
+# late ones
+
+$t->link('M-3', @past);
+my %late = (%mail, received_at => ago(86400));
+$r = report('M-3', \%late);
+is("$r->{status} $r->{json}{type} $r->{json}{rule}", '409 urn:mpk:late R6', 'R6: a late report is refused');
+like($r->{json}{detail}, qr/"exception"/, 'with what to do about it');
+is(report('M-3', { %late, received_at => ago(14 * 86400) })->{status}, 201, 'R6: what support received in time is not late');
+is(decide('M-3', 'reject', { reason => 'other', note => 'x' })->{status}, 200, 'that is decided');
+is(report('M-3', { %late, exception => 'The customer was in <hospital>' })->{status}, 201, 'R6: a late one is taken with a reason');
+is(order('M-3')->{claims}[1]{exception}, 'The customer was in <hospital>', 'which support reads');
+is(order('M-3', 'read')->{claims}[1]{exception}, undef, 'the role read does not');
+is($t->journal('M-3')->{entries}[-1]{exception}, 'The customer was in <hospital>', 'and the journal has');
+like(evidence('M-3')->{activity}, qr/problem with a key reported \| item 1 \| sent to support at \S+Z \| taken as an exception/, 'evidence says that it was one');
+like(printed('M-3'), qr/Taken as an exception: The customer was in &lt;hospital&gt;/, 'in print, too');
+like(printed('M-1'), qr/The key that was given is the item’s.*The key that was given is not the item’s/s, 'which says whether the key was right');
+unlike($t->track('M-3')->{body}, qr/hospital/, 'the customer does not read it');
+
+$t->api('POST', 'orders/M-3/claims/2/reject', { reason => 'late' });
+$t->api('POST', 'orders/M-3/suspend', { reason => 'fraud' });
+is(report('M-3', { %late, exception => 'x' })->{json}{type}, 'urn:mpk:suspended', 'R11: nothing is reported while it is suspended');
+
+
+# R7: what support did
+
+claimed('N-1');
+my $sha = sha256_hex('a picture');
+my $note = { text => 'Asked <the> maker', session => 'offered', files => [ { name => 'Photo & Co.png', sha256 => $sha }, { name => 'b.txt', sha256 => uc $sha } ] };
+sub noted { return decide('N-1', 'note', @_) }
+
+for ([ {}, '/text' ], [ { text => '' }, '/text' ], [ { files => [] }, '/text' ], [ { text => 'x' x 4001 }, '/text' ], [ { text => 'x', session => 'maybe' }, '/session' ],
+    [ { text => 'x', files => [ 'a' ] }, '/files/0' ], [ { text => 'x', files => 'a' }, '/files' ], [ { files => [ { name => 'a' } ] }, '/files/0/sha256' ],
+    [ { files => [ { name => 'a', sha256 => 'x' x 64 } ] }, '/files/0/sha256' ], [ { files => [ { name => "a\nb", sha256 => $sha } ] }, '/files/0/name' ],
+    [ { files => [ { name => 'a', sha256 => $sha }, { name => 'x' x 256, sha256 => $sha } ] }, '/files/1/name' ],
+    [ { files => [ { name => 'a', sha256 => $sha, size => 1 } ] }, '/files/0/size' ], [ { files => [ map { { name => "$_", sha256 => $sha } } 1 .. 33 ] }, '/files' ],
+    [ { text => 'x', state => 'open' }, '/state' ])
+{
+    $r = noted($_->[0]);
+    is("$r->{status} $r->{json}{errors}[0]{pointer}", "422 $_->[1]", 'a note with a bad ' . substr($_->[1], 1) . ' is refused');
+}
+
+is(noted($note, $_)->{status}, 403, "the role $_ notes nothing") for qw(shop read);
+is($t->api('POST', 'orders/N-1/claims/2/note', $note)->{json}{type}, 'urn:mpk:no_claim', 'nor is anything noted of a claim that is not there');
+$r = noted($note);
+is("$r->{status} $r->{json}{claim}{state}", '200 open', 'R7: a note is taken, and changes nothing of the claim');
+is(noted($note)->{status}, 200, 'R10: the same again is the same');
+is($t->events('N-1') =~ s/.* claim_opened/claim_opened/r, 'claim_opened claim_note', 'R10: and one entry');
+$entry = $t->journal('N-1')->{entries}[-1];
+is_deeply([ @$entry{qw(claim note session files actor)} ], [ 1, 'Asked <the> maker', 'offered',
+    [ { name => 'Photo & Co.png', sha256 => $sha }, { name => 'b.txt', sha256 => $sha } ], 'support-desk' ], 'the journal has all of it');
+
+noted({ session => 'declined' });
+is(noted({ files => [ map { { name => "f$_" . 'x' x 250, sha256 => $sha } } 10 .. 41 ] })->{status}, 200, 'R7: a note has up to 32 files');
+is(noted($note)->{status}, 200, 'R7: what was noted before can be noted again');
+decide('N-1', 'reject', { reason => 'not_defective' });
+is(noted({ text => 'Called her' })->{json}{claim}{state}, 'rejected', 'R7: also of a decided claim');
+is($t->events('N-1') =~ s/.* claim_opened/claim_opened/r, 'claim_opened claim_note claim_note claim_note claim_note claim_rejected claim_note', 'each is one entry');
+is(scalar @{$t->journal('N-1')->{entries}[-4]{files}}, 32, 'with all its files');
+is(scalar(grep { $_->{order} eq 'N-1' } @{$t->api('GET', 'claims', undef, token => $token{support})->{json}{claims}}), 0, 'and it stays decided');
+
+like(evidence('N-1')->{activity}, qr/support's note about the report \| item 1 \| files: 2 \| remote session offered.*remote session declined by the customer.*files: 32/s,
+    'evidence lists what was done');
+like(printed('N-1'), qr/Remote session offered.*File: Photo &amp; Co\.png<br><code translate="no">$sha.*Asked &lt;the&gt; maker.*Remote session declined/s, 'in print, too');
+unlike($t->track('N-1')->{body}, qr/maker|Called|offered/, 'the customer does not read it');
+
+
+# I4
+
+my %sealed = map { my (undef, %field) = $t->stored($redis, $_); ($_ => join('', values %field)) } qw(F-1 M-1 M-3 N-1);
+unlike($sealed{'F-1'}, qr/Blocked/, 'I4: what was found is sealed');
+unlike($sealed{'M-1'} . $sealed{'M-3'}, qr/blocked <|Ann|hospital|KEY-2/i, 'I4: what the customer wrote is, and why it was taken');
+unlike($sealed{'N-1'}, qr/maker|Co\.png|$sha/, 'I4: and what was noted');
+is($t->journal($_)->{verdict}, 'intact', "the journal of $_ is intact") for sort keys %sealed;
+unlike($t->read('error.log'), qr/mpk_redis.*refused/, 'the least rights that docs/operations.md gives suffice');
 
 $t->finish;

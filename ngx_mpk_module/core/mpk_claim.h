@@ -10,6 +10,7 @@
 
 #define MPK_CLAIMS_MAX      64              /* per order, decided ones included */
 #define MPK_CLAIM_ID_LEN    16              /* of the token that the claim was opened with */
+#define MPK_CLAIM_NAME_MAX  255             /* bytes of the customer's name */
 #define MPK_CLAIM_TEXT_MAX  4000            /* bytes of a description or a note */
 #define MPK_CLAIM_UPLOADS_MAX  50           /* that are journaled of a claim nobody asked about */
 

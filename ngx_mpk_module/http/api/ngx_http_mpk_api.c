@@ -102,6 +102,22 @@ static const mpk_member_t  ngx_http_mpk_reject_list[] = {
     ngx_http_mpk_api_finding
 };
 
+static const mpk_member_t  ngx_http_mpk_report_list[] = {
+    { mpk_literal("item"), MPK_VALUE_INT, MPK_REQUIRED, 0, 0 },
+    ngx_http_mpk_api_text("name", MPK_REQUIRED, MPK_CLAIM_NAME_MAX),
+    ngx_http_mpk_api_text("category", MPK_REQUIRED, NGX_HTTP_MPK_TEXT_MAX),
+    ngx_http_mpk_api_text("description", MPK_REQUIRED, MPK_CLAIM_TEXT_MAX),
+    ngx_http_mpk_api_text("received_at", MPK_REQUIRED, NGX_HTTP_MPK_TEXT_MAX),
+    ngx_http_mpk_api_text("key", MPK_FILLED, 2 * MPK_KEY_MAX),
+    ngx_http_mpk_api_text("exception", MPK_FILLED, MPK_CLAIM_TEXT_MAX)
+};
+
+static const mpk_member_t  ngx_http_mpk_note_list[] = {
+    ngx_http_mpk_api_text("text", MPK_FILLED, MPK_CLAIM_TEXT_MAX),
+    { mpk_literal("files"), MPK_VALUE_ARRAY, MPK_OPTIONAL, 0, 0 },
+    ngx_http_mpk_api_text("session", MPK_FILLED, NGX_HTTP_MPK_TEXT_MAX)
+};
+
 static const mpk_members_t  ngx_http_mpk_nothing = { NULL, 0 };
 static const mpk_members_t  ngx_http_mpk_cancel =
     mpk_members(ngx_http_mpk_cancel_list);
@@ -113,6 +129,10 @@ static const mpk_members_t  ngx_http_mpk_email =
     mpk_members(ngx_http_mpk_email_list);
 static const mpk_members_t  ngx_http_mpk_links =
     mpk_members(ngx_http_mpk_links_list);
+static const mpk_members_t  ngx_http_mpk_report =
+    mpk_members(ngx_http_mpk_report_list);
+static const mpk_members_t  ngx_http_mpk_note =
+    mpk_members(ngx_http_mpk_note_list);
 static const mpk_members_t  ngx_http_mpk_needs_info =
     mpk_members(ngx_http_mpk_needs_info_list);
 static const mpk_members_t  ngx_http_mpk_replace =
@@ -174,7 +194,15 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
       NGX_HTTP_MPK_ROLE_SHOP, MPK_EVENT_ERASED, 1,
       &ngx_http_mpk_nothing, ngx_http_mpk_api_erase },
 
+    { ngx_string("/claims"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_OPENED, 1,
+      &ngx_http_mpk_report, ngx_http_mpk_api_report },
+
     /* without the claim's number: see ngx_http_mpk_api_part() */
+
+    { ngx_string("/claims/note"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_NOTE, 1,
+      &ngx_http_mpk_note, ngx_http_mpk_api_note },
 
     { ngx_string("/claims/needs_info"), NGX_HTTP_POST,
       NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_NEEDS_INFO, 1,

@@ -76,6 +76,10 @@ ngx_int_t ngx_http_mpk_api_worklist(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_claims(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_report(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_note(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_needs_info(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_replace(ngx_http_request_t *r,

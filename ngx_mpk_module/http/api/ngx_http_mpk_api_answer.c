@@ -94,6 +94,11 @@ ngx_http_mpk_api_outcome(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         }
     }
 
+    if (outcome == MPK_LATE) {
+        mpk_buf_lit(&detail, " Say in \"exception\" why it is taken all the "
+                             "same.");
+    }
+
     return ngx_http_mpk_send_problem(r, ctx, &answer, info->name,
                                      mpk_buf_done(&detail), info->rule, NULL);
 }

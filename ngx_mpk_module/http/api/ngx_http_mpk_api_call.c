@@ -164,7 +164,9 @@ ngx_http_mpk_api_state(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
-    answer.status = NGX_HTTP_OK;
+    answer.status = outcome == MPK_DONE
+                    && txn->request.event == MPK_EVENT_CLAIM_OPENED
+                    ? NGX_HTTP_CREATED : NGX_HTTP_OK;
 
     mem = &ctx->mem;
     facts = mpk_value_new(mem, MPK_VALUE_OBJECT);

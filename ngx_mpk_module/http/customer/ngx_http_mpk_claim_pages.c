@@ -7,8 +7,6 @@
 
 #include "mpk_email.h"
 
-#define NGX_HTTP_MPK_CLAIM_NAME_MAX  255
-
 
 static void ngx_http_mpk_claim_facts(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *facts);
@@ -23,7 +21,7 @@ const ngx_http_mpk_claim_field_info_t
     ngx_http_mpk_claim_fields[] =
 {
     [NGX_HTTP_MPK_CLAIM_NAME] =
-        { mpk_literal("name"), NGX_HTTP_MPK_CLAIM_NAME_MAX,
+        { mpk_literal("name"), MPK_CLAIM_NAME_MAX,
           "the full name, up to 255 bytes" },
     [NGX_HTTP_MPK_CLAIM_ORDER] =
         { mpk_literal("order"), 80, "the number of this order" },
