@@ -18,7 +18,7 @@ my $json = JSON::PP->new->utf8;
 my %json = (Accept => 'application/json');
 my %h2 = (port => $t->port('h2'), headers => { 'Content-Type' => 'application/json', %json });
 
-$t->conf(redis => $t->least($redis), http => <<HTTP, location => <<'CONF')->start;
+$t->conf(redis => $t->least($redis), http => <<HTTP, location => <<CONF)->start;
     real_ip_header X-Real; set_real_ip_from 127.0.0.1;
     server {
         listen 127.0.0.1:$h2{port} http2;
@@ -27,8 +27,9 @@ $t->conf(redis => $t->least($redis), http => <<HTTP, location => <<'CONF')->star
     }
 HTTP
         location = /track { mpk_track on; mpk_track_limit address=10000 order=10000; }
-        location = /account { set $who carl; mpk_account $who trusted; }
+        location = /account { set \$who carl; mpk_account \$who trusted; }
         location /claim/ { mpk_claim on; mpk_track_limit address=3 order=5 window=60s; }
+        location /claim/files/ { mpk_claim_access on; proxy_pass http://127.0.0.1:@{[$t->port('shop')]}; }
 CONF
 
 my $key = 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE';
@@ -154,6 +155,19 @@ $r = $t->post($path, { answer => 'Too late' });
 like(page($r), qr{This report has been decided.*Your statutory rights, also for defects, are not affected}s, 'and its page says so, and what remains');
 is($t->get($path)->{status}, 409, 'nor is it asked for');
 is(claim('A-5')->{state} . answers('A-5'), 'rejected0', 'nothing has changed');
+
+
+# a corrected email: what was handed out for the old one is closed
+
+asked('A-10');
+my $before = token('A-10', items => [1], iat => time - 10);
+is($t->get("$before?claim=1")->{status}, 200, 'what was handed out is open');
+is($t->api('PUT', 'orders/A-10/email', { email => 'anne@example.com', note => 'mistyped' })->{status}, 200, 'until the email is corrected');
+is(answer("$before?claim=1", 'x')->{status}, 403, 'then it takes no answer');
+is($t->get("$before?claim=1")->{status}, 403, 'nor tells what was asked');
+is($t->post($before =~ s{/claim/}{/claim/files/}r, 'x')->{status}, 403, 'nor takes files');
+$path = path($t->track('A-10', email => 'anne@example.com')->{json}{claims}[0]{answer_url});
+is(answer($path, 'By Anne')->{status}, 201, 'the customer\'s own page does');
 
 
 # a page that was open for too long

@@ -1277,7 +1277,7 @@ static void
 test_random(void)
 {
     size_t          i, j, k, n;
-    bool            unviewed, shown, lost, number, back, two, stranger, unfounded;
+    bool            unviewed, shown, lost, number, back, two, stranger, unfounded, offered;
     uint16_t        some[1];
     mpk_order_t     order;
     mpk_request_t   r;
@@ -1295,7 +1295,7 @@ test_random(void)
         MPK_EVENT_CLAIM_ANSWERED, MPK_EVENT_CLAIM_FILES, MPK_EVENT_CLAIM_NOTE
     };
 
-    unviewed = shown = lost = number = back = two = stranger = unfounded = false;
+    unviewed = shown = lost = number = back = two = stranger = unfounded = offered = false;
 
     for (n = 0; n < 200; n++) {
 
@@ -1328,6 +1328,14 @@ test_random(void)
             }
 
             d = decide(&order, r);
+
+            /* of R6, whoever has shown to be the buyer and sends something new */
+
+            if (r.event == MPK_EVENT_CLAIM_OPENED && r.claim_received == 0 && order.state == MPK_ORDER_READY
+                && r.claim_item <= order.items_count && d.outcome != MPK_SAME && d.outcome != MPK_NOT_BUYER)
+            {
+                offered |= mpk_policy_claimable(&order, r.claim_item, r.claim_window, r.now) != d.outcome;
+            }
 
             if (d.outcome != MPK_DONE) {
                 continue;
@@ -1383,6 +1391,7 @@ test_random(void)
 
     ok(!unviewed, "R8: no sequence of events makes viewed unviewed");
     ok(!shown, "R1, R7, R11: no sequence shows a key of an order that is not ready, a refunded or a suspended one");
+    ok(!offered, "R6: what the pages offer to report is what is taken");
     ok(!back, "R7: no sequence decides a claim twice, or takes a refund back");
     ok(!unfounded, "R7: no sequence replaces or refunds without a finding");
     ok(!two, "R6: no sequence opens two claims for one item");

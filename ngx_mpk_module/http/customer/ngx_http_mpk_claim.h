@@ -64,6 +64,13 @@ ngx_int_t ngx_http_mpk_claim_token(ngx_http_request_t *r,
 ngx_int_t ngx_http_mpk_claim_reply(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
+/*
+ * Whether the token was handed out before the order's email was corrected, and who has it
+ * has not shown by the email to be the customer.
+ */
+ngx_uint_t ngx_http_mpk_claim_outdated(const ngx_http_mpk_txn_t *txn,
+    const ngx_http_mpk_claim_t *claim);
+
 /* Without the white space around it. */
 mpk_str_t ngx_http_mpk_claim_trim(mpk_str_t text);
 

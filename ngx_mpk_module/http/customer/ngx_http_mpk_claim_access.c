@@ -84,7 +84,9 @@ ngx_http_mpk_claim_access(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         }
     }
 
-    if (i == order->claims_count) {
+    if (i == order->claims_count
+        || ngx_http_mpk_claim_outdated(ctx->txn, claim))
+    {
         return ngx_http_mpk_claim_refused(r, ctx, MPK_NO_CLAIM);
     }
 

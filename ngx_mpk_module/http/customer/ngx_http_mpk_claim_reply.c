@@ -186,15 +186,8 @@ ngx_http_mpk_reply_prepare(ngx_http_mpk_txn_t *txn)
     txn->request.claim = 0;
 
     if (n == 0 || n > order->claims_count
-        || order->claims[n - 1].item != claim->token.items[0])
-    {
-        return NGX_OK;
-    }
-
-    /* handed out before the email was corrected: another person may have it */
-
-    if (!claim->lookup.right
-        && claim->token.iat < mpk_order_corrected_at(order, txn->request.now))
+        || order->claims[n - 1].item != claim->token.items[0]
+        || ngx_http_mpk_claim_outdated(txn, claim))
     {
         return NGX_OK;
     }

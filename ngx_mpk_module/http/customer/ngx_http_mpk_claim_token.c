@@ -77,6 +77,16 @@ ngx_http_mpk_claim_txn(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 }
 
 
+ngx_uint_t
+ngx_http_mpk_claim_outdated(const ngx_http_mpk_txn_t *txn,
+    const ngx_http_mpk_claim_t *claim)
+{
+    return !claim->lookup.right
+           && claim->token.iat < mpk_order_corrected_at(&txn->order,
+                                                        txn->request.now);
+}
+
+
 mpk_str_t
 ngx_http_mpk_claim_trim(mpk_str_t text)
 {
