@@ -71,7 +71,19 @@ is(track('T-IDN', 'ann@muller.example')->{status}, 404, 'a domain without its um
 
 is(track('T-1', 'a.nn@example.com')->{status}, 404, 'a dot more is another address');
 is(track('T-1', 'ann+x@example.com')->{status}, 404, 'a plus tag is another address');
-is(track('t-1', 'ann@example.com')->{status}, 404, 'an order id has its case');
+
+# what people type, and paste
+
+for my $typed ('t-1', 'T-1.', 'Order no. T-1', "T\xe2\x80\x911", "\xef\xbc\xb4\xef\xbc\x8d\xef\xbc\x91", "\xc2\xa0T-1\xc2\xa0", "\xe2\x84\x96 t-1,") {
+    my $r = track($typed, 'ann@example.com');
+    is("$r->{status} $r->{json}{order}", '200 T-1', "\"$typed\" is T-1");
+}
+
+$t->file('low-1', email => 'low@example.com');
+is(track('LOW-1', 'low@example.com')->{status}, 200, 'small letters of an id are found, too');
+$t->file('Low-1', email => 'low@example.com', items => [ { sku => 'X', product => 'Another', key => 'K-1' } ]);
+is(track('Low-1', 'low@example.com')->{json}{order}, 'Low-1', 'an id that is typed as it is comes first');
+is(track('t-1', 'eve@example.com')->{status}, 404, 'another email finds nothing, however the number is typed');
 
 # show: each link is good once, and says how the customer came
 
@@ -145,7 +157,7 @@ like($r->{body}, qr/name="order".*name="email"/s, 'with its two fields');
 is($t->request('HEAD', '/track')->{status}, 200, 'HEAD, too');
 is($t->get('/track', headers => { Accept => 'application/json' })->{body}, "{\"fields\":[\"order\",\"email\"]}\n", 'for programs, its fields');
 
-for my $bad ([ '', 'ann@example.com' ], [ 'T-1', '' ], [ 'T 1', 'ann@example.com' ], [ 'T-1', 'ann' ], [ 'T-1', 'an n@example.com' ],
+for my $bad ([ '', 'ann@example.com' ], [ 'T-1', '' ], [ ' . ', 'ann@example.com' ], [ 'T-1', 'ann' ], [ 'T-1', 'an n@example.com' ],
     [ 'T-1', 'ann@example.com,bob@example.com' ], [ 'x' x 65, 'ann@example.com' ]) {
     is(track(@$bad)->{status}, 422, "\"$bad->[0]\", \"$bad->[1]\" is no lookup");
 }
@@ -229,6 +241,14 @@ like(track('L-1', 'ann@example.com', path => '/tight', address => '10.1.0.1', ht
 for my $n (1 .. 8) {
     is(track('L-1', 'ann@example.com', path => '/tight', address => '10.1.0.3')->{status}, 200, "what is right does not count ($n)");
 }
+
+# a number that is not typed as it is
+
+$t->file('N-1');
+is(track('n-1.', 'ann@example.com', path => '/tight', address => '10.1.9.1')->{status}, 200, "a near miss that is meant right does not count ($_)") for 1 .. 7;
+my @spelled = ('N-1', 'n-1', 'N-1.', 'no. n-1', '#n-1', '(N-1)');
+is(join(' ', map { track($spelled[$_], 'eve@example.com', path => '/tight', address => "10.1.8.$_")->{status} } 0 .. 5),
+    '404 404 404 404 404 429', 'an order has one count of wrong lookups, however it is spelled');
 
 for my $n (1 .. 4) {
     track('L-9', "x$n\@example.com", path => '/tight', address => "2001:db8:1:1::$n");

@@ -110,13 +110,15 @@ test_skipped(void)
 
     static const char *const  kept[] = {
         "!", ",", "\xc2\x9f", "\xc2\xa1", "\xc2\xac", "\xc2\xae", "\xe2\x80\x96", "\xe2\x80\xa7", "\xe2\x80\xb0", "\xe2\x81\x9e", "\xe2\x81\xb0",
-        "\xe2\x88\x91", "\xe2\x88\x93", "\xe3\x80\x81", "\xef\xbb\xbe", "\xef\xb9\x97", "\xef\xb9\x99", "\xef\xb9\xa2", "\xef\xbc\x8c", "\xe1\x80\x80"
+        "\xe2\x88\x91", "\xe2\x88\x93", "\xe3\x80\x81", "\xef\xbb\xbe", "\xef\xb9\x97", "\xef\xb9\x99", "\xef\xb9\xa2", "\xef\xbd\x9f", "\xe1\x80\x80"
     };
 
     for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
         s = str(kept[i]);
         ok(mpk_typed_fold(s, out) == s.len && memcmp(out, s.data, s.len) == 0, test_shown(kept[i]));
     }
+
+    ok(mpk_typed_fold(str("\xef\xbc\xa1\xef\xbc\x91\xef\xbc\x8c"), out) == 3 && memcmp(out, "a1,", 3) == 0, "fullwidth forms are the usual ones");
 
     for (i = 0; i <= ' '; i++) {
         out[0] = 'x';

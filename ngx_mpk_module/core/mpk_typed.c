@@ -4,7 +4,6 @@
 
 
 static size_t mpk_typed_exact(mpk_str_t text, uint8_t *out);
-static size_t mpk_typed_skip(const uint8_t *p, size_t len);
 
 
 mpk_status_t
@@ -98,12 +97,15 @@ mpk_typed_fold(mpk_str_t text, uint8_t *out)
 
     n = 0;
 
-    for (i = 0; i < text.len; i += len ? len : 1) {
+    for (i = 0; i < text.len; i += len) {
 
-        len = mpk_typed_skip(text.data + i, text.len - i);
+        len = mpk_typed_char(text.data + i, text.len - i, &c);
 
-        if (len == 0) {
-            c = text.data[i];
+        if (c == 0xff) {
+            memcpy(out + n, text.data + i, len);
+            n += len;
+
+        } else if (c > ' ' && c != '-' && c != 0x7f) {
             out[n++] = c >= 'A' && c <= 'Z' ? (uint8_t) (c | 0x20) : c;
         }
     }
@@ -112,39 +114,50 @@ mpk_typed_fold(mpk_str_t text, uint8_t *out)
 }
 
 
-/*
- * The length of a blank, a dash or an invisible character, in UTF-8; 0: it is none.  Of
- * U+2000 to U+2015 and U+2028 to U+202F: spaces, marks of direction, hyphens and dashes.
- */
-
-static size_t
-mpk_typed_skip(const uint8_t *p, size_t len)
+size_t
+mpk_typed_char(const uint8_t *p, size_t len, uint8_t *ch)
 {
-    if (p[0] <= ' ' || p[0] == '-' || p[0] == 0x7f) {
+    size_t    n;
+    uint32_t  c;
+
+    *ch = p[0];
+
+    if (p[0] < 0x80) {
         return 1;
     }
 
-    /* no-break space, soft hyphen */
-
-    if (len >= 2 && p[0] == 0xc2 && (p[1] == 0xa0 || p[1] == 0xad)) {
-        return 2;
+    for (n = 1; n < len && n < 4 && (p[n] & 0xc0) == 0x80; n++) {
+        /* void */
     }
 
-    if (len < 3) {
-        return 0;
-    }
+    c = n == 2 ? (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu)
+        : n == 3 ? (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu)
+        : 0;
 
-    if ((p[0] == 0xe2 && p[1] == 0x80
-         && ((p[2] >= 0x80 && p[2] <= 0x95) || (p[2] >= 0xa8 && p[2] <= 0xaf)))
-        || (p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0x9f && p[2] <= 0xaf)
-        || (p[0] == 0xe2 && p[1] == 0x88 && p[2] == 0x92)      /* minus */
-        || (p[0] == 0xe3 && p[1] == 0x80 && p[2] == 0x80)      /* ideographic */
-        || (p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf)      /* byte order */
-        || (p[0] == 0xef && p[1] == 0xb9 && (p[2] == 0x98 || p[2] == 0xa3))
-        || (p[0] == 0xef && p[1] == 0xbc && p[2] == 0x8d))     /* fullwidth */
+    /* of these ranges also the marks of direction */
+
+    if (c == 0xad || (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e)
+        || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff)
     {
-        return 3;
+        *ch = 0;
+
+    } else if ((c >= 0x2010 && c <= 0x2015) || c == 0x2212 || c == 0xfe58
+               || c == 0xfe63)
+    {
+        *ch = '-';
+
+    } else if (c == 0xa0 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028
+               || c == 0x2029 || c == 0x202f
+               || c == 0x205f || c == 0x3000)
+    {
+        *ch = ' ';
+
+    } else if (c >= 0xff01 && c <= 0xff5e) {
+        *ch = (uint8_t) (c - 0xff01 + '!');
+
+    } else {
+        *ch = 0xff;
     }
 
-    return 0;
+    return n;
 }

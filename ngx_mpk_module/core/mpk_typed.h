@@ -38,6 +38,13 @@ void mpk_typed_compare(mpk_typed_t *typed, size_t item, mpk_str_t key);
  */
 size_t mpk_typed_item(const mpk_typed_t *typed);
 
+/*
+ * Reads one character of UTF-8 text, of len > 0 bytes, as ASCII: any dash is "-", any blank
+ * " ", fullwidth forms are the usual ones, what is invisible is 0, and all else beyond ASCII
+ * is 0xff.  Returns how many bytes it has.
+ */
+size_t mpk_typed_char(const uint8_t *p, size_t len, uint8_t *ch);
+
 /* Folds a text into out, which has room for as many bytes; the length. */
 size_t mpk_typed_fold(mpk_str_t text, uint8_t *out);
 

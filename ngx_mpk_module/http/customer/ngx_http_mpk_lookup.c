@@ -24,8 +24,16 @@ typedef enum {
 
 static ngx_int_t ngx_http_mpk_lookup_address(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_str_t *address);
+static ngx_mpk_redis_cmd_t *ngx_http_mpk_lookup_read(
+    ngx_http_mpk_batch_t *batch, mpk_str_t order);
 static ngx_int_t ngx_http_mpk_lookup_found(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_lookup_compare(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_mpk_redis_cmd_t *cmd, mpk_str_t id,
+    const u_char email[MPK_MAC_LEN]);
+static ngx_int_t ngx_http_mpk_lookup_meant(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_uint_t n);
+static void ngx_http_mpk_lookup_forgive_order(ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_lookup_right(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_lookup_wrong(ngx_http_request_t *r,
@@ -47,11 +55,11 @@ ngx_int_t
 ngx_http_mpk_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_lookup_t *lookup, ngx_http_mpk_next_pt next)
 {
-    mpk_str_t              argv[4];
     ngx_http_mpk_batch_t  *batch;
 
     ctx->lookup = lookup;
     lookup->next = next;
+    lookup->counted = mpk_number_counted(ctx->order, lookup->name);
 
     if (ngx_http_mpk_lookup_address(r, ctx, &lookup->address) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -64,14 +72,25 @@ ngx_http_mpk_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     ngx_http_mpk_lookup_again(ctx, batch);
 
+    lookup->filed[0] = ngx_http_mpk_lookup_read(batch, ctx->order);
+
+    return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_lookup_found);
+}
+
+
+/* Whose order it is. */
+
+static ngx_mpk_redis_cmd_t *
+ngx_http_mpk_lookup_read(ngx_http_mpk_batch_t *batch, mpk_str_t order)
+{
+    mpk_str_t  argv[4];
+
     argv[0] = mpk_string("HMGET");
-    argv[1] = ngx_http_mpk_key(&batch->mem, ctx->order, ":o:", ctx->order);
+    argv[1] = ngx_http_mpk_key(&batch->mem, order, ":o:", order);
     argv[2] = mpk_order_field(MPK_ORDER_HEAD);
     argv[3] = mpk_order_field(MPK_ORDER_FILED);
 
-    lookup->filed = ngx_http_mpk_batch_add(batch, 4, argv);
-
-    return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_lookup_found);
+    return ngx_http_mpk_batch_add(batch, 4, argv);
 }
 
 
@@ -124,22 +143,16 @@ ngx_http_mpk_lookup_address(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 static ngx_int_t
 ngx_http_mpk_lookup_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_str_t                     fields[2], email;
-    mpk_order_t                   order;
-    mpk_status_t                  status;
+    ngx_uint_t                    i;
     ngx_http_mpk_batch_t         *batch;
     ngx_http_mpk_limit_t         *limit;
     ngx_http_mpk_lookup_t        *lookup;
     ngx_http_mpk_lookup_limit_t   over;
 
-    static u_char  nobody[MPK_MAC_LEN];
-
     lookup = ctx->lookup;
     limit = ctx->mlcf->track_limit;
 
-    if (lookup->batch->failed
-        || ngx_http_mpk_reply_fields(lookup->filed->reply, 2, fields) != NGX_OK)
-    {
+    if (lookup->batch->failed) {
         return ngx_http_mpk_lookup_failed(r, ctx);
     }
 
@@ -148,29 +161,25 @@ ngx_http_mpk_lookup_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_lookup_refuse(r, ctx, over);
     }
 
-    /* compare in constant time, also if the order does not exist */
+    switch (ngx_http_mpk_lookup_compare(r, ctx, lookup->filed[0], ctx->order,
+                                        lookup->email))
+    {
+    case NGX_OK:
+        lookup->right = 1;
+        break;
 
-    status = mpk_order_read_owner(ctx->mmcf->crypto, &ctx->mem, ctx->order,
-                                  fields[0], fields[1], &order);
-    if (status == MPK_OK) {
-        email = mpk_order_email(&order, ngx_http_mpk_time(ctx->mmcf,
-                                                          ctx->order));
-    } else {
-        email = (mpk_str_t) { MPK_MAC_LEN, nobody };
+    case NGX_DECLINED:
+        break;
 
-        if (status != MPK_MISSING) {
-            ngx_http_mpk_order_unread(r->connection->log, &order, status);
-        }
+    default: /* NGX_ERROR */
+        return ngx_http_mpk_lookup_failed(r, ctx);
     }
-
-    lookup->right = mpk_secret_eq(email,
-                                  (mpk_str_t) { MPK_MAC_LEN, lookup->email });
 
     if (lookup->right && lookup->joins) {
         return lookup->next(r, ctx);
     }
 
-    batch = ngx_http_mpk_batch_create(r, ctx, 2);
+    batch = ngx_http_mpk_batch_create(r, ctx, 2 + MPK_NUMBER_IDS);
     if (batch == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -187,10 +196,51 @@ ngx_http_mpk_lookup_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     lookup->of_address = ngx_http_mpk_limit_count(batch, lookup->address,
                                                   ":l:a:", lookup->address,
                                                   limit->window);
-    lookup->of_order = ngx_http_mpk_limit_count(batch, ctx->order, ":l:o:",
-                                                ctx->order, limit->window);
+    lookup->of_order = ngx_http_mpk_limit_count(batch, lookup->counted,
+                                                ":l:o:", lookup->counted,
+                                                limit->window);
+
+    for (i = 1; lookup->number && i < lookup->number->count; i++) {
+        lookup->filed[i] = ngx_http_mpk_lookup_read(batch,
+                                                    lookup->number->ids[i]);
+    }
 
     return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_lookup_wrong);
+}
+
+
+/*
+ * Whether an order that was read has this email: NGX_OK or NGX_DECLINED, as slowly if it
+ * does not exist; NGX_ERROR: it could not be read.
+ */
+
+static ngx_int_t
+ngx_http_mpk_lookup_compare(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_mpk_redis_cmd_t *cmd, mpk_str_t id, const u_char email[MPK_MAC_LEN])
+{
+    mpk_str_t     fields[2], holds;
+    mpk_order_t   order;
+    mpk_status_t  status;
+
+    static u_char  nobody[MPK_MAC_LEN];
+
+    if (ngx_http_mpk_reply_fields(cmd->reply, 2, fields) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    holds = (mpk_str_t) { MPK_MAC_LEN, nobody };
+
+    status = mpk_order_read_owner(ctx->mmcf->crypto, &ctx->mem, id, fields[0],
+                                  fields[1], &order);
+    if (status == MPK_OK) {
+        holds = mpk_order_email(&order, ngx_http_mpk_time(ctx->mmcf, id));
+
+    } else if (status != MPK_MISSING) {
+        ngx_http_mpk_order_unread(r->connection->log, &order, status);
+    }
+
+    return mpk_secret_eq(holds, (mpk_str_t) { MPK_MAC_LEN, email })
+           ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -204,8 +254,8 @@ ngx_http_mpk_lookup_again(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_batch_t *batch)
 
     lookup->of_address = ngx_http_mpk_limit_read(batch, lookup->address,
                                                  ":l:a:", lookup->address);
-    lookup->of_order = ngx_http_mpk_limit_read(batch, ctx->order, ":l:o:",
-                                               ctx->order);
+    lookup->of_order = ngx_http_mpk_limit_read(batch, lookup->counted, ":l:o:",
+                                               lookup->counted);
 }
 
 
@@ -227,25 +277,82 @@ ngx_http_mpk_lookup_right(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_lookup_wrong(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    ngx_http_mpk_lookup_limit_t  over;
+    ngx_uint_t                    i;
+    ngx_http_mpk_lookup_t        *lookup;
+    ngx_http_mpk_lookup_limit_t   over;
 
-    if (ctx->lookup->batch->failed) {
+    lookup = ctx->lookup;
+
+    if (lookup->batch->failed) {
         return ngx_http_mpk_lookup_failed(r, ctx);
     }
 
     over = ngx_http_mpk_lookup_over(ctx, 1);
 
-    if (over == NGX_HTTP_MPK_LOOKUP_NONE) {
-        return ctx->lookup->next(r, ctx);
+    if (over != NGX_HTTP_MPK_LOOKUP_NONE) {
+
+        /* one address alone can't close an order to all others */
+
+        if (over == NGX_HTTP_MPK_LOOKUP_ADDRESS) {
+            ngx_http_mpk_lookup_forgive_order(ctx);
+        }
+
+        return ngx_http_mpk_lookup_refuse(r, ctx, over);
     }
 
-    /* one address alone can't close an order to all others */
-
-    if (over == NGX_HTTP_MPK_LOOKUP_ADDRESS) {
-        ngx_http_mpk_limit_forgive(ctx->mmcf, ctx->order, ":l:o:", ctx->order);
+    for (i = 1; lookup->number && i < lookup->number->count; i++) {
+        if (ngx_http_mpk_lookup_meant(r, ctx, i) == NGX_ERROR) {
+            return ngx_http_mpk_lookup_failed(r, ctx);
+        }
     }
 
-    return ngx_http_mpk_lookup_refuse(r, ctx, over);
+    if (lookup->right) {
+        ngx_http_mpk_lookup_forgive_order(ctx);
+        ngx_http_mpk_limit_forgive(ctx->mmcf, lookup->address, ":l:a:",
+                                   lookup->address);
+    }
+
+    return lookup->next(r, ctx);
+}
+
+
+static void
+ngx_http_mpk_lookup_forgive_order(ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_limit_forgive(ctx->mmcf, ctx->lookup->counted, ":l:o:",
+                               ctx->lookup->counted);
+}
+
+
+/* Whether the order's number was meant as its id n. */
+
+static ngx_int_t
+ngx_http_mpk_lookup_meant(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_uint_t n)
+{
+    u_char                  email[MPK_MAC_LEN];
+    ngx_int_t               rc;
+    mpk_str_t               id;
+    ngx_http_mpk_lookup_t  *lookup;
+
+    lookup = ctx->lookup;
+    id = lookup->number->ids[n];
+
+    if (mpk_lookup_email(ctx->mmcf->crypto, id, lookup->given_email, email)
+        != MPK_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_mpk_lookup_compare(r, ctx, lookup->filed[n], id, email);
+
+    if (rc == NGX_OK && !lookup->right) {
+        lookup->right = 1;
+        ctx->order = id;
+        ngx_memcpy(lookup->email, email, MPK_MAC_LEN);
+    }
+
+    return rc;
 }
 
 

@@ -5,10 +5,14 @@
 
 #include "ngx_http_mpk_batch.h"
 
+#include "mpk_number.h"
+
 
 struct ngx_http_mpk_lookup_s {
     /* set by the caller */
     u_char                        email[MPK_MAC_LEN]; /* mpk_lookup_email() of ctx->order */
+    mpk_number_t                 *number;           /* ctx->order is the first; NULL: the only one */
+    mpk_str_t                     given_email;   /* with it: the address of which email is the hash */
     unsigned                      joins:1;         /* it calls ngx_http_mpk_lookup_again() */
 
     /* the result; else there is no such order, or it has another email */
@@ -20,13 +24,16 @@ struct ngx_http_mpk_lookup_s {
     ngx_http_mpk_batch_t         *batch;
     ngx_mpk_redis_cmd_t          *of_address;      /* wrong lookups */
     ngx_mpk_redis_cmd_t          *of_order;
-    ngx_mpk_redis_cmd_t          *filed;
+    ngx_mpk_redis_cmd_t          *filed[MPK_NUMBER_IDS];
+    mpk_str_t                     counted;         /* the order's name in its counter */
+    u_char                        name[MPK_NUMBER_ID_LEN];
 };
 
 
 /*
- * Compares lookup->email with that of ctx->order, then calls next.  It takes as long whether
- * the order exists or not, whatever its size.  A wrong lookup is counted before that; where
+ * Compares lookup->email with that of ctx->order, then calls next; if it is another one and
+ * "number" is set, also with those of its other ids, and sets ctx->order to the right one.
+ * It takes as long whether the order exists or not, whatever its size.  A wrong lookup is counted before that; where
  * the limits are reached (mpk_track_limit) or Redis is away, answers 429 or 503 instead.
  */
 ngx_int_t ngx_http_mpk_lookup(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,

@@ -18,6 +18,7 @@
 /* A request: ctx->data. */
 typedef struct {
     ngx_http_mpk_lookup_t         lookup;
+    mpk_number_t                  number;
     mpk_str_t                     given_order;
     mpk_str_t                     given_email;
     unsigned                      keep:1;          /* the email is not to be changed */
@@ -114,25 +115,9 @@ ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     track->given_order = order;
     track->given_email = mpk_value_get_string(fields, mpk_string("email"));
 
-    while (order.len && order.data[0] <= ' ') {
-        order.data++;
-        order.len--;
-    }
-
-    while (order.len && order.data[order.len - 1] <= ' ') {
-        order.len--;
-    }
-
-    /* "#1234" is how people write it */
-
-    if (order.len && order.data[0] == '#') {
-        order.data++;
-        order.len--;
-    }
-
-    if (!mpk_order_id_valid(order)
-        || mpk_lookup_email(ctx->mmcf->crypto, order, track->given_email,
-                            track->lookup.email)
+    if (!mpk_number_read(order, &track->number)
+        || mpk_lookup_email(ctx->mmcf->crypto, track->number.ids[0],
+                            track->given_email, track->lookup.email)
            != MPK_OK)
     {
         /* checked before any lookup: reveals nothing about orders */
@@ -144,9 +129,12 @@ ngx_http_mpk_track_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                               "application/json."));
     }
 
-    ctx->order = order;
+    ctx->order = track->number.ids[0];
 
     track->keep = mpk_value_yes(fields, mpk_string("keep"));
+
+    track->lookup.number = &track->number;
+    track->lookup.given_email = track->given_email;
     track->lookup.joins = !track->keep;
 
     if (track->keep && ngx_http_mpk_is_foreign(r)) {
