@@ -12,9 +12,32 @@ static ngx_uint_t ngx_http_mpk_stats_rule(ngx_uint_t event,
     (void) ngx_atomic_fetch_add(counter, (ngx_atomic_int_t) (n))
 
 
-const uint32_t  ngx_http_mpk_buckets[NGX_HTTP_MPK_BUCKETS] = {
-    500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000,
-    1000000, 2500000, 5000000
+/* 1, 5, 15 and 30 minutes; 1, 2, 4 and 8 hours; 1, 2, 4, 7 and 14 days */
+
+#define ngx_http_mpk_stats_days                                              \
+    { 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 345600,   \
+      604800, 1209600 }
+
+const ngx_http_mpk_histogram_info_t  ngx_http_mpk_histograms[] = {
+
+    [NGX_HTTP_MPK_HISTOGRAM_STORE] =
+        { mpk_literal("store"), mpk_literal("us"), "mpk_store_seconds",
+          "Waits for Redis: one for each transaction, one for reads that are "
+          "sent together.", 1000000,
+          { 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000,
+            500000, 1000000, 2500000, 5000000 } },
+
+    [NGX_HTTP_MPK_HISTOGRAM_RELEASE] =
+        { mpk_literal("order_release"), mpk_literal("seconds"),
+          "mpk_order_release_seconds",
+          "Times from the filing of a held order to its release.", 1,
+          ngx_http_mpk_stats_days },
+
+    [NGX_HTTP_MPK_HISTOGRAM_VIEW] =
+        { mpk_literal("order_first_view"), mpk_literal("seconds"),
+          "mpk_order_first_view_seconds",
+          "Times from an order's release to the first view of a key.", 1,
+          ngx_http_mpk_stats_days },
 };
 
 
@@ -112,7 +135,7 @@ ngx_http_mpk_stats_rule(ngx_uint_t event, ngx_uint_t outcome)
 
 
 void
-ngx_http_mpk_stats_store(uint64_t time)
+ngx_http_mpk_stats_took(ngx_http_mpk_histogram_id_t id, int64_t time)
 {
     ngx_uint_t           i;
     ngx_http_mpk_shm_t  *shm;
@@ -123,14 +146,16 @@ ngx_http_mpk_stats_store(uint64_t time)
         return;
     }
 
+    time = ngx_max(time, 0);
+
     for (i = 0; i < NGX_HTTP_MPK_BUCKETS; i++) {
-        if (time <= ngx_http_mpk_buckets[i]) {
+        if (time <= (int64_t) ngx_http_mpk_histograms[id].bounds[i]) {
             break;
         }
     }
 
-    ngx_http_mpk_stats_add(&shm->store[i], 1);
-    ngx_http_mpk_stats_add(&shm->store_time, time);
+    ngx_http_mpk_stats_add(&shm->histograms[id].counts[i], 1);
+    ngx_http_mpk_stats_add(&shm->histograms[id].sum, time);
 }
 
 

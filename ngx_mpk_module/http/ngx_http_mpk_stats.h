@@ -11,7 +11,7 @@
 #include "mpk_bucket.h"
 
 #define NGX_HTTP_MPK_RULES      11     /* R1 to R11 */
-#define NGX_HTTP_MPK_BUCKETS    13     /* of the histogram, without the last, +Inf */
+#define NGX_HTTP_MPK_BUCKETS    13     /* of a histogram, without the last, +Inf */
 #define NGX_HTTP_MPK_NODES      64     /* servers that a worker reports */
 #define NGX_HTTP_MPK_NODE_NAME  64     /* bytes of their names */
 #define NGX_HTTP_MPK_ACTORS     32     /* API tokens whose email changes are counted */
@@ -40,6 +40,32 @@ typedef struct {
     ngx_uint_t                nodes_count;
     ngx_http_mpk_node_t       nodes[NGX_HTTP_MPK_NODES];
 } ngx_http_mpk_slot_t;
+
+
+/* What a histogram is of. */
+typedef enum {
+    NGX_HTTP_MPK_HISTOGRAM_STORE = 0,  /* waits for Redis */
+    NGX_HTTP_MPK_HISTOGRAM_RELEASE,    /* from filing a held order to its release */
+    NGX_HTTP_MPK_HISTOGRAM_VIEW,       /* from there to the first view */
+    NGX_HTTP_MPK_HISTOGRAM_MAX
+} ngx_http_mpk_histogram_id_t;
+
+typedef struct {
+    ngx_atomic_t              counts[NGX_HTTP_MPK_BUCKETS + 1];
+    ngx_atomic_t              sum;           /* in its unit */
+} ngx_http_mpk_histogram_t;
+
+typedef struct {
+    mpk_str_t                 member;        /* in JSON */
+    mpk_str_t                 unit;
+    const char               *name;          /* for Prometheus, in seconds */
+    const char               *help;
+    uint32_t                  second;        /* units in a second */
+    uint32_t                  bounds[NGX_HTTP_MPK_BUCKETS]; /* upper ones, in units */
+} ngx_http_mpk_histogram_info_t;
+
+extern const ngx_http_mpk_histogram_info_t
+    ngx_http_mpk_histograms[NGX_HTTP_MPK_HISTOGRAM_MAX];
 
 
 /* A bucket's part of a worklist, as it was read last. */
@@ -89,17 +115,12 @@ struct ngx_http_mpk_shm_s {
     ngx_atomic_t              keyring_incomplete;  /* current keys of others that it lacked */
     ngx_atomic_t              lacks_count;   /* of all other edges */
     ngx_http_mpk_lack_t       lacks[NGX_HTTP_MPK_LACKS];
-    ngx_atomic_t              store[NGX_HTTP_MPK_BUCKETS + 1];
-    ngx_atomic_t              store_time;    /* us */
+    ngx_http_mpk_histogram_t  histograms[NGX_HTTP_MPK_HISTOGRAM_MAX];
     ngx_mpk_redis_stats_t     redis;
 
     ngx_uint_t                slots_count;
     ngx_http_mpk_slot_t       slots[1];      /* by ngx_worker, as many as there is room for */
 };
-
-
-/* Upper bounds of the histogram, in microseconds. */
-extern const uint32_t  ngx_http_mpk_buckets[NGX_HTTP_MPK_BUCKETS];
 
 
 /* Microseconds of a monotonic clock. */
@@ -112,8 +133,8 @@ void ngx_http_mpk_stats_request(ngx_uint_t endpoint, ngx_uint_t event,
 /* A rule has refused a line of POST /orders; ignored if no rule has. */
 void ngx_http_mpk_stats_refusal(ngx_uint_t event, ngx_uint_t outcome);
 
-/* A wait for Redis has ended, after so many microseconds. */
-void ngx_http_mpk_stats_store(uint64_t time);
+/* Something has taken so many of its histogram's units; less than none is none. */
+void ngx_http_mpk_stats_took(ngx_http_mpk_histogram_id_t id, int64_t time);
 
 /* A view, or a repeat of one, was journaled. */
 void ngx_http_mpk_stats_viewed(mpk_channel_t channel, ngx_uint_t repeat);

@@ -62,6 +62,7 @@ typedef enum {
 /* Lists of orders that wait for the shop or its support. */
 typedef enum {
     NGX_HTTP_MPK_WORKLIST_SUSPENDED = 0,
+    NGX_HTTP_MPK_WORKLIST_HELD,
     NGX_HTTP_MPK_WORKLIST_MAX
 } ngx_http_mpk_worklist_id_t;
 

@@ -10,28 +10,44 @@ static ngx_int_t ngx_http_mpk_worklist_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
 
+static ngx_str_t  ngx_http_mpk_worklist_names[] = {
+    [NGX_HTTP_MPK_WORKLIST_SUSPENDED] = ngx_string("suspended"),
+    [NGX_HTTP_MPK_WORKLIST_HELD] = ngx_string("held"),
+};
+
+mpk_assert_rows(ngx_http_mpk_worklist_names, NGX_HTTP_MPK_WORKLIST_MAX);
+
+
 ngx_int_t
 ngx_http_mpk_api_worklist(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    ngx_str_t  state;
+    ngx_str_t   state;
+    ngx_uint_t  i;
 
-    if (ngx_http_mpk_arg(r, "state", &state) != NGX_OK
-        || !ngx_http_mpk_is(&state, "suspended"))
-    {
-        ngx_http_mpk_api_error(ctx, mpk_string("?state"),
-                               "must be \"suspended\"");
+    if (ngx_http_mpk_arg(r, "state", &state) != NGX_OK) {
+        ngx_str_null(&state);
     }
 
-    return ngx_http_mpk_list_read(r, ctx,
-               ngx_http_mpk_worklist_keys[NGX_HTTP_MPK_WORKLIST_SUSPENDED],
-               ngx_http_mpk_worklist_done);
+    for (i = 0; i < NGX_HTTP_MPK_WORKLIST_MAX; i++) {
+        if (mpk_str_eq(ngx_http_mpk_str(&state),
+                       ngx_http_mpk_str(&ngx_http_mpk_worklist_names[i])))
+        {
+            return ngx_http_mpk_list_read(r, ctx, ngx_http_mpk_worklist_keys[i],
+                                          ngx_http_mpk_worklist_done);
+        }
+    }
+
+    ngx_http_mpk_api_error(ctx, mpk_string("?state"),
+                           "must be \"held\" or \"suspended\"");
+
+    return ngx_http_mpk_api_invalid(r, ctx);
 }
 
 
 static ngx_int_t
 ngx_http_mpk_worklist_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    ngx_uint_t             i;
+    ngx_uint_t             i, suspended;
     mpk_order_t           *order;
     mpk_value_t           *facts, *orders, *v;
     mpk_person_t           person;
@@ -45,6 +61,9 @@ ngx_http_mpk_worklist_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     if (ctx->orders->result != NGX_HTTP_MPK_TXN_OK) {
         return ngx_http_mpk_api_fail(r, ctx, ctx->orders->result);
     }
+
+    suspended = (list->what
+                 == ngx_http_mpk_worklist_keys[NGX_HTTP_MPK_WORKLIST_SUSPENDED]);
 
     facts = mpk_value_new(&ctx->mem, MPK_VALUE_OBJECT);
     orders = mpk_value_array(facts, mpk_string("orders"));
@@ -65,9 +84,11 @@ ngx_http_mpk_worklist_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
             continue;
         }
 
-        /* it was resumed between the two reads, or has expired and was filed anew */
+        /* it has left the list between the two reads, or has expired and was filed anew */
 
-        if (order->suspended_at == 0) {
+        if (suspended ? order->suspended_at == 0
+                      : order->state != MPK_ORDER_HELD)
+        {
             ngx_http_mpk_list_drop(ctx, i);
             continue;
         }
@@ -86,6 +107,11 @@ ngx_http_mpk_worklist_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                                 order->purchased_at);
         ngx_http_mpk_value_time(ctx, v, mpk_string("filed_at"),
                                 order->filed_at);
+
+        if (!suspended) {
+            continue;
+        }
+
         ngx_http_mpk_value_time(ctx, v, mpk_string("first_viewed_at"),
                                 order->first_viewed_at);
         ngx_http_mpk_value_time(ctx, v, mpk_string("suspended_at"),

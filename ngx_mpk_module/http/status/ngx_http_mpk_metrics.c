@@ -126,7 +126,12 @@ const ngx_http_mpk_metric_table_t  ngx_http_mpk_metric_tables[] = {
               "Orders that are suspended, all or in part."),
           ngx_http_mpk_metric(GAUGE, "suspended_oldest_seconds",
               "mpk_suspended_oldest_seconds",
-              "For how long the oldest of them has been.") } },
+              "For how long the oldest of them has been."),
+          ngx_http_mpk_metric(GAUGE, "held_orders", "mpk_held_orders",
+              "Orders that wait for their release."),
+          ngx_http_mpk_metric(GAUGE, "held_oldest_seconds",
+              "mpk_held_oldest_seconds",
+              "For how long the oldest of them has.") } },
 
     { .form = NGX_HTTP_MPK_METRIC_MEMBERS,
       .row = ngx_http_mpk_row_edges,
@@ -344,7 +349,7 @@ ngx_http_mpk_row(outbox)
 }
 
 
-/* Of each list two values. */
+/* Of each list two values, in the order of ngx_http_mpk_worklist_id_t. */
 
 ngx_http_mpk_row(worklists)
 {

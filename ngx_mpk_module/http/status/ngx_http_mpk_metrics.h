@@ -1,6 +1,6 @@
 /*
  * The metrics of mpk_status: one set of tables, rendered as JSON and for Prometheus.
- * Only the histogram of waits for Redis is rendered separately by each.
+ * Only the histograms are rendered separately by each.
  */
 
 #ifndef NGX_HTTP_MPK_METRICS_H

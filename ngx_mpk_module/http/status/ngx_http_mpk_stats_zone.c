@@ -26,6 +26,10 @@ static ngx_int_t ngx_http_mpk_stats_view_node(ngx_pool_t *pool,
     ngx_http_mpk_view_t *view, ngx_http_mpk_node_t *node);
 
 
+_Static_assert(sizeof(ngx_http_mpk_shm_t)
+               <= NGX_HTTP_MPK_ZONE_MIN - 2 * NGX_HTTP_MPK_ZONE_CPU,
+               "the smallest zone has room for all counters");
+
 static ngx_event_t       ngx_http_mpk_stats_timer;
 static ngx_connection_t  ngx_http_mpk_stats_dumb;
 

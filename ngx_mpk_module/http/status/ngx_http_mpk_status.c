@@ -24,8 +24,9 @@ static void ngx_http_mpk_status_values(
     mpk_value_t *object);
 static void ngx_http_mpk_status_value(ngx_http_mpk_metric_type_t type,
     int64_t n, mpk_mem_t *mem, mpk_value_t *object, mpk_str_t name);
-static void ngx_http_mpk_status_store(ngx_http_mpk_shm_t *shm,
-    mpk_value_t *document);
+static void ngx_http_mpk_status_histogram(
+    const ngx_http_mpk_histogram_info_t *info,
+    const ngx_http_mpk_histogram_t *histogram, mpk_value_t *document);
 
 
 ngx_int_t
@@ -91,6 +92,7 @@ ngx_http_mpk_status_handler(ngx_http_request_t *r)
 static mpk_value_t *
 ngx_http_mpk_status_json(ngx_http_mpk_metrics_t *m, mpk_mem_t *mem)
 {
+    ngx_uint_t                          i;
     mpk_value_t                        *document;
     const ngx_http_mpk_metric_table_t  *table;
 
@@ -102,7 +104,10 @@ ngx_http_mpk_status_json(ngx_http_mpk_metrics_t *m, mpk_mem_t *mem)
                                                              table->parent));
     }
 
-    ngx_http_mpk_status_store(m->mmcf->shm, document);
+    for (i = 0; i < NGX_HTTP_MPK_HISTOGRAM_MAX; i++) {
+        ngx_http_mpk_status_histogram(&ngx_http_mpk_histograms[i],
+                                      &m->mmcf->shm->histograms[i], document);
+    }
 
     return document;
 }
@@ -256,33 +261,34 @@ ngx_http_mpk_status_value(ngx_http_mpk_metric_type_t type, int64_t n,
 /* Each bucket by itself, unlike Prometheus'; the last one's bound is null. */
 
 static void
-ngx_http_mpk_status_store(ngx_http_mpk_shm_t *shm, mpk_value_t *document)
+ngx_http_mpk_status_histogram(const ngx_http_mpk_histogram_info_t *info,
+    const ngx_http_mpk_histogram_t *histogram, mpk_value_t *document)
 {
     uint64_t      n, count;
     ngx_uint_t    i;
-    mpk_value_t  *store, *list, *row;
+    mpk_value_t  *object, *list, *row;
 
     count = 0;
 
-    store = mpk_value_object(document, mpk_string("store"));
-    list = mpk_value_array(store, mpk_string("buckets"));
+    object = mpk_value_object(document, info->member);
+    list = mpk_value_array(object, mpk_string("buckets"));
 
     for (i = 0; i <= NGX_HTTP_MPK_BUCKETS; i++) {
-        n = shm->store[i];
+        n = histogram->counts[i];
         count += n;
 
         row = mpk_value_object(list, mpk_string(""));
 
         if (i < NGX_HTTP_MPK_BUCKETS) {
-            mpk_value_int(row, mpk_string("us"),
-                          (int64_t) ngx_http_mpk_buckets[i]);
+            mpk_value_int(row, info->unit, (int64_t) info->bounds[i]);
+
         } else {
-            mpk_value_null(row, mpk_string("us"));
+            mpk_value_null(row, info->unit);
         }
 
         mpk_value_int(row, mpk_string("count"), (int64_t) n);
     }
 
-    mpk_value_int(store, mpk_string("count"), (int64_t) count);
-    mpk_value_int(store, mpk_string("us"), (int64_t) shm->store_time);
+    mpk_value_int(object, mpk_string("count"), (int64_t) count);
+    mpk_value_int(object, info->unit, (int64_t) histogram->sum);
 }

@@ -11,8 +11,13 @@ static void ngx_http_mpk_prometheus_head(mpk_buf_t *buf, const char *name,
     const char *type, const char *help);
 static void ngx_http_mpk_prometheus_label(mpk_buf_t *buf, const char *name,
     mpk_str_t value);
-static void ngx_http_mpk_prometheus_store(ngx_http_mpk_shm_t *shm,
-    mpk_buf_t *buf);
+static void ngx_http_mpk_prometheus_histogram(
+    const ngx_http_mpk_histogram_info_t *info,
+    const ngx_http_mpk_histogram_t *histogram, mpk_buf_t *buf);
+static void ngx_http_mpk_prometheus_name(mpk_buf_t *buf,
+    const ngx_http_mpk_histogram_info_t *info, const char *suffix);
+static void ngx_http_mpk_prometheus_seconds(mpk_buf_t *buf,
+    const ngx_http_mpk_histogram_info_t *info, uint64_t n);
 static void ngx_http_mpk_prometheus_print(mpk_buf_t *buf, const char *fmt,
     ...);
 
@@ -33,7 +38,10 @@ ngx_http_mpk_status_prometheus(ngx_http_mpk_metrics_t *m, mpk_buf_t *buf)
         }
     }
 
-    ngx_http_mpk_prometheus_store(m->mmcf->shm, buf);
+    for (i = 0; i < NGX_HTTP_MPK_HISTOGRAM_MAX; i++) {
+        ngx_http_mpk_prometheus_histogram(&ngx_http_mpk_histograms[i],
+                                          &m->mmcf->shm->histograms[i], buf);
+    }
 }
 
 
@@ -129,47 +137,68 @@ ngx_http_mpk_prometheus_label(mpk_buf_t *buf, const char *name,
 /* The buckets are cumulative, their bounds in seconds. */
 
 static void
-ngx_http_mpk_prometheus_store(ngx_http_mpk_shm_t *shm, mpk_buf_t *buf)
+ngx_http_mpk_prometheus_histogram(const ngx_http_mpk_histogram_info_t *info,
+    const ngx_http_mpk_histogram_t *histogram, mpk_buf_t *buf)
 {
-    uint64_t    n, time;
-    u_char      bound[NGX_INT32_LEN + 1], *last;
+    uint64_t    n;
     ngx_uint_t  i;
 
-    ngx_http_mpk_prometheus_head(buf, "mpk_store_seconds", "histogram",
-                                 "Waits for Redis: one for each transaction, "
-                                 "one for reads that are sent together.");
+    ngx_http_mpk_prometheus_head(buf, info->name, "histogram", info->help);
+
     n = 0;
 
-    for (i = 0; i < NGX_HTTP_MPK_BUCKETS; i++) {
-        n += shm->store[i];
+    for (i = 0; i <= NGX_HTTP_MPK_BUCKETS; i++) {
+        n += histogram->counts[i];
 
-        last = ngx_sprintf(bound, "%uD.%06uD",
-                           ngx_http_mpk_buckets[i] / 1000000,
-                           ngx_http_mpk_buckets[i] % 1000000);
+        ngx_http_mpk_prometheus_name(buf, info, "_bucket{le=\"");
+
+        if (i < NGX_HTTP_MPK_BUCKETS) {
+            ngx_http_mpk_prometheus_seconds(buf, info, info->bounds[i]);
+
+        } else {
+            mpk_buf_lit(buf, "+Inf");
+        }
+
+        ngx_http_mpk_prometheus_print(buf, "\"} %uL\n", n);
+    }
+
+    ngx_http_mpk_prometheus_name(buf, info, "_sum ");
+    ngx_http_mpk_prometheus_seconds(buf, info, histogram->sum);
+    mpk_buf_byte(buf, '\n');
+
+    ngx_http_mpk_prometheus_name(buf, info, "_count ");
+    ngx_http_mpk_prometheus_print(buf, "%uL\n", n);
+}
+
+
+static void
+ngx_http_mpk_prometheus_name(mpk_buf_t *buf,
+    const ngx_http_mpk_histogram_info_t *info, const char *suffix)
+{
+    mpk_buf_put(buf, info->name, ngx_strlen(info->name));
+    mpk_buf_put(buf, suffix, ngx_strlen(suffix));
+}
+
+
+/* Without zeros at the end of a fraction. */
+
+static void
+ngx_http_mpk_prometheus_seconds(mpk_buf_t *buf,
+    const ngx_http_mpk_histogram_info_t *info, uint64_t n)
+{
+    u_char  text[2 * NGX_INT64_LEN], *last;
+
+    last = ngx_sprintf(text, "%uL", n / info->second);
+
+    if (n % info->second) {
+        last = ngx_sprintf(last, ".%06uL", n % info->second);
 
         while (last[-1] == '0') {
             last--;
         }
-
-        if (last[-1] == '.') {
-            last--;
-        }
-
-        ngx_http_mpk_prometheus_print(buf,
-                                      "mpk_store_seconds_bucket{le=\"%*s\"} "
-                                      "%uL\n", (size_t) (last - bound), bound,
-                                      n);
     }
 
-    n += shm->store[i];
-    time = shm->store_time;
-
-    ngx_http_mpk_prometheus_print(buf,
-                                  "mpk_store_seconds_bucket{le=\"+Inf\"} "
-                                  "%uL\n", n);
-    ngx_http_mpk_prometheus_print(buf, "mpk_store_seconds_sum %uL.%06uL\n",
-                                  time / 1000000, time % 1000000);
-    ngx_http_mpk_prometheus_print(buf, "mpk_store_seconds_count %uL\n", n);
+    mpk_buf_put(buf, text, last - text);
 }
 
 

@@ -127,7 +127,8 @@ ngx_http_mpk_batch_handler(ngx_mpk_redis_cmd_t *cmd)
                    (ngx_uint_t) (batch->request == NULL), store_time);
 
     if (batch->cmds[0].result != NGX_MPK_REDIS_FAILED) {
-        ngx_http_mpk_stats_store(store_time);
+        ngx_http_mpk_stats_took(NGX_HTTP_MPK_HISTOGRAM_STORE,
+                                (int64_t) store_time);
     }
 
     if (batch->request == NULL) {

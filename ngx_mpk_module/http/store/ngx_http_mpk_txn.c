@@ -40,6 +40,8 @@ static void ngx_http_mpk_txn_again(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_done(ngx_http_mpk_txn_t *txn,
     ngx_http_mpk_txn_result_t result);
 static void ngx_http_mpk_txn_count(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_txn_took(const mpk_order_t *was,
+    const mpk_order_t *is);
 static void ngx_http_mpk_txn_note(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_detach(void *data);
@@ -614,7 +616,8 @@ ngx_http_mpk_txn_count(ngx_http_mpk_txn_t *txn)
     /* Redis was asked, unless the command failed at once */
 
     if (txn->decided || txn->cmd.result != NGX_MPK_REDIS_FAILED) {
-        ngx_http_mpk_stats_store(txn->store_time);
+        ngx_http_mpk_stats_took(NGX_HTTP_MPK_HISTOGRAM_STORE,
+                                (int64_t) txn->store_time);
     }
 
     if (txn->result != NGX_HTTP_MPK_TXN_OK || txn->dry) {
@@ -639,10 +642,35 @@ ngx_http_mpk_txn_count(ngx_http_mpk_txn_t *txn)
         ngx_http_mpk_stats_corrected(txn->entry.actor);
     }
 
+    /* only the shop says when an imported order was ready */
+
+    if (decision->outcome == MPK_DONE && !txn->order.imported) {
+        ngx_http_mpk_txn_took(&txn->order, &decision->order);
+    }
+
     /* one without a request is a line of POST /orders: refused on its own */
 
     if (txn->handler) {
         ngx_http_mpk_stats_refusal(decision->event, decision->outcome);
+    }
+}
+
+
+/* Counts the times of an order that is released, or viewed first. */
+
+static void
+ngx_http_mpk_txn_took(const mpk_order_t *was, const mpk_order_t *is)
+{
+    if (was->state == MPK_ORDER_HELD && is->state == MPK_ORDER_READY) {
+        ngx_http_mpk_stats_took(NGX_HTTP_MPK_HISTOGRAM_RELEASE,
+                                is->released_at - is->filed_at);
+    }
+
+    if (was->state == MPK_ORDER_READY && was->first_viewed_at == 0
+        && is->first_viewed_at)
+    {
+        ngx_http_mpk_stats_took(NGX_HTTP_MPK_HISTOGRAM_VIEW,
+                                is->first_viewed_at - is->released_at);
     }
 }
 

@@ -21,6 +21,7 @@ static void ngx_http_mpk_worklists_handler(ngx_http_mpk_background_t *bg);
 
 const char *const  ngx_http_mpk_worklist_keys[] = {
     [NGX_HTTP_MPK_WORKLIST_SUSPENDED] = ":suspended",
+    [NGX_HTTP_MPK_WORKLIST_HELD] = ":held",
 };
 
 _Static_assert(sizeof(ngx_http_mpk_worklist_keys)
