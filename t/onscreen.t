@@ -136,6 +136,8 @@ is($r->{status}, 409, 'a held order is under review');
 like($r->{body}, qr/We are checking your order/, 'its page says so');
 my $pause = $r->{headers}{refresh};
 is($pause, 5, 'and reloads itself soon at first');
+like($t->get('/checkout/S-5?a=1&b=%22')->{body}, qr/href="\?a=1&amp;b=%22&amp;mpk_stay=1"/, "to stop that keeps the arguments of the shop's own address");
+is($t->get('/checkout/S-5?a=1&mpk_stay=1')->{headers}{refresh}, undef, 'stopped, it does not');
 $t->api('POST', 'orders/S-5/release');
 is(page('/checkout/S-5')->{json}{items}[0]{key}, 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE', 'released, the same address shows the key');
 

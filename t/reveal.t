@@ -17,7 +17,7 @@ my $redis = $t->redis;
 my $sink = $t->port('sink');
 
 $t->conf(
-    http => "mpk_policy_version 2026-1; server { listen 127.0.0.1:$sink; location / { return 200 sink; } }",
+    http => "mpk_policy_version 2026-1; mpk_held_usual 14m30s; server { listen 127.0.0.1:$sink; location / { return 200 sink; } }",
     shop => "location /r/ { proxy_pass http://127.0.0.1:$sink; add_header X-Shop \"\$request_method \$request_uri\";"
         . ' add_header X-Body $request_body; }',
 )->start;
@@ -211,6 +211,12 @@ my $token = $t->sign($claims);
 $r = $t->get("/r/$token");
 is($r->{status}, 409, 'R1: a held order is under review');
 like($r->{headers}{refresh}, qr/^\d+$/, 'R1: the page reloads itself');
+like($r->{body}, qr/Usually this takes no more than 15 minutes\./, 'and says how long the review usually takes');
+my ($stay) = $r->{body} =~ /href="(\?mpk_stay=1)"/;
+$r = $t->get("/r/$token" . ($stay // ''));
+is("$r->{status} " . ($r->{headers}{refresh} // 'stays'), '409 stays', 'its visitor can stop that');
+unlike($r->{body}, qr/mpk_stay/, 'once');
+like($r->{body}, qr/href="">Check now</, 'and look again by hand');
 is($t->confirm("/r/$token", nonce => $nonce)->{status}, 409, 'R1: a POST shows nothing, either');
 is($t->api('POST', 'orders/C-1/release')->{status}, 200, 'the order is released');
 is($t->confirm("/r/$token")->{status}, 200, 'R1: released, the same link shows the key');

@@ -65,6 +65,7 @@ typedef struct {
     ngx_str_t                     upload_path;     /* of mpk_claim_access; empty: none */
     time_t                        claim_window;
     time_t                        email_hold;      /* mpk_email_change_hold */
+    time_t                        held_usual;      /* 0: pages do not say */
     ngx_uint_t                    endpoints;       /* bits: which it has, by id */
 } ngx_http_mpk_srv_conf_t;
 

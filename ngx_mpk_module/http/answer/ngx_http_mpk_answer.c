@@ -6,10 +6,14 @@
 
 #include "mpk_escape.h"
 
+#define NGX_HTTP_MPK_STAY       "mpk_stay=1"
 #define NGX_HTTP_MPK_RETRY      5        /* seconds, for a 503 */
 #define NGX_HTTP_MPK_PAGE_SIZE  1152     /* bytes; fits most pages without their long literals */
 
 
+static void ngx_http_mpk_notice_wait(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_notice_t *notice,
+    mpk_value_t *facts, ngx_http_mpk_answer_t *answer);
 static ngx_int_t ngx_http_mpk_send(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const ngx_http_mpk_answer_t *answer,
     ngx_str_t *type, ngx_str_t *csp, mpk_buf_t *body, mpk_cuts_t *cuts);
@@ -191,7 +195,9 @@ ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return ngx_http_mpk_send_json(r, ctx, &answer, facts);
     }
 
-    answer.refresh = notice->refresh;
+    if (notice->refresh) {
+        ngx_http_mpk_notice_wait(r, ctx, notice, facts, &answer);
+    }
 
     if (ctx->claim_until) {
         ngx_http_mpk_value_time_element(ctx, facts, mpk_string("claim_time"),
@@ -207,9 +213,70 @@ ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     mpk_value_bool(facts, mpk_string("support"),
                    notice->support && ctx->mlcf->pages->support);
 
-    mpk_value_bool(facts, mpk_string("refresh"), notice->refresh != 0);
-
     return ngx_http_mpk_send_page(r, ctx, &answer, notice->page, facts);
+}
+
+
+/*
+ * How long it usually takes, and the reloads, which a visitor can stop (WCAG 2.2.1) by an
+ * argument of the page's own address; it is looked for in the address as the client sent it,
+ * which another one may have been answered for (X-Accel-Redirect).
+ */
+
+static void
+ngx_http_mpk_notice_wait(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    const ngx_http_mpk_notice_t *notice, mpk_value_t *facts,
+    ngx_http_mpk_answer_t *answer)
+{
+    time_t      usual;
+    u_char     *p, *last;
+    ngx_str_t   args;
+    mpk_buf_t   stay;
+
+    static const struct {
+        time_t     from;             /* twice the unit: what is said is a plural */
+        time_t     unit;
+        mpk_str_t  name;
+    } units[] = {
+        { 2 * 86400, 86400, mpk_literal("usual_days") },
+        { 2 * 3600, 3600, mpk_literal("usual_hours") },
+        { 1, 60, mpk_literal("usual_minutes") },
+    }, *unit;
+
+    mpk_value_bool(facts, mpk_string("check"), 1);
+
+    usual = ctx->mscf->held_usual;
+
+    if (usual) {
+        for (unit = units; usual < unit->from; unit++) { /* void */ }
+
+        mpk_value_int(facts, unit->name, (usual + unit->unit - 1) / unit->unit);
+    }
+
+    last = r->unparsed_uri.data + r->unparsed_uri.len;
+    p = ngx_strlchr(r->unparsed_uri.data, last, '?');
+
+    args.data = p ? p + 1 : last;
+    args.len = last - args.data;
+
+    if (ngx_strnstr(args.data, NGX_HTTP_MPK_STAY, args.len)) {
+        return;
+    }
+
+    answer->refresh = notice->refresh;
+
+    mpk_buf_init(&stay, &ctx->mem, args.len + sizeof("?&" NGX_HTTP_MPK_STAY));
+    mpk_buf_byte(&stay, '?');
+
+    if (args.len) {
+        mpk_buf_put(&stay, args.data, args.len);
+        mpk_buf_byte(&stay, '&');
+    }
+
+    mpk_buf_lit(&stay, NGX_HTTP_MPK_STAY);
+
+    mpk_value_bool(facts, mpk_string("refresh"), 1);
+    mpk_value_string(facts, mpk_string("stay"), mpk_buf_done(&stay));
 }
 
 

@@ -14,7 +14,8 @@ static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusals[MPK_OUTCOME_MAX] = {
         404 },
 
     [MPK_HELD] = {
-        { .status = 409, .page = NGX_HTTP_MPK_PAGE_HELD, .refresh = 1 },
+        { .status = 409, .page = NGX_HTTP_MPK_PAGE_HELD, .refresh = 1,
+          .support = 1 },
         409 },
 
     [MPK_CANCELLED] = {

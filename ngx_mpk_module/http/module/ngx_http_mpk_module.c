@@ -211,6 +211,13 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       offsetof(ngx_http_mpk_srv_conf_t, claim_window),
       NULL },
 
+    { ngx_string("mpk_held_usual"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_http_mpk_srv_conf_t, held_usual),
+      NULL },
+
     { ngx_string("mpk_email_change_hold"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_sec_slot,
@@ -347,6 +354,7 @@ ngx_http_mpk_create_srv_conf(ngx_conf_t *cf)
 
     conf->claim_window = NGX_CONF_UNSET;
     conf->email_hold = NGX_CONF_UNSET;
+    conf->held_usual = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -364,6 +372,7 @@ ngx_http_mpk_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
                              7 * 24 * 60 * 60);
     ngx_conf_merge_sec_value(conf->email_hold, prev->email_hold,
                              24 * 60 * 60);
+    ngx_conf_merge_sec_value(conf->held_usual, prev->held_usual, 0);
 
     return NGX_CONF_OK;
 }
