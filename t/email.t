@@ -148,6 +148,8 @@ is_deeply([ map { [ !!$_->{withheld}, !!$_->{reveal_url}, !!$_->{masked} ] } @{$
     'tracking has a link to the other key alone');
 is_deeply([ map { $_->{item} } @{$t->confirm(path($r->{reveal_url}))->{json}{items}} ], [ 2 ], 'a link to both shows the other one');
 $r = $t->track('K-1', email => $new, html => 1)->{body};
+is_deeply([ map { $_->{ip} } @{$t->track('K-1', email => $new)->{json}{views}} ], [ undef, '127.0.0.1' ], 'without the IP address of the view by the old one');
+is_deeply([ map { $_->{ip} } @{order('K-1')->{views}} ], [ ('127.0.0.1') x 2 ], 'which the shop reads');
 like($r, qr/Office 1.*Shown before the email address was corrected.*Office 2/s, 'the page says where to turn');
 unlike($r, qr/KEY-1|1-AAAAA/, 'and shows nothing of the key');
 

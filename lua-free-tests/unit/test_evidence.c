@@ -70,6 +70,7 @@ static mpk_item_t                  items[2];
 static mpk_checkout_t              checkout;
 static const mpk_evidence_text_t  *texts;
 static size_t                      texts_count;
+static size_t                      correction;    /* of the email, which holds */
 
 
 /* The document made from a JSON array of entries, the first "verified" of them verified. */
@@ -97,6 +98,7 @@ document(const char *entries, size_t verified)
     evidence.items_count = 2;
     evidence.purchased_at = 1795420740;     /* 2026-11-23T07:59:00Z */
     evidence.checkout = &checkout;
+    evidence.correction = correction;
     evidence.texts = texts;
     evidence.texts_count = texts_count;
 
@@ -608,6 +610,34 @@ test_products(void)
 }
 
 
+/* The billing email was corrected: a view says under which address it was. */
+
+static void
+test_corrected(void)
+{
+    const mpk_value_t  *made;
+
+    #define CHANGED "{\"n\":5,\"event\":\"email_changed\",\"at\":\"2026-11-23T09:00:00Z\",\"actor\":\"support\",\"correction\":1," \
+                    "\"holds_from\":\"2026-11-24T09:00:00Z\",\"email_old\":\"ann@example.com\",\"email_new\":\"anne@example.com\"}"
+
+    correction = 1;
+    made = document("[" FILED "," MINTED "," VIEWED "," CHANGED "]", 4);
+    ok(has(field(made, "refund_refusal_explanation"), "Product keys of this order that were shown: 2 of 2")
+       && has(field(made, "refund_refusal_explanation"), "corrected after that view, which was made under the address of before")
+       && has(field(made, "cancellation_rebuttal"), "made under the address of before"), "a view under a corrected address is told as such");
+    ok(has(field(made, "access_activity_log"), "2026-11-23 09:00:00 UTC | email address of the order corrected | correction 1 | the new address holds from "
+           "2026-11-24T09:00:00Z | by support") && !has(field(made, "access_activity_log"), "anne@"), "the log tells when and by whom, and no address");
+
+    made = document("[" FILED "," MINTED "," CHANGED "," VIEW(",\"correction\":1") "]", 4);
+    ok(has(field(made, "refund_refusal_explanation"), "shown to the customer: 2 of 2") && !has(field(made, "refund_refusal_explanation"), "of before")
+       && has(field(made, "access_activity_log"), "email address as of correction 1"), "one under the address that holds is the customer's");
+
+    correction = 0;
+    made = document("[" FILED "," MINTED "," VIEWED "," CHANGED "]", 4);
+    ok(has(field(made, "refund_refusal_explanation"), "shown to the customer: 2 of 2"), "so is one under an address that still holds");
+}
+
+
 int
 main(void)
 {
@@ -618,6 +648,7 @@ main(void)
     test_accepted();
     test_proof();
     test_products();
+    test_corrected();
 
     return done_testing();
 }

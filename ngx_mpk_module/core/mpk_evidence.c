@@ -60,8 +60,12 @@ static void mpk_evidence_agreed(const mpk_evidence_t *evidence,
     mpk_str_t hash, mpk_buf_t *out);
 static void mpk_evidence_refusal(const mpk_evidence_t *evidence,
     const mpk_evidence_found_t *found, mpk_buf_t *out);
-static void mpk_evidence_rebuttal(const mpk_evidence_found_t *found,
-    mpk_buf_t *out);
+static void mpk_evidence_rebuttal(const mpk_evidence_t *evidence,
+    const mpk_evidence_found_t *found, mpk_buf_t *out);
+static bool mpk_evidence_other(const mpk_evidence_t *evidence,
+    const mpk_value_t *view);
+static void mpk_evidence_corrected(const mpk_evidence_t *evidence,
+    const mpk_value_t *view, mpk_buf_t *out);
 static void mpk_evidence_where(mpk_buf_t *out, const mpk_value_t *entry);
 static mpk_status_t mpk_evidence_activity(mpk_mem_t *mem,
     const mpk_evidence_found_t *found, mpk_value_t *document);
@@ -470,7 +474,7 @@ mpk_evidence_stripe(mpk_mem_t *mem, const mpk_evidence_t *evidence,
     mpk_evidence_disclosure(evidence, found, &fields[CANCELLATION].text);
 
     mpk_evidence_refusal(evidence, found, &fields[REFUSAL].text);
-    mpk_evidence_rebuttal(found, &fields[REBUTTAL].text);
+    mpk_evidence_rebuttal(evidence, found, &fields[REBUTTAL].text);
 
     stripe = mpk_value_object(document, mpk_string("stripe"));
 
@@ -661,8 +665,10 @@ mpk_evidence_refusal(const mpk_evidence_t *evidence,
         return;
     }
 
-    mpk_buf_lit(out, "Product keys of this order that were shown to the "
-                     "customer: ");
+    mpk_buf_str(out, mpk_evidence_other(evidence, found->viewed)
+                     ? mpk_string("Product keys of this order that were shown: ")
+                     : mpk_string("Product keys of this order that were shown "
+                                  "to the customer: "));
     mpk_buf_int(out, (int64_t) found->shown_count);
     mpk_buf_lit(out, " of ");
     mpk_buf_int(out, (int64_t) evidence->items_count);
@@ -689,6 +695,8 @@ mpk_evidence_refusal(const mpk_evidence_t *evidence,
     mpk_buf_lit(out, "A product key can be used by whoever has seen it, and "
                      "can't be given back. By rule R8 of the shop a key that "
                      "was viewed is used: nothing makes it unused again.");
+
+    mpk_evidence_corrected(evidence, found->viewed, out);
 }
 
 
@@ -771,7 +779,8 @@ mpk_evidence_agreed(const mpk_evidence_t *evidence, mpk_str_t hash,
 
 
 static void
-mpk_evidence_rebuttal(const mpk_evidence_found_t *found, mpk_buf_t *out)
+mpk_evidence_rebuttal(const mpk_evidence_t *evidence,
+    const mpk_evidence_found_t *found, mpk_buf_t *out)
 {
     if (found->delivered == NULL || found->cancelled || found->imported) {
         return;
@@ -804,6 +813,35 @@ mpk_evidence_rebuttal(const mpk_evidence_found_t *found, mpk_buf_t *out)
         mpk_buf_lit(out, " Product keys were first viewed");
         mpk_evidence_where(out, found->viewed);
         mpk_buf_byte(out, '.');
+    }
+
+    mpk_evidence_corrected(evidence, found->viewed, out);
+}
+
+
+/* Whether a view was under an email address that was corrected since. */
+
+static bool
+mpk_evidence_other(const mpk_evidence_t *evidence, const mpk_value_t *view)
+{
+    size_t              number;
+    const mpk_value_t  *v;
+
+    v = mpk_value_get(view, mpk_string("correction"));
+    number = v && v->type == MPK_VALUE_INT ? (size_t) v->u.integer : 0;
+
+    return number < evidence->correction;
+}
+
+
+static void
+mpk_evidence_corrected(const mpk_evidence_t *evidence,
+    const mpk_value_t *view, mpk_buf_t *out)
+{
+    if (view && mpk_evidence_other(evidence, view)) {
+        mpk_buf_lit(out, " The email address of the order was corrected after "
+                         "that view, which was made under the address of "
+                         "before.");
     }
 }
 

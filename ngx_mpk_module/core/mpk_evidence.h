@@ -26,6 +26,7 @@ typedef struct {
     size_t               items_count;
     const mpk_item_t    *items;
     int64_t              purchased_at; /* seconds */
+    size_t               correction;   /* of the billing email, which holds; 0: as filed */
     const mpk_checkout_t *checkout;    /* NULL: as person */
     size_t               texts_count;
     const mpk_evidence_text_t *texts;  /* those whose words are known */

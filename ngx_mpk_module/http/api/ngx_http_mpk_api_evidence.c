@@ -204,6 +204,8 @@ ngx_http_mpk_evidence_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     evidence.items = order->order.items;
     evidence.items_count = order->order.items_count;
     evidence.purchased_at = order->order.purchased_at;
+    evidence.correction = mpk_order_correction(&order->order,
+                              ngx_http_mpk_time(ctx->mmcf, order->id));
     evidence.checkout = person ? &checkout : NULL;
     evidence.texts = made->texts;
     evidence.texts_count = made->texts_count;

@@ -98,7 +98,7 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
         mpk_checkout_show(mem, &checkout, facts);
 
-        if (ngx_http_mpk_card_views(ctx, opened, facts) != NGX_OK) {
+        if (ngx_http_mpk_card_views(ctx, opened, 0, facts) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }

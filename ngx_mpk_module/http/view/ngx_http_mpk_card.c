@@ -212,7 +212,7 @@ ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
                                 : NGX_HTTP_MPK_MASKED_NONE, facts)
         != NGX_OK
         || ngx_http_mpk_card_links(ctx, opened, channel, facts) != NGX_OK
-        || ngx_http_mpk_card_views(ctx, opened, facts) != NGX_OK
+        || ngx_http_mpk_card_views(ctx, opened, 1, facts) != NGX_OK
         || ngx_http_mpk_card_claims(ctx, opened,
                                     NGX_HTTP_MPK_CLAIMS_CUSTOMER, facts)
            != NGX_OK)
@@ -366,17 +366,20 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
 ngx_int_t
 ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
-    mpk_value_t *facts)
+    ngx_uint_t customer, mpk_value_t *facts)
 {
-    mpk_str_t           event, channel;
+    int64_t             holds;
+    mpk_str_t           event, channel, ip;
     mpk_mem_t          *mem;
     ngx_uint_t          i;
     mpk_value_t        *list, *all, *v;
-    const mpk_value_t  *entry;
+    const mpk_value_t  *entry, *under;
 
     mem = &ctx->mem;
     all = mpk_value_new(mem, MPK_VALUE_ARRAY);
     list = mpk_value_array(facts, mpk_string("views"));
+    holds = (int64_t) mpk_order_correction(&opened->order,
+                          ngx_http_mpk_time(ctx->mmcf, opened->id));
 
     if (all == NULL) {
         return NGX_ERROR;
@@ -407,8 +410,15 @@ ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
         ngx_http_mpk_card_view_time(ctx, v, entry);
 
-        mpk_value_string(v, mpk_string("ip"),
-                         mpk_value_get_string(entry, mpk_string("ip")));
+        ip = mpk_value_get_string(entry, mpk_string("ip"));
+        under = mpk_value_get(entry, mpk_string("correction"));
+
+        if (customer && holds != (under ? under->u.integer : 0)) {
+            mpk_value_null(v, mpk_string("ip"));
+
+        } else {
+            mpk_value_string(v, mpk_string("ip"), ip);
+        }
 
         channel = mpk_value_get_string(entry, mpk_string("channel"));
 

@@ -30,9 +30,12 @@ ngx_int_t ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
 void ngx_http_mpk_card_fit(ngx_http_mpk_ctx_t *ctx, const mpk_item_t *item,
     mpk_value_t *facts);
 
-/* Adds "views": those among the entries that were read. */
+/*
+ * Adds "views": those among the entries that were read; for the customer without the IP
+ * address of those under another email than the one that holds.
+ */
 ngx_int_t ngx_http_mpk_card_views(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *order, mpk_value_t *facts);
+    ngx_http_mpk_order_t *order, ngx_uint_t customer, mpk_value_t *facts);
 
 
 #endif /* NGX_HTTP_MPK_CARD_H */
