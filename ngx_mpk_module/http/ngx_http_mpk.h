@@ -27,6 +27,7 @@ typedef struct ngx_http_mpk_shm_s  ngx_http_mpk_shm_t;
 typedef struct {
     ngx_http_mpk_endpoint_id_t    id;
     ngx_http_handler_pt           handler;
+    ngx_http_handler_pt           log;             /* of a request that went on to the location; may be NULL */
     unsigned                      subrequests:1;   /* also runs in them */
     unsigned                      guard:1;         /* also for nested locations; refuses subrequests */
     unsigned                      pages:1;         /* needs pages and mpk_public_url */

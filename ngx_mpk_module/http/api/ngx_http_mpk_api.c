@@ -562,7 +562,6 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     if (ctx->mlcf->api_tokens == NULL) {
         ngx_str_set(&ctx->actor, "api");
-        ctx->shop = 1;
         return NGX_OK;
     }
 
@@ -612,7 +611,6 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     api->roles = found->roles;
     ctx->actor = found->name;
     ctx->reader = (found->roles == NGX_HTTP_MPK_ROLE_READ);
-    ctx->shop = (found->roles & NGX_HTTP_MPK_ROLE_SHOP) != 0;
 
     if (!(found->roles & roles)) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,

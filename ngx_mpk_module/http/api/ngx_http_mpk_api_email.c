@@ -25,6 +25,7 @@ ngx_int_t
 ngx_http_mpk_api_email(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
     mpk_str_t              text;
+    ngx_uint_t             shop;
     mpk_email_t            email;
     mpk_status_t           status;
     ngx_http_mpk_api_t    *api;
@@ -66,7 +67,9 @@ ngx_http_mpk_api_email(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     txn->request.show_viewed = mpk_value_yes(api->body,
                                              mpk_string("show_viewed"));
 
-    if (txn->request.show_viewed && !ctx->shop) {
+    shop = api->roles & NGX_HTTP_MPK_ROLE_SHOP;
+
+    if (txn->request.show_viewed && !shop) {
         return ngx_http_mpk_api_problem(r, ctx, NGX_HTTP_FORBIDDEN,
                    NGX_HTTP_MPK_OUTCOME_FORBIDDEN,
                    "Only the role \"shop\" can let viewed keys be shown to "
@@ -74,7 +77,7 @@ ngx_http_mpk_api_email(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     txn->request.email_hash = change->hash;
-    txn->request.email_hold = ctx->shop ? 0 : ctx->mscf->email_hold;
+    txn->request.email_hold = shop ? 0 : ctx->mscf->email_hold;
 
     txn->entry.note = ngx_http_mpk_txn_copy(txn,
                           mpk_value_get_string(api->body, mpk_string("note")));

@@ -1,6 +1,6 @@
 /*
  * mpk_claim_access: passes requests with the token of an open claim, such as uploads of
- * screenshots, to the upstream, and no others.
+ * screenshots, to the upstream, and no others; journals those that were accepted there.
  */
 
 #include "ngx_http_mpk_claim.h"
@@ -101,4 +101,52 @@ ngx_http_mpk_claim_access(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     ctx->outcome = MPK_DONE;
 
     return ngx_http_mpk_pass(r, ctx);
+}
+
+
+/*
+ * An upload is journaled when it has ended: that its body was received to its end, of so
+ * many bytes, and not refused.  What was in it the module does not look at.
+ */
+
+ngx_int_t
+ngx_http_mpk_claim_access_log(ngx_http_request_t *r)
+{
+    ngx_int_t            claim;
+    ngx_uint_t           status;
+    ngx_http_mpk_ctx_t  *ctx;
+    ngx_http_mpk_txn_t  *txn;
+
+    status = r->err_status ? r->err_status : r->headers_out.status;
+
+    if (status < NGX_HTTP_OK || status >= NGX_HTTP_BAD_REQUEST
+        || r->headers_in.content_length_n <= 0
+        || r->request_body == NULL || r->request_body->rest)
+    {
+        return NGX_OK;
+    }
+
+    ctx = ngx_http_mpk_get_ctx(r);
+    claim = ngx_atoi((u_char *) ctx->claim.data, ctx->claim.len);
+
+    txn = ngx_http_mpk_txn_create(ctx->mmcf, NULL);
+    if (claim == NGX_ERROR || txn == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_http_mpk_txn_order(txn, ctx->order);
+    ngx_http_mpk_txn_client(r, txn);
+
+    txn->request.event = MPK_EVENT_CLAIM_FILES;
+    txn->request.claim = claim;
+    txn->entry.bytes = (uint64_t) r->headers_in.content_length_n;
+
+    if (txn->mem.failed) {
+        ngx_http_mpk_txn_destroy(txn);
+        return NGX_OK;
+    }
+
+    ngx_http_mpk_txn_start(txn);
+
+    return NGX_OK;
 }

@@ -24,6 +24,7 @@ const ngx_http_mpk_endpoint_t  ngx_http_mpk_endpoints[] = {
     ngx_http_mpk_endpoint(CLAIM, ngx_http_mpk_claim_handler, .pages = 1),
 
     ngx_http_mpk_endpoint(CLAIM_ACCESS, ngx_http_mpk_claim_access_handler,
+                          .log = ngx_http_mpk_claim_access_log,
                           .guard = 1, .pages = 1),
 
     ngx_http_mpk_endpoint(API, ngx_http_mpk_api_handler, .pages = 1),

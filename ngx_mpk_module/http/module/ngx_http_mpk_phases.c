@@ -295,7 +295,10 @@ ngx_http_mpk_check_address(ngx_http_request_t *r,
 }
 
 
-/* Journals a view as cut off if not all of its keys have left. */
+/*
+ * Journals what is known only now: a view of which not all keys have left, files that what
+ * is behind the location has accepted.
+ */
 
 static ngx_int_t
 ngx_http_mpk_log_handler(ngx_http_request_t *r)
@@ -305,9 +308,16 @@ ngx_http_mpk_log_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_mpk_get_ctx(r);
 
-    if (ctx == NULL || ctx->txn == NULL || ctx->txn->keys_count == 0
-        || ctx->txn->waiting || ctx->txn->result != NGX_HTTP_MPK_TXN_OK
-        || r != r->main)
+    if (ctx == NULL || r != r->main) {
+        return NGX_OK;
+    }
+
+    if (ctx->passed && ctx->mlcf->endpoint->log) {
+        return ctx->mlcf->endpoint->log(r);
+    }
+
+    if (ctx->txn == NULL || ctx->txn->keys_count == 0 || ctx->txn->waiting
+        || ctx->txn->result != NGX_HTTP_MPK_TXN_OK)
     {
         return NGX_OK;
     }

@@ -53,7 +53,6 @@ struct ngx_http_mpk_ctx_s {
     unsigned                      passed:1;        /* left to the location's other handlers */
     unsigned                      json:1;          /* what Accept prefers */
     unsigned                      reader:1;        /* the token's role is read only */
-    unsigned                      shop:1;          /* it has the role of the shop */
 
     /* for the variables and counters */
     ngx_uint_t                    event;

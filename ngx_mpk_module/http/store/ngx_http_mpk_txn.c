@@ -270,7 +270,8 @@ static ngx_uint_t
 ngx_http_mpk_txn_abandoned(ngx_http_mpk_txn_t *txn)
 {
     return txn->r == NULL && txn->handler == NULL
-           && txn->request.event != MPK_EVENT_CUT_OFF;
+           && txn->request.event != MPK_EVENT_CUT_OFF
+           && txn->request.event != MPK_EVENT_CLAIM_FILES;
 }
 
 
