@@ -42,6 +42,34 @@ for my $language (@languages[1 .. 3]) {
     like($m->{date}, qr/UTC/, "$language: times have their zone");
 }
 
+# typography: no language has straight quotes, French a no-break space before what stands high
+
+for my $language (@languages) {
+    my $m = $messages{$language};
+    my @own = grep { !/^(shop|color)\./ } sort keys %$m;
+
+    is_deeply([ grep { $m->{$_} =~ /['"]/ } @own ], [], "$language: no message has straight quotes");
+    is_deeply([ grep { $m->{$_} =~ /  |^ | $|\.\.\./ } @own ], [], "$language: nor two blanks, one at an end, or three full stops");
+}
+
+is_deeply([ grep { (my $text = $messages{fr}{$_}) =~ s/%H:%M|https?:|mailto://g; $text =~ /[^\x{a0}\x{202f}][:;?!»]|«[^\x{a0}\x{202f}]/ }
+    grep { !/^shop\./ } sort keys %{$messages{fr}} ], [], 'fr: a no-break space before each colon, semicolon, question and exclamation mark');
+
+# one word for one thing
+
+my %never = (de => qr/Support|Bildschirmfoto|angeblich/, fr => qr/[Ss]ignalement|assistance/, es => qr/[Aa]viso|servicio técnico|equipo de soporte/);
+for my $language (sort keys %never) {
+    is_deeply([ grep { $messages{$language}{$_} =~ $never{$language} } @own ], [], "$language: support, a report and a screenshot have one name each");
+}
+
+# each message is used: by its name in a template, another message or the source, or, of pages
+# that are alike, as PAGE.title, PAGE.what and PAGE.next
+
+my $sources = join '', map { local (@ARGV, $/) = $_; scalar <> } glob('ngx_mpk_module/pages/*.mustache'), glob('ngx_mpk_module/http/*/*.c'), glob('ngx_mpk_module/core/*.c');
+$sources .= join ' ', values %{$messages{en}};
+my %used = map { $_ => 1 } $sources =~ /\{\{>([\w.]+)\}\}/g, $sources =~ /"([\w.]+)"/g;
+is_deeply([ grep { !$used{$_} && !(/^(\w+)\.(?:title|what|next)$/ && $used{$1}) } @own ], [], 'no message is unused');
+
 sub facts { return join ' ', sort $_[0] =~ /\{\{.*?\}\}/g }
 
 
@@ -77,7 +105,7 @@ is(lang('/r/forged', 'es'), 'es', 'what is no link is answered in the browser\'s
 
 # every page in every language has its texts, and times as they are written there
 
-my %dates = (en => '1 March 2026, 04:05 UTC', de => '1. März 2026, 04:05 Uhr (UTC)', fr => '1 mars 2026 à 04:05 (UTC)',
+my %dates = (en => '1 March 2026, 04:05 UTC', de => '1. März 2026, 04:05 Uhr (UTC)', fr => '1er mars 2026 à 04:05 (UTC)',
     es => '1 de marzo de 2026, 04:05 (UTC)');
 
 for my $language (@languages) {

@@ -89,6 +89,7 @@ test_says(const char *format, const char *months, int64_t seconds, const char *w
     mpk_time_words_t  words;
 
     if (mpk_time_words_read((mpk_str_t) { strlen(format), (const uint8_t *) format },
+                            mpk_string("1er"),
                             (mpk_str_t) { strlen(months), (const uint8_t *) months }, &words)
         != MPK_OK)
     {
@@ -109,7 +110,8 @@ main(void)
 
     test_read();
 
-    ok(test_says("%d %B %Y, %H:%M UTC", en, 1772337906, "1 March 2026, 04:05 UTC"), "a time in words");
+    ok(test_says("%d %B %Y, %H:%M UTC", en, 1772337906 + 86400, "2 March 2026, 04:05 UTC"), "a time in words");
+    ok(test_says("%d %B", en, 1772337906, "1er March"), "the first of a month, as a language has it");
     ok(test_says("%d. %B", "a b c d e f g h i j k l", 253402300799, "31. l"), "the last day of a year");
     ok(test_says("", en, 0, ""), "an empty format says nothing");
     ok(test_says("%B%B", en, 0, "JanuaryJanuary"), "a conversion may stand twice");

@@ -542,7 +542,7 @@ mpk_evidence_date(mpk_buf_t *out, const mpk_value_t *entry)
     if (entry
         && mpk_time_read(mpk_value_get_string(entry, mpk_string("at")), &at)
            == MPK_OK
-        && mpk_time_words_read(mpk_string("%d %B %Y"),
+        && mpk_time_words_read(mpk_string("%d %B %Y"), mpk_string("1"),
                                mpk_string("January February March April May "
                                           "June July August September "
                                           "October November December"),

@@ -39,7 +39,7 @@ mpk_time_format(int64_t seconds, uint8_t out[MPK_TIME_LEN])
 
 
 mpk_status_t
-mpk_time_words_read(mpk_str_t format, mpk_str_t months,
+mpk_time_words_read(mpk_str_t format, mpk_str_t first, mpk_str_t months,
     mpk_time_words_t *words)
 {
     size_t  i, n, start;
@@ -58,6 +58,7 @@ mpk_time_words_read(mpk_str_t format, mpk_str_t months,
     }
 
     words->format = format;
+    words->first = first;
 
     for (i = 0, n = 0, start = 0; i <= months.len; i++) {
 
@@ -96,7 +97,13 @@ mpk_time_words(int64_t seconds, const mpk_time_words_t *words, mpk_buf_t *out)
         switch (words->format.data[++i]) {
 
         case 'd':
-            mpk_buf_int(out, date.field[2]);
+            if (date.field[2] == 1) {
+                mpk_buf_str(out, words->first);
+
+            } else {
+                mpk_buf_int(out, date.field[2]);
+            }
+
             break;
 
         case 'B':

@@ -21,15 +21,16 @@ mpk_status_t mpk_time_read(mpk_str_t text, int64_t *seconds);
 /* How a language writes a time: %d (no leading zero), %B, %Y, %H and %M of strftime(3). */
 typedef struct {
     mpk_str_t     format;
+    mpk_str_t     first;                  /* %d of the first of a month */
     mpk_str_t     months[12];
 } mpk_time_words_t;
 
 /*
- * Reads a format, and the names of the months separated by single spaces.  MPK_MALFORMED:
- * another conversion, or not twelve names.
+ * Reads a format, how the first of a month is written, and the names of the months separated
+ * by single spaces.  MPK_MALFORMED: another conversion, or not twelve names.
  */
-mpk_status_t mpk_time_words_read(mpk_str_t format, mpk_str_t months,
-    mpk_time_words_t *words);
+mpk_status_t mpk_time_words_read(mpk_str_t format, mpk_str_t first,
+    mpk_str_t months, mpk_time_words_t *words);
 
 /* Appends a time, UTC, in words. */
 void mpk_time_words(int64_t seconds, const mpk_time_words_t *words, mpk_buf_t *out);

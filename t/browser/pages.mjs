@@ -1,5 +1,5 @@
 // The pages: how each is reached, its status, and the message that is its heading. What
-// disturbs the others is reached alone.
+// disturbs the others is reached alone; where button is set, a phone shows it at once.
 
 import { id, mpk, sites } from './mpk.mjs';
 
@@ -136,7 +136,7 @@ async function orders(account, count) {
 
 
 export const pages = [
-    { name: 'confirm', status: 200, open: page => go(page, link()) },
+    { name: 'confirm', status: 200, button: true, open: page => go(page, link()) },
     { name: 'confirm-many', status: 200, title: 'confirm.title_many', open: page => go(page, link(two)) },
     { name: 'confirm-long', status: 200, title: 'confirm.title_many', open: page => go(page, link(long)) },
     { name: 'confirm-consent', status: 200, title: 'confirm.title', open: page => go(page, link(), sites.consent) },

@@ -54,7 +54,7 @@ const seen = [
     ...more.map(lang => ({ ...views[0], lang, first: true })),
 ];
 
-async function look(page, { lang, width, scheme, js, first }, { name, status, title, heading, open: reach }) {
+async function look(page, { lang, width, scheme, js, first }, { name, status, title, heading, button, open: reach }) {
     const what = `${name}, ${lang}, ${width} px, ${scheme}, ${js ? 'with' : 'without'} JavaScript`;
 
     await page.fresh();
@@ -67,6 +67,13 @@ async function look(page, { lang, width, scheme, js, first }, { name, status, ti
     });
 
     await page.stay();
+
+    if (button && width === 390) {
+        await test(`${what}: the button is on the first screen`, async () => {
+            const { y, height } = await page.locator('[type=submit]').boundingBox();
+            assert(y + height <= 844, `it ends at ${y + height} px`);
+        });
+    }
 
     if (process.env.MPK_SCREENS) {
         const path = `${process.env.MPK_SCREENS}/${name}-${lang}-${width}-${scheme}.png`;

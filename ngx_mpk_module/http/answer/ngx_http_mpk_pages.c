@@ -343,6 +343,7 @@ ngx_http_mpk_pages_language(ngx_http_mpk_pages_loader_t *loader,
 
     if (mpk_time_words_read(
             ngx_http_mpk_pages_message(loader, mpk_string("date")),
+            ngx_http_mpk_pages_message(loader, mpk_string("date.first")),
             ngx_http_mpk_pages_message(loader, mpk_string("months")),
             &language->time)
         != MPK_OK)
