@@ -15,9 +15,16 @@ use Test::More;
 my $t = Mpk->new;
 my $redis = $t->redis;
 my $h2 = $t->port('h2');
+my $shop = $t->port('shop');
 my $json = JSON::PP->new->utf8->canonical;
 
-$t->conf(server => "listen 127.0.0.1:$h2 http2; mpk_consent supply;", location => "location = /track { mpk_track on; }")->start;
+$t->conf(server => "listen 127.0.0.1:$h2 http2; mpk_consent supply;", location => <<CONF, shop => <<'SHOP')->start;
+        location = /track { mpk_track on; }
+        location /onscreen/ { proxy_pass http://127.0.0.1:$shop; }
+        location ~ ^/keys/(?<id>[^/]+)\$ { internal; mpk_onscreen \$id trusted; }
+CONF
+        location ~ ^/onscreen/(.+)$ { add_header X-Accel-Redirect /keys/$1; return 200; }
+SHOP
 
 my $hex = join '', ('0123456789abcdef') x 4;
 my %terms = (version => '2026-11 <b>', url => 'https://shop.example/terms?of=keys&v=11', accepted_at => ago(63), ip => '203.0.113.7', sha256 => $hex);
@@ -149,6 +156,11 @@ for my $name (sort keys %asks) {
     my $facts = $json->decode($t->get($link, headers => { Accept => 'application/json' })->{body});
     is(!!$facts->{consent}, !!$asked, "$name: a program is told the same");
     is(!!($t->track($id, html => 1)->{body} =~ /type="submit"/), !$asked, "$name: the order page's button " . ($asked ? 'leads to the boxes' : 'shows the key'));
+
+    $t->file("$id-s", %order, %{$asks{$name}});
+    my $screen = $t->get("/onscreen/$id-s");
+    is($screen->{body} =~ /XK7QX/ ? 1 : 0, $asked ? 0 : 1, "$name: on the screen, " . ($asked ? 'the boxes come first' : 'the key is shown at once'));
+    is($screen->{body} =~ $box ? 1 : 0, $asked ? 1 : 0, "$name: with boxes only where they are needed");
 
     my $shown = $t->confirm($link);
     is($shown->{status}, $asked ? 422 : 200, $asked ? "$name: without a consent there is no key" : "$name: the key is shown");

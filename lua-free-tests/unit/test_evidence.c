@@ -517,7 +517,7 @@ test_accepted(void)
     text = field(made, "refund_refusal_explanation");
     ok(has(text, "in the language \"de\": \"At once.\", \"I know ?.\". The SHA-256 of the words, in base64, is HASH. "),
        "the explanation quotes them, each box by itself");
-    ok(has(text, "The customer confirmed before the key was shown that the product fits on 2026-11-23 08:03:04 UTC from IP address 203.0.113.7: "
+    ok(has(text, "Before the key was shown, on 2026-11-23 08:03:04 UTC from IP address 203.0.113.7, the customer confirmed that the product fits: "
                  "\"It fits.\". The SHA-256 of the words, in base64, is FITS. "), "and the other");
 
     known[1].words = str("");

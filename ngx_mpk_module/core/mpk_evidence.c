@@ -746,9 +746,9 @@ mpk_evidence_confirmed(const mpk_evidence_t *evidence,
     }
 
     if (found->product) {
-        mpk_buf_lit(out, "The customer confirmed before the key was shown "
-                         "that the product fits");
+        mpk_buf_lit(out, "Before the key was shown,");
         mpk_evidence_where(out, found->product);
+        mpk_buf_lit(out, ", the customer confirmed that the product fits");
         mpk_evidence_agreed(evidence,
                             mpk_value_get_string(found->product,
                                 mpk_string("consent_product")),
