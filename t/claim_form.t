@@ -21,7 +21,8 @@ my $json = JSON::PP->new->utf8;
 my $day = 86400;
 
 mkdir "$dir/pages";
-$t->write('pages/en.json', $json->encode({ 'shop.support_url' => 'https://shop.example/help', 'shop.support_email' => 'help@shop.example' }));
+$t->write('pages/en.json', $json->encode({ 'shop.support_url' => 'https://shop.example/help', 'shop.support_email' => 'help@shop.example',
+    'date' => '%d %B %Y, <%H:%M> UTC' }));
 
 my %h2 = (port => $t->port('h2'), headers => { 'Content-Type' => 'application/json', Accept => 'application/json' });
 
@@ -127,6 +128,7 @@ is($json->decode($t->get($link, headers => \%json)->{body})->{claim_until}, $unt
 my %form = (nonce => $t->nonce($link), email => 'ann@example.com');
 my $r = $t->post($link, \%form);
 is(ends($r), $until, 'R6: that with the key');
+like(page($r), qr{<time datetime="\Q$until\E">\d+ \w+ \d{4}, &lt;\d\d:\d\d&gt; UTC</time>}, 'with what the catalogue says, escaped');
 like(page($r), qr{<a class="button quiet" href="/claim/[^"]+">Report a problem</a>}, 'R6: with the form');
 $r = $t->post($link, \%form, headers => \%json);
 is("$r->{json}{claim_until} $r->{json}{items}[0]{claim_until}", "$until $until", 'R6: as JSON');
