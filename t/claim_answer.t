@@ -108,6 +108,18 @@ is($t->get($path)->{status}, 409, 'then nothing is asked');
 is($t->track('A-2')->{json}{claims}[0]{answer_url}, undef, 'and no address is given');
 
 
+# at the same instant
+
+asked('A-11');
+$path = url('A-11');
+my @sockets = map { Mpk::Http::connection($t->port('edge')) } 1 .. 10;
+$redis->cmd('CLIENT', 'PAUSE', 150);
+print {$_} Mpk::Http::text('POST', $path, headers => { %json, 'Content-Type' => 'application/x-www-form-urlencoded' }, body => 'answer=Once')
+    for @sockets;
+is(join(' ', sort map { Mpk::Http::response($_)->{status} } @sockets), join(' ', (200) x 9, 201), 'R10: of ten at the same instant one is taken, and all are answered alike');
+is(answers('A-11'), 1, 'R10: and journaled once');
+
+
 # what it must be
 
 asked('A-3');
