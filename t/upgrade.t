@@ -146,6 +146,10 @@ for my $file (@files) {
 
     is($t->track('viewed')->{status}, 200, "$release: tracking finds an order by its email address");
     is($t->track('viewed', email => 'eve@example.com')->{status}, 404, "$release: and by no other");
+    is($t->api('PUT', 'orders/viewed/email', { email => 'anne@example.com', note => 'mistyped' })->{status}, 200, "$release: an email address is corrected");
+    is($t->track('viewed', email => $_->[0])->{status}, $_->[1], "$release: tracking finds the order by the new one alone")
+        for [ 'ann@example.com', 404 ], [ 'anne@example.com', 200 ];
+    is($t->api('POST', 'orders/viewed/links')->{json}{type}, 'urn:mpk:withheld', "$release: a key that was viewed before is withheld from it");
     is($t->api('POST', 'orders/held/release')->{status}, 200, "$release: a held order is released");
     is($t->api('DELETE', 'orders/claimed')->{status}, 200, "$release: an order is erased");
 
