@@ -314,6 +314,10 @@ warned('mpk_fallthrough without a content handler', qr/"mpk_fallthrough" beside 
     location => $track =~ s/\}/mpk_fallthrough on; }/r);
 warned('mpk_fallthrough with one', undef, location => $track =~ s/\}/mpk_fallthrough on; $proxy }/r);
 warned('mpk_fallthrough off without one', undef, location => $track =~ s/\}/mpk_fallthrough off; }/r);
+refused("mpk_withdrawal_window $_", qr/"mpk_withdrawal_window" directive must be a number of days, 1d to 3650d, e\.g\. "14d" in .*nginx\.conf:\d+/, http => "mpk_withdrawal_window $_;")
+    for '0', '36h', '14d1s', '3651d';
+accepted("mpk_withdrawal_window $_", http => "mpk_withdrawal_window $_;") for '1d', '2w', '3650d';
+refused('mpk_withdraw_refuse maybe', qr/invalid value "maybe" in "mpk_withdraw_refuse" directive, it must be "on" or "off"/, http => 'mpk_withdraw_refuse maybe;');
 warned('mpk_retention under the default of mpk_reveal_ttl', qr/links of "mpk_api" are valid for 2592000 seconds, .* the 604800 seconds of "mpk_retention"/, http => 'mpk_retention 7d;');
 warned('mpk_retention under mpk_reveal_ttl of the API', qr/links of "mpk_api" are valid for 691200 seconds/, http => 'mpk_retention 7d; mpk_reveal_ttl 1d;', api => 'mpk_reveal_ttl 8d;');
 warned('mpk_retention of as long', undef, http => 'mpk_retention 7d; mpk_reveal_ttl 7d;');

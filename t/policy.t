@@ -48,6 +48,7 @@ srand($ENV{MPK_SEED} // 11);
 my (%links, %model, %broken, %count, %done);
 my @orders = map { "Q-$_" } 1 .. 40;
 my $fresh = 0;
+my $made = @orders;
 
 sub step {
     my $n = int rand @orders;
@@ -79,11 +80,14 @@ sub step {
             $t->api('POST', "orders/$id/suspend", { reason => 'fraud', note => 'n' . int rand 2, rand() < 0.5 ? () : (items => [ 1 + int rand 3 ]) });
         },
         resume => sub { $t->api('POST', "orders/$id/resume", { note => 'r' . int rand 2 }) },
+        withdraw => sub { $t->api('POST', "orders/$id/withdrawals", { name => 'A' . ++$fresh, rand() < 0.3 ? () : (items => [ 1 + int rand 3 ]) }) },
+        accept => sub { $t->api('POST', "orders/$id/withdrawals/$claim/accept", {}) },
+        decline => sub { $t->api('POST', "orders/$id/withdrawals/$claim/reject", { reason => 'x' }) },
         erase => sub { $t->api('DELETE', "orders/$id") },
     );
 
-    my @often = (('release') x 3, ('view') x 6, ('claim') x 3, qw(file file cancel mint mint open ask replace refund reject suspend resume resume));
-    my $what = rand() < 0.004 ? 'erase' : $often[rand @often];
+    my @often = (('release') x 3, ('view') x 6, ('claim') x 3, qw(file file cancel mint mint open ask replace refund reject suspend resume resume accept decline));
+    my $what = rand() < 0.004 ? 'erase' : rand() < 0.03 ? 'withdraw' : $often[rand @often];
 
     my ($before) = entries($id);
     my $was = $t->api('GET', "orders/$id")->{json};
@@ -107,6 +111,7 @@ sub step {
         $broken{'R1: shown while ' . ($was->{state} // 'absent')}++ if ($was->{state} // '') ne 'ready';
         for my $item (@{$shown->{items}}) {
             $broken{'R7: refunded key shown'}++ if $was->{items}[$item->{item} - 1]{state} eq 'refunded';
+            $broken{'I11: withdrawn key shown'}++ if $was->{items}[$item->{item} - 1]{state} eq 'withdrawn';
             $broken{'R7: replaced key shown'}++ if $model{$id}{gone}{$item->{key}};
             $broken{'R11: suspended key shown'}++ if $was->{items}[$item->{item} - 1]{suspended};
         }
@@ -119,7 +124,9 @@ sub step {
         for my $i (0 .. $#{$was->{items}}) {
             my ($from, $to) = ($was->{items}[$i]{state}, $is->{items}[$i]{state});
             $broken{"R8: $what made viewed $to"}++ if $from eq 'viewed' && $to eq 'new' && $what ne 'replace';
-            $broken{"R7: $what made refunded $to"}++ if $from eq 'refunded' && $to ne 'refunded';
+            $broken{"R7, R12: $what made $from $to"}++ if $from =~ /^(refunded|withdrawn)$/ && $to ne $from;
+            $broken{'R12: a used key was granted'}++ if $what eq 'withdraw' && $to eq 'withdrawn' && $from ne 'withdrawn'
+                && ($from ne 'new' || $was->{items}[$i]{suspended} || $model{$id}{key}[$i + 1]);
         }
         for my $i (0 .. $#{$was->{claims}}) {
             my ($from, $to) = ($was->{claims}[$i]{state}, $is->{claims}[$i]{state});
@@ -140,19 +147,19 @@ sub step {
         $model{$id}{key}[$item] = "NEW-$fresh-CCCCC-DDDDD";
     }
 
-    # an erased order makes room for another
+    # one that is erased or withdrawn makes room for another
 
-    if ($erased) {
-        $orders[$n] = 'Q-' . (41 + $count{erase});
+    if ($erased || ($is->{state} // '') eq 'withdrawn') {
+        $orders[$n] = 'Q-' . ++$made;
         delete $links{$id};
     }
 }
 
 step() for 1 .. $steps;
 
-is(join(', ', map { "$_ ($broken{$_})" } sort keys %broken), '', "$steps random events keep R1, R5, R6, R7, R8, R9, R11, I1");
+is(join(', ', map { "$_ ($broken{$_})" } sort keys %broken), '', "$steps random events keep R1, R5, R6, R7, R8, R9, R11, R12, I1, I11");
 note(join ', ', map { "$_ $done{$_}/$count{$_}" } sort keys %done);
-is(join(' ', grep { !$done{$_} } qw(file release cancel mint view open claim ask replace refund reject suspend resume erase)), '', 'each event happened');
+is(join(' ', grep { !$done{$_} } qw(file release cancel mint view open claim ask replace refund reject suspend resume withdraw accept decline erase)), '', 'each event happened');
 is(join(' ', grep { ($t->journal($_)->{verdict} // 'absent') !~ /^(intact|erased|absent)$/ } @orders), '', 'every journal verifies at the end');
 
 
@@ -269,6 +276,37 @@ race('a corrected email and a view by the old link', sub {
     return 'changed' if $view->{status} == 410 && $view->{body} !~ $has && $events eq 'filed link_minted email_changed';
     return 'viewed first' if $view->{status} == 200 && $view->{body} =~ $has && $events eq 'filed link_minted viewed email_changed';
     return "wrong: $view->{status} $events";
+});
+
+my %desk = (%api, Authorization => 'Bearer support-token');
+my $withdraw = $json->encode({ name => 'Ann Example' });
+
+for my $channel (qw(track onscreen email)) {
+    race("withdrawal and a view by $channel", sub {
+        my ($id) = @_;
+        $t->file($id);
+        return ([ 'POST', "/mpk/v1/orders/$id/withdrawals", \%desk, $withdraw ], view_text('/r/' . token($id, ch => $channel), 'k'));
+    }, sub {
+        my ($withdrawn, $view, $id) = @_;
+        my $got = "$withdrawn->{status} $view->{status} " . $t->events($id);
+        return 'withdrawn' if $view->{body} !~ $has && $got eq '201 410 filed withdrawn';
+        return 'viewed first' if $view->{body} =~ $has && $got eq '201 200 filed viewed withdrawal_stated';
+        return "wrong: $got";
+    });
+}
+
+# a key that was replaced is not granted back
+
+race('withdrawal and a replacement', sub {
+    my ($id) = @_;
+    $t->link($id, %$order, state => 'ready');
+    $t->request('POST', claim_path($id), headers => \%json_form, body => claim_body($id, $keys[0]));
+    return ([ 'POST', "/mpk/v1/orders/$id/withdrawals", \%desk, $json->encode({ name => 'Ann', items => [ 1 ] }) ],
+        api_text('POST', "orders/$id/claims/1/replace", { key => 'NEW-KEY-00000', finding => { result => 'defective', text => 'Blocked by its maker.' } }));
+}, sub {
+    my ($withdrawn, $replaced, $id) = @_;
+    my $got = "$withdrawn->{status} $replaced->{status} " . ($t->events($id) =~ s/.*claim_opened //r);
+    return $got eq '201 409 withdrawn' ? 'withdrawn' : $got eq '201 200 claim_replaced withdrawal_stated' ? 'replaced first' : "wrong: $got";
 });
 
 race('two confirmations of one link', sub {

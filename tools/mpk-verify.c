@@ -473,7 +473,7 @@ verify_order(const redisReply *reply, mpk_str_t id, const char *name, uint64_t *
     }
 
     status = fields[MPK_ORDER_HEAD].data
-             ? mpk_order_read(crypto, &mem, id, fields, MPK_ORDER_FIELDS, &order) : MPK_FORGED;
+             ? mpk_order_read(crypto, &mem, id, fields, MPK_ORDER_ALL, &order) : MPK_FORGED;
 
     switch (status) {
 

@@ -50,13 +50,13 @@ head(const mpk_str_t *fields)
     mpk_buf_init(&rest, &fuzz_mem, 0);
     mpk_pack_int(&rest, 2);
 
-    for (i = 1, present = 0; i < MPK_ORDER_FIELDS; i++) {
+    for (i = 1, present = 0; i < MPK_ORDER_WITHDRAWALS; i++) {
         present |= fields[i].data ? 1u << i : 0;
     }
 
     mpk_pack_int(&rest, present);
 
-    for (i = 1; i < MPK_ORDER_FIELDS; i++) {
+    for (i = 1; i < MPK_ORDER_WITHDRAWALS; i++) {
         if (fields[i].data) {
             must(mpk_crypto_hash(crypto, fields[i], hash) == MPK_OK);
             mpk_buf_put(&rest, hash, MPK_MAC_LEN);
@@ -64,6 +64,12 @@ head(const mpk_str_t *fields)
     }
 
     mpk_buf_str(&rest, fields[0]);
+
+    if (fields[MPK_ORDER_WITHDRAWALS].data) {
+        must(mpk_crypto_hash(crypto, fields[MPK_ORDER_WITHDRAWALS], hash) == MPK_OK);
+        mpk_buf_put(&rest, "\10\0\0", 3);
+        mpk_buf_put(&rest, hash, MPK_MAC_LEN);
+    }
 
     mpk_buf_init(&covered, &fuzz_mem, 0);
     mpk_buf_lit(&covered, "mpk order 2");
@@ -94,7 +100,7 @@ test_order(const mpk_str_t *given)
     mpk_order_t   order;
     mpk_status_t  status;
 
-    must(mpk_order_read(crypto, &fuzz_mem, mpk_string("A-1"), given, MPK_ORDER_FIELDS, &order) != MPK_OK);
+    must(mpk_order_read(crypto, &fuzz_mem, mpk_string("A-1"), given, MPK_ORDER_ALL, &order) != MPK_OK);
     must(mpk_order_read_owner(crypto, &fuzz_mem, mpk_string("A-1"), given[0], given[1], &order) != MPK_OK);
 
     memcpy(fields, given, sizeof(fields));
@@ -110,7 +116,7 @@ test_order(const mpk_str_t *given)
 
     fields[0] = head(fields);
 
-    status = mpk_order_read(crypto, &fuzz_mem, mpk_string("A-1"), fields, MPK_ORDER_FIELDS, &order);
+    status = mpk_order_read(crypto, &fuzz_mem, mpk_string("A-1"), fields, MPK_ORDER_ALL, &order);
     must(status == MPK_OK || status == MPK_FORGED || status == MPK_NEWER);
 
     if (status != MPK_OK) {
@@ -122,6 +128,12 @@ test_order(const mpk_str_t *given)
     for (i = 0; i < order.claims_count; i++) {
         must(order.claims[i].item >= 1 && order.claims[i].item <= order.items_count);
         must(mpk_claim_state_name(order.claims[i].state).len && mpk_category_name(order.claims[i].category).len);
+    }
+
+    must(order.withdrawals_count <= MPK_WITHDRAWALS_MAX);
+
+    for (i = 0; i < order.withdrawals_count; i++) {
+        must(mpk_withdrawal_state_name(order.withdrawals[i].state).len && mpk_medium_name(order.withdrawals[i].medium).len);
     }
 
     if (order.state == MPK_ORDER_ERASED) {
@@ -181,6 +193,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mpk_detail_t    detail;
     mpk_person_t    person;
     mpk_checkout_t  checkout;
+    mpk_stated_t    stated;
 
     if (crypto == NULL) {
         must(mpk_keyring_read(&fuzz_mem, (const uint8_t *) keys, sizeof(keys) - 1, &keyring, NULL) == MPK_OK);
@@ -228,6 +241,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (mpk_person_read(pieces[PIECES - 1], &person) == MPK_OK) {
         mpk_buf_init(&again, &fuzz_mem, 0);
         mpk_person_write(&person, &again);
+        must(mpk_str_eq(done(&again), pieces[PIECES - 1]));
+    }
+
+    if (mpk_stated_read(pieces[PIECES - 1], &stated) == MPK_OK) {
+        mpk_buf_init(&again, &fuzz_mem, 0);
+        mpk_stated_write(&stated, &again);
         must(mpk_str_eq(done(&again), pieces[PIECES - 1]));
     }
 

@@ -216,11 +216,33 @@ make(size_t items, size_t links)
         order.claims[i].uploads = i == 4;
     }
 
+    order.withdrawals_count = items % 7 / 2;
+    order.withdrawals = mpk_calloc(&test_mem, order.withdrawals_count * sizeof(mpk_withdrawal_t) + 1);
+
+    for (i = 0; i < order.withdrawals_count; i++) {
+        numbers = mpk_alloc(&test_mem, 2 * sizeof(uint16_t));
+        numbers[0] = 1;
+        numbers[1] = (uint16_t) items;
+        memset(order.withdrawals[i].id, (int) i, MPK_WITHDRAWAL_ID_LEN);
+        order.withdrawals[i].state = (i + 1) % MPK_WITHDRAWAL_STATE_MAX;
+        order.withdrawals[i].medium = i % MPK_MEDIUM_MAX;
+        order.withdrawals[i].why = i % MPK_WHY_MAX;
+        order.withdrawals[i].stated_at = 1006;
+        order.withdrawals[i].decided_at = (int64_t) i * 300;
+        order.withdrawals[i].granted = numbers;
+        order.withdrawals[i].granted_count = i % 3;
+        order.withdrawals[i].items = numbers;
+        order.withdrawals[i].items_count = 2 - i % 3;
+        order.withdrawals[i].digest = str("digest");
+        order.withdrawals[i].detail = str("sealed");
+        order.items[0].state = MPK_ITEM_WITHDRAWN;
+    }
+
     return order;
 }
 
 
-/* all of an order's fields, without claims if it has none */
+/* all of an order's fields, without claims or withdrawals if it has none */
 static void
 fields(mpk_order_t *order, mpk_str_t f[MPK_ORDER_FIELDS])
 {
@@ -230,6 +252,10 @@ fields(mpk_order_t *order, mpk_str_t f[MPK_ORDER_FIELDS])
 
     if (order->claims_count) {
         changed |= 1 << MPK_ORDER_CLAIMS;
+    }
+
+    if (order->withdrawals_count) {
+        changed |= 1 << MPK_ORDER_WITHDRAWALS;
     }
 
     if (mpk_order_write(crypto, &test_mem, order, changed, f) != MPK_OK) {
@@ -256,7 +282,7 @@ same(const mpk_str_t *a, const mpk_str_t *b)
 static mpk_status_t
 reread(const mpk_str_t *f, mpk_order_t *order)
 {
-    return mpk_order_read(crypto, &test_mem, str("A-1"), f, MPK_ORDER_FIELDS, order);
+    return mpk_order_read(crypto, &test_mem, str("A-1"), f, MPK_ORDER_ALL, order);
 }
 
 
@@ -285,10 +311,11 @@ test_order(size_t items, size_t links, const char *name)
        && mpk_str_eq(again.corrections[2].email, str("sealed 3")) && again.items[0].viewed_under == 0
        && (items < 4 || again.items[3].viewed_under == 3), "corrections of its email are what they were");
 
-    ok(mpk_order_read(crypto, &test_mem, order.id, f, MPK_ORDER_KEYS, &few) == MPK_OK && few.items[0].key.len == 0
+    ok(mpk_order_read(crypto, &test_mem, order.id, f, MPK_ORDER_USUAL, &few) == MPK_OK && few.items[0].key.len == 0
        && mpk_str_eq(few.items[0].sku, str("SKU")), "an order can be read without its keys");
 
     ok(same(f, g) && again.revision == 7 && again.views == 3 && again.day_opened == 300 && again.at == order.at && again.day == 20786 && again.floor == 4999 && again.imported && again.delivered_by == MPK_CHANNEL_TRACK
+       && again.items[0].state == order.items[0].state && again.withdrawals_count == order.withdrawals_count
        && again.suspended_at == order.suspended_at && again.suspension == MPK_SUSPENSION_FRAUD && again.items[items - 1].suspended
        && again.suspend_digest[31] == 6 && again.resume_digest[31] == 7 && again.pauses_count == 2 && again.pauses[1].to == 1795910200
        && (items < 2 || (again.items[0].fit == NULL && mpk_str_eq(again.items[1].fit[MPK_FIT_SUPPORT_URL], str("https://maker.example/"))))
@@ -627,7 +654,7 @@ test_tampering(mpk_crypto_t *rotated, mpk_crypto_t *foreign)
         ok(changed(f, 0, p, strlen(revisions[i]) + f[0].len - 1) == MPK_FORGED, "another revision is not authentic");
     }
 
-    ok(mpk_order_read(crypto, &test_mem, str("A-2"), f, MPK_ORDER_FIELDS, &again) == MPK_FORGED, "nor is another order's");
+    ok(mpk_order_read(crypto, &test_mem, str("A-2"), f, MPK_ORDER_ALL, &again) == MPK_FORGED, "nor is another order's");
 
     /* a field of an earlier or a later revision */
 
@@ -636,6 +663,7 @@ test_tampering(mpk_crypto_t *rotated, mpk_crypto_t *foreign)
     order.items[0].sku = str("other");
     order.items[0].key = str("other");
     order.claims[0].state = MPK_CLAIM_REJECTED;
+    order.withdrawals[0].state = MPK_WITHDRAWAL_REJECTED;
     fields(&order, later);
 
     for (n = 0; n < MPK_ORDER_FIELDS; n++) {
@@ -716,6 +744,7 @@ test_newer(void)
     order.pauses_count = 0;
     order.corrections_count = 0;
     fields(&order, f);
+    ok(f[MPK_ORDER_WITHDRAWALS].data == NULL, "an order without withdrawals has no field for them");
 
     at = 2 + 3 + MPK_MAC_LEN;
 

@@ -1,5 +1,5 @@
 /*
- * The rules R1 to R11, against a table written from the shop's policy: every event in
+ * The rules R1 to R12, against a table written from the shop's policy: every event in
  * every state that an order can reach; then what is special to a rule; then thousands
  * of random events that must keep what can never change.
  */
@@ -1277,7 +1277,8 @@ static void
 test_random(void)
 {
     size_t          i, j, k, n;
-    bool            unviewed, shown, lost, number, back, two, stranger, unfounded, offered;
+    size_t          withdrawn;
+    bool            unviewed, shown, lost, number, back, two, stranger, unfounded, offered, granted;
     uint16_t        some[1];
     mpk_order_t     order;
     mpk_request_t   r;
@@ -1292,10 +1293,12 @@ test_random(void)
         MPK_EVENT_CLAIM_REPLACED, MPK_EVENT_CLAIM_REFUNDED, MPK_EVENT_CLAIM_REJECTED,
         MPK_EVENT_SUSPENDED, MPK_EVENT_RESUMED, MPK_EVENT_RESUMED,
         MPK_EVENT_EMAIL_CHANGED, MPK_EVENT_EMAIL_KEPT,
-        MPK_EVENT_CLAIM_ANSWERED, MPK_EVENT_CLAIM_FILES, MPK_EVENT_CLAIM_NOTE
+        MPK_EVENT_CLAIM_ANSWERED, MPK_EVENT_CLAIM_FILES, MPK_EVENT_CLAIM_NOTE,
+        MPK_EVENT_WITHDRAWAL_STATED, MPK_EVENT_WITHDRAWN, MPK_EVENT_WITHDRAWAL_REJECTED
     };
 
-    unviewed = shown = lost = number = back = two = stranger = unfounded = offered = false;
+    unviewed = shown = lost = number = back = two = stranger = unfounded = offered = granted = false;
+    withdrawn = 0;
 
     for (n = 0; n < 200; n++) {
 
@@ -1320,6 +1323,10 @@ test_random(void)
             r.claim = any(4);
             r.claim_finding = (mpk_finding_t) any(MPK_FINDING_MAX);
             r.claim_received = r.event == MPK_EVENT_CLAIM_OPENED && any(3) == 0 ? r.now - any(100) : 0;
+            r.withdrawal = any(3);
+            r.withdrawal_days = 14;
+            r.withdrawal_digest = r.claim_digest;
+            r.stated_at = r.now - (int64_t) any(20) * DAY;
 
             if (any(3) == 0 && r.event != MPK_EVENT_FILED) {
                 some[0] = (uint16_t) (1 + any(3));
@@ -1348,7 +1355,15 @@ test_random(void)
             for (k = 0; k < order.items_count; k++) {
                 unviewed |= order.items[k].state == MPK_ITEM_VIEWED && d.order.items[k].state == MPK_ITEM_NEW
                             && d.order.items[k].generation == order.items[k].generation;
-                back |= order.items[k].state == MPK_ITEM_REFUNDED && d.order.items[k].state != MPK_ITEM_REFUNDED;
+                back |= order.items[k].state >= MPK_ITEM_REFUNDED && d.order.items[k].state != order.items[k].state;
+                granted |= order.items[k].state != MPK_ITEM_WITHDRAWN && d.order.items[k].state == MPK_ITEM_WITHDRAWN
+                           && r.event == MPK_EVENT_WITHDRAWAL_STATED && (order.items[k].viewed_at || order.items[k].generation > 1);
+            }
+
+            back |= order.state == MPK_ORDER_WITHDRAWN && d.order.state != MPK_ORDER_WITHDRAWN;
+
+            for (k = 0; k < order.withdrawals_count; k++) {
+                back |= order.withdrawals[k].state != MPK_WITHDRAWAL_OPEN && order.withdrawals[k].state != d.order.withdrawals[k].state;
             }
 
             for (k = 0; k < order.claims_count; k++) {
@@ -1368,7 +1383,7 @@ test_random(void)
 
                 for (k = 0; k < d.items_count; k++) {
                     stranger |= mpk_order_withheld(&order, &order.items[d.items[k] - 1], r.now);
-                    shown |= order.items[d.items[k] - 1].state == MPK_ITEM_REFUNDED
+                    shown |= order.items[d.items[k] - 1].state >= MPK_ITEM_REFUNDED
                              || order.items[d.items[k] - 1].suspended;
                 }
             }
@@ -1385,14 +1400,19 @@ test_random(void)
                 d.link->items = NULL;
             }
 
+            if (r.event == MPK_EVENT_WITHDRAWAL_STATED && order.withdrawals_count < d.order.withdrawals_count) {
+                withdrawn++;
+            }
+
             order = d.order;
         }
     }
 
     ok(!unviewed, "R8: no sequence of events makes viewed unviewed");
-    ok(!shown, "R1, R7, R11: no sequence shows a key of an order that is not ready, a refunded or a suspended one");
+    ok(!shown, "R1, R7, R11, R12: no sequence shows a key of an order that is not ready, a refunded, a withdrawn or a suspended one");
+    ok(!back, "R7, R12: no sequence decides a claim or a withdrawal twice, or takes a refund back");
+    ok(!granted && withdrawn > 50, "R12: no sequence grants what was viewed or replaced");
     ok(!offered, "R6: what the pages offer to report is what is taken");
-    ok(!back, "R7: no sequence decides a claim twice, or takes a refund back");
     ok(!unfounded, "R7: no sequence replaces or refunds without a finding");
     ok(!two, "R6: no sequence opens two claims for one item");
     ok(!lost, "R5: no sequence cancels what was delivered");

@@ -60,6 +60,9 @@ static const mpk_evidence_word_t  mpk_evidence_events[] = {
     mpk_word("claim_answered", "answer about the report received", 2),
     mpk_word("claim_files", "files about the report received", 2),
     mpk_word("claim_note", "support's note about the report", 2),
+    mpk_word("withdrawal_stated", "customer stated to withdraw from the contract", 1),
+    mpk_word("withdrawn", "withdrawn from the contract, to be repaid", 1),
+    mpk_word("withdrawal_rejected", "withdrawal from the contract rejected", 1),
 };
 
 mpk_assert_rows(mpk_evidence_events, MPK_EVENT_MAX - 1);    /* none for NONE */
@@ -196,6 +199,13 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
         mpk_buf_lit(out, " | bytes of the answer that were sent: ");
         mpk_buf_int(out, v->u.integer);
     }
+
+    mpk_evidence_part(out, entry, mpk_string("statement received at "),
+                      mpk_string("stated_at"));
+    mpk_evidence_part(out, entry, mpk_string("received as "),
+                      mpk_string("medium"));
+    mpk_evidence_part(out, entry, mpk_string("to be repaid by "),
+                      mpk_string("refund_due"));
 
     mpk_evidence_part(out, entry, mpk_string("reason: "),
                       mpk_string("reason"));

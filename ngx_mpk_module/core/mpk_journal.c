@@ -40,6 +40,11 @@ enum {
     MPK_CLEAR_RECEIVED_AT,
     MPK_CLEAR_KEY_MATCHED,
     MPK_CLEAR_BYTES,
+    MPK_CLEAR_WITHDRAWAL,
+    MPK_CLEAR_STATED_AT,
+    MPK_CLEAR_REFUND_DUE,
+    MPK_CLEAR_LEFT,
+    MPK_CLEAR_MEDIUM,
     MPK_CLEAR_MAX
 };
 
@@ -66,6 +71,7 @@ static const mpk_personal_t  mpk_personal[] = {
     { mpk_literal("finding_text"), offsetof(mpk_entry_t, finding_text), 0 },
     { mpk_literal("exception"), offsetof(mpk_entry_t, exception), 0 },
     { mpk_literal("files"), offsetof(mpk_entry_t, files), 0 },
+    { mpk_literal("email"), offsetof(mpk_entry_t, email), 0 },
 };
 
 #define MPK_PERSONAL_MAX  (sizeof(mpk_personal) / sizeof(mpk_personal[0]))
@@ -284,6 +290,25 @@ mpk_journal_write_clear(const mpk_entry_t *entry, mpk_buf_t *out)
         mpk_pack_int(out, MPK_CLEAR_BYTES);
         mpk_pack_int(out, entry->bytes);
     }
+
+    if (entry->withdrawal) {
+        mpk_pack_int(out, MPK_CLEAR_WITHDRAWAL);
+        mpk_pack_int(out, entry->withdrawal);
+    }
+
+    mpk_journal_member_time(out, MPK_CLEAR_STATED_AT, entry->stated_at);
+    mpk_journal_member_time(out, MPK_CLEAR_REFUND_DUE, entry->refund_due);
+
+    if (entry->left_count) {
+        mpk_pack_int(out, MPK_CLEAR_LEFT);
+        mpk_pack_int(out, entry->left_count);
+
+        for (i = 0; i < entry->left_count; i++) {
+            mpk_pack_int(out, entry->left[i]);
+        }
+    }
+
+    mpk_journal_member(out, MPK_CLEAR_MEDIUM, entry->medium);
 }
 
 
@@ -547,7 +572,7 @@ static mpk_status_t
 mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
     size_t *items, mpk_value_t *object)
 {
-    size_t        i;
+    size_t        i, count;
     uint8_t      *p;
     uint64_t      n;
     mpk_str_t     bytes;
@@ -579,6 +604,11 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
         [MPK_CLEAR_RECEIVED_AT] = mpk_literal("received_at"),
         [MPK_CLEAR_KEY_MATCHED] = mpk_literal("key_matched"),
         [MPK_CLEAR_BYTES] = mpk_literal("bytes"),
+        [MPK_CLEAR_WITHDRAWAL] = mpk_literal("withdrawal"),
+        [MPK_CLEAR_STATED_AT] = mpk_literal("stated_at"),
+        [MPK_CLEAR_REFUND_DUE] = mpk_literal("refund_due"),
+        [MPK_CLEAR_LEFT] = mpk_literal("left_open"),
+        [MPK_CLEAR_MEDIUM] = mpk_literal("medium"),
     };
 
     mpk_assert_rows(names, MPK_CLEAR_MAX);
@@ -596,14 +626,21 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
         break;
 
     case MPK_CLEAR_ITEMS:
-        *items = mpk_unpack_upto(in, MPK_ITEMS_MAX);
-
-        /* fall through */
-
     case MPK_CLEAR_GENERATIONS:
+    case MPK_CLEAR_LEFT:
+        count = *items;
+
+        if (tag != MPK_CLEAR_GENERATIONS) {
+            count = mpk_unpack_upto(in, MPK_ITEMS_MAX);
+        }
+
+        if (tag == MPK_CLEAR_ITEMS) {
+            *items = count;
+        }
+
         list = mpk_value_array(object, names[tag]);
 
-        for (i = 0; i < *items; i++) {
+        for (i = 0; i < count; i++) {
             mpk_value_int(list, mpk_string(""),
                           (int64_t) mpk_unpack_upto(in, INT64_MAX));
         }
@@ -614,6 +651,7 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
     case MPK_CLEAR_SENT:
     case MPK_CLEAR_CORRECTION:
     case MPK_CLEAR_BYTES:
+    case MPK_CLEAR_WITHDRAWAL:
         mpk_value_int(object, names[tag],
                       (int64_t) mpk_unpack_upto(in, INT64_MAX));
         break;
@@ -630,6 +668,8 @@ mpk_journal_read_member(mpk_mem_t *mem, mpk_unpack_t *in, uint64_t tag,
     case MPK_CLEAR_FIRST_VIEWED_AT:
     case MPK_CLEAR_HOLDS_FROM:
     case MPK_CLEAR_RECEIVED_AT:
+    case MPK_CLEAR_STATED_AT:
+    case MPK_CLEAR_REFUND_DUE:
         mpk_value_string(object, names[tag],
                          mpk_journal_time(mem, (int64_t)
                                           mpk_unpack_upto(in, INT64_MAX)));

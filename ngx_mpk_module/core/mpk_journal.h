@@ -50,6 +50,12 @@ typedef struct {
     bool                key_given;       /* and whether there was a key, and it was the item's */
     bool                key_matched;
     uint64_t            bytes;           /* CLAIM_FILES: of the upload */
+    size_t              withdrawal;      /* number of the withdrawal; 0: none */
+    int64_t             stated_at;       /* when the statement was first received */
+    int64_t             refund_due;      /* WITHDRAWN */
+    size_t              left_count;      /* WITHDRAWN: items that were stated, too, and are open */
+    const uint16_t     *left;
+    mpk_str_t           medium;          /* by which the statement came */
 
     /* sealed */
     mpk_str_t           ip;
@@ -67,6 +73,7 @@ typedef struct {
     mpk_str_t           finding_text;
     mpk_str_t           exception;       /* why a late claim was taken */
     mpk_str_t           files;           /* of a note: a line for each, see mpk_journal_file() */
+    mpk_str_t           email;           /* where the receipt of a withdrawal goes */
 } mpk_entry_t;
 
 

@@ -13,7 +13,8 @@ enum {
     MPK_ORDER_TAG_FITS,              /* releases that do not know it can't read the items */
     MPK_ORDER_TAG_CHECKOUT,          /* nor, of this one, what was filed */
     MPK_ORDER_TAG_CORRECTIONS,
-    MPK_ORDER_TAG_CLAIMS             /* nor the claims */
+    MPK_ORDER_TAG_CLAIMS,            /* nor the claims */
+    MPK_ORDER_TAG_WITHDRAWN          /* states that they do not know, and field w */
 };
 
 /* Bits of MPK_ORDER_TAG_CHECKOUT. */
@@ -21,6 +22,8 @@ enum {
 #define MPK_ORDER_ACCEPTED  2u       /* field f has what was accepted at the checkout */
 #define MPK_ORDER_CONSENTS  4u       /* both consents among it */
 
+/* The fields whose hashes begin the head; that of w is in its tag. */
+#define MPK_ORDER_HASHES  MPK_ORDER_WITHDRAWALS
 
 
 static mpk_status_t mpk_order_verify(mpk_crypto_t *crypto, mpk_str_t value,
@@ -38,6 +41,7 @@ static void mpk_order_read_pauses(mpk_unpack_t *in, mpk_order_t *order);
 static void mpk_order_read_checkout(mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_corrections(mpk_mem_t *mem,
     mpk_unpack_t *in, mpk_order_t *order);
+static void mpk_order_read_withdrawn(mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_links(mpk_mem_t *mem,
     mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_filed(mpk_str_t value, mpk_order_t *order);
@@ -49,6 +53,9 @@ static void mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out);
 static void mpk_order_write_rare(const mpk_order_t *order, mpk_buf_t *out);
 static void mpk_order_write_corrections(const mpk_order_t *order,
     mpk_buf_t *out);
+static void mpk_order_write_withdrawn(const mpk_order_t *order,
+    mpk_buf_t *out);
+static mpk_item_state_t mpk_order_item_state(const mpk_item_t *item);
 static void mpk_order_write_field(const mpk_order_t *order, size_t field,
     mpk_buf_t *out);
 static int64_t mpk_order_extend(mpk_pause_t pause, int64_t from,
@@ -69,6 +76,7 @@ mpk_order_field(size_t field)
         [MPK_ORDER_ITEMS] = mpk_literal("i"),
         [MPK_ORDER_CLAIMS] = mpk_literal("c"),
         [MPK_ORDER_KEYS] = mpk_literal("k"),
+        [MPK_ORDER_WITHDRAWALS] = mpk_literal("w"),
     };
 
     mpk_assert_rows(names, MPK_ORDER_FIELDS);
@@ -79,7 +87,8 @@ mpk_order_field(size_t field)
 
 mpk_status_t
 mpk_order_read(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
-    const mpk_str_t *fields, size_t count, mpk_order_t *order)
+    const mpk_str_t fields[MPK_ORDER_FIELDS], unsigned read,
+    mpk_order_t *order)
 {
     size_t        i;
     mpk_status_t  status;
@@ -95,12 +104,22 @@ mpk_order_read(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
 
     status = mpk_order_verify(crypto, fields[MPK_ORDER_HEAD], &in, order);
 
-    for (i = MPK_ORDER_HEAD + 1; status == MPK_OK && i < count; i++) {
-        status = mpk_order_verify_field(crypto, fields[i], order->hashes[i]);
+    for (i = MPK_ORDER_HEAD + 1; status == MPK_OK && i < MPK_ORDER_HASHES; i++)
+    {
+        if (read & (1u << i)) {
+            status = mpk_order_verify_field(crypto, fields[i],
+                                            order->hashes[i]);
+        }
     }
 
     if (status == MPK_OK) {
         status = mpk_order_read_head(mem, &in, order);
+    }
+
+    i = MPK_ORDER_WITHDRAWALS;
+
+    if (status == MPK_OK && (read & (1u << i))) {
+        status = mpk_order_verify_field(crypto, fields[i], order->hashes[i]);
     }
 
     if (status == MPK_OK && order->state != MPK_ORDER_ERASED) {
@@ -115,7 +134,7 @@ mpk_order_read(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
                                           order);
         }
 
-        if (status == MPK_OK && count > MPK_ORDER_KEYS) {
+        if (status == MPK_OK && (read & (1u << MPK_ORDER_KEYS))) {
             status = mpk_order_read_items(mem, fields[MPK_ORDER_KEYS], true,
                                           order);
         }
@@ -125,6 +144,13 @@ mpk_order_read(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
                                      order->items_count, order->claims_rare,
                                      &order->claims,
                                      &order->claims_count);
+        }
+
+        if (status == MPK_OK && (read & (1u << MPK_ORDER_WITHDRAWALS))) {
+            status = mpk_withdrawals_read(mem, fields[MPK_ORDER_WITHDRAWALS],
+                                          order->items_count,
+                                          &order->withdrawals,
+                                          &order->withdrawals_count);
         }
     }
 
@@ -184,9 +210,9 @@ mpk_order_verify(mpk_crypto_t *crypto, mpk_str_t value, mpk_unpack_t *in,
         return MPK_FORGED;
     }
 
-    present = mpk_unpack_upto(in, (1 << MPK_ORDER_FIELDS) - 1);
+    present = mpk_unpack_upto(in, (1 << MPK_ORDER_HASHES) - 1);
 
-    for (i = 0; i < MPK_ORDER_FIELDS; i++) {
+    for (i = 0; i < MPK_ORDER_HASHES; i++) {
         if (present & (1u << i)) {
             hash = mpk_unpack_bytes(in, MPK_MAC_LEN);
 
@@ -255,7 +281,7 @@ mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
     mpk_item_t   *item;
     mpk_status_t  status;
 
-    order->state = mpk_unpack_upto(in, MPK_ORDER_STATE_MAX - 1);
+    order->state = mpk_unpack_upto(in, MPK_ORDER_ERASED);
     order->filed_at = mpk_order_time(in);
     order->released_at = mpk_order_time(in);
     order->cancelled_at = mpk_order_time(in);
@@ -295,7 +321,7 @@ mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
     for (i = 0; i < order->items_count; i++) {
         item = &order->items[i];
 
-        item->state = mpk_unpack_upto(in, MPK_ITEM_STATE_MAX - 1);
+        item->state = mpk_unpack_upto(in, MPK_ITEM_REFUNDED);
         item->generation = mpk_unpack_int(in);
         item->since = mpk_unpack_int(in);
         item->viewed_at = mpk_order_time(in);
@@ -359,6 +385,10 @@ mpk_order_read_rare(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
 
         case MPK_ORDER_TAG_CLAIMS:
             order->claims_rare = true;
+            break;
+
+        case MPK_ORDER_TAG_WITHDRAWN:
+            mpk_order_read_withdrawn(in, order);
             break;
 
         default:
@@ -465,6 +495,59 @@ mpk_order_read_corrections(mpk_mem_t *mem, mpk_unpack_t *in,
     }
 
     return in->failed ? MPK_MALFORMED : MPK_OK;
+}
+
+
+/* The head has the states from before: releases that do not know the tag stop at it. */
+
+static void
+mpk_order_read_withdrawn(mpk_unpack_t *in, mpk_order_t *order)
+{
+    size_t             i, n, number, last;
+    mpk_str_t          hash;
+    mpk_item_t        *item;
+    mpk_item_state_t   was;
+
+    order->withdrawn_at = mpk_order_time(in);
+    n = mpk_unpack_upto(in, order->items_count);
+    last = 0;
+
+    for (i = 0; i < n; i++) {
+        number = mpk_unpack_upto(in, order->items_count);
+
+        if (number <= last) {
+            in->failed = true;
+            return;
+        }
+
+        item = &order->items[number - 1];
+        was = item->state;
+        item->state = MPK_ITEM_WITHDRAWN;
+
+        in->failed |= mpk_order_item_state(item) != was;
+        last = number;
+    }
+
+    hash = mpk_unpack_bytes(in, MPK_MAC_LEN);
+
+    if (hash.len) {
+        memcpy(order->hashes[MPK_ORDER_WITHDRAWALS], hash.data, MPK_MAC_LEN);
+    }
+
+    if (order->state == MPK_ORDER_ERASED) {
+        return;
+    }
+
+    /* one that has none does not say so */
+
+    in->failed |= memcmp(order->hashes[MPK_ORDER_WITHDRAWALS],
+                         mpk_order_nothing, MPK_MAC_LEN)
+                  == 0;
+
+    if (order->withdrawn_at) {
+        in->failed |= order->state != MPK_ORDER_READY;
+        order->state = MPK_ORDER_WITHDRAWN;
+    }
 }
 
 
@@ -765,7 +848,7 @@ mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
     const mpk_link_t  *link;
     const mpk_item_t  *item;
 
-    for (i = 0, present = 0; i < MPK_ORDER_FIELDS; i++) {
+    for (i = 0, present = 0; i < MPK_ORDER_HASHES; i++) {
         if (memcmp(order->hashes[i], mpk_order_nothing, MPK_MAC_LEN) != 0) {
             present |= 1u << i;
         }
@@ -774,13 +857,14 @@ mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
     mpk_pack_int(out, MPK_ORDER_VERSION);
     mpk_pack_int(out, present);
 
-    for (i = 0; i < MPK_ORDER_FIELDS; i++) {
+    for (i = 0; i < MPK_ORDER_HASHES; i++) {
         if (present & (1u << i)) {
             mpk_buf_put(out, order->hashes[i], MPK_MAC_LEN);
         }
     }
 
-    mpk_pack_int(out, order->state);
+    mpk_pack_int(out, order->state == MPK_ORDER_WITHDRAWN ? MPK_ORDER_READY
+                                                          : order->state);
     mpk_pack_int(out, (uint64_t) order->filed_at);
     mpk_pack_int(out, (uint64_t) order->released_at);
     mpk_pack_int(out, (uint64_t) order->cancelled_at);
@@ -807,7 +891,7 @@ mpk_order_write_head(const mpk_order_t *order, mpk_buf_t *out)
     for (i = 0; i < order->items_count; i++) {
         item = &order->items[i];
 
-        mpk_pack_int(out, item->state);
+        mpk_pack_int(out, mpk_order_item_state(item));
         mpk_pack_int(out, item->generation);
         mpk_pack_int(out, item->since);
         mpk_pack_int(out, (uint64_t) item->viewed_at);
@@ -905,6 +989,14 @@ mpk_order_write_rare(const mpk_order_t *order, mpk_buf_t *out)
     if (mpk_claims_rare(order->claims, order->claims_count)) {
         mpk_pack_int(out, MPK_ORDER_TAG_CLAIMS);
     }
+
+    if (order->withdrawn_at
+        || memcmp(order->hashes[MPK_ORDER_WITHDRAWALS], mpk_order_nothing,
+                  MPK_MAC_LEN)
+           != 0)
+    {
+        mpk_order_write_withdrawn(order, out);
+    }
 }
 
 
@@ -932,12 +1024,52 @@ mpk_order_write_corrections(const mpk_order_t *order, mpk_buf_t *out)
 
 
 static void
+mpk_order_write_withdrawn(const mpk_order_t *order, mpk_buf_t *out)
+{
+    size_t  i, n;
+
+    for (i = 0, n = 0; i < order->items_count; i++) {
+        n += (order->items[i].state == MPK_ITEM_WITHDRAWN);
+    }
+
+    mpk_pack_int(out, MPK_ORDER_TAG_WITHDRAWN);
+    mpk_pack_int(out, (uint64_t) order->withdrawn_at);
+    mpk_pack_int(out, n);
+
+    for (i = 0; i < order->items_count; i++) {
+        if (order->items[i].state == MPK_ITEM_WITHDRAWN) {
+            mpk_pack_int(out, i + 1);
+        }
+    }
+
+    mpk_buf_put(out, order->hashes[MPK_ORDER_WITHDRAWALS], MPK_MAC_LEN);
+}
+
+
+static mpk_item_state_t
+mpk_order_item_state(const mpk_item_t *item)
+{
+    if (item->state != MPK_ITEM_WITHDRAWN) {
+        return item->state;
+    }
+
+    return item->viewed_at ? MPK_ITEM_VIEWED : MPK_ITEM_NEW;
+}
+
+
+static void
 mpk_order_write_field(const mpk_order_t *order, size_t field, mpk_buf_t *out)
 {
     size_t  i;
 
     if (field == MPK_ORDER_CLAIMS) {
         mpk_claims_write(order->claims, order->claims_count, out);
+        return;
+    }
+
+    if (field == MPK_ORDER_WITHDRAWALS) {
+        mpk_withdrawals_write(order->withdrawals, order->withdrawals_count,
+                              out);
         return;
     }
 
@@ -1139,6 +1271,7 @@ mpk_order_state_name(mpk_order_state_t state)
         [MPK_ORDER_READY] = mpk_literal("ready"),
         [MPK_ORDER_CANCELLED] = mpk_literal("cancelled"),
         [MPK_ORDER_ERASED] = mpk_literal("erased"),
+        [MPK_ORDER_WITHDRAWN] = mpk_literal("withdrawn"),
     };
 
     mpk_assert_rows(names, MPK_ORDER_STATE_MAX);
@@ -1154,6 +1287,7 @@ mpk_item_state_name(mpk_item_state_t state)
         [MPK_ITEM_NEW] = mpk_literal("new"),
         [MPK_ITEM_VIEWED] = mpk_literal("viewed"),
         [MPK_ITEM_REFUNDED] = mpk_literal("refunded"),
+        [MPK_ITEM_WITHDRAWN] = mpk_literal("withdrawn"),
     };
 
     mpk_assert_rows(names, MPK_ITEM_STATE_MAX);

@@ -11,6 +11,8 @@
  *   i  the items: SKU, product, what it fits
  *   c  its claims, if there are any
  *   k  the items' sealed keys: read only where one is needed
+ *   w  its withdrawals, if there are any: read only where they are shown or changed; what is
+ *      withdrawn is in the head
  *
  * An erased order has only h.  Entry n of the journal is the field "e" n, see
  * mpk_journal.h.  Any version begins with revision, key id, MAC and its number.
@@ -23,6 +25,7 @@
 #include "mpk_correction.h"
 #include "mpk_fit.h"
 #include "mpk_token.h"
+#include "mpk_withdrawal.h"
 
 #define MPK_ITEMS_MAX       500
 #define MPK_KEY_MAX         4096            /* bytes of one product key */
@@ -37,7 +40,13 @@
 #define MPK_ORDER_ITEMS     2
 #define MPK_ORDER_CLAIMS    3
 #define MPK_ORDER_KEYS      4
-#define MPK_ORDER_FIELDS    5
+#define MPK_ORDER_WITHDRAWALS  5
+#define MPK_ORDER_FIELDS    6
+
+/* Which of them are read, as bits (1 << field); what most events need, and all. */
+#define MPK_ORDER_USUAL     (1u << MPK_ORDER_HEAD | 1u << MPK_ORDER_FILED             \
+                             | 1u << MPK_ORDER_ITEMS | 1u << MPK_ORDER_CLAIMS)
+#define MPK_ORDER_ALL       ((1u << MPK_ORDER_FIELDS) - 1)
 
 
 /* All are stored: add at the end, and never change a value. */
@@ -48,6 +57,7 @@ typedef enum {
     MPK_ORDER_READY,
     MPK_ORDER_CANCELLED,
     MPK_ORDER_ERASED,
+    MPK_ORDER_WITHDRAWN,
     MPK_ORDER_STATE_MAX
 } mpk_order_state_t;
 
@@ -55,6 +65,7 @@ typedef enum {
     MPK_ITEM_NEW = 0,            /* never shown */
     MPK_ITEM_VIEWED,
     MPK_ITEM_REFUNDED,           /* never shown again (R7) */
+    MPK_ITEM_WITHDRAWN,          /* nor these (R12) */
     MPK_ITEM_STATE_MAX
 } mpk_item_state_t;
 
@@ -156,6 +167,8 @@ typedef struct {
     size_t              corrections_count;
     mpk_correction_t   *corrections;        /* of the billing email; ascending */
 
+    int64_t             withdrawn_at;       /* when the last item was; 0: not all are */
+
     int64_t             erased_at;
     uint64_t            gone;               /* how many first entries were erased */
     uint8_t             gone_mac[MPK_MAC_LEN]; /* of the last of them */
@@ -175,6 +188,8 @@ typedef struct {
     mpk_link_t         *links;
     size_t              claims_count;
     mpk_claim_t        *claims;             /* claim n is claims[n - 1] */
+    size_t              withdrawals_count;  /* 0 also: not read */
+    mpk_withdrawal_t   *withdrawals;
 } mpk_order_t;
 
 
@@ -192,16 +207,16 @@ typedef struct {
 mpk_str_t mpk_order_field(size_t field);
 
 /*
- * Reads an order from the first count values, all or all but k (data == NULL: no such
- * field), into mem; strings refer to the values.  Without h: MPK_OK, with state ABSENT and
- * revision 0.
+ * Reads an order from those values whose bits are set, MPK_ORDER_USUAL at least (data ==
+ * NULL: no such field), into mem; strings refer to the values.  Without h: MPK_OK, with
+ * state ABSENT and revision 0.
  *
  * MPK_FORGED: not what mpk_order_write() wrote for this id; MPK_UNKNOWN: the key of its MAC
  * is not in the keyring, order->kid is its id; MPK_NEWER.  Nothing else in *order may be
  * used then.
  */
 mpk_status_t mpk_order_read(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
-    const mpk_str_t *fields, size_t count, mpk_order_t *order);
+    const mpk_str_t fields[MPK_ORDER_FIELDS], unsigned read, mpk_order_t *order);
 
 /*
  * Reads only the values of h and f: whose it is.  As above; MPK_MISSING: there is no such

@@ -12,6 +12,7 @@ typedef mpk_outcome_t (*mpk_policy_pt)(const mpk_request_t *request,
 #define MPK_POLICY_LINKS   2
 #define MPK_POLICY_CLAIMS  4
 #define MPK_POLICY_EMAILS  8
+#define MPK_POLICY_WITHDRAWALS  16
 
 typedef struct {
     mpk_outcome_t    in[MPK_ORDER_STATE_MAX];
@@ -38,113 +39,143 @@ static mpk_outcome_t mpk_policy_entries(const mpk_order_t *order,
     const mpk_decision_t *decision);
 
 
-/* event: absent, held, ready, cancelled, erased */
+/* event: absent, held, ready, cancelled, erased, withdrawn */
 
 static const mpk_policy_t  mpk_policies[] = {
 
     /* no event: the order is only read */
 
     [MPK_EVENT_NONE] =
-        { { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME }, NULL, 0 },
+        { { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME }, NULL, 0 },
 
     [MPK_EVENT_FILED] =
-        { { MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
+        { { MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE },
           mpk_policy_file, MPK_POLICY_ITEMS },
 
     [MPK_EVENT_RELEASED] =
-        { { MPK_ABSENT, MPK_DONE, MPK_SAME, MPK_CANCELLED, MPK_ERASED },
+        { { MPK_ABSENT, MPK_DONE, MPK_SAME, MPK_CANCELLED,
+            MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_release, 0 },
 
     [MPK_EVENT_CANCELLED] =
-        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE,
+            MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_cancel, MPK_POLICY_ITEMS },
 
     [MPK_EVENT_LINK_MINTED] =
-        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
+        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED,
+            MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_mint, MPK_POLICY_LINKS },
 
     [MPK_EVENT_LINK_REVOKED] =
-        { { MPK_ABSENT, MPK_NO_LINK, MPK_DONE, MPK_DONE, MPK_ERASED },
+        { { MPK_ABSENT, MPK_NO_LINK, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE },
           mpk_policy_revoke, MPK_POLICY_LINKS },
 
     [MPK_EVENT_OPENED] =
-        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
+        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED,
+            MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_open, 0 },
 
     [MPK_EVENT_VIEWED] =
-        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
+        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED,
+            MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_view, MPK_POLICY_ITEMS|MPK_POLICY_LINKS },
 
     [MPK_EVENT_CUT_OFF] =
-        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE },
           mpk_policy_cut_off, 0 },
 
     [MPK_EVENT_CLAIM_OPENED] =
-        { { MPK_ABSENT, MPK_UNDELIVERED, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
+        { { MPK_ABSENT, MPK_UNDELIVERED, MPK_DONE, MPK_CANCELLED,
+            MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_claim, MPK_POLICY_CLAIMS },
 
-    /* only orders that were ready have claims */
+    /* only orders that were ready have claims; of a withdrawn one they can still be closed */
 
     [MPK_EVENT_CLAIM_NEEDS_INFO] =
-        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM,
+            MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_claim_decide, MPK_POLICY_ITEMS|MPK_POLICY_CLAIMS },
 
     [MPK_EVENT_CLAIM_REPLACED] =
-        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM,
+            MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_claim_decide, MPK_POLICY_ITEMS|MPK_POLICY_CLAIMS },
 
     [MPK_EVENT_CLAIM_REFUNDED] =
-        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM,
+            MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_claim_decide, MPK_POLICY_ITEMS|MPK_POLICY_CLAIMS },
 
     [MPK_EVENT_CLAIM_REJECTED] =
-        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM,
+            MPK_ERASED, MPK_DONE },
           mpk_policy_claim_decide, MPK_POLICY_ITEMS|MPK_POLICY_CLAIMS },
 
     [MPK_EVENT_ERASED] =
-        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_SAME },
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_SAME, MPK_DONE },
           mpk_policy_erase, 0 },
 
     /* filed, from the shop's past */
 
     [MPK_EVENT_IMPORTED] =
-        { { MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
+        { { MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE },
           mpk_policy_file, MPK_POLICY_ITEMS },
 
     [MPK_EVENT_SUSPENDED] =
-        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
+        { { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_CANCELLED,
+            MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_suspend, MPK_POLICY_ITEMS },
 
     [MPK_EVENT_RESUMED] =
-        { { MPK_ABSENT, MPK_NOT_SUSPENDED, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
+        { { MPK_ABSENT, MPK_NOT_SUSPENDED, MPK_DONE, MPK_CANCELLED,
+            MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_resume, MPK_POLICY_ITEMS },
 
     /* a cancelled order shows nothing, and nothing is sent for it any more */
 
     [MPK_EVENT_EMAIL_CHANGED] =
-        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_CANCELLED, MPK_ERASED },
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_CANCELLED,
+            MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_email_change, MPK_POLICY_LINKS|MPK_POLICY_EMAILS },
 
     [MPK_EVENT_EMAIL_KEPT] =
-        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED },
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE },
           mpk_policy_email_keep, MPK_POLICY_EMAILS },
 
     [MPK_EVENT_CLAIM_ANSWERED] =
-        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM,
+            MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_claim_answer, MPK_POLICY_CLAIMS },
 
     [MPK_EVENT_CLAIM_FILES] =
-        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM,
+            MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_claim_answer, MPK_POLICY_CLAIMS },
 
     [MPK_EVENT_CLAIM_NOTE] =
-        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM, MPK_ERASED },
+        { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM,
+            MPK_ERASED, MPK_DONE },
           mpk_policy_claim_note, MPK_POLICY_CLAIMS },
+
+    /* support judges what is not granted at once, of a cancelled order, too */
+
+    [MPK_EVENT_WITHDRAWAL_STATED] =
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE },
+          mpk_policy_withdraw, MPK_POLICY_ITEMS|MPK_POLICY_WITHDRAWALS },
+
+    [MPK_EVENT_WITHDRAWN] =
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE },
+          mpk_policy_withdraw_decide, MPK_POLICY_ITEMS|MPK_POLICY_WITHDRAWALS },
+
+    [MPK_EVENT_WITHDRAWAL_REJECTED] =
+        { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE },
+          mpk_policy_withdraw_decide, MPK_POLICY_WITHDRAWALS },
 };
 
 mpk_assert_rows(mpk_policies, MPK_EVENT_MAX);
 
-_Static_assert(MPK_ORDER_STATE_MAX == 5, "mpk_policies needs another column");
+_Static_assert(MPK_ORDER_STATE_MAX == 6, "mpk_policies needs another column");
 
 
 mpk_status_t
@@ -189,6 +220,7 @@ mpk_policy_copy(mpk_mem_t *mem, const mpk_policy_t *policy,
     mpk_claim_t       *claims;
     mpk_order_t       *order;
     mpk_correction_t  *corrections;
+    mpk_withdrawal_t  *withdrawals;
 
     order = &decision->order;
     n = order->items_count;
@@ -255,6 +287,23 @@ mpk_policy_copy(mpk_mem_t *mem, const mpk_policy_t *policy,
         }
 
         order->corrections = corrections;
+    }
+
+    if (policy->changes & MPK_POLICY_WITHDRAWALS) {
+        withdrawals = mpk_alloc(mem, (order->withdrawals_count + 1)
+                                     * sizeof(mpk_withdrawal_t));
+        decision->left = mpk_alloc(mem, n * sizeof(uint16_t) + 1);
+
+        if (withdrawals == NULL || decision->left == NULL) {
+            return MPK_NOMEM;
+        }
+
+        if (order->withdrawals_count) {
+            memcpy(withdrawals, order->withdrawals,
+                   order->withdrawals_count * sizeof(mpk_withdrawal_t));
+        }
+
+        order->withdrawals = withdrawals;
     }
 
     return MPK_OK;
@@ -462,6 +511,7 @@ mpk_policy_erase(const mpk_request_t *request, mpk_decision_t *decision)
     tombstone.filed_at = order->filed_at;
     tombstone.released_at = order->released_at;
     tombstone.cancelled_at = order->cancelled_at;
+    tombstone.withdrawn_at = order->withdrawn_at;
     tombstone.cancel_reason = order->cancel_reason;
     tombstone.delivered_at = order->delivered_at;
     tombstone.delivered_by = order->delivered_by;

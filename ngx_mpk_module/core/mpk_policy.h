@@ -1,5 +1,5 @@
 /*
- * The shop's rules (R1 to R11): which event is allowed in which state of an order, what
+ * The shop's rules (R1 to R12): which event is allowed in which state of an order, what
  * it changes, and which rule refuses it.  Decisions are pure functions of their
  * arguments.
  */
@@ -48,6 +48,9 @@ typedef enum {
     MPK_EVENT_CLAIM_ANSWERED,
     MPK_EVENT_CLAIM_FILES,
     MPK_EVENT_CLAIM_NOTE,
+    MPK_EVENT_WITHDRAWAL_STATED,     /* and nothing was granted at once */
+    MPK_EVENT_WITHDRAWN,             /* granted at once, or accepted by support */
+    MPK_EVENT_WITHDRAWAL_REJECTED,
     MPK_EVENT_MAX
 } mpk_event_t;
 
@@ -88,6 +91,8 @@ typedef enum {
     MPK_NOT_SUSPENDED,   /* R11: there is nothing to resume */
     MPK_WITHHELD,        /* viewed under an address that holds no more */
     MPK_FINDING,         /* R7: no replacement and no refund without a finding */
+    MPK_WITHDRAWN,       /* R12: the order, or all of these items, are withdrawn */
+    MPK_NO_WITHDRAWAL,   /* R12: the order has no such withdrawal */
     MPK_OUTCOME_MAX
 } mpk_outcome_t;
 
@@ -173,6 +178,20 @@ typedef struct {
     mpk_str_t            claim_key;          /* REPLACED: the new key, sealed */
 
     mpk_str_t            claim_detail;       /* CLAIM_*: sealed */
+
+    /* WITHDRAWAL_STATED; also items, token_id (its id), challenge_email and email_hash */
+    int64_t              withdrawal_days;    /* R12, after the day of purchase */
+    int64_t              stated_at;          /* when an edge, or the shop, first received it */
+    mpk_medium_t         medium;
+    bool                 withdrawal_refuse;  /* mpk_withdraw_refuse */
+    int64_t              consented_at;       /* to both, as filed; 0: not */
+    int64_t              confirmed_at;       /* of these, on a durable medium; 0: not */
+
+    /* WITHDRAWN, WITHDRAWAL_REJECTED */
+    size_t               withdrawal;         /* its number, from 1 */
+    mpk_str_t            withdrawal_digest;  /* of the decision's content (R10) */
+
+    mpk_str_t            withdrawal_detail;  /* sealed */
 } mpk_request_t;
 
 
@@ -184,8 +203,11 @@ typedef struct {
     unsigned             consent;            /* MPK_CONSENT_... that this view needs (or needed) */
     size_t               items_count;
     uint16_t            *items;              /* the event is about these */
+    size_t               left_count;
+    uint16_t            *left;               /* WITHDRAWN: these were stated, too, and are open */
     size_t               claim;              /* number of the claim; 0: none */
     size_t               correction;         /* EMAIL_CHANGED, EMAIL_KEPT: its number; 0: none */
+    size_t               withdrawal;         /* number of the withdrawal; 0: none */
     int64_t              retry_at;           /* EXHAUSTED: until then; 0: for good */
 } mpk_decision_t;
 
@@ -219,10 +241,17 @@ int64_t mpk_policy_claim_until(const mpk_order_t *order, size_t item,
 
 /*
  * Whether the key of an item of a ready order can be reported now by its buyer (R6): DONE,
- * UNDELIVERED, SUSPENDED, LATE, REFUNDED, CLAIMED or CROWDED; WRONG_KEY for item 0.
+ * UNDELIVERED, SUSPENDED, LATE, REFUNDED, WITHDRAWN, CLAIMED or CROWDED; WRONG_KEY for item 0.
  */
 mpk_outcome_t mpk_policy_claimable(const mpk_order_t *order, size_t item,
     int64_t window, int64_t now);
+
+/*
+ * Why an item would not be granted back now (R12), to one who withdraws at this time; NONE: it
+ * would be.  Of an item that is withdrawn or refunded: VIEWED.
+ */
+mpk_why_t mpk_policy_withdraw_why(const mpk_order_t *order, const mpk_item_t *item,
+    int64_t days, int64_t stated_at);
 
 
 #endif /* MPK_POLICY_H */

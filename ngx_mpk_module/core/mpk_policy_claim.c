@@ -135,6 +135,10 @@ mpk_policy_claim_check(const mpk_order_t *order, size_t item, int64_t window,
         return MPK_REFUNDED;
     }
 
+    if (order->items[item - 1].state == MPK_ITEM_WITHDRAWN) {
+        return MPK_WITHDRAWN;
+    }
+
     if (mpk_policy_claim_open(order, item)) {
         return MPK_CLAIMED;
     }
@@ -198,6 +202,12 @@ mpk_policy_claim_decide(const mpk_request_t *request,
 
     if (!mpk_claim_undecided(claim)) {
         return MPK_DECIDED;
+    }
+
+    /* what was withdrawn is repaid: the claim is only closed (R12) */
+
+    if (item->state == MPK_ITEM_WITHDRAWN && state != MPK_CLAIM_REJECTED) {
+        return MPK_WITHDRAWN;
     }
 
     if (request->claim_finding == MPK_FINDING_NONE
@@ -338,7 +348,7 @@ mpk_policy_claim_until(const mpk_order_t *order, size_t item, int64_t window,
         if (claim->state == MPK_CLAIM_REPLACED && claim->decided_at > from
             && (item ? claim->item == item
                      : order->items[claim->item - 1].state
-                       != MPK_ITEM_REFUNDED))
+                       < MPK_ITEM_REFUNDED))
         {
             from = claim->decided_at;
         }

@@ -8,7 +8,7 @@
 #define MPK_DAY  86400      /* seconds */
 
 
-/* Each changes decision->order, a copy with room for one more link or claim, or refuses. */
+/* Each changes decision->order, a copy with room for one more of each list, or refuses. */
 
 mpk_outcome_t mpk_policy_mint(const mpk_request_t *request,
     mpk_decision_t *decision);
@@ -27,6 +27,11 @@ mpk_outcome_t mpk_policy_claim_decide(const mpk_request_t *request,
 mpk_outcome_t mpk_policy_claim_answer(const mpk_request_t *request,
     mpk_decision_t *decision);
 mpk_outcome_t mpk_policy_claim_note(const mpk_request_t *request,
+    mpk_decision_t *decision);
+
+mpk_outcome_t mpk_policy_withdraw(const mpk_request_t *request,
+    mpk_decision_t *decision);
+mpk_outcome_t mpk_policy_withdraw_decide(const mpk_request_t *request,
     mpk_decision_t *decision);
 
 mpk_outcome_t mpk_policy_suspend(const mpk_request_t *request,

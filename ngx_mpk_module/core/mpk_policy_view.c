@@ -385,10 +385,10 @@ mpk_policy_warns(const mpk_order_t *order, const uint16_t *items, size_t count,
 
 
 /*
- * The token's items without refunded ones (R7), and without those that are withheld from
- * the billing email; a page that the shop itself answers with is not of an address.  One
- * that is suspended refuses them all, so that the token is not used up before it can show
- * each of them (R11).
+ * The token's items without refunded and withdrawn ones (R7, R12), and without those that are
+ * withheld from the billing email; a page that the shop itself answers with is not of an
+ * address.  One that is suspended refuses them all, so that the token is not used up before
+ * it can show each of them (R11).
  */
 
 static mpk_outcome_t
@@ -396,6 +396,7 @@ mpk_policy_shown(const mpk_request_t *request, mpk_decision_t *decision)
 {
     bool               withheld;
     size_t             i, n;
+    mpk_outcome_t      outcome;
     const mpk_item_t  *item;
 
     if (!mpk_policy_items(request, decision)) {
@@ -403,11 +404,17 @@ mpk_policy_shown(const mpk_request_t *request, mpk_decision_t *decision)
     }
 
     withheld = false;
+    outcome = MPK_REFUNDED;
 
     for (i = 0, n = 0; i < decision->items_count; i++) {
         item = &decision->order.items[decision->items[i] - 1];
 
         if (item->state == MPK_ITEM_REFUNDED) {
+            continue;
+        }
+
+        if (item->state == MPK_ITEM_WITHDRAWN) {
+            outcome = MPK_WITHDRAWN;
             continue;
         }
 
@@ -427,7 +434,7 @@ mpk_policy_shown(const mpk_request_t *request, mpk_decision_t *decision)
 
     decision->items_count = n;
 
-    return n ? MPK_DONE : withheld ? MPK_WITHHELD : MPK_REFUNDED;
+    return n ? MPK_DONE : withheld ? MPK_WITHHELD : outcome;
 }
 
 

@@ -101,6 +101,12 @@ static const mpk_outcome_info_t  mpk_outcomes[] = {
     [MPK_FINDING] = mpk_row("finding", "R7",
         "A key is replaced or refunded only with a finding: what the "
         "investigation of the claim found."),
+
+    [MPK_WITHDRAWN] = mpk_row("withdrawn", "R12",
+        "The customer has withdrawn from the contract."),
+
+    [MPK_NO_WITHDRAWAL] = mpk_row("no_withdrawal", "R12",
+        "The order has no such withdrawal."),
 };
 
 mpk_assert_rows(mpk_outcomes, MPK_OUTCOME_MAX);
@@ -134,6 +140,9 @@ mpk_event_name(mpk_event_t event)
         [MPK_EVENT_CLAIM_ANSWERED] = mpk_literal("claim_answered"),
         [MPK_EVENT_CLAIM_FILES] = mpk_literal("claim_files"),
         [MPK_EVENT_CLAIM_NOTE] = mpk_literal("claim_note"),
+        [MPK_EVENT_WITHDRAWAL_STATED] = mpk_literal("withdrawal_stated"),
+        [MPK_EVENT_WITHDRAWN] = mpk_literal("withdrawn"),
+        [MPK_EVENT_WITHDRAWAL_REJECTED] = mpk_literal("withdrawal_rejected"),
     };
 
     mpk_assert_rows(names, MPK_EVENT_MAX);

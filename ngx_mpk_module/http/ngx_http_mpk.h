@@ -67,6 +67,8 @@ typedef struct {
     time_t                        claim_window;
     time_t                        email_hold;      /* mpk_email_change_hold */
     time_t                        held_usual;      /* 0: pages do not say */
+    time_t                        withdrawal_window; /* whole days */
+    ngx_flag_t                    withdraw_refuse;
     ngx_uint_t                    endpoints;       /* bits: which it has, by id */
 } ngx_http_mpk_srv_conf_t;
 

@@ -10,7 +10,7 @@
 
 #include "mpk_bucket.h"
 
-#define NGX_HTTP_MPK_RULES      11     /* R1 to R11 */
+#define NGX_HTTP_MPK_RULES      12     /* R1 to R12 */
 #define NGX_HTTP_MPK_BUCKETS    13     /* of a histogram, without the last, +Inf */
 #define NGX_HTTP_MPK_NODES      64     /* servers that a worker reports */
 #define NGX_HTTP_MPK_NODE_NAME  64     /* bytes of their names */

@@ -63,6 +63,7 @@ typedef enum {
 typedef enum {
     NGX_HTTP_MPK_WORKLIST_SUSPENDED = 0,
     NGX_HTTP_MPK_WORKLIST_HELD,
+    NGX_HTTP_MPK_WORKLIST_WITHDRAWALS,   /* which support judges */
     NGX_HTTP_MPK_WORKLIST_MAX
 } ngx_http_mpk_worklist_id_t;
 

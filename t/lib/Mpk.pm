@@ -468,7 +468,7 @@ sub request {
 # that are alike, some are enough
 sub keep {
     my ($self, $method, $path, $r) = @_;
-    my $shape = $path =~ s/\?.*//r =~ s{orders/[^/]+}{orders/}r =~ s{claims/[^/]+}{claims/}r;
+    my $shape = $path =~ s/\?.*//r =~ s{orders/[^/]+}{orders/}r =~ s{(claims|withdrawals)/[^/]+}{$1/}r;
 
     return if !$r->{status} || length $r->{body} > 256 * 1024
         || $self->{kept}{"$method $shape $r->{status}"}++ >= 50;

@@ -122,7 +122,7 @@ broken.forEach(note);
 
 // but those that others are made of
 
-const open = ['/FilingContent', '/Claim', '/Evidence/properties/evidence', '/Journal/if', '/Journal/then'];
+const open = ['/FilingContent', '/Claim', '/Withdrawal', '/Evidence/properties/evidence', '/Journal/if', '/Journal/then'];
 const loose = [];
 
 // generators of clients drop what stands beside a $ref, and make a value without a type any

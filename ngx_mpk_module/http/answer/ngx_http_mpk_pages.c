@@ -90,6 +90,8 @@ static const ngx_http_mpk_page_source_t
         ngx_http_mpk_page("suspended", "notice.mustache"),
     [NGX_HTTP_MPK_PAGE_WITHHELD] =
         ngx_http_mpk_page("withheld", "notice.mustache"),
+    [NGX_HTTP_MPK_PAGE_WITHDRAWN] =
+        ngx_http_mpk_page("withdrawn", "notice.mustache"),
     [NGX_HTTP_MPK_PAGE_EVIDENCE] =
         ngx_http_mpk_page("evidence", "evidence.mustache"),
 };

@@ -83,6 +83,15 @@ static const ngx_http_mpk_refusal_t  ngx_http_mpk_refusals[MPK_OUTCOME_MAX] = {
         { .status = 410, .page = NGX_HTTP_MPK_PAGE_WITHHELD, .support = 1 },
         409 },
 
+    [MPK_WITHDRAWN] = {
+        { .status = 410, .page = NGX_HTTP_MPK_PAGE_WITHDRAWN, .track = 1,
+          .support = 1 },
+        409 },
+
+    [MPK_NO_WITHDRAWAL] = {
+        { .status = 404, .page = NGX_HTTP_MPK_PAGE_NOTFOUND, .support = 1 },
+        404 },
+
     [MPK_NO_CLAIM] = {
         { .status = 403, .page = NGX_HTTP_MPK_PAGE_DECIDED, .track = 1,
           .support = 1, .rights = 1 },

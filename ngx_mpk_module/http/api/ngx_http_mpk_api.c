@@ -3,6 +3,7 @@
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_body.h"
 
+#include "mpk_email.h"
 #include "mpk_filing.h"
 
 #define NGX_HTTP_MPK_TEXT_MAX  2000    /* bytes of a note on an order, or of a word */
@@ -118,6 +119,23 @@ static const mpk_member_t  ngx_http_mpk_note_list[] = {
     ngx_http_mpk_api_text("session", MPK_FILLED, NGX_HTTP_MPK_TEXT_MAX)
 };
 
+static const mpk_member_t  ngx_http_mpk_withdraw_list[] = {
+    { mpk_literal("items"), MPK_VALUE_ARRAY, MPK_OPTIONAL, 0, 0 },
+    ngx_http_mpk_api_text("name", MPK_REQUIRED, MPK_WITHDRAWAL_NAME_MAX),
+    ngx_http_mpk_api_text("email", MPK_OPTIONAL, MPK_EMAIL_MAX),
+    ngx_http_mpk_api_text("received_at", MPK_OPTIONAL, NGX_HTTP_MPK_TEXT_MAX),
+    ngx_http_mpk_api_text("medium", MPK_OPTIONAL, NGX_HTTP_MPK_TEXT_MAX),
+    ngx_http_mpk_api_text("note", MPK_OPTIONAL, MPK_WITHDRAWAL_TEXT_MAX)
+};
+
+static const mpk_member_t  ngx_http_mpk_withdraw_accept_list[] = {
+    ngx_http_mpk_api_text("note", MPK_OPTIONAL, MPK_WITHDRAWAL_TEXT_MAX)
+};
+
+static const mpk_member_t  ngx_http_mpk_withdraw_reject_list[] = {
+    ngx_http_mpk_api_text("reason", MPK_REQUIRED, MPK_WITHDRAWAL_TEXT_MAX)
+};
+
 static const mpk_members_t  ngx_http_mpk_nothing = { NULL, 0 };
 static const mpk_members_t  ngx_http_mpk_cancel =
     mpk_members(ngx_http_mpk_cancel_list);
@@ -141,6 +159,12 @@ static const mpk_members_t  ngx_http_mpk_refund =
     mpk_members(ngx_http_mpk_refund_list);
 static const mpk_members_t  ngx_http_mpk_reject =
     mpk_members(ngx_http_mpk_reject_list);
+static const mpk_members_t  ngx_http_mpk_withdraw =
+    mpk_members(ngx_http_mpk_withdraw_list);
+static const mpk_members_t  ngx_http_mpk_withdraw_accept =
+    mpk_members(ngx_http_mpk_withdraw_accept_list);
+static const mpk_members_t  ngx_http_mpk_withdraw_reject =
+    mpk_members(ngx_http_mpk_withdraw_reject_list);
 
 
 static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
@@ -220,6 +244,18 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
       NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_CLAIM_REJECTED, 1,
       &ngx_http_mpk_reject, ngx_http_mpk_api_reject },
 
+    { ngx_string("/withdrawals"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_WITHDRAWAL_STATED, 1,
+      &ngx_http_mpk_withdraw, ngx_http_mpk_api_withdraw },
+
+    { ngx_string("/withdrawals/accept"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_WITHDRAWN, 1,
+      &ngx_http_mpk_withdraw_accept, ngx_http_mpk_api_withdraw_accept },
+
+    { ngx_string("/withdrawals/reject"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SUPPORT, MPK_EVENT_WITHDRAWAL_REJECTED, 1,
+      &ngx_http_mpk_withdraw_reject, ngx_http_mpk_api_withdraw_reject },
+
     { ngx_null_string, 0, 0, 0, 0, NULL, NULL }
 };
 
@@ -232,6 +268,15 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_orders_routes[] = {
     { ngx_string(""), NGX_HTTP_GET|NGX_HTTP_HEAD,
       NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT, NGX_HTTP_MPK_EVENT_LISTED, 0,
       NULL, ngx_http_mpk_api_worklist },
+
+    { ngx_null_string, 0, 0, 0, 0, NULL, NULL }
+};
+
+static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_withdrawals_routes[] = {
+
+    { ngx_string(""), NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_HTTP_MPK_ROLE_SUPPORT, NGX_HTTP_MPK_EVENT_LISTED, 0,
+      NULL, ngx_http_mpk_api_withdrawals },
 
     { ngx_null_string, 0, 0, 0, 0, NULL, NULL }
 };
@@ -368,6 +413,11 @@ ngx_http_mpk_api_path(ngx_http_request_t *r, ngx_http_mpk_api_path_t *path)
         return;
     }
 
+    if (ngx_http_mpk_is(&rest, "withdrawals")) {
+        path->routes = ngx_http_mpk_api_withdrawals_routes;
+        return;
+    }
+
     if (ngx_http_mpk_is(&rest, "orders")) {
         path->routes = ngx_http_mpk_api_orders_routes;
         return;
@@ -450,8 +500,8 @@ ngx_http_mpk_api_no_id(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
 
 /*
- * Turns "/claims/3/replace" into "/claims/replace", "/links/ID" into "/links/": the
- * variable part is returned, empty for other paths.
+ * Turns "/claims/3/replace" into "/claims/replace", withdrawals alike, "/links/ID" into
+ * "/links/": the variable part is returned, empty for other paths.
  */
 
 static mpk_str_t
@@ -459,8 +509,10 @@ ngx_http_mpk_api_part(ngx_http_request_t *r, ngx_str_t *suffix)
 {
     u_char     *p, *slash, *last;
     mpk_str_t   part;
+    ngx_str_t   cases;
 
     static ngx_str_t  claims = ngx_string("/claims/");
+    static ngx_str_t  withdrawals = ngx_string("/withdrawals/");
     static ngx_str_t  links = ngx_string("/links/");
 
     last = suffix->data + suffix->len;
@@ -477,13 +529,17 @@ ngx_http_mpk_api_part(ngx_http_request_t *r, ngx_str_t *suffix)
         return part;
     }
 
-    if (suffix->len <= claims.len
-        || ngx_strncmp(suffix->data, claims.data, claims.len) != 0)
-    {
+    if (ngx_http_mpk_begins(suffix, "/claims/")) {
+        cases = claims;
+
+    } else if (ngx_http_mpk_begins(suffix, "/withdrawals/")) {
+        cases = withdrawals;
+
+    } else {
         return part;
     }
 
-    p = suffix->data + claims.len;
+    p = suffix->data + cases.len;
 
     slash = ngx_strlchr(p, last, '/');
     if (slash == NULL) {
@@ -499,7 +555,7 @@ ngx_http_mpk_api_part(ngx_http_request_t *r, ngx_str_t *suffix)
     }
 
     suffix->data = p;
-    p = ngx_cpymem(p, claims.data, claims.len - 1);
+    p = ngx_cpymem(p, cases.data, cases.len - 1);
     p = ngx_cpymem(p, slash, last - slash);
     suffix->len = p - suffix->data;
 

@@ -32,7 +32,7 @@ typedef struct {
     const mpk_value_t            *body;            /* an object, as its route has it; NULL: empty */
     mpk_value_t                  *errors;          /* {pointer, detail}; NULL: none */
     mpk_str_t                     part;            /* of the path: a claim's number, a token id */
-    ngx_uint_t                    claim;           /* that number; 0: there is none */
+    ngx_uint_t                    claim;           /* that number, or a withdrawal's; 0: none */
     void                         *data;            /* the call's own */
     ngx_uint_t                    roles;           /* the token's: bits of NGX_HTTP_MPK_ROLE_* */
     unsigned                      verdict:1;       /* it answers for any order, see "status" */
@@ -71,6 +71,14 @@ ngx_int_t ngx_http_mpk_api_suspend(ngx_http_request_t *r,
 ngx_int_t ngx_http_mpk_api_resume(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_email(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_withdraw(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_withdraw_accept(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_withdraw_reject(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_withdrawals(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_worklist(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);

@@ -165,7 +165,8 @@ ngx_http_mpk_api_state(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = outcome == MPK_DONE
-                    && txn->request.event == MPK_EVENT_CLAIM_OPENED
+                    && (txn->request.event == MPK_EVENT_CLAIM_OPENED
+                        || txn->request.event == MPK_EVENT_WITHDRAWAL_STATED)
                     ? NGX_HTTP_CREATED : NGX_HTTP_OK;
 
     mem = &ctx->mem;
@@ -187,6 +188,16 @@ ngx_http_mpk_api_state(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         mpk_value_string(v, mpk_string("state"),
             mpk_claim_state_name(
                 decision->order.claims[decision->claim - 1].state));
+    }
+
+    if (decision->withdrawal) {
+        v = mpk_value_object(facts, mpk_string("withdrawal"));
+
+        mpk_value_int(v, mpk_string("withdrawal"),
+                      (int64_t) decision->withdrawal);
+        mpk_value_string(v, mpk_string("state"),
+            mpk_withdrawal_state_name(
+                decision->order.withdrawals[decision->withdrawal - 1].state));
     }
 
     return ngx_http_mpk_send_json(r, ctx, &answer, facts);

@@ -21,16 +21,15 @@ ngx_http_mpk_api_claims(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         ngx_http_mpk_api_error(ctx, mpk_string("?state"), "must be \"open\"");
     }
 
-    return ngx_http_mpk_list_read(r, ctx, ":claims", ngx_http_mpk_claims_done);
+    return ngx_http_mpk_list_read(r, ctx, ":claims", 0,
+                                  ngx_http_mpk_claims_done);
 }
 
 
 static ngx_int_t
 ngx_http_mpk_claims_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    ngx_int_t              n;
-    mpk_str_t              member;
-    ngx_uint_t             i;
+    ngx_uint_t             i, n;
     mpk_order_t           *order;
     mpk_value_t           *facts, *claims, *v;
     mpk_person_t           person;
@@ -53,7 +52,6 @@ ngx_http_mpk_claims_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     for (i = 0; i < list->count; i++) {
-        member = list->entries[i].member;
         opened = &ctx->orders->list[i];
         order = &opened->order;
 
@@ -61,14 +59,11 @@ ngx_http_mpk_claims_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
             continue;
         }
 
-        n = member.len > opened->id.len
-            ? ngx_atoi((u_char *) member.data + opened->id.len + 1,
-                       member.len - opened->id.len - 1)
-            : NGX_ERROR;
+        n = ngx_http_mpk_list_case(ctx, i);
 
         /* the claim was decided between the two reads */
 
-        if (n < 1 || n > (ngx_int_t) order->claims_count
+        if (n == 0 || n > order->claims_count
             || !mpk_claim_undecided(&order->claims[n - 1]))
         {
             continue;

@@ -5,7 +5,7 @@
 
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_card.h"
-#include "ngx_http_mpk_card_claims.h"
+#include "ngx_http_mpk_card_withdrawals.h"
 #include "ngx_http_mpk_language.h"
 #include "ngx_http_mpk_request.h"
 #include "ngx_http_mpk_sealed.h"
@@ -270,10 +270,13 @@ ngx_http_mpk_evidence_order(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    /* a claim that can't be decrypted is logged; the rest is still shown */
+    /* a case that can't be decrypted is logged; the rest is still shown */
 
     (void) ngx_http_mpk_card_claims(ctx, order, NGX_HTTP_MPK_CLAIMS_SUPPORT,
                                     document);
+    (void) ngx_http_mpk_card_withdrawals(ctx, order,
+                                         NGX_HTTP_MPK_CLAIMS_SUPPORT,
+                                         document);
 
     *person = ngx_pcalloc(r->pool, sizeof(mpk_person_t));
     if (*person == NULL) {

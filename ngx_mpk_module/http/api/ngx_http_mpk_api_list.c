@@ -23,7 +23,7 @@ static int ngx_libc_cdecl ngx_http_mpk_list_cmp(const void *one,
 
 ngx_int_t
 ngx_http_mpk_list_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
-    const char *what, ngx_http_mpk_next_pt next)
+    const char *what, ngx_uint_t history, ngx_http_mpk_next_pt next)
 {
     u_char                 score[NGX_INT64_LEN], limit[NGX_INT_T_LEN];
     mpk_buf_t              key;
@@ -44,6 +44,7 @@ ngx_http_mpk_list_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     api->data = list;
     list->what = what;
+    list->history = history;
     list->next = next;
     list->batch = batch;
 
@@ -188,8 +189,8 @@ ngx_http_mpk_list_listed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    orders->history = 0;
-    orders->sealed = 0;
+    orders->history = list->history;
+    orders->read = MPK_ORDER_ALL & ~(1u << MPK_ORDER_KEYS);
 
     for (i = 0; i < n; i++) {
         orders->list[i].id = ngx_http_mpk_list_order(entries[i].member);
@@ -230,6 +231,31 @@ ngx_http_mpk_list_cmp(const void *one, const void *two)
     return (int) ngx_memn2cmp((u_char *) a->member.data,
                               (u_char *) b->member.data,
                               a->member.len, b->member.len);
+}
+
+
+ngx_uint_t
+ngx_http_mpk_list_case(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i)
+{
+    mpk_str_t             member;
+    ngx_int_t             n;
+    ngx_uint_t            skip;
+    ngx_http_mpk_api_t   *api;
+    ngx_http_mpk_list_t  *list;
+
+    api = ctx->data;
+    list = api->data;
+
+    member = list->entries[i].member;
+    skip = ctx->orders->list[i].id.len + 1;
+
+    if (member.len <= skip) {
+        return 0;
+    }
+
+    n = ngx_atoi((u_char *) member.data + skip, member.len - skip);
+
+    return n > 0 ? n : 0;
 }
 
 

@@ -16,6 +16,7 @@ typedef struct {
 typedef struct {
     const char                   *what;            /* the end of the lists' keys */
     ngx_http_mpk_next_pt          next;
+    ngx_uint_t                    history;         /* of each order, so many entries at most */
     int64_t                       after;
     mpk_str_t                     after_member;
     ngx_uint_t                    limit;
@@ -27,11 +28,15 @@ typedef struct {
 
 
 /*
- * Reads the page that ?after= and ?limit= ask for, and the order of each entry; then calls
- * next.  Answers errors of the arguments, with those that the caller has added, itself.
+ * Reads the page that ?after= and ?limit= ask for, and the order of each entry with the last
+ * "history" entries of its journal; then calls next.  Answers errors of the arguments, with those that the caller has added, itself.
  */
 ngx_int_t ngx_http_mpk_list_read(ngx_http_request_t *r,
-    ngx_http_mpk_ctx_t *ctx, const char *what, ngx_http_mpk_next_pt next);
+    ngx_http_mpk_ctx_t *ctx, const char *what, ngx_uint_t history,
+    ngx_http_mpk_next_pt next);
+
+/* The number of entry i's case, "order/3"; 0: it has none. */
+ngx_uint_t ngx_http_mpk_list_case(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i);
 
 /* Whether the order of entry i is no more; the list forgets it then, in the background. */
 ngx_uint_t ngx_http_mpk_list_gone(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i);

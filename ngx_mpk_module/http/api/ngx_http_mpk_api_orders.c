@@ -2,7 +2,7 @@
 
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_card.h"
-#include "ngx_http_mpk_card_claims.h"
+#include "ngx_http_mpk_card_withdrawals.h"
 #include "ngx_http_mpk_links.h"
 #include "ngx_http_mpk_sealed.h"
 #include "ngx_http_mpk_time.h"
@@ -35,14 +35,15 @@ ngx_http_mpk_api_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 static ngx_int_t
 ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
-    mpk_mem_t              *mem;
-    mpk_order_t            *order;
-    mpk_value_t            *facts;
-    ngx_uint_t              erased;
-    mpk_person_t            person;
-    mpk_checkout_t          checkout;
-    ngx_http_mpk_order_t   *opened;
-    ngx_http_mpk_answer_t   answer;
+    mpk_mem_t                  *mem;
+    mpk_order_t                *order;
+    mpk_value_t                *facts;
+    ngx_uint_t                  erased;
+    mpk_person_t                person;
+    mpk_checkout_t              checkout;
+    ngx_http_mpk_order_t       *opened;
+    ngx_http_mpk_answer_t       answer;
+    ngx_http_mpk_claims_for_t   whom;
 
     opened = &ctx->orders->list[0];
     order = &opened->order;
@@ -51,16 +52,16 @@ ngx_http_mpk_show_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     facts = mpk_value_new(mem, MPK_VALUE_OBJECT);
 
     erased = (order->state == MPK_ORDER_ERASED);
+    whom = ctx->reader ? NGX_HTTP_MPK_CLAIMS_READ
+                       : NGX_HTTP_MPK_CLAIMS_SUPPORT;
 
     if ((!erased
          && (ngx_http_mpk_order_person(ctx, opened, &person) != NGX_OK
              || ngx_http_mpk_order_checkout(ctx, opened, &checkout)
                 != NGX_OK))
         || ngx_http_mpk_card(ctx, opened, 1, facts) != NGX_OK
-        || ngx_http_mpk_card_claims(ctx, opened,
-                                    ctx->reader ? NGX_HTTP_MPK_CLAIMS_READ
-                                    : NGX_HTTP_MPK_CLAIMS_SUPPORT, facts)
-           != NGX_OK)
+        || ngx_http_mpk_card_claims(ctx, opened, whom, facts) != NGX_OK
+        || ngx_http_mpk_card_withdrawals(ctx, opened, whom, facts) != NGX_OK)
     {
         return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
     }

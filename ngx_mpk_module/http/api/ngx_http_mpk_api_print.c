@@ -124,7 +124,8 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
         mpk_literal("email_old"), mpk_literal("email_new"),
         mpk_literal("holds_from"),
         mpk_literal("received_at"), mpk_literal("exception"),
-        mpk_literal("finding_text")
+        mpk_literal("finding_text"),
+        mpk_literal("stated_at"), mpk_literal("refund_due")
     };
 
     mem = &ctx->mem;

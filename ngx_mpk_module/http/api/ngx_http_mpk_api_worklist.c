@@ -13,6 +13,7 @@ static ngx_int_t ngx_http_mpk_worklist_done(ngx_http_request_t *r,
 static ngx_str_t  ngx_http_mpk_worklist_names[] = {
     [NGX_HTTP_MPK_WORKLIST_SUSPENDED] = ngx_string("suspended"),
     [NGX_HTTP_MPK_WORKLIST_HELD] = ngx_string("held"),
+    [NGX_HTTP_MPK_WORKLIST_WITHDRAWALS] = ngx_null_string,   /* not of orders */
 };
 
 mpk_assert_rows(ngx_http_mpk_worklist_names, NGX_HTTP_MPK_WORKLIST_MAX);
@@ -29,10 +30,12 @@ ngx_http_mpk_api_worklist(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     }
 
     for (i = 0; i < NGX_HTTP_MPK_WORKLIST_MAX; i++) {
-        if (mpk_str_eq(ngx_http_mpk_str(&state),
-                       ngx_http_mpk_str(&ngx_http_mpk_worklist_names[i])))
+        if (ngx_http_mpk_worklist_names[i].len
+            && mpk_str_eq(ngx_http_mpk_str(&state),
+                          ngx_http_mpk_str(&ngx_http_mpk_worklist_names[i])))
         {
             return ngx_http_mpk_list_read(r, ctx, ngx_http_mpk_worklist_keys[i],
+                                          0,
                                           ngx_http_mpk_worklist_done);
         }
     }

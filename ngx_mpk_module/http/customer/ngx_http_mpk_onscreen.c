@@ -216,6 +216,8 @@ ngx_http_mpk_onscreen_fragment(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                          && outcome == MPK_CANCELLED ? mpk_string("cancelled")
                        : txn->result == NGX_HTTP_MPK_TXN_OK
                          && outcome == MPK_SUSPENDED ? mpk_string("suspended")
+                       : txn->result == NGX_HTTP_MPK_TXN_OK
+                         && outcome == MPK_WITHDRAWN ? mpk_string("withdrawn")
                        : mpk_string("unavailable"), 1);
     }
 

@@ -6,6 +6,9 @@
 #include "ngx_http_mpk_stats_zone.h"
 #include "ngx_http_mpk_status.h"
 
+#define NGX_HTTP_MPK_DAY       (24 * 60 * 60)               /* seconds */
+#define NGX_HTTP_MPK_DAYS_MAX  (3650 * NGX_HTTP_MPK_DAY)
+
 
 static char *ngx_http_mpk_conf_plain(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_mpk_loc_conf_t *mlcf);
@@ -152,6 +155,21 @@ ngx_http_mpk_conf_url(ngx_conf_t *cf, void *post, void *data)
     {
         return "must be a URL in ASCII that begins with \"https://\" or "
                "\"http://\", without a user's name and without variables";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_mpk_conf_days(ngx_conf_t *cf, void *post, void *data)
+{
+    time_t *seconds = data;
+
+    if (*seconds < NGX_HTTP_MPK_DAY || *seconds > NGX_HTTP_MPK_DAYS_MAX
+        || *seconds % NGX_HTTP_MPK_DAY)
+    {
+        return "must be a number of days, 1d to 3650d, e.g. \"14d\"";
     }
 
     return NGX_CONF_OK;

@@ -24,6 +24,7 @@ char *ngx_http_mpk_conf_reveal_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mpk_conf_pages(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_mpk_conf_url(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_mpk_conf_days(ngx_conf_t *cf, void *post, void *data);
 char *ngx_http_mpk_conf_consent(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mpk_conf_track_limit(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -46,6 +46,7 @@ static ngx_conf_bitmask_t  ngx_http_mpk_consents[] = {
 
 
 static ngx_conf_post_t  ngx_http_mpk_policy_url = { ngx_http_mpk_conf_url };
+static ngx_conf_post_t  ngx_http_mpk_whole_days = { ngx_http_mpk_conf_days };
 
 
 #define NGX_HTTP_MPK_OUTBOX_KEEP  (30 * 24 * 60 * 60)     /* seconds */
@@ -225,6 +226,20 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       offsetof(ngx_http_mpk_srv_conf_t, email_hold),
       NULL },
 
+    { ngx_string("mpk_withdrawal_window"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_http_mpk_srv_conf_t, withdrawal_window),
+      &ngx_http_mpk_whole_days },
+
+    { ngx_string("mpk_withdraw_refuse"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_http_mpk_srv_conf_t, withdraw_refuse),
+      NULL },
+
     { ngx_string("mpk_api"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_http_mpk_conf_endpoint,
@@ -355,6 +370,8 @@ ngx_http_mpk_create_srv_conf(ngx_conf_t *cf)
     conf->claim_window = NGX_CONF_UNSET;
     conf->email_hold = NGX_CONF_UNSET;
     conf->held_usual = NGX_CONF_UNSET;
+    conf->withdrawal_window = NGX_CONF_UNSET;
+    conf->withdraw_refuse = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -373,6 +390,9 @@ ngx_http_mpk_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_sec_value(conf->email_hold, prev->email_hold,
                              24 * 60 * 60);
     ngx_conf_merge_sec_value(conf->held_usual, prev->held_usual, 0);
+    ngx_conf_merge_sec_value(conf->withdrawal_window, prev->withdrawal_window,
+                             14 * 24 * 60 * 60);
+    ngx_conf_merge_value(conf->withdraw_refuse, prev->withdraw_refuse, 0);
 
     return NGX_CONF_OK;
 }

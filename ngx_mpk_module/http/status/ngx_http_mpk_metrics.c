@@ -131,7 +131,14 @@ const ngx_http_mpk_metric_table_t  ngx_http_mpk_metric_tables[] = {
               "Orders that wait for their release."),
           ngx_http_mpk_metric(GAUGE, "held_oldest_seconds",
               "mpk_held_oldest_seconds",
-              "For how long the oldest of them has.") } },
+              "For how long the oldest of them has."),
+          ngx_http_mpk_metric(GAUGE, "withdrawals_open",
+              "mpk_withdrawals_open",
+              "Withdrawals that wait for a decision, unmatched ones "
+              "included."),
+          ngx_http_mpk_metric(GAUGE, "withdrawals_oldest_seconds",
+              "mpk_withdrawals_oldest_seconds",
+              "For how long the oldest of them has been waiting.") } },
 
     { .form = NGX_HTTP_MPK_METRIC_MEMBERS,
       .row = ngx_http_mpk_row_edges,
@@ -523,7 +530,8 @@ ngx_http_mpk_label_rule(ngx_uint_t rule)
         mpk_literal(""), mpk_literal("R1"), mpk_literal("R2"),
         mpk_literal("R3"), mpk_literal("R4"), mpk_literal("R5"),
         mpk_literal("R6"), mpk_literal("R7"), mpk_literal("R8"),
-        mpk_literal("R9"), mpk_literal("R10"), mpk_literal("R11")
+        mpk_literal("R9"), mpk_literal("R10"), mpk_literal("R11"),
+        mpk_literal("R12")
     };
 
     _Static_assert(sizeof(rules) / sizeof(rules[0]) == NGX_HTTP_MPK_RULES + 1,

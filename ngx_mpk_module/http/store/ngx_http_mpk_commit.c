@@ -10,7 +10,7 @@
 #include "ngx_http_mpk_time.h"
 #include "ngx_http_mpk_worklists.h"
 
-#define NGX_HTTP_MPK_COMMIT_ARGS   40      /* and the claims that are named */
+#define NGX_HTTP_MPK_COMMIT_ARGS   44      /* and the claims and withdrawals that are named */
 #define NGX_HTTP_MPK_COMMIT_LISTS  (1 + NGX_HTTP_MPK_WORKLIST_MAX)  /* :claims, and those */
 
 
@@ -21,15 +21,26 @@ typedef struct {
     mpk_str_t                     argv[2 + MPK_CLAIMS_MAX];
 } ngx_http_mpk_commit_list_t;
 
+_Static_assert(MPK_WITHDRAWALS_MAX <= MPK_CLAIMS_MAX, "argv has room for each");
+
+/* Whether case i of an order, from 0, waits for support; false: there is no such case. */
+typedef bool (*ngx_http_mpk_commit_open_pt)(const mpk_order_t *order,
+    ngx_uint_t i);
+
 
 static ngx_int_t ngx_http_mpk_commit_keys(ngx_http_mpk_txn_t *txn);
 static ngx_int_t ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn);
+static void ngx_http_mpk_commit_stated(ngx_http_mpk_txn_t *txn);
 static mpk_str_t ngx_http_mpk_commit_begin(ngx_http_mpk_txn_t *txn);
 static ngx_uint_t ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn,
     mpk_str_t *args);
 static ngx_uint_t ngx_http_mpk_commit_lists(ngx_http_mpk_txn_t *txn,
     ngx_http_mpk_commit_list_t *lists);
-static ngx_uint_t ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn,
+static bool ngx_http_mpk_commit_claim(const mpk_order_t *order, ngx_uint_t i);
+static bool ngx_http_mpk_commit_withdrawal(const mpk_order_t *order,
+    ngx_uint_t i);
+static ngx_uint_t ngx_http_mpk_commit_cases(ngx_http_mpk_txn_t *txn,
+    const char *what, ngx_http_mpk_commit_open_pt open,
     ngx_http_mpk_commit_list_t *list);
 static ngx_uint_t ngx_http_mpk_commit_worklist(ngx_http_mpk_txn_t *txn,
     ngx_http_mpk_worklist_id_t id, ngx_uint_t was, ngx_uint_t is,
@@ -67,7 +78,8 @@ ngx_http_mpk_commit_order(ngx_http_mpk_txn_t *txn)
     txn->script = more ? NGX_HTTP_MPK_SCRIPT_MORE : NGX_HTTP_MPK_SCRIPT_COMMIT;
 
     argv = ngx_palloc(txn->pool, (NGX_HTTP_MPK_COMMIT_ARGS
-                                  + (more ? MPK_CLAIMS_MAX : 0))
+                                  + (more ? MPK_CLAIMS_MAX
+                                            + MPK_WITHDRAWALS_MAX : 0))
                                  * sizeof(mpk_str_t));
     if (argv == NULL) {
         return NGX_ERROR;
@@ -299,6 +311,10 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
         ngx_memzero(&entry->consent_product, sizeof(mpk_str_t));
     }
 
+    if (decision->withdrawal) {
+        ngx_http_mpk_commit_stated(txn);
+    }
+
     if (decision->event == MPK_EVENT_IMPORTED) {
         entry->delivered_at = order->delivered_at;
         entry->first_viewed_at = order->first_viewed_at;
@@ -316,6 +332,34 @@ ngx_http_mpk_commit_entry(ngx_http_mpk_txn_t *txn)
     }
 
     return NGX_OK;
+}
+
+
+/* What the entry says of a withdrawal. */
+
+static void
+ngx_http_mpk_commit_stated(ngx_http_mpk_txn_t *txn)
+{
+    mpk_entry_t             *entry;
+    mpk_decision_t          *decision;
+    const mpk_withdrawal_t  *w;
+
+    entry = &txn->entry;
+    decision = &txn->decision;
+    w = &decision->order.withdrawals[decision->withdrawal - 1];
+
+    entry->withdrawal = decision->withdrawal;
+    entry->stated_at = w->stated_at;
+    entry->left = decision->left;
+    entry->left_count = decision->left_count;
+    entry->refund_due = decision->event == MPK_EVENT_WITHDRAWN
+                        ? w->stated_at + MPK_WITHDRAWAL_REFUND : 0;
+
+    if (txn->request.event == MPK_EVENT_WITHDRAWAL_STATED) {
+        entry->medium = mpk_medium_name(w->medium);
+        entry->reason = decision->event == MPK_EVENT_WITHDRAWAL_REJECTED
+                        ? mpk_string("consents") : mpk_why_name(w->why);
+    }
 }
 
 
@@ -356,6 +400,10 @@ ngx_http_mpk_commit_fields(ngx_http_mpk_txn_t *txn, mpk_str_t *args)
 
     if (txn->decision.claim) {
         changed |= 1 << MPK_ORDER_CLAIMS;
+    }
+
+    if (txn->decision.withdrawal) {
+        changed |= 1 << MPK_ORDER_WITHDRAWALS;
     }
 
     status = mpk_order_write(txn->mmcf->crypto, &txn->mem, order, changed,
@@ -400,7 +448,11 @@ ngx_http_mpk_commit_lists(ngx_http_mpk_txn_t *txn,
     was = &txn->order;
     is = &txn->decision.order;
 
-    n = ngx_http_mpk_commit_claims(txn, lists);
+    n = ngx_http_mpk_commit_cases(txn, ":claims", ngx_http_mpk_commit_claim,
+                                  lists);
+    n += ngx_http_mpk_commit_cases(txn,
+             ngx_http_mpk_worklist_keys[NGX_HTTP_MPK_WORKLIST_WITHDRAWALS],
+             ngx_http_mpk_commit_withdrawal, &lists[n]);
     n += ngx_http_mpk_commit_worklist(txn, NGX_HTTP_MPK_WORKLIST_SUSPENDED,
                                    was->suspended_at != 0,
                                    is->suspended_at != 0, &lists[n]);
@@ -412,32 +464,46 @@ ngx_http_mpk_commit_lists(ngx_http_mpk_txn_t *txn,
 }
 
 
-static ngx_uint_t
-ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn,
-    ngx_http_mpk_commit_list_t *list)
+static bool
+ngx_http_mpk_commit_claim(const mpk_order_t *order, ngx_uint_t i)
 {
-    mpk_buf_t           member;
-    ngx_uint_t          i, n, opened, erased;
-    const mpk_order_t  *order;
+    return i < order->claims_count && mpk_claim_undecided(&order->claims[i]);
+}
 
-    opened = (txn->decision.event == MPK_EVENT_CLAIM_OPENED);
-    erased = (txn->decision.event == MPK_EVENT_ERASED);
-    order = erased ? &txn->order : &txn->decision.order;
-    n = 1;
 
-    if (opened) {
-        list->argv[n++] = ngx_http_mpk_commit_ms(txn);
-    }
+static bool
+ngx_http_mpk_commit_withdrawal(const mpk_order_t *order, ngx_uint_t i)
+{
+    return i < order->withdrawals_count
+           && order->withdrawals[i].state == MPK_WITHDRAWAL_OPEN;
+}
 
-    for (i = 0; i < order->claims_count; i++) {
 
-        if (erased ? !mpk_claim_undecided(&order->claims[i])
-                   : (i + 1 != txn->decision.claim
-                      || (!opened
-                          && mpk_claim_undecided(&order->claims[i])
-                             == mpk_claim_undecided(&txn->order.claims[i]))))
-        {
+/* Of one commit, either one case enters the list, or some leave it. */
+
+static ngx_uint_t
+ngx_http_mpk_commit_cases(ngx_http_mpk_txn_t *txn, const char *what,
+    ngx_http_mpk_commit_open_pt open, ngx_http_mpk_commit_list_t *list)
+{
+    bool        is;
+    mpk_buf_t   member;
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < MPK_CLAIMS_MAX; i++) {
+        is = open(&txn->decision.order, i);
+
+        if (is == open(&txn->order, i)) {
             continue;
+        }
+
+        if (n == 0) {
+            list->argv[n++] = is ? mpk_string("ZADD") : mpk_string("ZREM");
+
+            if (is) {
+                list->argv[n++] = ngx_http_mpk_commit_ms(txn);
+            }
         }
 
         mpk_buf_init(&member, &txn->mem, txn->id.len + 4);
@@ -448,15 +514,10 @@ ngx_http_mpk_commit_claims(ngx_http_mpk_txn_t *txn,
         list->argv[n++] = mpk_buf_done(&member);
     }
 
-    if (n == 1) {
-        return 0;
-    }
-
-    list->what = ":claims";
-    list->argv[0] = opened ? mpk_string("ZADD") : mpk_string("ZREM");
+    list->what = what;
     list->argc = n;
 
-    return 1;
+    return n != 0;
 }
 
 

@@ -40,7 +40,7 @@ ngx_http_mpk_account_key(mpk_mem_t *mem,
 
 
 ngx_uint_t
-ngx_http_mpk_order_args(mpk_str_t key, ngx_uint_t keys, mpk_str_t *argv)
+ngx_http_mpk_order_args(mpk_str_t key, unsigned read, mpk_str_t *argv)
 {
     ngx_uint_t  i, n;
 
@@ -50,12 +50,41 @@ ngx_http_mpk_order_args(mpk_str_t key, ngx_uint_t keys, mpk_str_t *argv)
     argv[n++] = key;
 
     for (i = 0; i < MPK_ORDER_FIELDS; i++) {
-        if (i != MPK_ORDER_KEYS || keys) {
+        if (read & (1u << i)) {
             argv[n++] = mpk_order_field(i);
         }
     }
 
     return n;
+}
+
+
+ngx_int_t
+ngx_http_mpk_order_reply(ngx_mpk_redis_reply_t *reply, unsigned read,
+    mpk_str_t fields[MPK_ORDER_FIELDS], mpk_str_t *more)
+{
+    mpk_str_t   values[MPK_ORDER_FIELDS + 1];
+    ngx_uint_t  i, n;
+
+    for (i = 0, n = 0; i < MPK_ORDER_FIELDS; i++) {
+        n += ((read & (1u << i)) != 0);
+    }
+
+    if (ngx_http_mpk_reply_fields(reply, n + (more != NULL), values) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (more) {
+        *more = values[n];
+    }
+
+    for (i = 0, n = 0; i < MPK_ORDER_FIELDS; i++) {
+        fields[i] = (read & (1u << i)) ? values[n++]
+                                       : (mpk_str_t) { 0, NULL };
+    }
+
+    return NGX_OK;
 }
 
 

@@ -14,13 +14,20 @@ mpk_str_t ngx_http_mpk_key(mpk_mem_t *mem, mpk_str_t bucket,
 mpk_str_t ngx_http_mpk_account_key(mpk_mem_t *mem,
     const u_char hash[MPK_MAC_LEN]);
 
-/* HMGET of an order's fields; keys: with the sealed keys.  The number of arguments. */
+/* HMGET of those fields of an order whose bits are set.  The number of arguments. */
 #define NGX_HTTP_MPK_ORDER_ARGS  (2 + MPK_ORDER_FIELDS)
 
-ngx_uint_t ngx_http_mpk_order_args(mpk_str_t key, ngx_uint_t keys,
+ngx_uint_t ngx_http_mpk_order_args(mpk_str_t key, unsigned read,
     mpk_str_t *argv);
 
-/* The n fields of an HMGET reply; data == NULL: the field does not exist. */
+/*
+ * Its reply: the fields, each in its place, and one more that was asked for (NULL: none
+ * was).  data == NULL: the field does not exist.
+ */
+ngx_int_t ngx_http_mpk_order_reply(ngx_mpk_redis_reply_t *reply, unsigned read,
+    mpk_str_t fields[MPK_ORDER_FIELDS], mpk_str_t *more);
+
+/* The n fields of an HMGET reply, as above. */
 ngx_int_t ngx_http_mpk_reply_fields(ngx_mpk_redis_reply_t *reply,
     ngx_uint_t n, mpk_str_t *fields);
 

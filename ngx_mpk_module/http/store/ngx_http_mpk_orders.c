@@ -52,7 +52,7 @@ ngx_http_mpk_orders_create(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     orders->count = count;
     orders->history = NGX_MAX_UINT32_VALUE;
-    orders->sealed = 1;
+    orders->read = MPK_ORDER_ALL;
 
     ctx->orders = orders;
 
@@ -94,7 +94,7 @@ ngx_http_mpk_orders_ask(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     for (i = 0; i < orders->count; i++) {
         key = ngx_http_mpk_key(&batch->mem, orders->list[i].id, ":o:",
                                orders->list[i].id);
-        argc = ngx_http_mpk_order_args(key, orders->sealed, argv);
+        argc = ngx_http_mpk_order_args(key, orders->read, argv);
 
         (void) ngx_http_mpk_batch_add(batch, argc, argv);
     }
@@ -174,19 +174,16 @@ ngx_http_mpk_orders_header(ngx_http_mpk_ctx_t *ctx,
 {
     uint64_t      n;
     mpk_str_t     fields[MPK_ORDER_FIELDS];
-    ngx_uint_t    count;
     mpk_status_t  status;
-
-    count = orders->sealed ? MPK_ORDER_FIELDS : MPK_ORDER_KEYS;
 
     order->order.id = order->id;
 
-    if (ngx_http_mpk_reply_fields(reply, count, fields) != NGX_OK) {
+    if (ngx_http_mpk_order_reply(reply, orders->read, fields, NULL) != NGX_OK) {
         return MPK_MALFORMED;
     }
 
     status = mpk_order_read(ctx->mmcf->crypto, &ctx->mem, order->id, fields,
-                            count, &order->order);
+                            orders->read, &order->order);
     if (status != MPK_OK) {
         return status;
     }

@@ -23,7 +23,7 @@ struct ngx_http_mpk_orders_s {
     ngx_http_mpk_order_t         *list;            /* the caller sets each id */
     ngx_uint_t                    count;
     ngx_uint_t                    history;         /* entries read of each at most */
-    unsigned                      sealed:1;        /* read the sealed keys, too */
+    unsigned                      read;            /* their fields, see mpk_order_read() */
     ngx_http_mpk_txn_result_t     result;          /* OK, UNAVAILABLE or ERROR */
 
     /* internal */

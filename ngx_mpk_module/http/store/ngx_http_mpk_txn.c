@@ -28,6 +28,7 @@ static void ngx_http_mpk_txn_write(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_wrong_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_txn_forged(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_now(ngx_http_mpk_txn_t *txn);
+static unsigned ngx_http_mpk_txn_needs(mpk_event_t event);
 static ngx_uint_t ngx_http_mpk_txn_abandoned(ngx_http_mpk_txn_t *txn);
 static mpk_status_t ngx_http_mpk_txn_parse(ngx_http_mpk_txn_t *txn);
 static void ngx_http_mpk_txn_send(ngx_http_mpk_txn_t *txn,
@@ -129,9 +130,7 @@ ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn)
     txn->started = ngx_http_mpk_stats_clock();
     txn->key = ngx_http_mpk_key(&txn->mem, txn->id, ":o:", txn->id);
 
-    txn->sealed = (txn->request.event == MPK_EVENT_VIEWED
-                   || txn->request.event == MPK_EVENT_CLAIM_OPENED
-                   || txn->request.event == MPK_EVENT_CLAIM_REPLACED);
+    txn->read = ngx_http_mpk_txn_needs(txn->request.event);
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, txn->log, 0,
                    "mpk txn start, order:\"%*s\" event:%ui dry:%ud",
@@ -139,6 +138,30 @@ ngx_http_mpk_txn_start(ngx_http_mpk_txn_t *txn)
                    (ngx_uint_t) txn->request.event, txn->dry);
 
     ngx_http_mpk_txn_read(txn);
+}
+
+
+/* The fields of the order that the event's decision needs. */
+
+static unsigned
+ngx_http_mpk_txn_needs(mpk_event_t event)
+{
+    switch (event) {
+
+    case MPK_EVENT_VIEWED:
+    case MPK_EVENT_CLAIM_OPENED:
+    case MPK_EVENT_CLAIM_REPLACED:
+        return MPK_ORDER_USUAL | 1u << MPK_ORDER_KEYS;
+
+    case MPK_EVENT_WITHDRAWAL_STATED:
+    case MPK_EVENT_WITHDRAWN:
+    case MPK_EVENT_WITHDRAWAL_REJECTED:
+    case MPK_EVENT_ERASED:           /* leaves the list of open ones */
+        return MPK_ORDER_USUAL | 1u << MPK_ORDER_WITHDRAWALS;
+
+    default:
+        return MPK_ORDER_USUAL;
+    }
 }
 
 
@@ -153,7 +176,7 @@ ngx_http_mpk_txn_read(ngx_http_mpk_txn_t *txn)
 
     ngx_http_mpk_txn_close(txn);
 
-    argc = ngx_http_mpk_order_args(txn->key, txn->sealed, argv);
+    argc = ngx_http_mpk_order_args(txn->key, txn->read, argv);
 
     if (txn->counter.len) {
         argv[argc++] = txn->counter;
@@ -278,28 +301,24 @@ ngx_http_mpk_txn_abandoned(ngx_http_mpk_txn_t *txn)
 static mpk_status_t
 ngx_http_mpk_txn_parse(ngx_http_mpk_txn_t *txn)
 {
-    mpk_str_t   fields[MPK_ORDER_FIELDS + 1];
-    ngx_uint_t  n;
-
-    n = txn->sealed ? MPK_ORDER_FIELDS : MPK_ORDER_KEYS;
+    mpk_str_t  fields[MPK_ORDER_FIELDS];
 
     txn->order.id = txn->id;
 
-    if (ngx_http_mpk_reply_fields(txn->cmd.reply, n + (txn->counter.len != 0),
-                                  fields)
+    if (ngx_http_mpk_order_reply(txn->cmd.reply, txn->read, fields,
+                                 txn->counter.len ? &txn->count : NULL)
         != NGX_OK)
     {
         return MPK_MALFORMED;
     }
 
     if (txn->counter.len) {
-        txn->count = fields[n];
         txn->request.challenge_closed =
             ngx_http_mpk_limit_closed(txn->count, txn->request.now);
     }
 
-    return mpk_order_read(txn->mmcf->crypto, &txn->mem, txn->id, fields, n,
-                          &txn->order);
+    return mpk_order_read(txn->mmcf->crypto, &txn->mem, txn->id, fields,
+                          txn->read, &txn->order);
 }
 
 

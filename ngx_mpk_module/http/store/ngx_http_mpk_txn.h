@@ -70,11 +70,11 @@ struct ngx_http_mpk_txn_s {
     ngx_uint_t                    indexed;         /* accounts that are done */
     uint64_t                      started;         /* us */
     mpk_str_t                     record;          /* the journal entry */
+    unsigned                      read;            /* the order's fields, see mpk_order_read() */
     unsigned                      waiting:1;       /* for the reply to a command */
     unsigned                      decided:1;
     unsigned                      unwrapped:1;
     unsigned                      listed:1;        /* the commit changes a worklist */
-    unsigned                      sealed:1;        /* the sealed keys are read, too */
 };
 
 

@@ -22,6 +22,7 @@ static void ngx_http_mpk_worklists_handler(ngx_http_mpk_background_t *bg);
 const char *const  ngx_http_mpk_worklist_keys[] = {
     [NGX_HTTP_MPK_WORKLIST_SUSPENDED] = ":suspended",
     [NGX_HTTP_MPK_WORKLIST_HELD] = ":held",
+    [NGX_HTTP_MPK_WORKLIST_WITHDRAWALS] = ":withdrawals",
 };
 
 _Static_assert(sizeof(ngx_http_mpk_worklist_keys)
@@ -30,9 +31,9 @@ _Static_assert(sizeof(ngx_http_mpk_worklist_keys)
 
 
 /*
- * KEYS: a bucket's lists.  ARGV: what the keys of its orders begin with.  Returns of each
- * list the number of entries and the score of the oldest.  The oldest ones whose order has
- * expired are dropped; an order that is there stays listed, however old it is.
+ * KEYS: a bucket's lists.  ARGV: what its keys begin with.  Returns of each list the number
+ * of entries and the score of the oldest.  The oldest ones whose order, or statement that is
+ * none's, has expired are dropped; what is there stays listed, however old it is.
  */
 static const mpk_str_t  ngx_http_mpk_worklists_script = mpk_literal(
     "local r = {}\n"
@@ -41,7 +42,8 @@ static const mpk_str_t  ngx_http_mpk_worklists_script = mpk_literal(
     "  for _ = 1, 16 do\n"
     "    first = redis.call('ZRANGE', k, 0, 0, 'WITHSCORES')\n"
     "    if not first[1]"
-        " or redis.call('EXISTS', ARGV[1] .. first[1]) == 1 then break end\n"
+        " or redis.call('EXISTS', ARGV[1] .. (string.match(first[1], '^w:.*')"
+        " or 'o:' .. string.match(first[1], '^[^/]*'))) == 1 then break end\n"
     "    redis.call('ZREM', k, first[1])\n"
     "  end\n"
     "  r[#r + 1] = redis.call('ZCARD', k)\n"
@@ -168,7 +170,7 @@ ngx_http_mpk_worklists_read(ngx_http_mpk_main_conf_t *mmcf, ngx_uint_t bucket)
         argv[n++] = ngx_http_mpk_worklists_key(bg, ngx_http_mpk_worklist_keys[i]);
     }
 
-    argv[n++] = ngx_http_mpk_worklists_key(bg, ":o:");
+    argv[n++] = ngx_http_mpk_worklists_key(bg, ":");
 
     ngx_http_mpk_background_send(bg, n, argv);
 }

@@ -6,6 +6,7 @@
 #include "ngx_http_mpk_card.h"
 #include "ngx_http_mpk_answer.h"
 #include "ngx_http_mpk_card_claims.h"
+#include "ngx_http_mpk_card_withdrawals.h"
 #include "ngx_http_mpk_links.h"
 #include "ngx_http_mpk_mask.h"
 #include "ngx_http_mpk_sealed.h"
@@ -18,7 +19,7 @@
 typedef enum {
     NGX_HTTP_MPK_MASKED_NONE = 0,
     NGX_HTTP_MPK_MASKED_ALL,
-    NGX_HTTP_MPK_MASKED_SHOWN          /* not of those that are suspended or withheld */
+    NGX_HTTP_MPK_MASKED_SHOWN          /* not of suspended, withheld and withdrawn ones */
 } ngx_http_mpk_masked_t;
 
 
@@ -72,6 +73,11 @@ ngx_http_mpk_card_facts(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     if (order->suspended_at) {
         ngx_http_mpk_value_time(ctx, facts, mpk_string("suspended_at"),
                                 order->suspended_at);
+    }
+
+    if (order->withdrawn_at) {
+        ngx_http_mpk_value_time(ctx, facts, mpk_string("withdrawn_at"),
+                                order->withdrawn_at);
     }
 
     if (order->state != MPK_ORDER_ERASED
@@ -172,7 +178,8 @@ ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
         }
 
         key = masked == NGX_HTTP_MPK_MASKED_ALL
-              || (masked && !item->suspended && !withheld)
+              || (masked && !item->suspended && !withheld
+                  && item->state != MPK_ITEM_WITHDRAWN)
               ? ngx_http_mpk_mask_sealed(ctx, opened, i + 1, item->key,
                                          item->generation)
               : mpk_string("");
@@ -192,6 +199,8 @@ ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
                            item->state == MPK_ITEM_VIEWED);
             mpk_value_bool(v, mpk_string("refunded"),
                            item->state == MPK_ITEM_REFUNDED);
+            mpk_value_bool(v, mpk_string("withdrawn"),
+                           item->state == MPK_ITEM_WITHDRAWN);
         }
     }
 }
@@ -215,6 +224,9 @@ ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
         || ngx_http_mpk_card_views(ctx, opened, 1, facts) != NGX_OK
         || ngx_http_mpk_card_claims(ctx, opened,
                                     NGX_HTTP_MPK_CLAIMS_CUSTOMER, facts)
+           != NGX_OK
+        || ngx_http_mpk_card_withdrawals(ctx, opened,
+                                         NGX_HTTP_MPK_CLAIMS_CUSTOMER, facts)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -247,6 +259,8 @@ ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
                        opened->order.suspended_at != 0);
         mpk_value_bool(facts, mpk_string("cancelled"),
                        opened->order.state == MPK_ORDER_CANCELLED);
+        mpk_value_bool(facts, mpk_string("withdrawn"),
+                       opened->order.state == MPK_ORDER_WITHDRAWN);
         mpk_value_bool(facts, mpk_string("support"),
                        ctx->mlcf->pages->support);
     }
@@ -264,7 +278,7 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     int64_t               now;
     uint16_t              number;
     ngx_uint_t            i, ends, consent, consents, shown, suspended;
-    ngx_uint_t            refunded;
+    ngx_uint_t            gone;
     mpk_order_t          *order;
     mpk_value_t          *v;
     ngx_http_mpk_link_t   link;
@@ -286,11 +300,12 @@ ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
          i < order->items_count;
          v = v ? v->next : NULL, i++)
     {
-        refunded = (order->items[i].state == MPK_ITEM_REFUNDED);
-        suspended |= (order->items[i].suspended && !refunded);
+        gone = (order->items[i].state == MPK_ITEM_REFUNDED
+                || order->items[i].state == MPK_ITEM_WITHDRAWN);
+        suspended |= (order->items[i].suspended && !gone);
 
         if (order->state != MPK_ORDER_READY || order->items[i].suspended
-            || refunded || mpk_order_withheld(order, &order->items[i], now))
+            || gone || mpk_order_withheld(order, &order->items[i], now))
         {
             if (v) {
                 mpk_value_null(v, mpk_string("reveal_url"));

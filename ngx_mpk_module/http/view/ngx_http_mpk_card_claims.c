@@ -141,7 +141,9 @@ ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
 
     if (claim->old_key.len
         && (whom == NGX_HTTP_MPK_CLAIMS_SUPPORT
-            || !opened->order.items[claim->item - 1].suspended))
+            || (!opened->order.items[claim->item - 1].suspended
+                && opened->order.items[claim->item - 1].state
+                   != MPK_ITEM_WITHDRAWN)))
     {
         masked = ngx_http_mpk_mask_sealed(ctx, opened, claim->item,
                                           claim->old_key, claim->generation);
