@@ -71,7 +71,7 @@ sub report { my ($id, %over) = @_; return $t->post(token($id), { %ann, order => 
 
 # page(answer): its text, without the style
 sub page { my ($r) = @_; return $r->{body} =~ s{<style>.*?</style>}{}sr }
-sub ends { my ($r) = @_; return join ' ', page($r) =~ m{<time datetime="([^"]+)">}g }
+sub ends { my ($r, $words) = @_; $words //= 'by|until'; return join ' ', page($r) =~ m{(?:$words) <time datetime="([^"]+)">}g }
 
 
 # what remains where the shop's promise ends: on pages and as JSON
@@ -91,7 +91,7 @@ viewed('R-late', past(6 * $day));
 my ($html, $problem) = remains('late', sub { $t->get(token('R-late'), headers => $_[0]) });
 like(page($html), qr/The period in which we exchange a key that does not work without further questions is over\./,
     'R6: late is what the shop\'s own promise is');
-is(ends($html), $problem->{claim_until}, 'R6: and says when it ended');
+is(ends($html, 'ended on'), $problem->{claim_until}, 'R6: and says when it ended');
 is("$html->{status} $problem->{rule}", '403 R6', 'R6: with the rule');
 
 my $used = $t->link('R-used');

@@ -381,7 +381,7 @@ pages("a file $_->[0]", qr/"\Q$dir\E\/pages\/\Q$_->[0]\E" $_->[1]/, $_->[0], $_-
     [ 'confirmed.mustache', 'replaces no template: correct its name, or begin it with "_"' ],
     [ 'Keys.mustache', 'replaces no template' ],
     [ 'styles.css', 'is not used: the style is "style\.css"' ],
-    [ 'Script.JS', 'is not used: the script is "script\.js"' ];
+    [ 'Script.JS', 'is not used: the scripts are "script\.js" and "times\.js"' ];
 pages('a file that no template includes', qr/_head2\.mustache": no template includes it: correct its name or remove it/, '_head2.mustache', 'x');
 pages('a message that no page has', qr/de\.json": no page has the message "confirm\.tilte": correct its name or remove it/, 'de.json', '{"confirm.title":"x","confirm.tilte":"y"}');
 pages('a message of a page that is none', qr/"page\.title"/, 'en.json', '{"page.title":"x"}');

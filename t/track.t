@@ -123,7 +123,7 @@ $t->file('T-2');
 $t->mint('T-2');
 $r = track('T-2', 'ann@example.com', html => 1);
 like($r->{body}, qr{Report it by <time datetime="([^"]+)">([^<]+)</time> and we look into it}, 'R6: while the time is open, until when');
-my ($at, $words) = $r->{body} =~ m{<time datetime="([^"]+)">([^<]+)</time>};
+my ($at, $words) = $r->{body} =~ m{Report it by <time datetime="([^"]+)">([^<]+)</time>};
 $r = track('T-2', 'ann@example.com');
 is("$at $words", later($r->{json}{released_at}, 7 * 86400) . " " . words($at), 'R6: with date, hour and the zone');
 is("$r->{json}{claim_until} $r->{json}{items}[0]{claim_until}", "$at $at", 'R6: as JSON, too, and of each item');

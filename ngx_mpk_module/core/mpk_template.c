@@ -890,7 +890,7 @@ mpk_render_value(mpk_render_t *render, const mpk_value_t *value, bool escaped)
 
     case MPK_VALUE_STRING:
 
-        if (escaped) {
+        if (escaped && !value->markup) {
             mpk_escape_html(render->out, value->u.string);
 
         } else {

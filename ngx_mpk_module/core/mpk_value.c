@@ -67,6 +67,19 @@ mpk_value_string(mpk_value_t *parent, mpk_str_t name, mpk_str_t string)
 
 
 void
+mpk_value_markup(mpk_value_t *parent, mpk_str_t name, mpk_str_t html)
+{
+    mpk_value_t  *value;
+
+    value = mpk_value_add(parent, name, MPK_VALUE_STRING);
+    if (value) {
+        value->u.string = html;
+        value->markup = true;
+    }
+}
+
+
+void
 mpk_value_int(mpk_value_t *parent, mpk_str_t name, int64_t n)
 {
     mpk_value_t  *value;

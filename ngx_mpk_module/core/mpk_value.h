@@ -37,6 +37,7 @@ struct mpk_value_s {
     mpk_str_t           name;        /* as a member of an object */
     mpk_value_t        *next;        /* within its array or object */
     size_t             *end;         /* see mpk_value_watch(); NULL: not watched */
+    bool                markup;      /* a string that templates must not escape */
 };
 
 
@@ -56,6 +57,9 @@ void mpk_value_string(mpk_value_t *parent, mpk_str_t name, mpk_str_t string);
 void mpk_value_int(mpk_value_t *parent, mpk_str_t name, int64_t n);
 void mpk_value_bool(mpk_value_t *parent, mpk_str_t name, bool b);
 void mpk_value_null(mpk_value_t *parent, mpk_str_t name);
+
+/* A string that is HTML; nobody else's text may be in it unless it is escaped. */
+void mpk_value_markup(mpk_value_t *parent, mpk_str_t name, mpk_str_t html);
 
 /* A string, or null if it is empty. */
 void mpk_value_text(mpk_value_t *parent, mpk_str_t name, mpk_str_t string);

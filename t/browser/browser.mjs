@@ -27,7 +27,7 @@ export const views = [
 
 // open(browser, view): a page of its own context, which collects what happens on it
 export async function open(browser, view = {}) {
-    const { width = 1280, scheme = 'light', js = true, lang = 'en' } = view;
+    const { width = 1280, scheme = 'light', js = true, lang = 'en', zone = 'UTC' } = view;
     const phone = width < 600;
 
     const context = await browser.newContext({
@@ -37,6 +37,7 @@ export async function open(browser, view = {}) {
         colorScheme: scheme,
         javaScriptEnabled: js,
         locale: lang,
+        timezoneId: zone,
         permissions: ['clipboard-read', 'clipboard-write'],
     });
 

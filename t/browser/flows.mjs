@@ -199,6 +199,19 @@ export const flows = {
         assert.equal(await page.textContent('code'), key);
     }),
 
+    'times are in the zone of the reader, and those of the evidence are not': (browser, view) => on(browser, { ...view, zone: 'America/New_York' }, async page => {
+        const { order } = await visit(page);
+        await type(page);
+        const said = () => page.locator('time').first().evaluate(time => [ time.dateTime, time.textContent ]);
+        const [ at, words ] = await said();
+        assert.match(at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+        const hour = new Intl.DateTimeFormat('en', { timeZone: view.js ? 'America/New_York' : 'UTC', hour: '2-digit', hour12: false }).format(new Date(at));
+        assert.match(words, view.js ? /EST|EDT|GMT-|UTC\u2212|UTC-/ : /UTC/);
+        assert(view.js || words.includes(`${hour}:`), `${words} is not ${at}`);
+        await page.goto(`${sites.consent}/desk/orders/${order}/evidence?format=html`);
+        assert.match((await said())[1], /UTC/);
+    }),
+
     'printed, the page is the key and no buttons': (browser, view) => on(browser, { ...view, scheme: 'dark' }, async page => {
         await visit(page);
         await type(page);

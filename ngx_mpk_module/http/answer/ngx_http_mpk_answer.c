@@ -199,11 +199,6 @@ ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
         ngx_http_mpk_notice_wait(r, ctx, notice, facts, &answer);
     }
 
-    if (ctx->claim_until) {
-        ngx_http_mpk_value_time_element(ctx, facts, mpk_string("claim_time"),
-                                        ctx->claim_until);
-    }
-
     if (ctx->order.len) {
         mpk_value_string(facts, mpk_string("order"), ctx->order);
     }
@@ -615,56 +610,38 @@ void
 ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx, mpk_value_t *parent,
     mpk_str_t name, int64_t seconds)
 {
-    mpk_buf_t   text;
-    mpk_mem_t  *mem;
-
-    mem = &ctx->mem;
+    u_char     *p;
+    mpk_buf_t   words, text;
 
     if (seconds == 0) {
         mpk_value_null(parent, name);
         return;
     }
 
-    mpk_buf_init(&text, mem, 48);
-
-    if (ctx->json) {
-        (void) mpk_buf_room(&text, MPK_TIME_LEN);
-
-        if (!text.failed) {
-            mpk_time_format(seconds, text.data);
-        }
-
-    } else {
-        mpk_time_words(seconds, &ctx->language->time, &text);
-    }
-
-    mpk_value_string(parent, name, mpk_buf_done(&text));
-}
-
-
-void
-ngx_http_mpk_value_time_element(ngx_http_mpk_ctx_t *ctx, mpk_value_t *parent,
-    mpk_str_t name, int64_t seconds)
-{
-    u_char     *p;
-    mpk_buf_t   words, text;
-
-    mpk_buf_init(&words, &ctx->mem, 48);
-    mpk_time_words(seconds, &ctx->language->time, &words);
-
     mpk_buf_init(&text, &ctx->mem, 96);
-    mpk_buf_lit(&text, "<time datetime=\"");
+
+    if (!ctx->json) {
+        mpk_buf_lit(&text, "<time datetime=\"");
+    }
 
     p = mpk_buf_room(&text, MPK_TIME_LEN);
     if (p) {
         mpk_time_format(seconds, p);
     }
 
+    if (ctx->json) {
+        mpk_value_string(parent, name, mpk_buf_done(&text));
+        return;
+    }
+
+    mpk_buf_init(&words, &ctx->mem, 48);
+    mpk_time_words(seconds, &ctx->language->time, &words);
+
     mpk_buf_lit(&text, "\">");
     mpk_escape_html(&text, mpk_buf_done(&words));
     mpk_buf_lit(&text, "</time>");
 
-    mpk_value_string(parent, name, mpk_buf_done(&text));
+    mpk_value_markup(parent, name, mpk_buf_done(&text));
 }
 
 

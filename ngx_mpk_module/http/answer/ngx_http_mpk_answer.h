@@ -77,12 +77,8 @@ ngx_int_t ngx_http_mpk_send_problem(ngx_http_request_t *r,
 ngx_int_t ngx_http_mpk_send_header(ngx_http_request_t *r, ngx_str_t *type,
     off_t length);
 
-/* Adds a time: RFC 3339 for JSON, in words for a page; null for 0. */
+/* Adds a time: RFC 3339 for JSON, for a page in words as an element; null for 0. */
 void ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx,
-    mpk_value_t *parent, mpk_str_t name, int64_t seconds);
-
-/* Adds a time as an HTML element: a page's messages include it by {{{name}}}. */
-void ngx_http_mpk_value_time_element(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *parent, mpk_str_t name, int64_t seconds);
 
 /*

@@ -476,15 +476,15 @@ ngx_http_mpk_pages_compile(ngx_http_mpk_pages_loader_t *loader,
 }
 
 
-/* Style and script are inline; the Content-Security-Policy allows these two alone. */
+/* Style and scripts are inline; the Content-Security-Policy allows these alone. */
 
 static ngx_int_t
 ngx_http_mpk_pages_policy(ngx_http_mpk_pages_loader_t *loader,
     ngx_http_mpk_pages_t *pages)
 {
     u_char     *p;
-    mpk_str_t   script, logo;
-    ngx_str_t   style_hash, script_hash;
+    mpk_str_t   script, times, logo;
+    ngx_str_t   style_hash, script_hash, times_hash;
 
     if (ngx_http_mpk_brand_style(loader) != NGX_OK
         || ngx_http_mpk_pages_hash(loader->cf, loader->style, &style_hash)
@@ -494,12 +494,16 @@ ngx_http_mpk_pages_policy(ngx_http_mpk_pages_loader_t *loader,
            != NGX_OK
         || ngx_http_mpk_pages_hash(loader->cf, script, &script_hash)
            != NGX_OK
+        || ngx_http_mpk_pages_file(loader, mpk_string("times.js"),
+                                   NGX_HTTP_MPK_FILE_ANY, &times)
+           != NGX_OK
+        || ngx_http_mpk_pages_hash(loader->cf, times, &times_hash) != NGX_OK
         || ngx_http_mpk_brand_logo(loader, &logo) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    p = ngx_pnalloc(loader->cf->pool, 320 + logo.len);
+    p = ngx_pnalloc(loader->cf->pool, 384 + logo.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -507,11 +511,11 @@ ngx_http_mpk_pages_policy(ngx_http_mpk_pages_loader_t *loader,
     pages->csp.data = p;
     pages->csp.len = ngx_sprintf(p, "default-src 'none'; "
                                  "style-src 'sha256-%V'; "
-                                 "script-src 'sha256-%V'; %*s"
+                                 "script-src 'sha256-%V' 'sha256-%V'; %*s"
                                  "form-action 'self'; base-uri 'none'; "
                                  "frame-ancestors 'none'",
-                                 &style_hash, &script_hash, logo.len,
-                                 logo.data)
+                                 &style_hash, &script_hash, &times_hash,
+                                 logo.len, logo.data)
                      - p;
 
     pages->support =
@@ -555,6 +559,9 @@ ngx_http_mpk_pages_partial(void *ctx, mpk_str_t name, mpk_str_t *source,
 
         if (mpk_str_eq(name, mpk_string("_script"))) {
             mpk_buf_lit(&buf, "script.js");
+
+        } else if (mpk_str_eq(name, mpk_string("_times"))) {
+            mpk_buf_lit(&buf, "times.js");
 
         } else {
             mpk_buf_str(&buf, name);

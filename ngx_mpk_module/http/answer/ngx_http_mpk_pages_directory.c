@@ -27,7 +27,7 @@ static const ngx_http_mpk_pages_kind_t  ngx_http_mpk_pages_kinds[] = {
     { ".mustache", "replaces no template: correct its name, or begin it with "
                    "\"_\" if templates include it" },
     { ".css", "is not used: the style is \"style.css\"" },
-    { ".js", "is not used: the script is \"script.js\"" },
+    { ".js", "is not used: the scripts are \"script.js\" and \"times.js\"" },
     { NULL, NULL }
 };
 

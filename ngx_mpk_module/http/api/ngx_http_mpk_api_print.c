@@ -75,6 +75,10 @@ ngx_http_mpk_evidence_print(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;
 
+    /* read by others in other places */
+
+    mpk_value_bool(document, mpk_string("utc"), 1);
+
     return ngx_http_mpk_send_page(r, ctx, &answer, NGX_HTTP_MPK_PAGE_EVIDENCE,
                                   document);
 }

@@ -187,11 +187,6 @@ ngx_http_mpk_claim_facts(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
 
     ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"), until);
 
-    if (!ctx->json) {
-        ngx_http_mpk_value_time_element(ctx, facts, mpk_string("claim_time"),
-                                        until);
-    }
-
     if (claim->expired) {
         url = ngx_http_mpk_claim_renew(ctx, &ctx->mscf->claim_path,
                                        &claim->token, until);

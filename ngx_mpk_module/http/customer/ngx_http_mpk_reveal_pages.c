@@ -197,11 +197,6 @@ ngx_http_mpk_reveal_until(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
     }
 
     ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_until"), until);
-
-    if (!ctx->json && until) {
-        ngx_http_mpk_value_time_element(ctx, facts, mpk_string("claim_time"),
-                                        until);
-    }
 }
 
 

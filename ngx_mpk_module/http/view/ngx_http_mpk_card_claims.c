@@ -347,10 +347,7 @@ ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order,
     mpk_value_bool(facts, mpk_string("claim_form"), url.len != 0);
     mpk_value_string(facts, mpk_string("claim_url"), url);
 
-    if (last || ended) {
-        ngx_http_mpk_value_time_element(ctx, facts, mpk_string("claim_time"),
-                                        last ? last : ended);
-    }
+    ngx_http_mpk_value_time(ctx, facts, mpk_string("claim_ended"), ended);
 
     if (first != last) {
         ngx_http_mpk_card_claimable_each(ctx, order, facts);
@@ -386,9 +383,9 @@ ngx_http_mpk_card_claimable_each(ngx_http_mpk_ctx_t *ctx,
 
         mpk_value_string(e, mpk_string("product"),
                          order->items[number - 1].product);
-        ngx_http_mpk_value_time_element(ctx, e, mpk_string("claim_time"),
-                                        mpk_policy_claim_until(order, number,
-                                                               window, now));
+        ngx_http_mpk_value_time(ctx, e, mpk_string("claim_until"),
+                                mpk_policy_claim_until(order, number, window,
+                                                       now));
     }
 }
 
