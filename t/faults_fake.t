@@ -174,6 +174,8 @@ for my $what (sort keys %commits) {
 
 # filing and release whose answer never came, sent again, are found by their content
 
+$t->file('F-0', state => 'held');       # Redis knows the script of a commit with a worklist
+
 $fake->mode('EVALSHA lose');
 is($t->api('PUT', 'orders/F-1', $t->order(state => 'held'))->{status}, 503, 'filing: the answer never comes');
 well();
