@@ -233,13 +233,17 @@ is(order('H-1')->{email_change}, undef, 'nothing is to come');
 held('H-1');
 $r = held('H-1', $old);
 is("$r->{status} @{[$r->{json}{holds_from} // 'none']}", '200 none', 'support stops it by naming the old address');
-is(held('H-1', $old)->{status}, 200, 'R10: again');
+is_deeply(held('H-1', $old)->{json}, $r->{json}, 'R10: again, the same answer');
 held('H-1');
 held('H-1', 'anna@example.com');
 is(order('H-1')->{email_change}{email}, 'anna@example.com', 'a third address takes the place of the second');
 is($t->events('H-1') =~ s/.* viewed //r, 'email_kept email_changed email_kept email_changed email_changed', 'each is journaled');
 $r = change('H-1', 'anna@example.com');
 is(order('H-1')->{email}, 'anna@example.com', 'the shop ends the hold');
+held('H-1');
+$again = held('H-1', 'anna@example.com')->{json};
+is_deeply($again, $r->{json}, 'support stops one more by naming the address that holds, and reads since when');
+is_deeply(held('H-1', 'anna@example.com')->{json}, $again, 'R10: again, the same answer');
 
 # until it holds
 

@@ -130,6 +130,7 @@ ngx_http_mpk_email_prepare(ngx_http_mpk_txn_t *txn)
 static ngx_int_t
 ngx_http_mpk_email_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
+    ngx_uint_t              number;
     mpk_value_t            *facts;
     mpk_decision_t         *decision;
     ngx_http_mpk_txn_t     *txn;
@@ -153,11 +154,15 @@ ngx_http_mpk_email_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     mpk_value_string(facts, mpk_string("state"),
                      mpk_order_state_name(decision->order.state));
 
-    if (decision->correction
-        && !decision->order.corrections[decision->correction - 1].stopped)
-    {
+    /* of the address in the call, not of one that it stopped (R10) */
+
+    number = decision->event == MPK_EVENT_EMAIL_KEPT
+             ? mpk_order_correction(&decision->order, txn->request.now)
+             : decision->correction;
+
+    if (number) {
         ngx_http_mpk_value_time(ctx, facts, mpk_string("holds_from"),
-            decision->order.corrections[decision->correction - 1].from);
+            decision->order.corrections[number - 1].from);
     }
 
     return ngx_http_mpk_send_json(r, ctx, &answer, facts);
