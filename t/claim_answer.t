@@ -181,6 +181,20 @@ is($t->post($before =~ s{/claim/}{/claim/files/}r, 'x')->{status}, 403, 'nor tak
 $path = path($t->track('A-10', email => 'anne@example.com')->{json}{claims}[0]{answer_url});
 is(answer($path, 'By Anne')->{status}, 201, 'the customer\'s own page does');
 
+# also in the same second
+
+for my $n (1 .. 50) {
+    asked("A-11-$n");
+    my $second = time;
+    $path = url("A-11-$n");
+    $t->api('PUT', "orders/A-11-$n/email", { email => 'anne@example.com', note => 'mistyped' });
+    next if time != $second;
+    is(answer($path, 'x')->{status}, 403, 'what was handed out in the second of the correction is closed, too');
+    $path = path($t->track("A-11-$n", email => 'anne@example.com')->{json}{claims}[0]{answer_url});
+    is(answer($path, 'By Anne')->{status}, 201, 'but not to the new address');
+    last;
+}
+
 
 # a page that was open for too long
 

@@ -65,8 +65,8 @@ ngx_int_t ngx_http_mpk_claim_reply(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
 /*
- * Whether the token was handed out before the order's email was corrected, and who has it
- * has not shown by the email to be the customer.
+ * Whether the order's email was corrected since the token was handed out or, if the email
+ * was asked for, since that was compared.
  */
 ngx_uint_t ngx_http_mpk_claim_outdated(const ngx_http_mpk_txn_t *txn,
     const ngx_http_mpk_claim_t *claim);

@@ -61,8 +61,8 @@ ngx_http_mpk_claim_answer(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     url = mpk_string("");
 
     if (ctx->mscf->upload_path.len) {
-        url = ngx_http_mpk_claim_url(ctx, &ctx->mscf->upload_path, ctx->order,
-                                     &claim->item, 1, 0);
+        url = ngx_http_mpk_claim_url(ctx, &ctx->mscf->upload_path,
+                                     &decision->order, &claim->item, 1, 0);
     }
 
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
@@ -189,7 +189,7 @@ ngx_http_mpk_claim_facts(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
 
     if (claim->expired) {
         url = ngx_http_mpk_claim_renew(ctx, &ctx->mscf->claim_path,
-                                       &claim->token, until);
+                                       &ctx->txn->order, &claim->token, until);
 
         mpk_value_string(facts, mpk_string("claim_url"), url);
     }

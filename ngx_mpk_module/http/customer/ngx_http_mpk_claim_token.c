@@ -81,9 +81,16 @@ ngx_uint_t
 ngx_http_mpk_claim_outdated(const ngx_http_mpk_txn_t *txn,
     const ngx_http_mpk_claim_t *claim)
 {
-    return !claim->lookup.right
-           && claim->token.iat < mpk_order_corrected_at(&txn->order,
-                                                        txn->request.now);
+    int64_t  now;
+
+    now = txn->request.now;
+
+    if (claim->lookup.right) {
+        return !mpk_secret_eq(mpk_order_email(&txn->order, now),
+                              (mpk_str_t) { MPK_MAC_LEN, claim->lookup.email });
+    }
+
+    return claim->token.iat <= mpk_order_corrected_at(&txn->order, now);
 }
 
 

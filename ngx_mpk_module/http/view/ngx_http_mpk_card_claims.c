@@ -8,7 +8,7 @@
 
 
 static void ngx_http_mpk_card_answers(ngx_http_mpk_ctx_t *ctx,
-    mpk_str_t order, ngx_uint_t number, const mpk_claim_t *claim,
+    const mpk_order_t *order, ngx_uint_t number, const mpk_claim_t *claim,
     mpk_value_t *facts);
 static void ngx_http_mpk_card_desk(ngx_http_mpk_ctx_t *ctx,
     const mpk_claim_t *claim, const mpk_detail_t *detail, mpk_value_t *facts);
@@ -55,7 +55,7 @@ ngx_http_mpk_card_claims(ngx_http_mpk_ctx_t *ctx,
         }
 
         if (whom == NGX_HTTP_MPK_CLAIMS_CUSTOMER && list) {
-            ngx_http_mpk_card_answers(ctx, opened->id, i + 1, claim,
+            ngx_http_mpk_card_answers(ctx, &opened->order, i + 1, claim,
                                       list->u.list.last);
         }
     }
@@ -67,7 +67,7 @@ ngx_http_mpk_card_claims(ngx_http_mpk_ctx_t *ctx,
 /* Where the customer sends files, and the answer to what support has asked. */
 
 static void
-ngx_http_mpk_card_answers(ngx_http_mpk_ctx_t *ctx, mpk_str_t order,
+ngx_http_mpk_card_answers(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order,
     ngx_uint_t number, const mpk_claim_t *claim, mpk_value_t *facts)
 {
     mpk_buf_t  answer;
@@ -325,7 +325,7 @@ ngx_http_mpk_card_claimable(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order,
     url = mpk_string("");
 
     if (last && ctx->mscf->claim_path.len) {
-        url = ngx_http_mpk_claim_url(ctx, &ctx->mscf->claim_path, order->id,
+        url = ngx_http_mpk_claim_url(ctx, &ctx->mscf->claim_path, order,
                                      NULL, 0, last);
     }
 

@@ -11,6 +11,8 @@
 #define NGX_HTTP_MPK_CLAIM_TTL  86400  /* seconds that a claim's form is good for, at most */
 
 
+static int64_t ngx_http_mpk_link_now(ngx_http_mpk_ctx_t *ctx,
+    const mpk_order_t *order);
 static ngx_int_t ngx_http_mpk_link_jti(ngx_http_mpk_ctx_t *ctx,
     mpk_token_t *token);
 
@@ -20,7 +22,6 @@ ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order,
     mpk_channel_t channel, const uint16_t *items, ngx_uint_t items_count,
     ngx_http_mpk_link_t *link)
 {
-    int64_t        now;
     u_char        *nonce;
     u_char         id[MPK_TOKEN_ID_LEN];
     size_t         len;
@@ -37,9 +38,7 @@ ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order,
     token.items = items;
     token.items_count = items_count;
 
-    now = ngx_http_mpk_time(ctx->mmcf, order->id);
-
-    token.iat = ngx_max(now, mpk_order_corrected_at(order, now) + 1);
+    token.iat = ngx_http_mpk_link_now(ctx, order);
     token.exp = token.iat + NGX_HTTP_MPK_LINK_TTL;
 
     if (ngx_http_mpk_link_jti(ctx, &token) != NGX_OK
@@ -80,7 +79,7 @@ ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order,
 
 mpk_str_t
 ngx_http_mpk_claim_url(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
-    mpk_str_t order, const uint16_t *items, ngx_uint_t items_count,
+    const mpk_order_t *order, const uint16_t *items, ngx_uint_t items_count,
     int64_t until)
 {
     mpk_token_t  token;
@@ -88,7 +87,7 @@ ngx_http_mpk_claim_url(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
     ngx_memzero(&token, sizeof(mpk_token_t));
 
     token.aud = MPK_AUD_CLAIM;
-    token.order = order;
+    token.order = order->id;
     token.items = items;
     token.items_count = items_count;
 
@@ -96,13 +95,13 @@ ngx_http_mpk_claim_url(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
         return mpk_string("");
     }
 
-    return ngx_http_mpk_claim_renew(ctx, path, &token, until);
+    return ngx_http_mpk_claim_renew(ctx, path, order, &token, until);
 }
 
 
 mpk_str_t
 ngx_http_mpk_claim_renew(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
-    const mpk_token_t *token, int64_t until)
+    const mpk_order_t *order, const mpk_token_t *token, int64_t until)
 {
     size_t       len;
     mpk_str_t    url;
@@ -110,7 +109,7 @@ ngx_http_mpk_claim_renew(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
 
     fresh = *token;
 
-    fresh.iat = ngx_http_mpk_time(ctx->mmcf, fresh.order);
+    fresh.iat = ngx_http_mpk_link_now(ctx, order);
     fresh.exp = fresh.iat + NGX_HTTP_MPK_CLAIM_TTL;
 
     if (until) {
@@ -126,6 +125,19 @@ ngx_http_mpk_claim_renew(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
     len = ctx->json ? 0 : ctx->mscf->public_url.len;
 
     return (mpk_str_t) { url.len - len, url.data + len };
+}
+
+
+/* After the second of a correction: what was made before it is closed. */
+
+static int64_t
+ngx_http_mpk_link_now(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order)
+{
+    int64_t  now;
+
+    now = ngx_http_mpk_time(ctx->mmcf, order->id);
+
+    return ngx_max(now, mpk_order_corrected_at(order, now) + 1);
 }
 
 

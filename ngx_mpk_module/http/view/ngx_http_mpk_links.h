@@ -31,12 +31,12 @@ ngx_int_t ngx_http_mpk_link(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order,
  * day, but not longer than until then, if that is not 0.
  */
 mpk_str_t ngx_http_mpk_claim_url(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
-    mpk_str_t order, const uint16_t *items, ngx_uint_t items_count,
+    const mpk_order_t *order, const uint16_t *items, ngx_uint_t items_count,
     int64_t until);
 
 /* The same for a token that has expired: a form keeps its id when it is renewed (R10). */
 mpk_str_t ngx_http_mpk_claim_renew(ngx_http_mpk_ctx_t *ctx, ngx_str_t *path,
-    const mpk_token_t *token, int64_t until);
+    const mpk_order_t *order, const mpk_token_t *token, int64_t until);
 
 /* mpk_token_verify(), by the clocks of Redis and of this machine. */
 mpk_status_t ngx_http_mpk_link_verify(ngx_http_mpk_ctx_t *ctx,
