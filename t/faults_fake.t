@@ -32,12 +32,20 @@ my $fake = Mpk::FakeRedis->new(test => $t, real => $redis, hello => {
         return uc $words->[0] ne 'HMGET' ? [ 'pass' ] : ++$reads % 2 ? '' : "*4\r\n" . "\$-1\r\n" x 4 . "-READONLY You can't write\r\n";
     }
 
+    # whose an order is is read first: as it was a moment ago
+    if ($on && $on eq 'before') {
+        return uc $words->[0] eq 'HMGET' && @$words == 4 ? $t->read('was') : [ 'pass' ];
+    }
+
     return [ 'pass' ] unless $on && uc $words->[0] eq $on;
     $bytes =~ s/\\r\\n/\r\n/g if defined $bytes;
     return $what eq 'say' ? $bytes : [ $what, $bytes ];
 });
 
-$t->conf(redis => "redis://127.0.0.1:$fake->{port} connect_timeout=5s timeout=2s")->start;
+$t->conf(redis => "redis://127.0.0.1:$fake->{port} connect_timeout=5s timeout=2s", location => <<'CONF')->start;
+        location = /track { mpk_track on; }
+        location /claim/ { mpk_claim on; }
+CONF
 
 my $key = qr/XK7QX/;
 my $n = 0;
@@ -197,6 +205,25 @@ $fake->mode('HMGET more +SURPRISE\r\n');
 $t->api('GET', 'orders/F-1') for 1 .. 3;
 well();
 is($t->confirm($t->link('S-1'))->{status}, 200, 'after bytes that nobody asked for, answers still belong to their requests');
+
+
+# an email that is corrected between the two reads of a page
+
+$fake->mode('');
+$t->confirm($t->link('E-1'));
+my ($form) = $t->track('E-1')->{json}{claim_url} =~ m{//[^/]+(/.*)};
+$t->post($form, { order => 'E-1', email => 'ann@example.com', name => 'Ann', key => $t->order->{items}[0]{key}, category => 'other', description => 'x' });
+$t->api('POST', 'orders/E-1/claims/1/needs_info', { message => 'Which device?' });
+my (undef, %was) = $t->stored($redis, 'E-1');
+$t->write('was', "*2\r\n" . join '', map { '$' . length($was{$_}) . "\r\n$was{$_}\r\n" } 'h', 'f');
+is($t->api('PUT', 'orders/E-1/email', { email => 'anne@example.com', note => 'mistyped' })->{status}, 200, 'an email is corrected');
+
+$fake->mode('before');
+is($t->track('E-1')->{status}, 404, 'a page that was asked for a moment before does not show the order to the old one');
+my $open = '/claim/' . $t->sign($t->claims('E-1', aud => 'claim', ch => undef, items => [1], iat => time - 9999, exp => time - 999));
+is($t->post("$open?claim=1", { answer => 'x', email => 'ann@example.com' })->{status}, 403, 'nor takes its answer');
+well();
+is($t->track('E-1', email => 'anne@example.com')->{json}{claims}[0]{state}, 'needs_info', 'the new one finds it');
 
 
 # a script that Redis has forgotten

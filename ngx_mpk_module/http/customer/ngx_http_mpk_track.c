@@ -260,10 +260,13 @@ static ngx_int_t
 ngx_http_mpk_track_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 {
     ngx_int_t               rc;
+    mpk_str_t               holds;
     mpk_value_t            *facts;
     ngx_http_mpk_order_t   *order;
+    ngx_http_mpk_track_t   *track;
     ngx_http_mpk_answer_t   answer;
 
+    track = ctx->data;
     order = &ctx->orders->list[0];
 
     if (order->status != MPK_OK) {
@@ -285,6 +288,16 @@ ngx_http_mpk_track_show(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     rc = ngx_http_mpk_lookup_limited(r, ctx);
     if (rc != NGX_DECLINED) {
         return rc;
+    }
+
+    /* nor may its email have been corrected meanwhile */
+
+    holds = mpk_order_email(&order->order,
+                            ngx_http_mpk_time(ctx->mmcf, order->id));
+
+    if (!mpk_secret_eq(holds, (mpk_str_t) { MPK_MAC_LEN, track->lookup.email }))
+    {
+        return ngx_http_mpk_track_absent(r, ctx);
     }
 
     ctx->language = ngx_http_mpk_language(ctx, order->order.locale);
