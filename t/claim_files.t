@@ -17,8 +17,9 @@ my $t = Mpk->new;
 my $redis = $t->redis;
 my $shop = $t->port('shop');
 my $h2 = $t->port('h2');
+my $early = $t->port('early');
 
-$t->conf(redis => $t->least($redis), server => "listen 127.0.0.1:$h2 http2;", shop => <<'SHOP', location => <<CONF)->start;
+$t->conf(redis => $t->least($redis), server => "listen 127.0.0.1:$h2 http2;", shop => <<'SHOP', location => <<CONF, http => <<HTTP)->start;
         location /claim/files/ { return 201 "desk\n"; }
         location = /desk/303 { return 303 /thanks; }
         location = /desk/400 { return 400; }
@@ -36,6 +37,13 @@ SHOP
             proxy_pass http://127.0.0.1:$shop;
         }
 CONF
+    # the desk answers before it has all
+    server {
+        listen 127.0.0.1:$early;
+        mpk_public_url http://127.0.0.1:$early;
+        location /claim/files/ { mpk_claim_access on; proxy_request_buffering off; proxy_pass http://127.0.0.1:$shop; }
+    }
+HTTP
 
 my $key = 'XK7QX-BBBBB-CCCCC-DDDDD-EEEEE';
 my $file = "--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"secret-name.png\"\r\n\r\n" . ('p' x 5000) . "\r\n--x--\r\n";
@@ -104,6 +112,14 @@ my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $t->port
 print $socket "POST $path HTTP/1.1\r\nHost: x\r\nContent-Length: $bytes\r\n\r\n" . substr($file, 0, -1);
 close $socket;
 ok(wait_for(sub { $t->read('access.log') =~ /POST \/claim\/\[hidden\] HTTP\/1.1" 4\d\d .*order=R-1.*\n/ }, 'the log'), 'an upload is cut off');
+
+my $passed = sub { return scalar(() = $t->read('access.log') =~ /POST \/claim\/\[hidden\] HTTP\/1.1" 201 .*order=R-1/g) };
+my $before = $passed->();
+$socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $early) or die;
+print $socket "POST $path HTTP/1.1\r\nHost: x\r\nContent-Length: $bytes\r\n\r\n" . substr($file, 0, 100);
+is(Mpk::Http::response($socket)->{status}, 201, 'one is answered before all of it has come');
+close $socket;
+ok(wait_for(sub { $passed->() == $before + 1 }, 'the log'), 'and ends so');
 
 is(upload("$path?status=303")->{status}, 303, 'the desk redirects to its thanks');
 ok(journaled('R-1', 1), 'R7: only what was received to its end, and not refused, is journaled');

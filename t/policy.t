@@ -75,6 +75,11 @@ sub step {
         ask => sub { $t->api('POST', "orders/$id/claims/$claim/needs_info", { message => 'm' . int rand 2 }) },
         replace => sub { $t->api('POST', "orders/$id/claims/$claim/replace", { key => 'NEW-' . ++$fresh . '-CCCCC-DDDDD', finding => { result => 'defective', text => 'Blocked by its maker.' } }) },
         refund => sub { $t->api('POST', "orders/$id/claims/$claim/refund", { reason => 'none', finding => { result => 'defective', text => 'Blocked by its maker.' } }) },
+        report => sub {
+            $t->api('POST', "orders/$id/claims", { item => 1 + int rand 3, name => 'Ann', category => 'other', description => 'd' . int rand 2,
+                received_at => Mpk::ago(0) });
+        },
+        note => sub { $t->api('POST', "orders/$id/claims/$claim/note", { text => 'n' . int rand 2 }) },
         reject => sub { $t->api('POST', "orders/$id/claims/$claim/reject", { reason => 'late' }) },
         suspend => sub {
             $t->api('POST', "orders/$id/suspend", { reason => 'fraud', note => 'n' . int rand 2, rand() < 0.5 ? () : (items => [ 1 + int rand 3 ]) });
@@ -86,7 +91,7 @@ sub step {
         erase => sub { $t->api('DELETE', "orders/$id") },
     );
 
-    my @often = (('release') x 3, ('view') x 6, ('claim') x 3, qw(file file cancel mint mint open ask replace refund reject suspend resume resume accept decline));
+    my @often = (('release') x 3, ('view') x 6, ('claim') x 3, qw(file file cancel mint mint open ask replace refund reject report note suspend resume resume accept decline));
     my $what = rand() < 0.004 ? 'erase' : rand() < 0.03 ? 'withdraw' : $often[rand @often];
 
     my ($before) = entries($id);
@@ -159,7 +164,7 @@ step() for 1 .. $steps;
 
 is(join(', ', map { "$_ ($broken{$_})" } sort keys %broken), '', "$steps random events keep R1, R5, R6, R7, R8, R9, R11, R12, I1, I11");
 note(join ', ', map { "$_ $done{$_}/$count{$_}" } sort keys %done);
-is(join(' ', grep { !$done{$_} } qw(file release cancel mint view open claim ask replace refund reject suspend resume withdraw accept decline erase)), '', 'each event happened');
+is(join(' ', grep { !$done{$_} } qw(file release cancel mint view open claim ask replace refund reject report note suspend resume withdraw accept decline erase)), '', 'each event happened');
 is(join(' ', grep { ($t->journal($_)->{verdict} // 'absent') !~ /^(intact|erased|absent)$/ } @orders), '', 'every journal verifies at the end');
 
 
