@@ -70,7 +70,7 @@ like(page($t->get('/account')), qr{<textarea id="aA-1\.1" name="answer"}, 'the a
 my $r = $t->post($action, { answer => $text });
 is($r->{status}, 201, 'R7: the answer is taken, as the form sends it');
 like(page($r), qr{We have your answer.*href="/track"}s, 'and its page says that it was received');
-like(page($t->track('A-1', html => 1)), qr{We have your answer of \d+ \w+ \d{4}, \d\d:\d\d UTC and look into it}, 'the order\'s page says so, too');
+like(page($t->track('A-1', html => 1)), qr{We have your answer of <time [^>]+>\d+ \w+ \d{4}, \d\d:\d\d UTC</time> and look into it}, 'the order\'s page says so, too');
 unlike(page($t->track('A-1', html => 1)), qr{name="answer"}, 'and asks nothing more');
 is("@{$t->track('A-1')->{json}{claims}[0]}{qw(state answer)}", "open $text", 'R7: the claim is open again; as JSON with the answer');
 

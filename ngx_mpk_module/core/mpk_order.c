@@ -34,6 +34,8 @@ static mpk_status_t mpk_order_mac(mpk_crypto_t *crypto, const mpk_key_t *key,
     const mpk_order_t *order, mpk_str_t rest, uint8_t mac[MPK_MAC_LEN]);
 static mpk_status_t mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in,
     mpk_order_t *order);
+static mpk_status_t mpk_order_read_state(mpk_unpack_t *in, mpk_order_t *order);
+static void mpk_order_skip(mpk_unpack_t *in, mpk_order_t *order);
 static mpk_status_t mpk_order_read_rare(mpk_mem_t *mem, mpk_unpack_t *in,
     mpk_order_t *order);
 static void mpk_order_read_suspended(mpk_unpack_t *in, mpk_order_t *order);
@@ -277,9 +279,41 @@ static mpk_status_t
 mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
 {
     size_t        i;
-    mpk_str_t     mac, gone;
     mpk_item_t   *item;
     mpk_status_t  status;
+
+    status = mpk_order_read_state(in, order);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    order->items = mpk_calloc(mem, order->items_count * sizeof(mpk_item_t) + 1);
+    if (order->items == NULL) {
+        return MPK_NOMEM;
+    }
+
+    for (i = 0; i < order->items_count; i++) {
+        item = &order->items[i];
+
+        item->state = mpk_unpack_upto(in, MPK_ITEM_REFUNDED);
+        item->generation = mpk_unpack_int(in);
+        item->since = mpk_unpack_int(in);
+        item->viewed_at = mpk_order_time(in);
+    }
+
+    status = mpk_order_read_links(mem, in, order);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    return mpk_order_read_rare(mem, in, order);
+}
+
+
+static mpk_status_t
+mpk_order_read_state(mpk_unpack_t *in, mpk_order_t *order)
+{
+    mpk_str_t  mac, gone;
 
     order->state = mpk_unpack_upto(in, MPK_ORDER_ERASED);
     order->filed_at = mpk_order_time(in);
@@ -313,30 +347,37 @@ mpk_order_read_head(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
     memcpy(order->mac, mac.data, MPK_MAC_LEN);
     memcpy(order->gone_mac, gone.data, MPK_MAC_LEN);
 
-    order->items = mpk_calloc(mem, order->items_count * sizeof(mpk_item_t) + 1);
-    if (order->items == NULL) {
-        return MPK_NOMEM;
-    }
-
-    for (i = 0; i < order->items_count; i++) {
-        item = &order->items[i];
-
-        item->state = mpk_unpack_upto(in, MPK_ITEM_REFUNDED);
-        item->generation = mpk_unpack_int(in);
-        item->since = mpk_unpack_int(in);
-        item->viewed_at = mpk_order_time(in);
-    }
-
-    status = mpk_order_read_links(mem, in, order);
-    if (status != MPK_OK) {
-        return status;
-    }
-
-    return mpk_order_read_rare(mem, in, order);
+    return MPK_OK;
 }
 
 
-/* Members that few orders have: tags, ascending. */
+/*
+ * Passes over items and links, and leaves their arrays NULL: a lookup of the owner must not
+ * take longer for a big order.
+ */
+
+static void
+mpk_order_skip(mpk_unpack_t *in, mpk_order_t *order)
+{
+    size_t  n;
+
+    mpk_unpack_skip(in, 4 * order->items_count);
+
+    for (n = mpk_unpack_upto(in, MPK_LINKS_MAX); n; n--) {
+        (void) mpk_unpack_bytes(in, MPK_ID_LEN);
+        mpk_unpack_skip(in, 3);
+
+        if (mpk_order_time(in)) {
+            mpk_unpack_skip(in, 2);
+            (void) mpk_unpack_bytes(in, MPK_ID_LEN);
+        }
+
+        mpk_unpack_skip(in, mpk_unpack_upto(in, order->items_count));
+    }
+}
+
+
+/* Members that few orders have: tags, ascending.  Items are NULL if they were passed over. */
 
 static mpk_status_t
 mpk_order_read_rare(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
@@ -416,7 +457,7 @@ mpk_order_read_suspended(mpk_unpack_t *in, mpk_order_t *order)
     for (i = 0; i < n && !in->failed; i++) {
         item = mpk_unpack_upto(in, order->items_count);
 
-        if (item) {
+        if (item && order->items) {
             order->items[item - 1].suspended = true;
         }
     }
@@ -490,7 +531,10 @@ mpk_order_read_corrections(mpk_mem_t *mem, mpk_unpack_t *in,
             return MPK_MALFORMED;
         }
 
-        order->items[item - 1].viewed_under = number;
+        if (order->items) {
+            order->items[item - 1].viewed_under = number;
+        }
+
         last = item;
     }
 
@@ -520,12 +564,17 @@ mpk_order_read_withdrawn(mpk_unpack_t *in, mpk_order_t *order)
             return;
         }
 
+        last = number;
+
+        if (order->items == NULL) {
+            continue;
+        }
+
         item = &order->items[number - 1];
         was = item->state;
         item->state = MPK_ITEM_WITHDRAWN;
 
         in->failed |= mpk_order_item_state(item) != was;
-        last = number;
     }
 
     hash = mpk_unpack_bytes(in, MPK_MAC_LEN);
@@ -647,7 +696,12 @@ mpk_order_read_owner(mpk_crypto_t *crypto, mpk_mem_t *mem, mpk_str_t id,
     }
 
     if (status == MPK_OK) {
-        status = mpk_order_read_head(mem, &in, order);
+        status = mpk_order_read_state(&in, order);
+    }
+
+    if (status == MPK_OK) {
+        mpk_order_skip(&in, order);
+        status = mpk_order_read_rare(mem, &in, order);
     }
 
     return status == MPK_MALFORMED ? MPK_FORGED : status;

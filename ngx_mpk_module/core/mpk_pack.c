@@ -95,6 +95,22 @@ mpk_unpack_upto(mpk_unpack_t *unpack, uint64_t max)
 }
 
 
+void
+mpk_unpack_skip(mpk_unpack_t *unpack, uint64_t count)
+{
+    const uint8_t  *p;
+
+    p = unpack->p;
+
+    while (count && p < unpack->end) {
+        count -= *p++ < 0x80;
+    }
+
+    unpack->p = p;
+    unpack->failed |= count != 0;
+}
+
+
 mpk_str_t
 mpk_unpack_str(mpk_unpack_t *unpack)
 {
