@@ -36,6 +36,9 @@ static const char  ring[] =
 #define REPEATED   "{\"n\":6,\"event\":\"repeated\",\"at\":\"2026-11-23T08:04:00Z\",\"channel\":\"email\",\"items\":[1,2],\"token_id\":\"T1\",\"request_id\":\"r6\"}"
 #define CANCELLED  "{\"n\":2,\"event\":\"cancelled\",\"at\":\"2026-11-23T08:01:00Z\",\"reason\":\"fraud\",\"actor\":\"shop\"}"
 #define REPLACED   "{\"n\":5,\"event\":\"claim_replaced\",\"at\":\"2026-11-23T09:00:00Z\",\"items\":[2]}"
+#define STATED     "{\"n\":5,\"event\":\"withdrawal_stated\",\"at\":\"2026-11-23T09:00:00Z\",\"items\":[1],\"stated_at\":\"2026-11-23T08:59:00Z\",\"medium\":\"letter\",\"reason\":\"viewed\"}"
+#define WITHDRAWN  "{\"n\":6,\"event\":\"withdrawn\",\"at\":\"2026-11-24T09:00:00Z\",\"items\":[1],\"refund_due\":\"2026-12-07T08:59:00Z\"}"
+#define DECLINED   "{\"n\":6,\"event\":\"withdrawal_rejected\",\"at\":\"2026-11-24T09:00:00Z\",\"items\":[1]}"
 #define REFUNDED   "{\"n\":5,\"event\":\"claim_refunded\",\"at\":\"2026-11-23T09:00:00Z\",\"items\":[2]}"
 
 
@@ -209,6 +212,8 @@ test_line(void)
                          " | items 1-2 | delivered at 2025-03-01T10:00:00Z | key first shown at 2025-03-02T11:00:00Z | by shop"),
        "an imported order says whose word its past is");
 
+    ok(line_is(STATED, "2026-11-23 09:00:00 UTC | customer stated to withdraw from the contract | item 1 | statement received at 2026-11-23T08:59:00Z "
+                       "| received by letter | reason: viewed"), "a statement of withdrawal as a line");
     ok(line_is(CANCELLED, "2026-11-23 08:01:00 UTC | order cancelled | reason: fraud | by shop"), "a cancellation as a line");
 
     ok(line_is("{\"event\":\"opened\",\"at\":\"2026-11-23T08:03:04Z\",\"actor\":\"customer\",\"ip\":\"198.51.100.66\"}",
@@ -417,6 +422,21 @@ test_stripe(void)
 
     made = document("[" FILED "," MINTED "," OPENED "," VIEWED "," REFUNDED "]", 5);
     ok(field(made, "refund_refusal_explanation").data == NULL, "a refund that was granted is not refused");
+
+    made = document("[" FILED "," MINTED "," OPENED "," VIEWED "," STATED "," WITHDRAWN "]", 6);
+    ok(field(made, "refund_refusal_explanation").data == NULL && field(made, "cancellation_rebuttal").data == NULL,
+       "a withdrawal that was accepted is neither refused nor rebutted");
+
+    made = document("[" FILED "," MINTED "," OPENED "," VIEWED "," STATED "," DECLINED "]", 6);
+    ok(field(made, "refund_refusal_explanation").len && field(made, "cancellation_rebuttal").data == NULL,
+       "one that was rejected is refused; that nobody cancelled is not said of it");
+
+    made = document("[" FILED "," MINTED "," OPENED "," VIEWED "," DECLINED "]", 5);
+    ok(field(made, "cancellation_rebuttal").data == NULL, "nor of one that was rejected by itself");
+
+    items[1].state = MPK_ITEM_WITHDRAWN;
+    made = document("[" FILED "," MINTED "," OPENED "," VIEWED "]", 4);
+    ok(field(made, "refund_refusal_explanation").data == NULL, "nor is one refused that the order alone tells of");
 
     items[1].state = MPK_ITEM_REFUNDED;
     made = document("[" FILED "," MINTED "," OPENED "," VIEWED "]", 4);

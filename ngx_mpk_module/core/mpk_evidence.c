@@ -23,8 +23,8 @@ typedef struct {
     size_t               shown_count;
     bool                 shown[MPK_ITEMS_MAX + 1];
     bool                 imported;   /* delivered before, on the shop's word */
-    bool                 cancelled;  /* these two also by unverified entries */
-    bool                 refunded;
+    bool                 cancelled;  /* or withdrawn; these two also by unverified entries */
+    bool                 refunded;   /* or to be */
 } mpk_evidence_found_t;
 
 
@@ -132,8 +132,12 @@ mpk_evidence_scan(mpk_mem_t *mem, const mpk_evidence_t *evidence,
 
         found->imported |= mpk_evidence_is(v, MPK_EVENT_IMPORTED)
                            && mpk_value_get(v, mpk_string("delivered_at"));
-        found->cancelled |= mpk_evidence_is(v, MPK_EVENT_CANCELLED);
-        found->refunded |= mpk_evidence_is(v, MPK_EVENT_CLAIM_REFUNDED);
+        found->cancelled |= mpk_evidence_is(v, MPK_EVENT_CANCELLED)
+                            || mpk_evidence_is(v, MPK_EVENT_WITHDRAWAL_STATED)
+                            || mpk_evidence_is(v, MPK_EVENT_WITHDRAWAL_REJECTED)
+                            || mpk_evidence_is(v, MPK_EVENT_WITHDRAWN);
+        found->refunded |= mpk_evidence_is(v, MPK_EVENT_CLAIM_REFUNDED)
+                           || mpk_evidence_is(v, MPK_EVENT_WITHDRAWN);
     }
 
     for (i = 0; i < found->verified; i++) {
@@ -654,7 +658,7 @@ mpk_evidence_refusal(const mpk_evidence_t *evidence,
     size_t  i;
 
     for (i = 0; i < evidence->items_count; i++) {
-        if (evidence->items[i].state == MPK_ITEM_REFUNDED) {
+        if (evidence->items[i].state >= MPK_ITEM_REFUNDED) {
             return;
         }
     }

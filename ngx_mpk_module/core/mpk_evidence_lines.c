@@ -202,7 +202,7 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
 
     mpk_evidence_part(out, entry, mpk_string("statement received at "),
                       mpk_string("stated_at"));
-    mpk_evidence_part(out, entry, mpk_string("received as "),
+    mpk_evidence_part(out, entry, mpk_string("received by "),
                       mpk_string("medium"));
     mpk_evidence_part(out, entry, mpk_string("to be repaid by "),
                       mpk_string("refund_due"));
