@@ -17,7 +17,8 @@ static void ngx_http_mpk_status_table(ngx_http_mpk_metrics_t *m,
     mpk_value_t *parent);
 static void ngx_http_mpk_status_labels(
     const ngx_http_mpk_metric_table_t *table,
-    const ngx_http_mpk_metric_row_t *row, mpk_value_t *object);
+    const ngx_http_mpk_metric_row_t *row, mpk_mem_t *mem,
+    mpk_value_t *object);
 static void ngx_http_mpk_status_values(
     const ngx_http_mpk_metric_table_t *table,
     const ngx_http_mpk_metric_row_t *row, mpk_mem_t *mem,
@@ -163,7 +164,7 @@ ngx_http_mpk_status_table(ngx_http_mpk_metrics_t *m,
         switch (table->form) {
 
         case NGX_HTTP_MPK_METRIC_MEMBERS:
-            ngx_http_mpk_status_labels(table, &row, list);
+            ngx_http_mpk_status_labels(table, &row, mem, list);
             ngx_http_mpk_status_values(table, &row, mem, list);
             break;
 
@@ -177,7 +178,7 @@ ngx_http_mpk_status_table(ngx_http_mpk_metrics_t *m,
         case NGX_HTTP_MPK_METRIC_ROWS:
             object = mpk_value_object(list, mpk_string(""));
 
-            ngx_http_mpk_status_labels(table, &row, object);
+            ngx_http_mpk_status_labels(table, &row, mem, object);
             ngx_http_mpk_status_values(table, &row, mem, object);
             break;
         }
@@ -187,9 +188,9 @@ ngx_http_mpk_status_table(ngx_http_mpk_metrics_t *m,
 
 static void
 ngx_http_mpk_status_labels(const ngx_http_mpk_metric_table_t *table,
-    const ngx_http_mpk_metric_row_t *row, mpk_value_t *object)
+    const ngx_http_mpk_metric_row_t *row, mpk_mem_t *mem, mpk_value_t *object)
 {
-    mpk_str_t   key;
+    mpk_str_t   key, label;
     ngx_uint_t  i;
 
     for (i = 0; table->labels[i]; i++) {
@@ -201,8 +202,11 @@ ngx_http_mpk_status_labels(const ngx_http_mpk_metric_table_t *table,
             mpk_value_int(object, key,
                           ngx_atoi((u_char *) row->labels[i].data,
                                    row->labels[i].len));
-        } else {
-            mpk_value_string(object, key, row->labels[i]);
+        } else if (mpk_dup(mem, row->labels[i], &label) == MPK_OK) {
+
+            /* the next row can have its own in the same place */
+
+            mpk_value_string(object, key, label);
         }
     }
 }
