@@ -183,6 +183,30 @@ test_chain(mpk_crypto_t *crypto, mpk_crypto_t *rotated, mpk_crypto_t *foreign)
 }
 
 
+/* An entry by itself, as the feed has it: with the MAC of the one before. */
+
+static void
+test_prove(mpk_crypto_t *crypto, mpk_crypto_t *foreign)
+{
+    mpk_str_t  mac, changed;
+
+    ok(mpk_journal_prove(crypto, str("A-1"), 1, records[0], macs[0], &mac) == MPK_OK, "the first entry, behind zeros");
+    ok(mpk_journal_prove(crypto, str("A-1"), 3, records[2], macs[2], &mac) == MPK_OK, "one behind another");
+    ok(mac.len == MPK_MAC_LEN && memcmp(mac.data, macs[3], MPK_MAC_LEN) == 0, "and its MAC");
+
+    ok(mpk_journal_prove(crypto, str("A-1"), 3, records[2], macs[1], &mac) == MPK_FORGED, "not behind an entry that it does not follow");
+    ok(mpk_journal_prove(crypto, str("A-1"), 2, records[2], macs[2], &mac) == MPK_FORGED, "not with another number");
+    ok(mpk_journal_prove(crypto, str("A-2"), 3, records[2], macs[2], &mac) == MPK_FORGED, "not of another order");
+
+    changed = records[2];
+    flip(&changed, changed.len - 1);
+    ok(mpk_journal_prove(crypto, str("A-1"), 3, changed, macs[2], &mac) == MPK_FORGED, "not with a changed byte");
+
+    ok(mpk_journal_prove(foreign, str("A-1"), 3, records[2], macs[2], &mac) == MPK_UNKNOWN, "not without its key");
+    ok(mpk_journal_prove(crypto, str("A-1"), 3, str("x"), macs[2], &mac) == MPK_MALFORMED, "and not what is none");
+}
+
+
 static void
 test_entries(mpk_crypto_t *crypto)
 {
@@ -412,6 +436,7 @@ main(void)
 
     write_all(crypto);
     test_chain(crypto, rotated, foreign);
+    test_prove(crypto, foreign);
     test_entries(crypto);
     test_envelope(crypto, foreign);
     test_hashes(crypto);

@@ -477,6 +477,38 @@ mpk_journal_mac(mpk_crypto_t *crypto, const mpk_key_t *key,
 
 
 mpk_status_t
+mpk_journal_prove(mpk_crypto_t *crypto, mpk_str_t order, uint64_t number,
+    mpk_str_t value, const uint8_t before[MPK_MAC_LEN], mpk_str_t *mac)
+{
+    uint8_t           expected[MPK_MAC_LEN];
+    mpk_record_t      record;
+    mpk_status_t      status;
+    const mpk_key_t  *key;
+
+    if (mpk_journal_parse(value, &record) != MPK_OK) {
+        return MPK_MALFORMED;
+    }
+
+    *mac = record.mac;
+
+    key = mpk_keyring_find(mpk_crypto_keyring(crypto), MPK_USE_JOURNAL,
+                           record.kid);
+    if (key == NULL) {
+        return MPK_UNKNOWN;
+    }
+
+    status = mpk_journal_mac(crypto, key, before, order, number, record.rest,
+                             expected);
+    if (status != MPK_OK) {
+        return status;
+    }
+
+    return mpk_secret_eq((mpk_str_t) { MPK_MAC_LEN, expected }, record.mac)
+           ? MPK_OK : MPK_FORGED;
+}
+
+
+mpk_status_t
 mpk_journal_read(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *data_key, mpk_str_t order, uint64_t number,
     mpk_str_t value, mpk_value_t *array)

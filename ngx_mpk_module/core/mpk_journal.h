@@ -98,6 +98,15 @@ mpk_status_t mpk_journal_read(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *key, mpk_str_t order, uint64_t number,
     mpk_str_t record, mpk_value_t *array);
 
+/*
+ * Whether a record is entry "number" of the order, and follows the entry with MAC "before"
+ * (zeros: it is the first).  mac: its own, within the record.  MPK_FORGED: it is not;
+ * MPK_UNKNOWN: the key of its MAC is not in the keyring; MPK_MALFORMED.
+ */
+mpk_status_t mpk_journal_prove(mpk_crypto_t *crypto, mpk_str_t order,
+    uint64_t number, mpk_str_t record, const uint8_t before[MPK_MAC_LEN],
+    mpk_str_t *mac);
+
 
 typedef enum {
     MPK_INTACT = 0,
