@@ -400,6 +400,8 @@ for my $path ('/metrics', '/status') {
 
 # what Prometheus, its rules and the dashboard make of it
 
+$t->api('GET', 'events?group=told');
+wait_for(sub { $t->get('/metrics')->{body} =~ /group="told"/ }, 'a group');
 my $text = $t->get('/metrics')->{body};
 $t->write('metrics', $text);
 my $said = `promtool check metrics <$dir/metrics 2>&1`;
@@ -443,6 +445,9 @@ fires('of one that is slow, or goes away', [ qw(MpkStoreSlow MpkQueueLong MpkRec
 fires('of orders that somebody changed, events that nobody read, a clock that is off and a keyring of another edge', [ qw(MpkOrderNotAuthentic MpkEventsLost MpkClockSkew MpkKeyringIncomplete) ],
     'mpk_keyring_incomplete' => '1x30',
     'mpk_orders_unread_total{reason="not_authentic"}' => '0+1x30', 'mpk_events_lost_total' => '0+1x30', 'mpk_clock_skew_seconds{node="r"}' => '-7x30');
+fires('of a consumer group that is behind, and of events that were changed', [ qw(MpkGroupBehind MpkEventsUnproved) ],
+    'mpk_group_oldest_seconds{group="mail"}' => '901x30', 'mpk_events_unproved_total' => '0+1x30');
+fires('of none that is not', [], 'mpk_group_oldest_seconds{group="mail"}' => '900x30', 'mpk_events_unproved_total' => '5x30');
 fires('of somebody who guesses', [ qw(MpkChallengesFail MpkTrackingLimited MpkApiRefused) ], 'mpk_refusals_total{rule="R4"}' => '0+90x30',
     'mpk_requests_total{endpoint="api",outcome="unauthorized"}' => '0+9x30',
     'mpk_requests_total{endpoint="track",outcome="limited"}' => '0+9x30');
@@ -602,18 +607,18 @@ sub taken {
     ok($good, "$name is taken") or diag($out);
 }
 
-refused("mpk_zone $_", qr/"mpk_zone" directive is too small .* use 128k or more.*nginx\.conf:\d+/, http => "mpk_zone $_;") for '1k', '127k', '0';
+refused("mpk_zone $_", qr/"mpk_zone" directive is too small .* use 192k or more.*nginx\.conf:\d+/, http => "mpk_zone $_;") for '1k', '191k', '0';
 refused("mpk_zone $_", qr/"mpk_zone" directive must be a size, e\.g\. "256k".*nginx\.conf:\d+/, http => "mpk_zone $_;") for 'x', '64kk', '-64k';
-refused('mpk_zone twice', qr/"mpk_zone" directive is duplicate/, http => 'mpk_zone 128k; mpk_zone 128k;');
-refused('mpk_zone in a server', qr/"mpk_zone" directive is not allowed here/, server => 'mpk_zone 128k;');
-refused('a zone with no room for all workers', qr/"mpk_zone" of 128k has room for \d+ workers, but "worker_processes" is 40: set "mpk_zone 448k;"/,
-    http => 'mpk_zone 128k;', workers => 40);
+refused('mpk_zone twice', qr/"mpk_zone" directive is duplicate/, http => 'mpk_zone 192k; mpk_zone 192k;');
+refused('mpk_zone in a server', qr/"mpk_zone" directive is not allowed here/, server => 'mpk_zone 192k;');
+refused('a zone with no room for all workers', qr/"mpk_zone" of 192k has room for \d+ workers, but "worker_processes" is 40: set "mpk_zone 512k;"/,
+    http => 'mpk_zone 192k;', workers => 40);
 refused('mpk_status xml', qr/"mpk_status" directive must be "prometheus" or "json".*nginx\.conf:\d+/, location => 'location /s { mpk_status xml; }');
 refused('mpk_status twice', qr/"mpk_status" directive is duplicate/, location => 'location /s { mpk_status json; mpk_status json; }');
 refused('mpk_status beside mpk_api', qr/can't share a location/, api => 'mpk_status json;');
 refused('mpk_status in a server', qr/"mpk_status" directive is not allowed here/, server => 'mpk_status json;');
-taken('mpk_zone 128k', http => 'mpk_zone 128k;');
-taken('the room that it asked for', http => 'mpk_zone 448k;', workers => 40);
+taken('mpk_zone 192k', http => 'mpk_zone 192k;');
+taken('the room that it asked for', http => 'mpk_zone 512k;', workers => 40);
 taken('mpk_zone 1m', http => 'mpk_zone 1m;');
 
 $t->conf(location => $status);

@@ -245,6 +245,19 @@ ngx_http_mpk_stats_lost(uint64_t n)
 
 
 void
+ngx_http_mpk_stats_unproved(void)
+{
+    ngx_http_mpk_shm_t  *shm;
+
+    shm = ngx_http_mpk_stats_get();
+
+    if (shm) {
+        ngx_http_mpk_stats_add(&shm->events_unproved, 1);
+    }
+}
+
+
+void
 ngx_http_mpk_stats_lines(uint64_t created, uint64_t unchanged, uint64_t failed)
 {
     ngx_http_mpk_shm_t  *shm;

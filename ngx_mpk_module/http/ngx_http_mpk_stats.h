@@ -17,6 +17,8 @@
 #define NGX_HTTP_MPK_ACTORS     32     /* API tokens whose email changes are counted */
 #define NGX_HTTP_MPK_ACTOR_NAME 64     /* bytes of their names, as mpk_api_tokens has them */
 #define NGX_HTTP_MPK_EDGE_NAME  64     /* bytes of an edge's: an order's id has as many */
+#define NGX_HTTP_MPK_GROUPS     16     /* consumer groups */
+#define NGX_HTTP_MPK_GROUP_NAME 32     /* bytes of their names */
 #define NGX_HTTP_MPK_LACKS      32     /* keys that edges lack, as the status lists them */
 
 
@@ -92,6 +94,21 @@ typedef struct {
     u_char                    name[NGX_HTTP_MPK_ACTOR_NAME];
 } ngx_http_mpk_actor_t;
 
+/* How far a consumer group is behind, in a bucket or in all. */
+typedef struct {
+    uint32_t                  lag;           /* events that were not handed out yet */
+    uint32_t                  pending;       /* that a consumer has */
+    uint32_t                  delayed;
+    uint32_t                  parked;
+    uint32_t                  oldest;        /* since when one waits, seconds; 0: none does */
+} ngx_http_mpk_lag_t;
+
+typedef struct {
+    u_char                    name[NGX_HTTP_MPK_GROUP_NAME];
+    size_t                    len;
+    ngx_http_mpk_lag_t        buckets[MPK_BUCKETS];
+} ngx_http_mpk_lagging_t;
+
 
 struct ngx_http_mpk_shm_s {
     ngx_atomic_t              requests[NGX_HTTP_MPK_ENDPOINT_MAX]
@@ -105,12 +122,22 @@ struct ngx_http_mpk_shm_s {
     ngx_http_mpk_actor_t      actors[NGX_HTTP_MPK_ACTORS];
     ngx_atomic_t              corrections_other;  /* by those for whom there was no room */
     ngx_atomic_t              events_lost;
+    ngx_atomic_t              events_unproved;
+    ngx_atomic_t              outbox_changed[MPK_BUCKETS]; /* how often, by this edge */
     ngx_atomic_t              outbox_at;     /* ngx_current_msec of the last trim */
     ngx_atomic_t              outbox_bucket; /* the next */
     ngx_atomic_t              worklists_at;  /* ngx_current_msec of the last read */
     ngx_atomic_t              worklists_bucket; /* the next */
     ngx_atomic_t              worklists_changed[MPK_BUCKETS]; /* since they were read */
     ngx_http_mpk_worklist_t   worklists[NGX_HTTP_MPK_WORKLIST_MAX][MPK_BUCKETS];
+    ngx_atomic_t              groups_at;     /* ngx_current_msec of the last read */
+    ngx_atomic_t              groups_bucket; /* the next */
+    ngx_atomic_t              groups_stale;  /* their list is to be read */
+    ngx_atomic_t              groups_changed[MPK_BUCKETS]; /* since they were read */
+    ngx_atomic_t              groups_seen[MPK_BUCKETS]; /* of outbox_changed, then */
+    ngx_atomic_t              groups_version;
+    ngx_atomic_t              groups_count;
+    ngx_http_mpk_lagging_t    groups[NGX_HTTP_MPK_GROUPS];
     ngx_atomic_t              edge;          /* a random number; 0: not set yet */
     ngx_atomic_t              keyring_incomplete;  /* current keys of others that it lacked */
     ngx_atomic_t              lacks_count;   /* of all other edges */
@@ -147,6 +174,9 @@ void ngx_http_mpk_stats_unread(mpk_status_t status);
 
 /* Events were trimmed before a group had acknowledged them. */
 void ngx_http_mpk_stats_lost(uint64_t n);
+
+/* An event was not handed out, since its entry could not be proved. */
+void ngx_http_mpk_stats_unproved(void);
 
 /* Lines of POST /orders. */
 void ngx_http_mpk_stats_lines(uint64_t created, uint64_t unchanged,

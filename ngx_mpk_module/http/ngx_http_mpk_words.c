@@ -12,6 +12,7 @@ ngx_http_mpk_event_name(ngx_uint_t event)
         [NGX_HTTP_MPK_EVENT_CLAIM_ACCESS - MPK_EVENT_MAX] =
             mpk_literal("claim_access"),
         [NGX_HTTP_MPK_EVENT_READ - MPK_EVENT_MAX] = mpk_literal("read"),
+        [NGX_HTTP_MPK_EVENT_FEED - MPK_EVENT_MAX] = mpk_literal("feed"),
     };
 
     _Static_assert(sizeof(names) / sizeof(names[0])

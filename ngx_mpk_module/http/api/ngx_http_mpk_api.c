@@ -136,6 +136,19 @@ static const mpk_member_t  ngx_http_mpk_withdraw_reject_list[] = {
     ngx_http_mpk_api_text("reason", MPK_REQUIRED, MPK_WITHDRAWAL_TEXT_MAX)
 };
 
+static const mpk_member_t  ngx_http_mpk_ack_list[] = {
+    ngx_http_mpk_api_text("group", MPK_REQUIRED, NGX_HTTP_MPK_TEXT_MAX),
+    { mpk_literal("ids"), MPK_VALUE_ARRAY, MPK_OPTIONAL, 0, 0 },
+    ngx_http_mpk_api_text("id", MPK_FILLED, NGX_HTTP_MPK_TEXT_MAX),
+    { mpk_literal("retry_after"), MPK_VALUE_INT, MPK_OPTIONAL, 0, 0 },
+    { mpk_literal("park"), MPK_VALUE_BOOL, MPK_OPTIONAL, 0, 0 }
+};
+
+static const mpk_member_t  ngx_http_mpk_unpark_list[] = {
+    ngx_http_mpk_api_text("group", MPK_REQUIRED, NGX_HTTP_MPK_TEXT_MAX),
+    { mpk_literal("ids"), MPK_VALUE_ARRAY, MPK_REQUIRED, 0, 0 }
+};
+
 static const mpk_members_t  ngx_http_mpk_nothing = { NULL, 0 };
 static const mpk_members_t  ngx_http_mpk_cancel =
     mpk_members(ngx_http_mpk_cancel_list);
@@ -165,6 +178,10 @@ static const mpk_members_t  ngx_http_mpk_withdraw_accept =
     mpk_members(ngx_http_mpk_withdraw_accept_list);
 static const mpk_members_t  ngx_http_mpk_withdraw_reject =
     mpk_members(ngx_http_mpk_withdraw_reject_list);
+static const mpk_members_t  ngx_http_mpk_acknowledging =
+    mpk_members(ngx_http_mpk_ack_list);
+static const mpk_members_t  ngx_http_mpk_unparking =
+    mpk_members(ngx_http_mpk_unpark_list);
 
 
 static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
@@ -174,7 +191,8 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_routes[] = {
       NULL, ngx_http_mpk_api_file },
 
     { ngx_string(""), NGX_HTTP_GET|NGX_HTTP_HEAD,
-      NGX_HTTP_MPK_ROLE_ALL, NGX_HTTP_MPK_EVENT_READ, 0,
+      NGX_HTTP_MPK_ROLE_SHOP|NGX_HTTP_MPK_ROLE_SUPPORT|NGX_HTTP_MPK_ROLE_READ,
+      NGX_HTTP_MPK_EVENT_READ, 0,
       NULL, ngx_http_mpk_api_show },
 
     { ngx_string("/release"), NGX_HTTP_POST,
@@ -286,6 +304,33 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_claims_routes[] = {
     { ngx_string(""), NGX_HTTP_GET|NGX_HTTP_HEAD,
       NGX_HTTP_MPK_ROLE_SUPPORT, NGX_HTTP_MPK_EVENT_LISTED, 0,
       NULL, ngx_http_mpk_api_claims },
+
+    { ngx_null_string, 0, 0, 0, 0, NULL, NULL }
+};
+
+#define NGX_HTTP_MPK_ROLE_EVENTS  (NGX_HTTP_MPK_ROLE_FEED|NGX_HTTP_MPK_ROLE_COURIER)
+
+static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_events_routes[] = {
+
+    { ngx_string(""), NGX_HTTP_GET,
+      NGX_HTTP_MPK_ROLE_EVENTS, NGX_HTTP_MPK_EVENT_FEED, 0,
+      NULL, ngx_http_mpk_api_events },
+
+    { ngx_string("/ack"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_EVENTS, NGX_HTTP_MPK_EVENT_FEED, 1,
+      &ngx_http_mpk_acknowledging, ngx_http_mpk_api_events_ack },
+
+    { ngx_string("/unpark"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_EVENTS, NGX_HTTP_MPK_EVENT_FEED, 1,
+      &ngx_http_mpk_unparking, ngx_http_mpk_api_events_unpark },
+
+    { ngx_string("/parked"), NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_HTTP_MPK_ROLE_EVENTS, NGX_HTTP_MPK_EVENT_FEED, 0,
+      NULL, ngx_http_mpk_api_events_parked },
+
+    { ngx_string("/groups"), NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_HTTP_MPK_ROLE_EVENTS, NGX_HTTP_MPK_EVENT_FEED, 0,
+      NULL, ngx_http_mpk_api_events_groups },
 
     { ngx_null_string, 0, 0, 0, 0, NULL, NULL }
 };
@@ -420,6 +465,15 @@ ngx_http_mpk_api_path(ngx_http_request_t *r, ngx_http_mpk_api_path_t *path)
 
     if (ngx_http_mpk_is(&rest, "orders")) {
         path->routes = ngx_http_mpk_api_orders_routes;
+        return;
+    }
+
+    if (ngx_http_mpk_is(&rest, "events")
+        || ngx_http_mpk_begins(&rest, "events/"))
+    {
+        path->routes = ngx_http_mpk_api_events_routes;
+        path->suffix.data = p + sizeof("events") - 1;
+        path->suffix.len = last - path->suffix.data;
         return;
     }
 
@@ -591,7 +645,8 @@ ngx_http_mpk_api_route(ngx_http_request_t *r,
                  : routes == ngx_http_mpk_api_orders_routes ? "GET, HEAD, POST"
                  : (route->method & NGX_HTTP_POST) ? "POST"
                  : (route->method & NGX_HTTP_PUT) ? "PUT"
-                 : (route->method & NGX_HTTP_DELETE) ? "DELETE" : "GET, HEAD";
+                 : (route->method & NGX_HTTP_DELETE) ? "DELETE"
+                 : (route->method & NGX_HTTP_HEAD) ? "GET, HEAD" : "GET";
     }
 
     return NULL;
@@ -666,7 +721,8 @@ ngx_http_mpk_api_auth(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     api->roles = found->roles;
     ctx->actor = found->name;
-    ctx->reader = (found->roles == NGX_HTTP_MPK_ROLE_READ);
+    ctx->reader = !(found->roles & (NGX_HTTP_MPK_ROLE_SHOP
+                                    |NGX_HTTP_MPK_ROLE_SUPPORT));
 
     if (!(found->roles & roles)) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,

@@ -23,7 +23,9 @@ typedef struct {
 #define NGX_HTTP_MPK_ROLE_SHOP     1
 #define NGX_HTTP_MPK_ROLE_SUPPORT  2
 #define NGX_HTTP_MPK_ROLE_READ     4
-#define NGX_HTTP_MPK_ROLE_ALL      7
+#define NGX_HTTP_MPK_ROLE_FEED     8
+#define NGX_HTTP_MPK_ROLE_COURIER  16
+#define NGX_HTTP_MPK_ROLE_ALL      31
 
 
 /* A call of the API: ctx->data. */
@@ -96,6 +98,16 @@ ngx_int_t ngx_http_mpk_api_refund(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_reject(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_events(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_events_ack(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_events_unpark(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_events_parked(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_events_groups(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
 
 /* As above, but reads the body itself. */
 ngx_int_t ngx_http_mpk_api_ndjson(ngx_http_request_t *r,
@@ -120,6 +132,10 @@ void ngx_http_mpk_api_items(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_txn_t *txn);
 /* Adds an error about a member of the body. */
 void ngx_http_mpk_api_error(ngx_http_mpk_ctx_t *ctx, mpk_str_t pointer,
     const char *detail);
+
+/* A consumer group's name; adds an error if it is none. */
+mpk_str_t ngx_http_mpk_api_group(ngx_http_mpk_ctx_t *ctx, mpk_str_t pointer,
+    mpk_str_t name);
 
 /* Answers 422 with the errors. */
 ngx_int_t ngx_http_mpk_api_invalid(ngx_http_request_t *r,

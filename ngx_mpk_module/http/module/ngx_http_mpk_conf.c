@@ -572,7 +572,7 @@ ngx_http_mpk_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (size < NGX_HTTP_MPK_ZONE_MIN) {
-        return "is too small for the counters: use 128k or more, 5k of it for "
+        return "is too small for the counters: use 192k or more, 5k of it for "
                "each worker";
     }
 

@@ -12,6 +12,19 @@ static char *ngx_http_mpk_conf_api_token(ngx_conf_t *cf, ngx_str_t *file,
     ngx_uint_t line, mpk_str_t text, ngx_array_t *tokens);
 
 
+static const struct {
+    mpk_str_t                     name;
+    ngx_uint_t                    role;
+} ngx_http_mpk_conf_roles[] = {
+    { mpk_literal("shop"), NGX_HTTP_MPK_ROLE_SHOP },
+    { mpk_literal("support"), NGX_HTTP_MPK_ROLE_SUPPORT },
+    { mpk_literal("read"), NGX_HTTP_MPK_ROLE_READ },
+    { mpk_literal("feed"), NGX_HTTP_MPK_ROLE_FEED },
+    { mpk_literal("courier"), NGX_HTTP_MPK_ROLE_COURIER },
+    { mpk_literal(""), 0 }
+};
+
+
 char *
 ngx_http_mpk_conf_keyring(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -154,7 +167,7 @@ static char *
 ngx_http_mpk_conf_api_token(ngx_conf_t *cf, ngx_str_t *file, ngx_uint_t line,
     mpk_str_t text, ngx_array_t *tokens)
 {
-    u_char                    *p, *last, *hash, *role;
+    u_char                    *p, *last, *hash, *role, *comma;
     mpk_str_t                 *actor;
     ngx_int_t                  n;
     ngx_uint_t                 i;
@@ -243,20 +256,31 @@ ngx_http_mpk_conf_api_token(ngx_conf_t *cf, ngx_str_t *file, ngx_uint_t line,
         goto invalid;
     }
 
-    text.data = role;
-    text.len = last - role;
+    token->roles = 0;
 
-    if (ngx_http_mpk_is(&text, "shop")) {
-        token->roles = NGX_HTTP_MPK_ROLE_SHOP;
+    for ( ;; ) {
+        comma = ngx_strlchr(role, last, ',');
 
-    } else if (ngx_http_mpk_is(&text, "support")) {
-        token->roles = NGX_HTTP_MPK_ROLE_SUPPORT;
+        text.data = role;
+        text.len = (comma ? comma : last) - role;
 
-    } else if (ngx_http_mpk_is(&text, "read")) {
-        token->roles = NGX_HTTP_MPK_ROLE_READ;
+        for (i = 0; ngx_http_mpk_conf_roles[i].name.len; i++) {
+            if (mpk_str_eq(text, ngx_http_mpk_conf_roles[i].name)) {
+                break;
+            }
+        }
 
-    } else {
-        goto invalid;
+        if (ngx_http_mpk_conf_roles[i].name.len == 0) {
+            goto invalid;
+        }
+
+        token->roles |= ngx_http_mpk_conf_roles[i].role;
+
+        if (comma == NULL) {
+            break;
+        }
+
+        role = comma + 1;
     }
 
     return NGX_CONF_OK;
@@ -266,7 +290,9 @@ invalid:
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "%V:%ui: a line must be \"name:sha256-of-token\" or "
                        "\"name:sha256-of-token:role\", the hash in 64 hex "
-                       "digits, the role \"shop\", \"support\" or \"read\"",
+                       "digits, the role \"shop\", \"support\", \"read\", "
+                       "\"feed\" or \"courier\", or several with commas "
+                       "between them",
                        file, line);
 
     return NGX_CONF_ERROR;

@@ -2,6 +2,7 @@
 
 #include "ngx_http_mpk_worker.h"
 #include "ngx_http_mpk_edges.h"
+#include "ngx_http_mpk_feed_lag.h"
 #include "ngx_http_mpk_outbox.h"
 #include "ngx_http_mpk_stats_zone.h"
 #include "ngx_http_mpk_worklists.h"
@@ -37,6 +38,7 @@ ngx_http_mpk_init_process(ngx_cycle_t *cycle)
     ngx_http_mpk_stats_init_worker(mmcf);
     ngx_http_mpk_outbox_init_worker(mmcf);
     ngx_http_mpk_worklists_init_worker(mmcf);
+    ngx_http_mpk_lag_init_worker(mmcf);
     ngx_http_mpk_edges_init_worker(mmcf);
 
     return ngx_mpk_redis_init_worker(mmcf->redis, cycle);
@@ -57,6 +59,7 @@ ngx_http_mpk_exit_process(ngx_cycle_t *cycle)
     ngx_http_mpk_stats_exit_worker();
     ngx_http_mpk_outbox_exit_worker();
     ngx_http_mpk_worklists_exit_worker();
+    ngx_http_mpk_lag_exit_worker();
     ngx_http_mpk_edges_exit_worker();
     ngx_mpk_redis_exit_worker(mmcf->redis);
     mpk_crypto_free(mmcf->crypto);

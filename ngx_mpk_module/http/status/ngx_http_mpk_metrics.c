@@ -1,6 +1,7 @@
 /* The tables of metrics: their names, and where their rows come from. */
 
 #include "ngx_http_mpk_metrics.h"
+#include "ngx_http_mpk_feed_lag.h"
 
 
 #define ngx_http_mpk_row(name)                                               \
@@ -16,6 +17,7 @@ ngx_http_mpk_row(counters);
 ngx_http_mpk_row(actors);
 ngx_http_mpk_row(outbox);
 ngx_http_mpk_row(worklists);
+ngx_http_mpk_row(groups);
 ngx_http_mpk_row(edges);
 ngx_http_mpk_row(lacks);
 ngx_http_mpk_row(redis);
@@ -116,7 +118,11 @@ const ngx_http_mpk_metric_table_t  ngx_http_mpk_metric_tables[] = {
       .metrics = {
           ngx_http_mpk_metric(COUNTER, "events_lost", "mpk_events_lost_total",
               "Events that were trimmed before a group had acknowledged "
-              "them.") } },
+              "them."),
+          ngx_http_mpk_metric(COUNTER, "events_unproved",
+              "mpk_events_unproved_total",
+              "Events that were not handed out, since their entry could not "
+              "be proved.") } },
 
     { .form = NGX_HTTP_MPK_METRIC_MEMBERS,
       .row = ngx_http_mpk_row_worklists,
@@ -139,6 +145,23 @@ const ngx_http_mpk_metric_table_t  ngx_http_mpk_metric_tables[] = {
           ngx_http_mpk_metric(GAUGE, "withdrawals_oldest_seconds",
               "mpk_withdrawals_oldest_seconds",
               "For how long the oldest of them has been waiting.") } },
+
+    { .member = mpk_literal("groups"), .form = NGX_HTTP_MPK_METRIC_ROWS,
+      .labels = { "group" },
+      .row = ngx_http_mpk_row_groups,
+      .metrics = {
+          ngx_http_mpk_metric(GAUGE, "oldest_seconds",
+              "mpk_group_oldest_seconds",
+              "For how long the oldest event waits for a consumer of the "
+              "group."),
+          ngx_http_mpk_metric(GAUGE, "lag", "mpk_group_lag",
+              "Events that were not handed out to the group yet."),
+          ngx_http_mpk_metric(GAUGE, "pending", "mpk_group_pending",
+              "Events that a consumer has and has not acknowledged."),
+          ngx_http_mpk_metric(GAUGE, "delayed", "mpk_group_delayed",
+              "Events that a consumer has put off."),
+          ngx_http_mpk_metric(GAUGE, "parked", "mpk_group_parked",
+              "Events that a consumer has given up.") } },
 
     { .form = NGX_HTTP_MPK_METRIC_MEMBERS,
       .row = ngx_http_mpk_row_edges,
@@ -351,6 +374,7 @@ ngx_http_mpk_row(actors)
 ngx_http_mpk_row(outbox)
 {
     row->values[0] = m->mmcf->shm->events_lost;
+    row->values[1] = m->mmcf->shm->events_unproved;
 
     return n == 0 ? NGX_OK : NGX_DONE;
 }
@@ -383,6 +407,27 @@ ngx_http_mpk_row(worklists)
     }
 
     return n == 0 ? NGX_OK : NGX_DONE;
+}
+
+
+ngx_http_mpk_row(groups)
+{
+    size_t              len;
+    ngx_http_mpk_lag_t  lag;
+
+    if (!ngx_http_mpk_lag_sum(m->mmcf, n, m->group, &len, &lag)) {
+        return NGX_DONE;
+    }
+
+    row->labels[0] = (mpk_str_t) { len, m->group };
+    row->values[0] = lag.oldest ? ngx_max(ngx_time() - (time_t) lag.oldest, 0)
+                                : 0;
+    row->values[1] = lag.lag;
+    row->values[2] = lag.pending;
+    row->values[3] = lag.delayed;
+    row->values[4] = lag.parked;
+
+    return NGX_OK;
 }
 
 

@@ -34,6 +34,7 @@ typedef struct {
     ngx_http_mpk_view_t           view;
     u_char                        label[NGX_INT_T_LEN];    /* a number as the row's label */
     ngx_http_mpk_lack_t           lack;            /* the row's */
+    u_char                        group[NGX_HTTP_MPK_GROUP_NAME];  /* the row's */
 } ngx_http_mpk_metrics_t;
 
 

@@ -53,7 +53,7 @@ ngx_http_mpk_stats_zone(ngx_conf_t *cf)
 
     if (size == 0) {
         size = ngx_max(NGX_HTTP_MPK_ZONE_SIZE,
-                       NGX_HTTP_MPK_ZONE_SIZE / 2
+                       NGX_HTTP_MPK_ZONE_MIN
                        + ngx_ncpu * NGX_HTTP_MPK_ZONE_CPU);
     }
 

@@ -5,7 +5,7 @@
 
 #include "ngx_http_mpk_stats.h"
 
-#define NGX_HTTP_MPK_ZONE_MIN  (128 * 1024)    /* bytes */
+#define NGX_HTTP_MPK_ZONE_MIN  (192 * 1024)    /* bytes */
 
 
 /* Redis as seen by the live workers. */

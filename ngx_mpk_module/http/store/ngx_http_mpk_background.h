@@ -17,6 +17,7 @@ struct ngx_http_mpk_background_s {
     ngx_http_mpk_main_conf_t    *mmcf;
     ngx_http_mpk_background_pt   handler;
     ngx_uint_t                   number;          /* the caller's */
+    ngx_uint_t                   version;         /* the caller's */
 };
 
 /* handler: may be NULL; what it is called with is freed after it.  NULL: no memory. */

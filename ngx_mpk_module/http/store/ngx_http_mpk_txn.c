@@ -555,6 +555,11 @@ ngx_http_mpk_txn_commit_handler(ngx_mpk_redis_cmd_t *cmd)
             ngx_http_mpk_worklists_changed(txn->mmcf, txn->id);
         }
 
+        if (txn->mmcf->shm) {
+            (void) ngx_atomic_fetch_add(
+                &txn->mmcf->shm->outbox_changed[mpk_bucket(txn->id)], 1);
+        }
+
         ngx_http_mpk_txn_done(txn, NGX_HTTP_MPK_TXN_OK);
         return;
     }
