@@ -69,6 +69,9 @@ sub upload { my ($path, %o) = @_; return $t->request('POST', $path, headers => \
 sub journaled { my ($id, $n) = @_; return wait_for(sub { files($id) == $n }, "$n uploads of $id") }
 
 
+sub path { my ($url) = @_; return ($url // '') =~ m{^http://127\.0\.0\.1:\d+(/.*)} ? $1 : '' }
+
+
 # an answer in files
 
 my $path = claimed('F-1');
@@ -81,6 +84,11 @@ is_deeply([ @$entry{qw(event claim items bytes actor ip)} ], [ 'claim_files', 1,
     'R9: one entry says of which claim, how many bytes, and from where');
 is($t->journal('F-1')->{verdict}, 'intact', 'the journal is intact');
 is($t->api('GET', 'claims?state=open')->{json}{claims}[0]{uploads}, 1, 'support sees it in its list');
+
+my $words = path($t->track('F-1')->{json}{claims}[0]{answer_url});
+is($t->post($words, { answer => 'See the picture' })->{status}, 201, 'R7: words may follow the files');
+is($t->track('F-1')->{json}{claims}[0]{answer_url}, undef, 'once');
+is(claim('F-1')->{answer}, 'See the picture', 'support reads them');
 
 is(upload($path)->{status}, 201, 'files can come without a question');
 ok(journaled('F-1', 2), 'and are journaled, too');

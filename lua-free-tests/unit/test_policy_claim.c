@@ -271,7 +271,7 @@ test_answers(void)
     size_t          i;
     mpk_order_t     order, asked;
     mpk_request_t   r;
-    mpk_decision_t  d;
+    mpk_decision_t  d, answered;
 
     order = delivered();
     order = decide(&order, request(MPK_EVENT_CLAIM_OPENED, NOW)).order;
@@ -297,6 +297,16 @@ test_answers(void)
     d = decide(&asked, r);
     ok(d.outcome == MPK_DONE && d.order.claims[0].state == MPK_CLAIM_OPEN && d.order.claims[0].uploads == 1
        && d.order.claims[0].answered_at == 0, "R7: files make it open again, too");
+
+    r.event = MPK_EVENT_CLAIM_ANSWERED;
+    r.now++;
+    answered = decide(&d.order, r);
+    ok(mpk_claim_asked(&d.order.claims[0]) && answered.outcome == MPK_DONE && answered.order.claims[0].answered_at == r.now
+       && !mpk_claim_asked(&answered.order.claims[0]), "R7: words may follow files that were sent first");
+    r.claim_digest.data = hash;
+    ok(decide(&answered.order, r).outcome == MPK_CLAIMED, "R7: once");
+    r.claim_digest.data = digest;
+    r.event = MPK_EVENT_CLAIM_FILES;
 
     for (i = 1; i < MPK_CLAIM_UPLOADS_MAX; i++) {
         d = decide(&d.order, r);

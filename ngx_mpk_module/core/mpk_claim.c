@@ -84,6 +84,15 @@ mpk_claim_undecided(const mpk_claim_t *claim)
 }
 
 
+bool
+mpk_claim_asked(const mpk_claim_t *claim)
+{
+    return claim->state == MPK_CLAIM_NEEDS_INFO
+           || (claim->state == MPK_CLAIM_OPEN
+               && claim->decided_at > claim->answered_at);
+}
+
+
 mpk_status_t
 mpk_claims_read(mpk_mem_t *mem, mpk_str_t value, size_t items_max, bool rare,
     mpk_claim_t **claims, size_t *count)

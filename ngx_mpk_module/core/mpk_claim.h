@@ -101,6 +101,9 @@ typedef struct {
 /* True until support has decided. */
 bool mpk_claim_undecided(const mpk_claim_t *claim);
 
+/* Whether support waits for an answer in words, also if files have come meanwhile. */
+bool mpk_claim_asked(const mpk_claim_t *claim);
+
 /* Whether any has a member that few have. */
 bool mpk_claims_rare(const mpk_claim_t *claims, size_t count);
 

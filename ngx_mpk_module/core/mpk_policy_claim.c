@@ -253,14 +253,14 @@ mpk_policy_claim_decide(const mpk_request_t *request,
 
 /*
  * The customer's answer to support's question, in words or as files; either makes the claim
- * open again.  Files may come without a question; an answer that is sent twice is one.
+ * open again.  Files may come without a question, and before the words of the same answer; an
+ * answer that is sent twice is one.
  */
 
 mpk_outcome_t
 mpk_policy_claim_answer(const mpk_request_t *request,
     mpk_decision_t *decision)
 {
-    bool          asked;
     mpk_claim_t  *claim;
 
     claim = mpk_policy_claim_find(request, decision);
@@ -272,29 +272,27 @@ mpk_policy_claim_answer(const mpk_request_t *request,
         return MPK_DECIDED;
     }
 
-    asked = (claim->state == MPK_CLAIM_NEEDS_INFO);
-
-    claim->state = MPK_CLAIM_OPEN;
-
     if (request->event == MPK_EVENT_CLAIM_FILES) {
 
-        if (!asked && claim->uploads >= MPK_CLAIM_UPLOADS_MAX) {
+        if (claim->state == MPK_CLAIM_OPEN
+            && claim->uploads >= MPK_CLAIM_UPLOADS_MAX)
+        {
             return MPK_SAME;
         }
 
         claim->uploads++;
 
-        return MPK_DONE;
-    }
+    } else if (mpk_claim_asked(claim)) {
+        claim->answered_at = decision->order.at;
+        claim->digest = request->claim_digest;
+        claim->detail = request->claim_detail;
 
-    if (!asked) {
+    } else {
         return mpk_secret_eq(claim->digest, request->claim_digest)
                ? MPK_SAME : MPK_CLAIMED;
     }
 
-    claim->answered_at = decision->order.at;
-    claim->digest = request->claim_digest;
-    claim->detail = request->claim_detail;
+    claim->state = MPK_CLAIM_OPEN;
 
     return MPK_DONE;
 }

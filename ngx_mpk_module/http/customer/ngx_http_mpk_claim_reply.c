@@ -258,7 +258,7 @@ ngx_http_mpk_reply_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_claim_refused(r, ctx, MPK_DECIDED);
     }
 
-    claim->reply.unasked = (about->state == MPK_CLAIM_OPEN);
+    claim->reply.unasked = !mpk_claim_asked(about);
     ctx->outcome = claim->reply.wrong_text ? NGX_HTTP_MPK_OUTCOME_INVALID
                    : claim->reply.unasked ? (ngx_uint_t) MPK_CLAIMED
                    : NGX_HTTP_MPK_OUTCOME_FORM;

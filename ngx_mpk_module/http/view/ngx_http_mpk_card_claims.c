@@ -82,7 +82,7 @@ ngx_http_mpk_card_answers(ngx_http_mpk_ctx_t *ctx, const mpk_order_t *order,
 
     mpk_buf_init(&answer, &ctx->mem, 512);
 
-    if (claim->state == MPK_CLAIM_NEEDS_INFO && ctx->mscf->claim_path.len) {
+    if (mpk_claim_asked(claim) && ctx->mscf->claim_path.len) {
         mpk_buf_str(&answer, ngx_http_mpk_claim_url(ctx,
                                  &ctx->mscf->claim_path, order, &claim->item,
                                  1, 0));
