@@ -234,6 +234,10 @@ like($evidence->{json}{evidence}{activity}, qr/withdrawn from the contract, to b
 my $print = $t->api('GET', 'orders/J-part/evidence?format=html', undef, %support)->{body};
 like($print, qr/Withdrawn from the contract.*statement received on.*Withdrawal from the contract rejected/s, 'in print, too');
 
+$print = $t->api('GET', 'orders/J-viewed/evidence?format=html', undef, %support)->{body};
+like($print, qr/<span class="soft">Withdrawn</, 'in print, a withdrawn item is withdrawn');
+unlike($print, qr/Not shown yet/, 'and not one that was never shown');
+
 my (undef, %field) = $t->stored($redis, 'G-1');
 unlike(join('', %field), qr/Ann Example|example\.org|letter to/, 'I4: name, address and note are sealed');
 my (undef, %other) = $t->stored($redis, 'V-1');
