@@ -319,6 +319,10 @@ test_refused(void)
     viewed.items[0].state = MPK_ITEM_NEW;
     viewed.items[0].generation = 2;
     ok(decide(&viewed, r).event == MPK_EVENT_WITHDRAWAL_STATED, "R12: nor what is not viewed");
+    viewed.items[0].state = MPK_ITEM_VIEWED;
+    ok(decide(&viewed, r).event == MPK_EVENT_WITHDRAWAL_STATED, "R12: nor what was replaced: its first view can be older");
+    viewed.items[0].generation = 1;
+    ok(decide(&viewed, r).event == MPK_EVENT_WITHDRAWAL_REJECTED, "R12: only that");
 }
 
 

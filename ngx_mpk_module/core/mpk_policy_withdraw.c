@@ -216,7 +216,9 @@ mpk_policy_marked(const mpk_request_t *request, const mpk_order_t *order,
     for (i = 0; i < w->items_count; i++) {
         item = &order->items[w->items[i] - 1];
 
-        if (item->state != MPK_ITEM_VIEWED
+        /* of a replaced item, the order does not know when its first key was viewed */
+
+        if (item->state != MPK_ITEM_VIEWED || item->generation > 1
             || request->consented_at > item->viewed_at
             || request->confirmed_at > item->viewed_at)
         {
