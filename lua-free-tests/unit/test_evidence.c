@@ -213,7 +213,7 @@ test_line(void)
        "an imported order says whose word its past is");
 
     ok(line_is(STATED, "2026-11-23 09:00:00 UTC | customer stated to withdraw from the contract | item 1 | statement received at 2026-11-23T08:59:00Z "
-                       "| received by letter | reason: viewed"), "a statement of withdrawal as a line");
+                       "| made by letter | not granted at once: a key of it had been shown"), "a statement of withdrawal as a line");
     ok(line_is(CANCELLED, "2026-11-23 08:01:00 UTC | order cancelled | reason: fraud | by shop"), "a cancellation as a line");
 
     ok(line_is("{\"event\":\"opened\",\"at\":\"2026-11-23T08:03:04Z\",\"actor\":\"customer\",\"ip\":\"198.51.100.66\"}",

@@ -22,6 +22,8 @@ typedef struct {
 
 static const mpk_evidence_word_t *mpk_evidence_word(
     const mpk_evidence_word_t *words, size_t count, mpk_str_t name);
+static void mpk_evidence_withdrawal(mpk_buf_t *out,
+    const mpk_value_t *entry);
 static void mpk_evidence_claim(mpk_buf_t *out, const mpk_value_t *entry);
 static void mpk_evidence_part(mpk_buf_t *out, const mpk_value_t *entry,
     mpk_str_t words, mpk_str_t name);
@@ -98,6 +100,27 @@ static const mpk_evidence_word_t  mpk_evidence_sessions[] = {
 };
 
 mpk_assert_rows(mpk_evidence_sessions, MPK_SESSION_MAX - 1);
+
+static const mpk_evidence_word_t  mpk_evidence_media[] = {
+    mpk_word("page", "on the shop's page", 0),
+    mpk_word("email", "by email", 0),
+    mpk_word("letter", "by letter", 0),
+    mpk_word("other", "in another way", 0),
+};
+
+mpk_assert_rows(mpk_evidence_media, MPK_MEDIUM_MAX);
+
+/* Why a statement of withdrawal was not granted at once. */
+static const mpk_evidence_word_t  mpk_evidence_whys[] = {
+    mpk_word("cancelled", "the order had been cancelled", 0),
+    mpk_word("business", "the buyer is a business", 0),
+    mpk_word("late", "stated after the withdrawal period", 0),
+    mpk_word("viewed", "a key of it had been shown", 0),
+    mpk_word("replaced", "its key had been replaced", 0),
+    mpk_word("suspended", "it was on hold", 0),
+};
+
+mpk_assert_rows(mpk_evidence_whys, MPK_WHY_MAX - 1);
 
 #define mpk_words(list)  (list), sizeof(list) / sizeof((list)[0])
 
@@ -200,15 +223,22 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
         mpk_buf_int(out, v->u.integer);
     }
 
-    mpk_evidence_part(out, entry, mpk_string("statement received at "),
-                      mpk_string("stated_at"));
-    mpk_evidence_part(out, entry, mpk_string("received by "),
-                      mpk_string("medium"));
-    mpk_evidence_part(out, entry, mpk_string("to be repaid by "),
-                      mpk_string("refund_due"));
+    mpk_evidence_withdrawal(out, entry);
 
-    mpk_evidence_part(out, entry, mpk_string("reason: "),
-                      mpk_string("reason"));
+    word = mpk_evidence_is(entry, MPK_EVENT_WITHDRAWAL_STATED)
+           ? mpk_evidence_word(mpk_words(mpk_evidence_whys),
+                 mpk_value_get_string(entry, mpk_string("reason")))
+           : NULL;
+
+    if (word) {
+        mpk_buf_lit(out, " | not granted at once: ");
+        mpk_buf_str(out, word->words);
+
+    } else {
+        mpk_evidence_part(out, entry, mpk_string("reason: "),
+                          mpk_string("reason"));
+    }
+
     mpk_evidence_claim(out, entry);
     mpk_evidence_part(out, entry, mpk_string("IP address "),
                       mpk_string("ip"));
@@ -250,6 +280,29 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
 
     mpk_evidence_part(out, entry, mpk_string("browser: "),
                       mpk_string("user_agent"));
+}
+
+
+/* What entries about withdrawals have. */
+
+static void
+mpk_evidence_withdrawal(mpk_buf_t *out, const mpk_value_t *entry)
+{
+    const mpk_evidence_word_t  *word;
+
+    mpk_evidence_part(out, entry, mpk_string("statement received at "),
+                      mpk_string("stated_at"));
+
+    word = mpk_evidence_word(mpk_words(mpk_evidence_media),
+               mpk_value_get_string(entry, mpk_string("medium")));
+
+    if (word) {
+        mpk_buf_lit(out, " | made ");
+        mpk_buf_str(out, word->words);
+    }
+
+    mpk_evidence_part(out, entry, mpk_string("to be repaid by "),
+                      mpk_string("refund_due"));
 }
 
 
