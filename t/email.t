@@ -310,7 +310,11 @@ is(scalar(@of = indexes('X-1')), 0, 'and in none when it is erased');
 # its bound
 
 $t->file('B-1');
-change('B-1', "b$_\@example.com") for 1 .. 10;
+change('B-1', "b$_\@example.com") for 1 .. 7;
+held('B-1', 'b8@example.com');
+$r = held('B-1', 'b9@example.com');
+is("$r->{status} $r->{json}{type}", '429 urn:mpk:exhausted', 'support does not use up all of an order\'s corrections');
+change('B-1', "b$_\@example.com") for 9 .. 10;
 is(order('B-1')->{email}, 'b10@example.com', 'an address can be corrected ten times');
 $r = change('B-1', 'b11@example.com');
 is("$r->{status} $r->{json}{type}", '429 urn:mpk:exhausted', 'and not more often');

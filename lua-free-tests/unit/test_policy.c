@@ -1260,8 +1260,19 @@ test_email(void)
     /* its bound */
 
     order = viewed;
+    change.email_hold = DAY;
 
-    for (i = 0; i < MPK_CORRECTIONS_MAX; i++) {
+    for (i = 0; i < MPK_CORRECTIONS_HELD; i++) {
+        change.email_hash = i % 2 ? wrong : corrected;
+        d = decide(&order, change);
+        order = d.order;
+    }
+
+    change.email_hash = i % 2 ? wrong : corrected;
+    ok(d.outcome == MPK_DONE && decide(&order, change).outcome == MPK_EXHAUSTED, "support can't use up all corrections");
+    change.email_hold = 0;
+
+    for (/* void */; i < MPK_CORRECTIONS_MAX; i++) {
         change.email_hash = i % 2 ? wrong : corrected;
         d = decide(&order, change);
         order = d.order;

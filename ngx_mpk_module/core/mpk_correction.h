@@ -10,6 +10,7 @@
 #include "mpk_pack.h"
 
 #define MPK_CORRECTIONS_MAX  10      /* per order, all kept: each has an entry in an index */
+#define MPK_CORRECTIONS_HELD  8      /* after so many only the shop's own, which hold at once */
 
 
 /* Its number is its place in the order's list, from 1; 0 is the address as filed. */

@@ -37,7 +37,9 @@ mpk_policy_email_change(const mpk_request_t *request,
         return mpk_policy_email_again(request, decision, pending);
     }
 
-    if (order->corrections_count == MPK_CORRECTIONS_MAX) {
+    if (order->corrections_count
+        >= (request->email_hold ? MPK_CORRECTIONS_HELD : MPK_CORRECTIONS_MAX))
+    {
         return MPK_EXHAUSTED;
     }
 
