@@ -191,7 +191,7 @@ moves('the claim form', { 'requests claim none form' => 1, store => 1 }, sub { $
 moves('a claim with a wrong key: R6', { 'requests claim claim_opened wrong_key' => 1, 'refusals R6' => 1, store => 1 }, sub { $report->(key => 'WRONG-WRONG-WRONG-WRONG') });
 my $claimed = moves('a claim', { 'requests claim claim_opened done' => 1, store => 1 }, sub { $report->() });
 my ($files) = decode_json($claimed->{body})->{upload_url} =~ m{(/claim/files/.*)};
-moves('its files', { 'requests claim_access claim_access done' => 1, store => 1 }, sub { $t->request('POST', $files, body => 'x') });
+moves('its files, of which the journal is told afterwards', { 'requests claim_access claim_access done' => 1, store => 2 }, sub { $t->request('POST', $files, body => 'x') });
 moves('files of nobody', { 'requests claim_access claim_opened absent' => 1 }, sub { $t->request('POST', '/claim/files/x', body => 'x') });
 moves('and further in', { 'requests claim_access claim_opened absent' => 1 }, sub { $t->request('POST', '/claim/files/in/x', body => 'x') });
 

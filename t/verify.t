@@ -29,7 +29,7 @@ my $redis = $t->redis(args => $certs->args($tls, 'server', 'yes'));
 $t->conf->start;
 
 delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CC)};
-my $log = `make --no-print-directory TOOLS=$dir TOOLS_OPT='-fsanitize=address,undefined -fno-sanitize-recover=all' $dir/mpk-verify 2>&1`;
+my $log = `make --no-print-directory TOOLS=$dir TOOLS_OPT='-O0 -fsanitize=address,undefined -fno-sanitize-recover=all' $dir/mpk-verify 2>&1`;
 ok(-x "$dir/mpk-verify", 'mpk-verify is built') or diag($log);
 
 # verify(arguments): its exit status, and what it prints, with words by their counts

@@ -364,7 +364,7 @@ ngx_http_mpk_card_claimable_each(ngx_http_mpk_ctx_t *ctx,
     int64_t             now, window;
     ngx_uint_t          number;
     mpk_value_t        *each, *list, *e;
-    const mpk_value_t  *v;
+    const mpk_value_t  *v, *item;
 
     now = ngx_http_mpk_time(ctx->mmcf, order->id);
     window = ctx->mscf->claim_window;
@@ -373,7 +373,15 @@ ngx_http_mpk_card_claimable_each(ngx_http_mpk_ctx_t *ctx,
     list = mpk_value_array(each, mpk_string("items"));
 
     for (v = ngx_http_mpk_card_listed(facts); v; v = v->next) {
-        number = mpk_value_get(v, mpk_string("item"))->u.integer;
+        item = mpk_value_get(v, mpk_string("item"));
+
+        /* out of memory, which the caller notices */
+
+        if (item == NULL) {
+            return;
+        }
+
+        number = item->u.integer;
 
         if (mpk_policy_claimable(order, number, window, now) != MPK_DONE) {
             continue;
