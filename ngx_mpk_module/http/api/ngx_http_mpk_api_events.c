@@ -363,6 +363,8 @@ static void
 ngx_http_mpk_events_taken(ngx_http_mpk_feed_t *feed)
 {
     ngx_event_t            *ev;
+    ngx_connection_t       *c;
+    ngx_http_request_t     *r;
     ngx_http_mpk_waiter_t  *w;
 
     w = feed->data;
@@ -400,6 +402,16 @@ ngx_http_mpk_events_taken(ngx_http_mpk_feed_t *feed)
     if (!ev->timer_set) {
         ngx_add_timer(ev, NGX_HTTP_MPK_EVENTS_TICK);
     }
+
+    /* edge-triggered: that the client has gone can have been reported with its request */
+
+    r = w->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->read_event_handler(r);
+    ngx_http_run_posted_requests(c);
 }
 
 
