@@ -31,7 +31,7 @@ sub group_of { my ($name) = @_; return grep { $_->{group} eq $name } @{$t->api('
 # drained(query): takes and acknowledges until nothing is left
 sub drained {
     my ($query) = @_;
-    my ($group) = $query =~ /group=(\w+)/;
+    my ($group) = $query =~ /group=([\w-]+)/;
     my @all;
     while (my @some = taken($query)) { push @all, @some; ack($group, @some) }
     return @all;
@@ -366,6 +366,15 @@ is(events('group=now')->{status}, 200, 'those that are there work');
 $redis->cmd('FLUSHALL');
 $t->file('F-1');
 is(named(drained('group=now')), 'F-1:1:filed', 'after FLUSHALL nothing that comes is lost');
+
+# one consumer, as fast as it can
+
+my $many = 1500;
+my $lines = join '', map { encode_json({ %{$t->order}, order => "B-$_" }) . "\n" } 1 .. $many;
+is($t->api('POST', 'orders', $lines, headers => { 'Content-Type' => 'application/x-ndjson' })->{status}, 200, "$many orders");
+$start = time;
+is(scalar(drained('group=now&count=256')), $many, 'their events');
+note(sprintf 'one consumer: %d events a second, with the time that this client takes', $many / (time - $start));
 
 # Redis away
 
