@@ -160,11 +160,15 @@ sub step {
     }
 }
 
-step() for 1 .. $steps;
+# the rarest ones may take longer
 
-is(join(', ', map { "$_ ($broken{$_})" } sort keys %broken), '', "$steps random events keep R1, R5, R6, R7, R8, R9, R11, R12, I1, I11");
+my @events = qw(file release cancel mint view open claim ask replace refund reject report note suspend resume withdraw accept decline erase);
+my $ran = 0;
+step() while $ran++ < $steps || ($ran <= 4 * $steps && grep { !$done{$_} } @events);
+
+is(join(', ', map { "$_ ($broken{$_})" } sort keys %broken), '', "$ran random events keep R1, R5, R6, R7, R8, R9, R11, R12, I1, I11");
 note(join ', ', map { "$_ $done{$_}/$count{$_}" } sort keys %done);
-is(join(' ', grep { !$done{$_} } qw(file release cancel mint view open claim ask replace refund reject report note suspend resume withdraw accept decline erase)), '', 'each event happened');
+is(join(' ', grep { !$done{$_} } @events), '', 'each event happened');
 is(join(' ', grep { ($t->journal($_)->{verdict} // 'absent') !~ /^(intact|erased|absent)$/ } @orders), '', 'every journal verifies at the end');
 
 
