@@ -422,8 +422,9 @@ test_withdrawn(void)
 {
     char           name[160];
     size_t         e;
-    mpk_order_t    order;
+    mpk_order_t    order, part;
     mpk_outcome_t  is;
+    mpk_request_t  r;
 
     /* the events that are not refused in a withdrawn order */
 
@@ -458,6 +459,21 @@ test_withdrawn(void)
                         (int) mpk_outcome_info(is)->name.len, (const char *) mpk_outcome_info(is)->name.data);
         ok(decide(&order, request((mpk_event_t) e)).outcome == is, name);
     }
+
+    r = request(MPK_EVENT_SUSPENDED);
+    r.items = both;
+    r.items_count = 2;
+    order = ready();
+    order = decide(&order, r).order;
+    part = decide(&order, statement(one, 1)).order;
+    part = after(&part, MPK_EVENT_WITHDRAWN);
+    ok(part.suspended_at && !part.items[0].suspended && part.items[1].suspended, "R11: of a suspended order the items that are left stay suspended");
+    part = decide(&order, statement(both, 2)).order;
+    r = request(MPK_EVENT_WITHDRAWN);
+    r.now = r.earliest = NOW + 50;
+    part = decide(&part, r).order;
+    ok(part.state == MPK_ORDER_READY && part.suspended_at == 0 && !part.items[1].suspended && part.pauses_count == 1
+       && part.pauses[0].from == NOW && part.pauses[0].to == NOW + 50, "R11: with its last suspended item it is not suspended any more, and its times run again");
 
     order = ready();
     order = after(&order, MPK_EVENT_SUSPENDED);

@@ -47,6 +47,10 @@ mpk_outcome_t mpk_policy_email_keep(const mpk_request_t *request,
 /* Ends a suspension, if there is one; changes order->items. */
 void mpk_policy_suspension_end(mpk_order_t *order);
 
+/* Ends the suspension of an order that goes on: its time limits stood still meanwhile. */
+void mpk_policy_suspension_over(const mpk_request_t *request,
+    mpk_order_t *order);
+
 /* The token's items, and whether they need consent; false: the order has no such item. */
 bool mpk_policy_items(const mpk_request_t *request, mpk_decision_t *decision);
 

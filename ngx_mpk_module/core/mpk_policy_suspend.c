@@ -5,7 +5,6 @@
 
 static bool mpk_policy_same_call(const uint8_t digest[MPK_MAC_LEN],
     const mpk_request_t *request);
-static void mpk_policy_pause(const mpk_request_t *request, mpk_order_t *order);
 
 
 /* More items can be suspended meanwhile; the suspension lasts since the first of them. */
@@ -78,8 +77,7 @@ mpk_policy_resume(const mpk_request_t *request, mpk_decision_t *decision)
 
     decision->items_count = n;
 
-    mpk_policy_pause(request, order);
-    mpk_policy_suspension_end(order);
+    mpk_policy_suspension_over(request, order);
 
     memcpy(order->resume_digest, request->suspend_digest, MPK_MAC_LEN);
 
@@ -102,8 +100,8 @@ mpk_policy_same_call(const uint8_t digest[MPK_MAC_LEN],
  * order->at, which keeps that of a clock that was ahead.
  */
 
-static void
-mpk_policy_pause(const mpk_request_t *request, mpk_order_t *order)
+void
+mpk_policy_suspension_over(const mpk_request_t *request, mpk_order_t *order)
 {
     mpk_pause_t  *pause;
 
@@ -118,6 +116,8 @@ mpk_policy_pause(const mpk_request_t *request, mpk_order_t *order)
     pause->from = order->suspended_at;
     pause->to = request->earliest > pause->from ? request->earliest
                                                 : pause->from;
+
+    mpk_policy_suspension_end(order);
 }
 
 

@@ -10,7 +10,8 @@ static bool mpk_policy_marked(const mpk_request_t *request,
     const mpk_order_t *order, const mpk_withdrawal_t *w);
 static mpk_outcome_t mpk_policy_withdraw_items(const mpk_request_t *request,
     mpk_decision_t *decision);
-static void mpk_policy_withdraw_end(mpk_order_t *order);
+static void mpk_policy_withdraw_end(const mpk_request_t *request,
+    mpk_order_t *order);
 
 
 mpk_outcome_t
@@ -101,7 +102,7 @@ mpk_policy_withdraw(const mpk_request_t *request, mpk_decision_t *decision)
         w->state = left ? MPK_WITHDRAWAL_OPEN : MPK_WITHDRAWAL_GRANTED;
         decision->event = MPK_EVENT_WITHDRAWN;
 
-        mpk_policy_withdraw_end(order);
+        mpk_policy_withdraw_end(request, order);
 
         return MPK_DONE;
     }
@@ -295,10 +296,9 @@ mpk_policy_withdraw_items(const mpk_request_t *request,
     mpk_decision_t *decision)
 {
     size_t         i;
+    mpk_item_t    *item;
     mpk_order_t   *order;
     mpk_outcome_t  outcome;
-
-    (void) request;
 
     order = &decision->order;
 
@@ -312,28 +312,43 @@ mpk_policy_withdraw_items(const mpk_request_t *request,
     }
 
     for (i = 0; i < decision->items_count; i++) {
-        order->items[decision->items[i] - 1].state = MPK_ITEM_WITHDRAWN;
+        item = &order->items[decision->items[i] - 1];
+
+        item->state = MPK_ITEM_WITHDRAWN;
+        item->suspended = false;
     }
 
-    mpk_policy_withdraw_end(order);
+    mpk_policy_withdraw_end(request, order);
 
     return MPK_DONE;
 }
 
 
-/* With its last item, refunded ones apart, the order is withdrawn. */
+/*
+ * With its last item, refunded ones apart, the order is withdrawn; with its last suspended
+ * one, the others' time limits run again (R11).
+ */
 
 static void
-mpk_policy_withdraw_end(mpk_order_t *order)
+mpk_policy_withdraw_end(const mpk_request_t *request, mpk_order_t *order)
 {
+    bool    left, suspended;
     size_t  i;
 
+    left = false;
+    suspended = false;
+
     for (i = 0; i < order->items_count; i++) {
-        if (order->items[i].state != MPK_ITEM_WITHDRAWN
-            && order->items[i].state != MPK_ITEM_REFUNDED)
-        {
-            return;
+        left |= order->items[i].state < MPK_ITEM_REFUNDED;
+        suspended |= order->items[i].suspended;
+    }
+
+    if (left) {
+        if (order->suspended_at && !suspended) {
+            mpk_policy_suspension_over(request, order);
         }
+
+        return;
     }
 
     mpk_policy_suspension_end(order);
