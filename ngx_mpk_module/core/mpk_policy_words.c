@@ -58,7 +58,8 @@ static const mpk_outcome_info_t  mpk_outcomes[] = {
         "The order has no such item."),
 
     [MPK_CROWDED] = mpk_row("crowded", "",
-        "The order has as many claims as it can have."),
+        "The order has as many claims, or statements of withdrawal, as it "
+        "can have."),
     [MPK_EXHAUSTED] = mpk_row("exhausted", "",
         "This happened as often as it may for this view, this order in one "
         "day, or this order at all."),
