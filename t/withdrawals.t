@@ -16,7 +16,7 @@ my $redis = $t->redis;
 my $shop = $t->port('shop');
 my $json = JSON::PP->new->utf8;
 
-$t->conf(redis => $t->least($redis), shop => <<'SHOP', location => <<CONF, server => 'mpk_withdraw_refuse on;')->start;
+my @conf = (redis => $t->least($redis), shop => <<'SHOP', location => <<CONF);
         location ~ ^/checkout/(.+)$ { add_header X-Accel-Redirect /onscreen/$1; return 200 "x"; }
         location ~ ^/thanks/(.+)$ { default_type text/html; return 200 '<!--#include virtual="/onscreen/$1" -->'; }
 SHOP
@@ -28,6 +28,7 @@ SHOP
         location /claim/ { mpk_claim on; }
         location = /metrics { mpk_status prometheus; }
 CONF
+$t->conf(@conf, server => 'mpk_withdraw_refuse on;')->start;
 
 my $has = qr/XK7QX|KEY-|EEEEE|BBBBB/;
 my @two = map { { sku => "S$_", product => "Office $_", key => "KEY-$_-AAAAA-BBBBB" } } 1, 2;
@@ -273,6 +274,27 @@ $redis->cmd('DEL', $key);
 is(join(' ', listed()), 'J-late/1 J-business/1 J-cancelled/1 J-imported/1 J-replaced/1 M-2/1', 'what is decided, erased or gone leaves the list');
 my ($list) = $key =~ /^(mpk:\{..\})/;
 ok(wait_for(sub { !grep { $_ eq 'L-4/1' } @{$redis->cmd('ZRANGE', "$list:withdrawals", 0, -1)} }, 'it is dropped'), 'and is dropped from it');
+
+
+# what the journal knows of consents
+
+my @with = (consent_supply => 'yes', consent_waiver => 'yes');
+$t->conf(@conf, server => 'mpk_consent supply;')->reload or die 'no reload';
+
+$t->file('N-1', items => \@two);
+$t->confirm($t->mint('N-1', { items => [ 2 ] }), @with)->{status} == 200 or die 'no view';
+my $at = $t->journal('N-1')->{entries}[-1]{at};
+$t->conf(@conf)->reload or die 'no reload';
+$t->confirm($t->mint('N-1', { items => [ 1 ] }))->{status} == 200 or die 'no view';
+state_it('N-1', items => [ $_ ]) for 1, 2;
+is_deeply([ map { $_->{consented_at} } @{order('N-1')->{withdrawals}} ], [ undef, $at ], 'R12: consent is that of the items it is about');
+
+sub in_list { my ($in) = grep { $_->{order} eq 'N-1' && $_->{withdrawal} == $_[0] } @{$t->api('GET', 'withdrawals', undef, %support)->{json}{withdrawals}}; return $in }
+
+is(in_list(2)->{consented_at}, $at, 'the list has it, too');
+$t->mint('N-1') for 1 .. 64;
+ok(!exists in_list(2)->{consented_at} && order('N-1')->{withdrawals}[1]{consented_at} eq $at, 'but does not deny it where the view is further back');
+decide('N-1', $_, 'accept') for 1, 2;
 
 
 # metrics

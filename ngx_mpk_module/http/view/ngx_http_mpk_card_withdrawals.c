@@ -11,7 +11,9 @@ static ngx_int_t ngx_http_mpk_withdrawal_known(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, const mpk_withdrawal_t *w,
     mpk_value_t *facts);
 static ngx_int_t ngx_http_mpk_withdrawal_consented(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *opened, int64_t *at);
+    ngx_http_mpk_order_t *opened, const mpk_withdrawal_t *w, int64_t *at);
+static ngx_uint_t ngx_http_mpk_withdrawal_about(const mpk_withdrawal_t *w,
+    const mpk_value_t *entry);
 static void ngx_http_mpk_withdrawal_items(mpk_value_t *facts, mpk_str_t name,
     const uint16_t *items, ngx_uint_t count);
 static void ngx_http_mpk_withdrawal_words(ngx_http_mpk_order_t *opened,
@@ -158,13 +160,19 @@ ngx_http_mpk_withdrawal_known(ngx_http_mpk_ctx_t *ctx,
         consented = checkout.consents.at;
         confirmed = checkout.consents.confirmed_at;
 
-    } else if (ngx_http_mpk_withdrawal_consented(ctx, opened, &consented)
+    } else if (ngx_http_mpk_withdrawal_consented(ctx, opened, w, &consented)
                != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_http_mpk_value_time(ctx, facts, mpk_string("consented_at"), consented);
+    /* entries that were not read can have it: null would deny that */
+
+    if (consented || opened->skipped == 0) {
+        ngx_http_mpk_value_time(ctx, facts, mpk_string("consented_at"),
+                                consented);
+    }
+
     ngx_http_mpk_value_time(ctx, facts, mpk_string("confirmed_at"), confirmed);
     ngx_http_mpk_value_time(ctx, facts, mpk_string("viewed_at"), viewed);
 
@@ -172,11 +180,11 @@ ngx_http_mpk_withdrawal_known(ngx_http_mpk_ctx_t *ctx,
 }
 
 
-/* Among the entries that were read, the first view with consent. */
+/* Among the entries that were read, the first view of one of its items with consent. */
 
 static ngx_int_t
 ngx_http_mpk_withdrawal_consented(ngx_http_mpk_ctx_t *ctx,
-    ngx_http_mpk_order_t *opened, int64_t *at)
+    ngx_http_mpk_order_t *opened, const mpk_withdrawal_t *w, int64_t *at)
 {
     ngx_uint_t          i;
     mpk_value_t        *entries;
@@ -202,6 +210,7 @@ ngx_http_mpk_withdrawal_consented(ngx_http_mpk_ctx_t *ctx,
         entry = entries->u.list.last;
 
         if (mpk_value_get(entry, mpk_string("consent"))
+            && ngx_http_mpk_withdrawal_about(w, entry)
             && mpk_time_read(mpk_value_get_string(entry, mpk_string("at")), at)
                == MPK_OK)
         {
@@ -210,6 +219,29 @@ ngx_http_mpk_withdrawal_consented(ngx_http_mpk_ctx_t *ctx,
     }
 
     return NGX_OK;
+}
+
+
+/* Whether an entry is about an item that is judged. */
+
+static ngx_uint_t
+ngx_http_mpk_withdrawal_about(const mpk_withdrawal_t *w,
+    const mpk_value_t *entry)
+{
+    ngx_uint_t          i;
+    const mpk_value_t  *items, *v;
+
+    items = mpk_value_get(entry, mpk_string("items"));
+
+    for (v = items ? items->u.list.first : NULL; v; v = v->next) {
+        for (i = 0; i < w->items_count; i++) {
+            if (v->u.integer == w->items[i]) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 
