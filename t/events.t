@@ -38,6 +38,17 @@ sub drained {
 }
 
 
+# docs/openapi.yaml describes whatever an entry has in clear
+
+{
+    my ($code, $api) = map { open my $f, '<', $_ or die "$_: $!"; local $/; <$f> } 'ngx_mpk_module/core/mpk_journal.c', 'docs/openapi.yaml';
+    my %clear = map { $_ => 1 } $code =~ /\[MPK_CLEAR_\w+\] = mpk_literal\("(\w+)"\)/g;
+    my ($event) = $api =~ /^    Event:\n(.*?)\n\n/ms;
+    cmp_ok(scalar keys %clear, '>', 20, 'members of entries');
+    is_deeply([ grep { $event !~ /^        $_: /m } sort keys %clear ], [], 'docs/openapi.yaml has them in events');
+}
+
+
 # who may
 
 is($t->api('GET', 'events?group=who', undef, token => $_->[0])->{status}, $_->[1], "the token $_->[0] gets $_->[1]")
