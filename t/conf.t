@@ -189,6 +189,9 @@ for (
 accepted("$_ as the public URL", server => "mpk_public_url $_;")
     for 'https://shop.example', 'https://shop.example:8443', 'http://localhost:8080', 'http://[::1]', 'http://[::1]:81', 'HTTPS://Shop.Example:443';
 
+refused('mpk_withdraw without an address of support', qr/"mpk_withdraw" needs "shop\.support_email" or "shop\.support_url" in a catalogue of "mpk_pages".*nginx\.conf:\d+/,
+    location => 'location = /withdraw { mpk_withdraw on; }');
+
 refused("a reveal path $_", qr/begin and end/, server => "mpk_reveal_path $_;") for 'r', '/r', 'r/', '/';
 
 # where links lead: the upstream must not get their tokens

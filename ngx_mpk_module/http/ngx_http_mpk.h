@@ -64,6 +64,7 @@ typedef struct {
     ngx_str_t                     reveal_path;     /* "/r/" */
     ngx_str_t                     claim_path;      /* of mpk_claim; empty: none */
     ngx_str_t                     upload_path;     /* of mpk_claim_access; empty: none */
+    ngx_str_t                     withdraw_path;   /* of mpk_withdraw; empty: none */
     time_t                        claim_window;
     time_t                        email_hold;      /* mpk_email_change_hold */
     time_t                        held_usual;      /* 0: pages do not say */

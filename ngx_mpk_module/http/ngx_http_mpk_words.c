@@ -72,6 +72,7 @@ ngx_http_mpk_endpoint_name(ngx_uint_t endpoint)
         [NGX_HTTP_MPK_ENDPOINT_ONSCREEN] = mpk_literal("onscreen"),
         [NGX_HTTP_MPK_ENDPOINT_CLAIM] = mpk_literal("claim"),
         [NGX_HTTP_MPK_ENDPOINT_CLAIM_ACCESS] = mpk_literal("claim_access"),
+        [NGX_HTTP_MPK_ENDPOINT_WITHDRAW] = mpk_literal("withdraw"),
         [NGX_HTTP_MPK_ENDPOINT_API] = mpk_literal("api"),
     };
 

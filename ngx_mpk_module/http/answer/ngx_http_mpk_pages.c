@@ -92,6 +92,12 @@ static const ngx_http_mpk_page_source_t
         ngx_http_mpk_page("withheld", "notice.mustache"),
     [NGX_HTTP_MPK_PAGE_WITHDRAWN] =
         ngx_http_mpk_page("withdrawn", "notice.mustache"),
+    [NGX_HTTP_MPK_PAGE_WITHDRAW] =
+        ngx_http_mpk_page("withdraw", "withdraw.mustache"),
+    [NGX_HTTP_MPK_PAGE_STATEMENT] =
+        ngx_http_mpk_page("statement", "statement.mustache"),
+    [NGX_HTTP_MPK_PAGE_RECEIPT] =
+        ngx_http_mpk_page("receipt", "receipt.mustache"),
     [NGX_HTTP_MPK_PAGE_EVIDENCE] =
         ngx_http_mpk_page("evidence", "evidence.mustache"),
 };
@@ -360,6 +366,10 @@ ngx_http_mpk_pages_language(ngx_http_mpk_pages_loader_t *loader,
 
     language->rights =
         ngx_http_mpk_pages_message(loader, mpk_string("policy.rights"));
+    language->withdraw =
+        ngx_http_mpk_pages_message(loader, mpk_string("withdraw.title"));
+    language->statement =
+        ngx_http_mpk_pages_message(loader, mpk_string("statement.words"));
     language->support_url =
         ngx_http_mpk_pages_message(loader, mpk_string("shop.support_url"));
     language->support_email =

@@ -37,6 +37,9 @@ typedef enum {
     NGX_HTTP_MPK_PAGE_SUSPENDED,
     NGX_HTTP_MPK_PAGE_WITHHELD,
     NGX_HTTP_MPK_PAGE_WITHDRAWN,
+    NGX_HTTP_MPK_PAGE_WITHDRAW,
+    NGX_HTTP_MPK_PAGE_STATEMENT,
+    NGX_HTTP_MPK_PAGE_RECEIPT,
     NGX_HTTP_MPK_PAGE_EVIDENCE,
     NGX_HTTP_MPK_PAGE_MAX
 } ngx_http_mpk_page_t;
@@ -50,6 +53,8 @@ struct ngx_http_mpk_language_s {
     ngx_str_t                     consent;         /* hash of the texts consented to */
     ngx_str_t                     product;         /* of the text that says that it fits */
     mpk_str_t                     rights;          /* the sentence on statutory rights */
+    mpk_str_t                     withdraw;        /* "Withdraw from contract here" */
+    mpk_str_t                     statement;       /* the sentence that does so */
     mpk_str_t                     support_url;     /* empty: none */
     mpk_str_t                     support_email;
 };

@@ -136,6 +136,10 @@ static const mpk_member_t  ngx_http_mpk_withdraw_reject_list[] = {
     ngx_http_mpk_api_text("reason", MPK_REQUIRED, MPK_WITHDRAWAL_TEXT_MAX)
 };
 
+static const mpk_member_t  ngx_http_mpk_statement_close_list[] = {
+    ngx_http_mpk_api_text("note", MPK_REQUIRED, MPK_WITHDRAWAL_TEXT_MAX)
+};
+
 static const mpk_member_t  ngx_http_mpk_ack_list[] = {
     ngx_http_mpk_api_text("group", MPK_REQUIRED, NGX_HTTP_MPK_TEXT_MAX),
     { mpk_literal("ids"), MPK_VALUE_ARRAY, MPK_OPTIONAL, 0, 0 },
@@ -178,6 +182,8 @@ static const mpk_members_t  ngx_http_mpk_withdraw_accept =
     mpk_members(ngx_http_mpk_withdraw_accept_list);
 static const mpk_members_t  ngx_http_mpk_withdraw_reject =
     mpk_members(ngx_http_mpk_withdraw_reject_list);
+static const mpk_members_t  ngx_http_mpk_statement_closing =
+    mpk_members(ngx_http_mpk_statement_close_list);
 static const mpk_members_t  ngx_http_mpk_acknowledging =
     mpk_members(ngx_http_mpk_ack_list);
 static const mpk_members_t  ngx_http_mpk_unparking =
@@ -295,6 +301,10 @@ static const ngx_http_mpk_api_route_t  ngx_http_mpk_api_withdrawals_routes[] = {
     { ngx_string(""), NGX_HTTP_GET|NGX_HTTP_HEAD,
       NGX_HTTP_MPK_ROLE_SUPPORT, NGX_HTTP_MPK_EVENT_LISTED, 0,
       NULL, ngx_http_mpk_api_withdrawals },
+
+    { ngx_string("/close"), NGX_HTTP_POST,
+      NGX_HTTP_MPK_ROLE_SUPPORT, NGX_HTTP_MPK_EVENT_LISTED, 1,
+      &ngx_http_mpk_statement_closing, ngx_http_mpk_api_statement_close },
 
     { ngx_null_string, 0, 0, 0, 0, NULL, NULL }
 };
@@ -460,6 +470,24 @@ ngx_http_mpk_api_path(ngx_http_request_t *r, ngx_http_mpk_api_path_t *path)
 
     if (ngx_http_mpk_is(&rest, "withdrawals")) {
         path->routes = ngx_http_mpk_api_withdrawals_routes;
+        return;
+    }
+
+    if (ngx_http_mpk_begins(&rest, "withdrawals/")) {
+        p += sizeof("withdrawals/") - 1;
+
+        path->routes = ngx_http_mpk_api_withdrawals_routes;
+        path->suffix.data = ngx_strlchr(p, last, '/');
+        path->suffix.data = path->suffix.data ? path->suffix.data : last;
+        path->suffix.len = last - path->suffix.data;
+        path->part = (mpk_str_t) { path->suffix.data - p, p };
+
+        /* "withdrawals/ID" alone is none, and an id is one of a receipt */
+
+        if (path->suffix.len == 0 || !mpk_order_id_valid(path->part)) {
+            path->routes = NULL;
+        }
+
         return;
     }
 

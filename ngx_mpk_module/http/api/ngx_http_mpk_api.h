@@ -82,6 +82,8 @@ ngx_int_t ngx_http_mpk_api_withdraw_reject(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_withdrawals(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+ngx_int_t ngx_http_mpk_api_statement_close(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_worklist(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 ngx_int_t ngx_http_mpk_api_claims(ngx_http_request_t *r,

@@ -2,6 +2,7 @@
 
 #include "ngx_http_mpk_api_list.h"
 #include "ngx_http_mpk_request.h"
+#include "ngx_http_mpk_statement.h"
 #include "ngx_http_mpk_worklists.h"
 
 #include "mpk_bucket.h"
@@ -200,12 +201,21 @@ ngx_http_mpk_list_listed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
-/* The order of "order/3", or of "order". */
+/*
+ * The order of "order/3", or of "order".  Of a statement, which has none, the id: its bucket
+ * is the list's, and no order is found there.
+ */
 
 static mpk_str_t
 ngx_http_mpk_list_order(mpk_str_t member)
 {
-    u_char  *p, *slash;
+    u_char     *p, *slash;
+    mpk_str_t   statement;
+
+    statement = ngx_http_mpk_statement_member(member);
+    if (statement.len) {
+        return statement;
+    }
 
     p = (u_char *) member.data;
     slash = ngx_strlchr(p, p + member.len, '/');
@@ -231,6 +241,19 @@ ngx_http_mpk_list_cmp(const void *one, const void *two)
     return (int) ngx_memn2cmp((u_char *) a->member.data,
                               (u_char *) b->member.data,
                               a->member.len, b->member.len);
+}
+
+
+mpk_str_t
+ngx_http_mpk_list_statement(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i)
+{
+    ngx_http_mpk_api_t   *api;
+    ngx_http_mpk_list_t  *list;
+
+    api = ctx->data;
+    list = api->data;
+
+    return ngx_http_mpk_statement_member(list->entries[i].member);
 }
 
 

@@ -8,7 +8,7 @@
 
 
 typedef struct {
-    mpk_str_t                     member;          /* "order", or with a claim "order/3" */
+    mpk_str_t                     member;          /* "order", with a claim "order/3", or "w:ID" */
     int64_t                       at;              /* since when it is in the list, ms */
 } ngx_http_mpk_list_entry_t;
 
@@ -34,6 +34,9 @@ typedef struct {
 ngx_int_t ngx_http_mpk_list_read(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const char *what, ngx_uint_t history,
     ngx_http_mpk_next_pt next);
+
+/* The id of entry i's statement of withdrawal, which has no order; empty: it is none. */
+mpk_str_t ngx_http_mpk_list_statement(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i);
 
 /* The number of entry i's case, "order/3"; 0: it has none. */
 ngx_uint_t ngx_http_mpk_list_case(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i);

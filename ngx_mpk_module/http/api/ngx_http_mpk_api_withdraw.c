@@ -7,6 +7,7 @@
 #include "ngx_http_mpk_card_withdrawals.h"
 #include "ngx_http_mpk_request.h"
 #include "ngx_http_mpk_sealed.h"
+#include "ngx_http_mpk_statement.h"
 #include "ngx_http_mpk_time.h"
 #include "ngx_http_mpk_withdrawal.h"
 #include "ngx_http_mpk_worklists.h"
@@ -22,7 +23,13 @@ static ngx_int_t ngx_http_mpk_withdraw_id(ngx_http_mpk_txn_t *txn,
     const mpk_stated_t *stated, mpk_str_t received);
 static ngx_int_t ngx_http_mpk_withdraw_decide(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, mpk_event_t event, mpk_str_t text);
+static ngx_int_t ngx_http_mpk_withdrawals_read(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_withdrawals_done(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_withdrawals_unmatched(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_list_t *list, mpk_value_t *facts);
+static ngx_int_t ngx_http_mpk_statement_done(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
 
 
@@ -190,7 +197,40 @@ ngx_http_mpk_api_withdrawals(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     return ngx_http_mpk_list_read(r, ctx,
                ngx_http_mpk_worklist_keys[NGX_HTTP_MPK_WORKLIST_WITHDRAWALS],
                NGX_HTTP_MPK_WITHDRAWALS_HISTORY,
-               ngx_http_mpk_withdrawals_done);
+               ngx_http_mpk_withdrawals_read);
+}
+
+
+/* Reads the statements among them, which have no order. */
+
+static ngx_int_t
+ngx_http_mpk_withdrawals_read(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_str_t              id;
+    ngx_uint_t             i;
+    ngx_http_mpk_api_t    *api;
+    ngx_http_mpk_list_t   *list;
+    ngx_http_mpk_batch_t  *batch;
+
+    api = ctx->data;
+    list = api->data;
+
+    batch = ngx_http_mpk_batch_create(r, ctx, list->count + 1);
+    if (batch == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    list->batch = batch;
+
+    for (i = 0; i < list->count; i++) {
+        id = ngx_http_mpk_list_statement(ctx, i);
+
+        if (id.len) {
+            (void) ngx_http_mpk_statement_ask(batch, id);
+        }
+    }
+
+    return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_withdrawals_done);
 }
 
 
@@ -212,6 +252,10 @@ ngx_http_mpk_withdrawals_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_api_fail(r, ctx, ctx->orders->result);
     }
 
+    if (list->batch->failed) {
+        return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_UNAVAILABLE);
+    }
+
     facts = mpk_value_new(&ctx->mem, MPK_VALUE_OBJECT);
     withdrawals = mpk_value_array(facts, mpk_string("withdrawals"));
 
@@ -223,7 +267,9 @@ ngx_http_mpk_withdrawals_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         opened = &ctx->orders->list[i];
         order = &opened->order;
 
-        if (ngx_http_mpk_list_gone(ctx, i)) {
+        if (ngx_http_mpk_list_statement(ctx, i).len
+            || ngx_http_mpk_list_gone(ctx, i))
+        {
             continue;
         }
 
@@ -256,5 +302,105 @@ ngx_http_mpk_withdrawals_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                                 order->first_viewed_at);
     }
 
+    if (ngx_http_mpk_withdrawals_unmatched(ctx, list, facts) != NGX_OK) {
+        return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_ERROR);
+    }
+
     return ngx_http_mpk_list_send(r, ctx, facts);
+}
+
+
+/* Those that no order was found for, as typed. */
+
+static ngx_int_t
+ngx_http_mpk_withdrawals_unmatched(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_list_t *list, mpk_value_t *facts)
+{
+    mpk_str_t                  id;
+    ngx_int_t                  rc;
+    ngx_uint_t                 i, n;
+    mpk_value_t               *unmatched, *v;
+    ngx_http_mpk_statement_t   statement;
+
+    unmatched = mpk_value_array(facts, mpk_string("unmatched"));
+    n = 0;
+
+    for (i = 0; i < list->count; i++) {
+        id = ngx_http_mpk_list_statement(ctx, i);
+
+        if (id.len == 0) {
+            continue;
+        }
+
+        rc = ngx_http_mpk_statement_open(ctx, id, list->batch->cmds[n++].reply,
+                                         &statement);
+        if (rc == NGX_DECLINED) {
+            continue;
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        v = mpk_value_object(unmatched, mpk_string(""));
+
+        mpk_value_string(v, mpk_string("receipt"), id);
+        mpk_value_string(v, mpk_string("name"), statement.name);
+        mpk_value_string(v, mpk_string("order"), statement.order);
+        mpk_value_string(v, mpk_string("email"), statement.email);
+        mpk_value_text(v, mpk_string("items"), statement.items);
+        ngx_http_mpk_value_time(ctx, v, mpk_string("stated_at"),
+                                statement.stated_at);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mpk_api_statement_close(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_http_mpk_api_t  *api;
+
+    api = ctx->data;
+
+    return ngx_http_mpk_statement_close(r, ctx, api->part,
+               mpk_value_get_string(api->body, mpk_string("note")),
+               ngx_http_mpk_statement_done);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_statement_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    mpk_value_t            *facts;
+    ngx_http_mpk_api_t     *api;
+    ngx_http_mpk_answer_t   answer;
+
+    api = ctx->data;
+
+    switch (ngx_http_mpk_statement_closed(ctx)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        return ngx_http_mpk_api_outcome(r, ctx, MPK_NO_WITHDRAWAL, NULL);
+
+    default: /* NGX_ERROR */
+        return ngx_http_mpk_api_fail(r, ctx, NGX_HTTP_MPK_TXN_LOST);
+    }
+
+    ctx->outcome = MPK_DONE;
+
+    ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
+    answer.status = NGX_HTTP_OK;
+
+    facts = mpk_value_new(&ctx->mem, MPK_VALUE_OBJECT);
+
+    mpk_value_string(facts, mpk_string("receipt"), api->part);
+    mpk_value_string(facts, mpk_string("state"), mpk_string("closed"));
+
+    return ngx_http_mpk_send_json(r, ctx, &answer, facts);
 }

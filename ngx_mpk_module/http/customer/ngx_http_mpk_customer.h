@@ -11,6 +11,7 @@ ngx_int_t ngx_http_mpk_track_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mpk_account_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mpk_onscreen_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mpk_claim_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mpk_withdraw_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mpk_claim_access_handler(ngx_http_request_t *r);
 
 /* In the log phase: journals that files came, if they were accepted. */

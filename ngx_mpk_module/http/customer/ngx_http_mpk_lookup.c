@@ -28,6 +28,8 @@ static ngx_mpk_redis_cmd_t *ngx_http_mpk_lookup_read(
     ngx_http_mpk_batch_t *batch, mpk_str_t order);
 static ngx_int_t ngx_http_mpk_lookup_found(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+static ngx_int_t ngx_http_mpk_lookup_all_found(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx);
 static ngx_int_t ngx_http_mpk_lookup_compare(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_mpk_redis_cmd_t *cmd, mpk_str_t id,
     const u_char email[MPK_MAC_LEN]);
@@ -428,4 +430,49 @@ ngx_http_mpk_lookup_failed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
                mpk_string("Orders can't be read right now; send the same "
                           "again in a moment."),
                mpk_string(""));
+}
+
+
+ngx_int_t
+ngx_http_mpk_lookup_all(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_lookup_t *lookup, ngx_http_mpk_next_pt next)
+{
+    ngx_uint_t             i;
+    ngx_http_mpk_batch_t  *batch;
+
+    ctx->lookup = lookup;
+    lookup->next = next;
+
+    batch = ngx_http_mpk_batch_create(r, ctx, MPK_NUMBER_IDS);
+    if (batch == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    lookup->batch = batch;
+
+    for (i = 0; i < lookup->number->count; i++) {
+        lookup->filed[i] = ngx_http_mpk_lookup_read(batch,
+                                                    lookup->number->ids[i]);
+    }
+
+    return ngx_http_mpk_batch_run(r, ctx, batch, ngx_http_mpk_lookup_all_found);
+}
+
+
+static ngx_int_t
+ngx_http_mpk_lookup_all_found(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
+{
+    ngx_uint_t              i;
+    ngx_http_mpk_lookup_t  *lookup;
+
+    lookup = ctx->lookup;
+    lookup->failed = lookup->batch->failed;
+
+    for (i = 0; !lookup->failed && i < lookup->number->count; i++) {
+        if (ngx_http_mpk_lookup_meant(r, ctx, i) == NGX_ERROR) {
+            lookup->failed = 1;
+        }
+    }
+
+    return lookup->next(r, ctx);
 }

@@ -17,6 +17,7 @@ struct ngx_http_mpk_lookup_s {
 
     /* the result; else there is no such order, or it has another email */
     unsigned                      right:1;
+    unsigned                      failed:1;        /* of ngx_http_mpk_lookup_all(): Redis is away */
 
     /* internal */
     ngx_http_mpk_next_pt          next;
@@ -49,6 +50,14 @@ void ngx_http_mpk_lookup_again(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_batch_t *batch);
 ngx_int_t ngx_http_mpk_lookup_limited(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx);
+
+/*
+ * Compares with all ids that "number" means, at once, then calls next: for what is answered
+ * alike whether it is right or not.  No limit applies, and none is counted.
+ */
+ngx_int_t ngx_http_mpk_lookup_all(ngx_http_request_t *r,
+    ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_lookup_t *lookup,
+    ngx_http_mpk_next_pt next);
 
 
 #endif /* NGX_HTTP_MPK_LOOKUP_H */

@@ -361,6 +361,35 @@ ngx_http_mpk_conf_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* The order page links to the first such location of a server. */
+
+char *
+ngx_http_mpk_conf_withdraw(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                      *rv;
+    ngx_http_mpk_loc_conf_t   *mlcf;
+    ngx_http_mpk_srv_conf_t   *mscf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    mlcf = conf;
+
+    rv = ngx_http_mpk_conf_endpoint(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK || mlcf->endpoint != cmd->post) {
+        return rv;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    mscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_mpk_module);
+
+    if (mscf->withdraw_path.len == 0) {
+        mscf->withdraw_path = clcf->name;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 /* A time_t; 0: off.  cmd->post: a time_t below which there is a warning. */
 
 char *

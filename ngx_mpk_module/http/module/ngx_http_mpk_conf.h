@@ -36,6 +36,8 @@ char *ngx_http_mpk_conf_account(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mpk_conf_onscreen(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_mpk_conf_withdraw(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_mpk_conf_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_mpk_conf_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

@@ -4,6 +4,7 @@
  */
 
 #include "ngx_http_mpk_conf.h"
+#include "ngx_http_mpk_pages.h"
 
 
 /* An address with a token; the module's tokens are JWTs (RFC 7519) of some hundred bytes. */
@@ -18,7 +19,8 @@
 
 /* Those that answer the address of their location alone. */
 #define NGX_HTTP_MPK_CONF_EXACT                                              \
-    (ngx_http_mpk_conf_bit(TRACK)|ngx_http_mpk_conf_bit(ACCOUNT))
+    (ngx_http_mpk_conf_bit(TRACK)|ngx_http_mpk_conf_bit(ACCOUNT)             \
+     |ngx_http_mpk_conf_bit(WITHDRAW))
 
 /* Those that hand out links. */
 #define NGX_HTTP_MPK_CONF_LINKS                                              \
@@ -96,6 +98,13 @@ ngx_http_mpk_conf_check_endpoint(ngx_conf_t *cf, ngx_http_mpk_loc_conf_t *conf)
     } else if (mscf->public_url.len == 0 && conf->endpoint->pages) {
         missing = "\"mpk_public_url\" in the server or http block, "
                   "e.g. \"mpk_public_url https://shop.example\"";
+
+    } else if (conf->endpoint->id == NGX_HTTP_MPK_ENDPOINT_WITHDRAW
+               && !conf->pages->support)
+    {
+        missing = "\"shop.support_email\" or \"shop.support_url\" in a "
+                  "catalogue of \"mpk_pages\": it is where customers turn "
+                  "when a statement can't be recorded";
     }
 
     if (missing) {

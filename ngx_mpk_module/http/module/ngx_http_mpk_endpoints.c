@@ -27,6 +27,8 @@ const ngx_http_mpk_endpoint_t  ngx_http_mpk_endpoints[] = {
                           .log = ngx_http_mpk_claim_access_log,
                           .guard = 1, .pages = 1),
 
+    ngx_http_mpk_endpoint(WITHDRAW, ngx_http_mpk_withdraw_handler, .pages = 1),
+
     ngx_http_mpk_endpoint(API, ngx_http_mpk_api_handler, .pages = 1),
 
     ngx_http_mpk_endpoint(STATUS, ngx_http_mpk_status_handler, .pages = 0),

@@ -191,6 +191,13 @@ static ngx_command_t  ngx_http_mpk_commands[] = {
       0,
       ngx_http_mpk_endpoint(ONSCREEN) },
 
+    { ngx_string("mpk_withdraw"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_http_mpk_conf_withdraw,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mpk_srv_conf_t, withdraw_path),
+      ngx_http_mpk_endpoint(WITHDRAW) },
+
     { ngx_string("mpk_claim"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_http_mpk_conf_claim,

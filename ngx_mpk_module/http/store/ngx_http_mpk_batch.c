@@ -4,6 +4,9 @@
 #include "ngx_http_mpk_stats.h"
 
 
+static ngx_mpk_redis_cmd_t *ngx_http_mpk_batch_send(
+    ngx_http_mpk_batch_t *batch, ngx_mpk_redis_lane_t lane, ngx_uint_t argc,
+    const mpk_str_t *argv);
 static void ngx_http_mpk_batch_handler(ngx_mpk_redis_cmd_t *cmd);
 static void ngx_http_mpk_batch_detach(void *data);
 
@@ -67,6 +70,22 @@ ngx_mpk_redis_cmd_t *
 ngx_http_mpk_batch_add(ngx_http_mpk_batch_t *batch, ngx_uint_t argc,
     const mpk_str_t *argv)
 {
+    return ngx_http_mpk_batch_send(batch, NGX_MPK_REDIS_READ, argc, argv);
+}
+
+
+ngx_mpk_redis_cmd_t *
+ngx_http_mpk_batch_commit(ngx_http_mpk_batch_t *batch, ngx_uint_t argc,
+    const mpk_str_t *argv)
+{
+    return ngx_http_mpk_batch_send(batch, NGX_MPK_REDIS_COMMIT, argc, argv);
+}
+
+
+static ngx_mpk_redis_cmd_t *
+ngx_http_mpk_batch_send(ngx_http_mpk_batch_t *batch,
+    ngx_mpk_redis_lane_t lane, ngx_uint_t argc, const mpk_str_t *argv)
+{
     ngx_mpk_redis_cmd_t  *cmd;
 
     /* a truncated key name would address the wrong key */
@@ -84,7 +103,7 @@ ngx_http_mpk_batch_add(ngx_http_mpk_batch_t *batch, ngx_uint_t argc,
 
     batch->waiting++;
 
-    ngx_mpk_redis_send(batch->redis, NGX_MPK_REDIS_READ, cmd, argc, argv);
+    ngx_mpk_redis_send(batch->redis, lane, cmd, argc, argv);
 
     return cmd;
 }

@@ -32,6 +32,10 @@ ngx_http_mpk_batch_t *ngx_http_mpk_batch_create(ngx_http_request_t *r,
 ngx_mpk_redis_cmd_t *ngx_http_mpk_batch_add(ngx_http_mpk_batch_t *batch,
     ngx_uint_t argc, const mpk_str_t *argv);
 
+/* The same for a write that durability= waits for. */
+ngx_mpk_redis_cmd_t *ngx_http_mpk_batch_commit(ngx_http_mpk_batch_t *batch,
+    ngx_uint_t argc, const mpk_str_t *argv);
+
 /* Calls next when all were answered; it must check batch->failed. */
 ngx_int_t ngx_http_mpk_batch_run(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_batch_t *batch,

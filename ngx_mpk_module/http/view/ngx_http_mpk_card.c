@@ -31,6 +31,8 @@ static void ngx_http_mpk_card_items(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *facts);
 static void ngx_http_mpk_card_view_time(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *view, const mpk_value_t *entry);
+static void ngx_http_mpk_card_withdrawable(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *opened, mpk_value_t *facts);
 static ngx_int_t ngx_http_mpk_card_links(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *order, mpk_channel_t channel, mpk_value_t *facts);
 
@@ -234,6 +236,7 @@ ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
 
     ngx_http_mpk_card_claimable(ctx, &opened->order, NULL,
                                 opened->order.items_count, facts);
+    ngx_http_mpk_card_withdrawable(ctx, opened, facts);
     ngx_http_mpk_value_rights(ctx, facts);
 
     n = opened->order.items_count;
@@ -266,6 +269,47 @@ ngx_http_mpk_card_customer(ngx_http_mpk_ctx_t *ctx,
     }
 
     return NGX_OK;
+}
+
+
+/* Adds the address of mpk_withdraw while a withdrawal of some item would be granted at once. */
+
+static void
+ngx_http_mpk_card_withdrawable(ngx_http_mpk_ctx_t *ctx,
+    ngx_http_mpk_order_t *opened, mpk_value_t *facts)
+{
+    mpk_buf_t     url;
+    ngx_str_t    *path;
+    ngx_uint_t    i;
+    mpk_order_t  *order;
+
+    order = &opened->order;
+    path = &ctx->mscf->withdraw_path;
+
+    if (ctx->json || path->len == 0) {
+        return;
+    }
+
+    for (i = 0; i < order->items_count; i++) {
+        if (mpk_policy_withdraw_why(order, &order->items[i],
+                                    ctx->mscf->withdrawal_window / 86400,
+                                    ngx_http_mpk_time(ctx->mmcf, opened->id))
+            == MPK_WHY_NONE)
+        {
+            break;
+        }
+    }
+
+    if (i == order->items_count) {
+        return;
+    }
+
+    mpk_buf_init(&url, &ctx->mem, path->len + opened->id.len + 8);
+    mpk_buf_put(&url, path->data, path->len);
+    mpk_buf_lit(&url, "?order=");
+    mpk_buf_str(&url, opened->id);
+
+    mpk_value_string(facts, mpk_string("withdraw_url"), mpk_buf_done(&url));
 }
 
 
