@@ -65,7 +65,7 @@ is($t->events('V-1'), 'filed', 'none of that was a withdrawal');
 
 # granted at once, and gone
 
-my $link = $t->link('G-1', account => 'carl');
+my $link = $t->link('G-1', account => 'carl', purchased_at => ago(3 * 86400 + 60));
 my $page = $t->track('G-1')->{json};
 my ($stated, $due) = (ago(3 * 86400), ago(3 * 86400 - 14 * 86400));
 my $r = state_it('G-1', received_at => $stated, medium => 'letter', email => 'ann@example.org', note => 'A letter to the shop');
@@ -144,10 +144,13 @@ is_deeply([ @$show{qw(granted judged why)} ], [ [ 2 ], [ 1 ], 'viewed' ], 'R12: 
 $entry = $t->journal('J-part')->{entries}[-1];
 is_deeply([ @$entry{qw(event items left_open reason)} ], [ 'withdrawn', [ 2 ], [ 1 ], 'viewed' ], 'R12: in one entry');
 
-$t->file('J-late', purchased_at => ago(40 * 86400));
+$t->file('J-late', purchased_at => ago(41 * 86400));
 is(why('J-late'), 'open late', 'R12: after the window it goes to support');
 $t->file('J-in-time', purchased_at => ago(40 * 86400));
 is(why('J-in-time', received_at => ago(30 * 86400)), 'granted ', 'R12: a letter that came in time was in time');
+$t->file('J-early');
+is(why('J-early', received_at => '1970-01-01T00:00:00Z'), 'open early', 'R12: a date before the purchase is for support to look at');
+decide('J-early', 1, 'reject', { reason => 'A wrong date.' });
 $t->file('J-business', buyer => 'business');
 is(why('J-business'), 'open business', 'R12: so does a business buyer');
 $t->file('J-suspended');

@@ -269,6 +269,11 @@ test_judged(void)
     ok(judged(&order, r) == MPK_WHY_LATE, "R12: after that it goes to support");
     r.withdrawal_days = DAYS + 1;
     ok(judged(&order, r) == -1, "R12: the shop can give more days");
+
+    r.stated_at = order.purchased_at - 86400;
+    ok(judged(&order, r) == -1, "R12: a shop's clock may be a day behind");
+    r.stated_at--;
+    ok(judged(&order, r) == MPK_WHY_EARLY, "R12: a date before the purchase is one for support");
     r = statement(NULL, 0);
     r.now = NOW + 1;
     r.stated_at = until;

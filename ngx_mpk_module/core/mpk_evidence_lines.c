@@ -118,6 +118,7 @@ static const mpk_evidence_word_t  mpk_evidence_whys[] = {
     mpk_word("viewed", "a key of it had been shown", 0),
     mpk_word("replaced", "its key had been replaced", 0),
     mpk_word("suspended", "it was on hold", 0),
+    mpk_word("early", "stated before the purchase, by the date that was given", 0),
 };
 
 mpk_assert_rows(mpk_evidence_whys, MPK_WHY_MAX - 1);

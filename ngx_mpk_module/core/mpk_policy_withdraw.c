@@ -184,6 +184,12 @@ mpk_policy_withdraw_why(const mpk_order_t *order, const mpk_item_t *item,
         return MPK_WHY_LATE;
     }
 
+    /* a day, since the shop's clock is another one */
+
+    if (stated_at < order->purchased_at - MPK_DAY) {
+        return MPK_WHY_EARLY;
+    }
+
     if (item->state != MPK_ITEM_NEW) {
         return MPK_WHY_VIEWED;
     }

@@ -38,6 +38,7 @@ static const mpk_str_t  mpk_whys[] = {
     [MPK_WHY_VIEWED] = mpk_literal("viewed"),
     [MPK_WHY_REPLACED] = mpk_literal("replaced"),
     [MPK_WHY_SUSPENDED] = mpk_literal("suspended"),
+    [MPK_WHY_EARLY] = mpk_literal("early"),
 };
 
 mpk_assert_rows(mpk_whys, MPK_WHY_MAX);

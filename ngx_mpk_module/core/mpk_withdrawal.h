@@ -45,6 +45,7 @@ typedef enum {
     MPK_WHY_VIEWED,                  /* a key of it was viewed */
     MPK_WHY_REPLACED,                /* it has another key than it was sold with */
     MPK_WHY_SUSPENDED,
+    MPK_WHY_EARLY,                   /* stated before the purchase: a wrong date, most likely */
     MPK_WHY_MAX
 } mpk_why_t;
 
