@@ -82,6 +82,7 @@ server {
     mpk_policy_url https://shop.example/policy;
     location /r/ { mpk_reveal on; }
     location /claim/ { mpk_claim on; }
+    location = /withdraw { mpk_withdraw on; }
     location = /track { mpk_track on; mpk_track_limit address=10000 order=10000; }
     location /desk/ { mpk_api on; mpk_api_tokens off; }
 }

@@ -77,6 +77,14 @@ async function asked() {
     return `${await mpk('claim', order, { items: [1] })}?claim=1`;
 }
 
+// withdraw(page): states a withdrawal, up to the page that repeats it
+async function withdraw(page) {
+    await go(page, `/withdraw?order=${id()}`, sites.consent);
+    await page.fill('#name', 'Ann Example');
+    await page.fill('#email', 'ann@example.com');
+    await send(page, '[type=submit]');
+}
+
 // report(page): fills in the form for a claim, and sends it
 export async function report(page, key) {
     await page.fill('#name', 'Ann Example');
@@ -280,6 +288,18 @@ export const pages = [
         const order = await mpk('file', id(), { state: 'held' });
         await mpk('api', 'POST', `orders/${order}/cancel`, { reason: 'fraud', not_sent: true });
         await find(page, order);
+    } },
+
+    { name: 'withdraw', status: 200, open: async page => go(page, '/withdraw', sites.consent) },
+    { name: 'withdraw-wrong', status: 422, title: 'withdraw.title', open: async page => {
+        await go(page, '/withdraw?items=1,2', sites.consent);
+        await page.locator('form').evaluate(form => { form.noValidate = true; });
+        await send(page, '[type=submit]');
+    } },
+    { name: 'withdraw-statement', status: 200, title: 'statement.title', open: page => withdraw(page) },
+    { name: 'withdraw-receipt', status: 201, title: 'receipt.title', open: async page => {
+        await withdraw(page);
+        await send(page, '[type=submit]');
     } },
 
     { name: 'claim', status: 200, open: async page => go(page, await mpk('claim', await viewed())) },
