@@ -212,9 +212,12 @@ drained('group=now');
 $t->file("H-$_") for 1 .. 12;
 my @half = taken('group=now&count=256');
 mark('ack', group => 'now', id => $_->{id}, retry_after => 0) for @half;
+my @due = taken('group=now&count=8');
+is(scalar(grep { $_->{attempt} == 2 } @due), 4, 'if only such are left, half of count is handed out');
+mark('ack', group => 'now', id => $_->{id}, retry_after => 0) for @due;
 $t->file("I-$_") for 1 .. 12;
 my @mixed = taken('group=now&count=8');
-cmp_ok(scalar(grep { $_->{attempt} == 2 } @mixed), '<=', 4, 'at most half of those handed out were due again');
+cmp_ok(scalar(grep { $_->{attempt} > 1 } @mixed), '<=', 4, 'at most half of those handed out were due again');
 is(scalar @mixed, 8, 'others are new');
 ack('now', @mixed);
 is(named(@mixed, drained('group=now&count=8')), named(@half, map { { order => "I-$_", n => 1, event => 'filed' } } 1 .. 12), 'all are handed out in the end');
@@ -302,13 +305,20 @@ my $start = time;
 is(scalar taken('group=now&wait=1s'), 0, 'nothing comes');
 cmp_ok(time - $start, '>=', 0.9, 'after a second');
 
-my $later = child(sub { sleep 0.4; $t->file('W-1') });
-$start = time;
-my @waited = taken('group=now&wait=20s');
-cmp_ok(time - $start, '<', 10, 'a commit of this edge ends the wait');
-is(named(@waited), 'W-1:1:filed', 'with its event');
-ack('now', @waited);
-waitpid $later, 0;
+# it asks by itself half a second after it began at the earliest
+
+my ($woken, @waited);
+for my $try (1 .. 10) {
+    my $later = child(sub { sleep 0.1; $t->file("W-1-$try") });
+    $start = time;
+    @waited = taken('group=now&wait=20s');
+    $woken = time - $start;
+    waitpid $later, 0;
+    is(named(@waited), "W-1-$try:1:filed", 'a commit ends the wait, with its event');
+    ack('now', @waited);
+    last if $woken < 0.45;
+}
+cmp_ok($woken, '<', 0.45, 'one of this edge at once');
 
 # all who wait share what asks Redis
 
