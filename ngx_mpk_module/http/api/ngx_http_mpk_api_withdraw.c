@@ -67,6 +67,7 @@ ngx_http_mpk_api_withdraw(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     if (received.len
         && (mpk_time_read(received, &txn->request.stated_at) != MPK_OK
+            || txn->request.stated_at <= 0
             || txn->request.stated_at > txn->request.now + MPK_TOKEN_SKEW))
     {
         ngx_http_mpk_api_error(ctx, mpk_string("/received_at"),
