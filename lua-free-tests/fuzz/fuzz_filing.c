@@ -4,6 +4,7 @@
  */
 
 #include "fuzz.h"
+#include "mpk_members.h"
 #include "mpk_email.h"
 #include "mpk_errors.h"
 #include "mpk_filing.h"

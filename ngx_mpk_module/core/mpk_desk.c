@@ -131,6 +131,7 @@ mpk_desk_files(mpk_mem_t *mem, const mpk_value_t *list, mpk_buf_t *files,
     const mpk_value_t   *value;
 
     array = mpk_string("files");
+    hash = mpk_string("");
     right = true;
 
     if (list->u.list.count > MPK_NOTE_FILES_MAX) {
