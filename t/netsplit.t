@@ -152,7 +152,7 @@ sub until_read {
 
 
 serve('replicas=1');
-my $load = Mpk::Load->new(test => $t, long => 1, clients => 4, lookups => 1);
+my $load = Mpk::Load->new(test => $t, clients => 4, lookups => 1);
 $load->back('at the beginning', 5 * $slow, undef, map { ($cluster->orders('I', 1, $_))[0] } $cluster->masters);
 my @workers = $t->workers;
 
