@@ -186,7 +186,7 @@ test-apart:
 UNIT_OBJS  = $(patsubst ngx_mpk_module/%.c,$(UNIT)/%.o,$(CORE))
 FUZZ_OBJS  = $(patsubst ngx_mpk_module/%.c,objs/fuzz/%.o,$(CORE))
 HEADERS    = $(wildcard ngx_mpk_module/core/*.h ngx_mpk_module/redis/*.h) \
-             lua-free-tests/unit/test.h
+             $(wildcard lua-free-tests/unit/*.h)
 
 UNIT_CC    = gcc $(UNIT_FLAGS) -fsanitize=address,undefined \
              -fno-sanitize-recover=all

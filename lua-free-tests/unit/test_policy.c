@@ -5,175 +5,13 @@
  */
 
 #include "mpk_journal.h"
-#include "mpk_policy.h"
-#include "test.h"
+#include "test_policy.h"
 
-#define NOW    1000000
-#define GRACE  3600
-#define WEEK   (7 * 24 * 3600)
-#define DAY    (24 * 3600)
-
-
-typedef enum {
-    ABSENT, HELD, READY, DELIVERED, VIEWED, CANCELLED,
-    REPORTED, ASKED, REPLACED, REFUNDED, REJECTED, ERASED, SUSPENDED, RESUMED, STATES
-} state_t;
 
 static const char  *state_names[STATES] = {
     "absent", "held", "ready", "delivered", "viewed", "cancelled",
-    "reported", "asked about", "replaced", "refunded", "rejected", "erased", "suspended", "resumed"
+    "reported", "asked about", "replaced", "refunded", "rejected", "erased", "suspended", "resumed", "withdrawn"
 };
-
-static uint8_t  hash[MPK_MAC_LEN] = "the hash of the right email....";
-static uint8_t  wrong[MPK_MAC_LEN] = "the hash of another email......";
-static uint8_t  corrected[MPK_MAC_LEN] = "the hash of a corrected email..";
-static uint8_t  digest[MPK_MAC_LEN] = "the digest of what was filed...";
-static uint8_t  other[MPK_MAC_LEN] = "the digest of something else...";
-
-static mpk_item_t   items[3];
-static mpk_order_t  filing;
-
-
-/* A request that would be allowed in a ready order. */
-
-static mpk_request_t
-request(mpk_event_t event)
-{
-    mpk_request_t  r;
-
-    memset(&r, 0, sizeof(mpk_request_t));
-
-    r.event = event;
-    r.now = NOW;
-    r.grace = GRACE;
-    r.filing = event == MPK_EVENT_FILED || event == MPK_EVENT_IMPORTED ? &filing : NULL;
-    r.reason = mpk_string("fraud");
-    memset(r.token_id, 7, MPK_ID_LEN);
-    r.iat = NOW - 100;
-    r.exp = NOW + 1000;
-    r.channel = MPK_CHANNEL_EMAIL;
-    memset(r.nonce, 9, MPK_ID_LEN);
-    r.nonce_fresh = true;
-    r.challenge_email = true;
-    r.email_hash = hash;
-    r.claim_window = WEEK;
-    r.claim_item = 1;
-    r.claim_category = MPK_CATEGORY_BLOCKED;
-    r.claim = 1;
-    r.claim_finding = MPK_FINDING_DEFECTIVE;
-    r.claim_digest = (mpk_str_t) { MPK_MAC_LEN, digest };
-    r.claim_key = mpk_string("the new key, sealed");
-    r.claim_detail = mpk_string("detail, sealed");
-    r.suspension = MPK_SUSPENSION_DISPUTE;
-    r.suspend_digest = digest;
-
-    if (event == MPK_EVENT_EMAIL_CHANGED) {
-        r.email_hash = corrected;
-        r.email = mpk_string("the new address, sealed");
-    }
-
-    return r;
-}
-
-
-static mpk_decision_t
-decide(const mpk_order_t *order, mpk_request_t r)
-{
-    mpk_decision_t  d;
-
-    if (r.earliest == 0) {
-        r.earliest = r.now;
-    }
-
-    if (mpk_policy_decide(&test_mem, order, &r, &d) != MPK_OK) {
-        memset(&d, 0, sizeof(mpk_decision_t));
-        d.outcome = MPK_OUTCOME_MAX;
-    }
-
-    return d;
-}
-
-
-static mpk_order_t
-reach(state_t state)
-{
-    mpk_order_t    order;
-    mpk_request_t  r;
-
-    memset(&order, 0, sizeof(mpk_order_t));
-    order.id = mpk_string("A-1");
-
-    if (state == ABSENT) {
-        return order;
-    }
-
-    order = decide(&order, request(MPK_EVENT_FILED)).order;
-
-    if (state == HELD) {
-        return order;
-    }
-
-    if (state == CANCELLED) {
-        return decide(&order, request(MPK_EVENT_CANCELLED)).order;
-    }
-
-    order = decide(&order, request(MPK_EVENT_RELEASED)).order;
-
-    if (state == READY) {
-        return order;
-    }
-
-    r = request(MPK_EVENT_LINK_MINTED);
-    memset(r.token_id, 5, MPK_ID_LEN);
-    order = decide(&order, r).order;
-
-    if (state == DELIVERED) {
-        return order;
-    }
-
-    r = request(MPK_EVENT_VIEWED);
-    memset(r.token_id, 5, MPK_ID_LEN);
-    order = decide(&order, r).order;
-
-    switch (state) {
-
-    case VIEWED:
-        return order;
-
-    case SUSPENDED:
-        return decide(&order, request(MPK_EVENT_SUSPENDED)).order;
-
-    case RESUMED:
-        order = decide(&order, request(MPK_EVENT_SUSPENDED)).order;
-        return decide(&order, request(MPK_EVENT_RESUMED)).order;
-
-    case ERASED:
-        return decide(&order, request(MPK_EVENT_ERASED)).order;
-
-    default:
-        r = request(MPK_EVENT_CLAIM_OPENED);
-        memset(r.token_id, 5, MPK_ID_LEN);
-        order = decide(&order, r).order;
-    }
-
-    switch (state) {
-
-    case ASKED:
-        return decide(&order, request(MPK_EVENT_CLAIM_NEEDS_INFO)).order;
-
-    case REPLACED:
-        return decide(&order, request(MPK_EVENT_CLAIM_REPLACED)).order;
-
-    case REFUNDED:
-        return decide(&order, request(MPK_EVENT_CLAIM_REFUNDED)).order;
-
-    case REJECTED:
-        return decide(&order, request(MPK_EVENT_CLAIM_REJECTED)).order;
-
-    default: /* REPORTED */
-        return order;
-    }
-}
 
 
 static void
@@ -191,62 +29,71 @@ test_table(void)
         mpk_outcome_t  in[STATES];
     } table[] = {
         /*                         absent      held        ready       delivered   viewed      cancelled
-                                   reported    asked       replaced    refunded    rejected    erased      suspended   resumed */
+                                   reported    asked       replaced    refunded    rejected    erased      suspended   resumed     withdrawn */
         { MPK_EVENT_FILED,       { MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME,
-                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED, MPK_SAME, MPK_SAME } },
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED, MPK_SAME, MPK_SAME, MPK_SAME } },
         { MPK_EVENT_IMPORTED,    { MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME,
-                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED, MPK_SAME, MPK_SAME } },
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED, MPK_SAME, MPK_SAME, MPK_SAME } },
         { MPK_EVENT_RELEASED,    { MPK_ABSENT, MPK_DONE, MPK_SAME, MPK_SAME, MPK_SAME, MPK_CANCELLED,
-                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED, MPK_SAME, MPK_SAME } },
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED, MPK_SAME, MPK_SAME, MPK_WITHDRAWN } },
         { MPK_EVENT_CANCELLED,   { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DELIVERED, MPK_DELIVERED, MPK_SAME,
-                                   MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_ERASED, MPK_DELIVERED, MPK_DELIVERED } },
+                                   MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_DELIVERED, MPK_ERASED, MPK_DELIVERED, MPK_DELIVERED, MPK_WITHDRAWN } },
         { MPK_EVENT_LINK_MINTED, { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_SUSPENDED, MPK_DONE } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_SUSPENDED, MPK_DONE, MPK_WITHDRAWN } },
         { MPK_EVENT_LINK_REVOKED, { MPK_ABSENT, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK,
-                                   MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_ERASED, MPK_NO_LINK, MPK_NO_LINK } },
+                                   MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK, MPK_ERASED, MPK_NO_LINK, MPK_NO_LINK, MPK_NO_LINK } },
         { MPK_EVENT_OPENED,      { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_SUSPENDED, MPK_DONE } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_SUSPENDED, MPK_DONE, MPK_WITHDRAWN } },
         { MPK_EVENT_VIEWED,      { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_SUSPENDED, MPK_DONE } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_SUSPENDED, MPK_DONE, MPK_WITHDRAWN } },
         { MPK_EVENT_CUT_OFF,     { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE, MPK_DONE } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE, MPK_DONE, MPK_DONE } },
         { MPK_EVENT_NONE,        { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME,
-                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME } },
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME } },
         { MPK_EVENT_CLAIM_OPENED,
                                  { MPK_ABSENT, MPK_UNDELIVERED, MPK_UNDELIVERED, MPK_DONE, MPK_DONE, MPK_CANCELLED,
-                                   MPK_CLAIMED, MPK_CLAIMED, MPK_DONE, MPK_REFUNDED, MPK_DONE, MPK_ERASED, MPK_SUSPENDED, MPK_DONE } },
+                                   MPK_CLAIMED, MPK_CLAIMED, MPK_DONE, MPK_REFUNDED, MPK_DONE, MPK_ERASED, MPK_SUSPENDED, MPK_DONE, MPK_WITHDRAWN } },
         { MPK_EVENT_CLAIM_NEEDS_INFO,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_DONE, MPK_SAME, MPK_DECIDED, MPK_DECIDED, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
+                                   MPK_DONE, MPK_SAME, MPK_DECIDED, MPK_DECIDED, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_WITHDRAWN } },
         { MPK_EVENT_CLAIM_REPLACED,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_DONE, MPK_DONE, MPK_SAME, MPK_DECIDED, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
+                                   MPK_DONE, MPK_DONE, MPK_SAME, MPK_DECIDED, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_WITHDRAWN } },
         { MPK_EVENT_CLAIM_REFUNDED,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_SAME, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
+                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_SAME, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_WITHDRAWN } },
         { MPK_EVENT_CLAIM_REJECTED,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_DECIDED, MPK_SAME, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
+                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_DECIDED, MPK_SAME, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM } },
         { MPK_EVENT_CLAIM_ANSWERED,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_CLAIMED, MPK_DONE, MPK_DECIDED, MPK_DECIDED, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
+                                   MPK_CLAIMED, MPK_DONE, MPK_DECIDED, MPK_DECIDED, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_WITHDRAWN } },
         { MPK_EVENT_CLAIM_FILES,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_DECIDED, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
+                                   MPK_DONE, MPK_DONE, MPK_DECIDED, MPK_DECIDED, MPK_DECIDED, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_WITHDRAWN } },
         { MPK_EVENT_CLAIM_NOTE,
                                  { MPK_ABSENT, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_NO_CLAIM, MPK_NO_CLAIM, MPK_NO_CLAIM } },
         { MPK_EVENT_ERASED,      { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_SAME, MPK_DONE, MPK_DONE } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_SAME, MPK_DONE, MPK_DONE, MPK_DONE } },
         { MPK_EVENT_SUSPENDED,   { MPK_ABSENT, MPK_HELD, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_SAME, MPK_DONE } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_SAME, MPK_DONE, MPK_WITHDRAWN } },
         { MPK_EVENT_RESUMED,     { MPK_ABSENT, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_CANCELLED,
-                                   MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_ERASED, MPK_DONE, MPK_SAME } },
+                                   MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_NOT_SUSPENDED, MPK_ERASED, MPK_DONE, MPK_SAME, MPK_WITHDRAWN } },
         { MPK_EVENT_EMAIL_CHANGED,
                                  { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_CANCELLED,
-                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE, MPK_DONE } },
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE, MPK_DONE, MPK_WITHDRAWN } },
         { MPK_EVENT_EMAIL_KEPT,  { MPK_ABSENT, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME,
-                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED, MPK_SAME, MPK_SAME } },
+                                   MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_SAME, MPK_ERASED, MPK_SAME, MPK_SAME, MPK_SAME } },
+        { MPK_EVENT_WITHDRAWAL_STATED,
+                                 { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE,
+                                   MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE, MPK_DONE, MPK_SAME } },
+        { MPK_EVENT_WITHDRAWN,
+                                 { MPK_ABSENT, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL,
+                                   MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_ERASED, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_DECIDED } },
+        { MPK_EVENT_WITHDRAWAL_REJECTED,
+                                 { MPK_ABSENT, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL,
+                                   MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_ERASED, MPK_NO_WITHDRAWAL, MPK_NO_WITHDRAWAL, MPK_DECIDED } },
     };
 
     for (e = 0; e < sizeof(table) / sizeof(table[0]); e++) {
@@ -875,415 +722,6 @@ any(uint32_t n)
 }
 
 
-/* R11 */
-
-static void
-test_suspension(void)
-{
-    size_t          i;
-    uint16_t        second[1] = { 2 }, first[1] = { 1 }, none[1] = { 4 };
-    uint8_t         link[MPK_ID_LEN];
-    mpk_order_t     viewed, order, resumed;
-    mpk_request_t   r;
-    mpk_decision_t  d;
-
-    viewed = reach(HELD);
-    viewed = decide(&viewed, request(MPK_EVENT_RELEASED)).order;
-    viewed = decide(&viewed, request(MPK_EVENT_VIEWED)).order;
-
-    r = request(MPK_EVENT_VIEWED);
-    ok(decide(&viewed, r).event == MPK_EVENT_REPEATED, "a view can be repeated");
-
-    order = decide(&viewed, request(MPK_EVENT_SUSPENDED)).order;
-    d = decide(&order, r);
-    ok(d.outcome == MPK_SUSPENDED && d.order.revision == order.revision, "R11: not while the order is suspended");
-
-    order = decide(&order, request(MPK_EVENT_RESUMED)).order;
-    ok(decide(&order, r).event == MPK_EVENT_REPEATED, "R11: but again when it was resumed");
-    ok(order.suspended_at == 0 && order.pauses_count == 1 && !order.items[0].suspended, "R11: nothing is suspended any more");
-
-    /* R10 */
-
-    r = request(MPK_EVENT_SUSPENDED);
-    order = decide(&viewed, r).order;
-    r.suspend_digest = other;
-    ok(decide(&order, r).outcome == MPK_DIFFERS, "R10: with other content it can't be suspended again");
-
-    r = request(MPK_EVENT_RESUMED);
-    resumed = decide(&order, r).order;
-    ok(decide(&resumed, r).outcome == MPK_SAME, "R10: resumed again, it is the same");
-    r.suspend_digest = other;
-    ok(decide(&resumed, r).outcome == MPK_DIFFERS, "R10: with other content it is not");
-
-    /* an item */
-
-    r = request(MPK_EVENT_SUSPENDED);
-    r.items = second;
-    r.items_count = 1;
-    order = decide(&viewed, r).order;
-    ok(!order.items[0].suspended && order.items[1].suspended, "R11: an item alone is suspended");
-
-    r = request(MPK_EVENT_VIEWED);
-    memset(r.token_id, 1, MPK_ID_LEN);
-    d = decide(&order, r);
-    ok(d.outcome == MPK_SUSPENDED && d.order.links_count == order.links_count,
-       "R11: a link to all items shows none, and is not used up");
-    r.items = first;
-    r.items_count = 1;
-    ok(decide(&order, r).outcome == MPK_DONE, "R11: a link to another item shows it");
-    r.items = second;
-    ok(decide(&order, r).outcome == MPK_SUSPENDED, "R11: one to the item does not");
-
-    r = request(MPK_EVENT_CLAIM_OPENED);
-    ok(decide(&order, r).outcome == MPK_DONE, "R11: another item can be reported");
-    r.claim_item = 2;
-    ok(decide(&order, r).outcome == MPK_SUSPENDED, "R11: the item can't");
-
-    r = request(MPK_EVENT_SUSPENDED);
-    r.suspend_digest = other;
-    r.now = NOW + 100;
-    d = decide(&order, r);
-    ok(d.outcome == MPK_DONE && d.order.items[0].suspended && d.order.suspended_at == order.suspended_at,
-       "R11: the others can be suspended, too; it lasts since the first was");
-
-    r.items = none;
-    r.items_count = 1;
-    ok(decide(&order, r).outcome == MPK_NO_ITEM, "R11: an item that is not there is not suspended");
-
-    /* an undelivered order can still be cancelled */
-
-    order = reach(HELD);
-    order = decide(&order, request(MPK_EVENT_RELEASED)).order;
-    order = decide(&order, request(MPK_EVENT_SUSPENDED)).order;
-    d = decide(&order, request(MPK_EVENT_CANCELLED));
-    ok(d.outcome == MPK_DONE && d.order.suspended_at == 0 && !d.order.items[0].suspended,
-       "R5: a suspended order is cancelled, and is not suspended any more");
-
-    /* times stand still */
-
-    r = request(MPK_EVENT_LINK_MINTED);
-    memset(r.token_id, 3, MPK_ID_LEN);
-    memcpy(link, r.token_id, MPK_ID_LEN);
-    order = decide(&viewed, r).order;
-
-    r = request(MPK_EVENT_SUSPENDED);
-    r.now = NOW + 900;
-    order = decide(&order, r).order;
-
-    r = request(MPK_EVENT_RESUMED);
-    r.now = NOW + 50000;
-    resumed = decide(&order, r).order;
-
-    r = request(MPK_EVENT_VIEWED);
-    memcpy(r.token_id, link, MPK_ID_LEN);
-    r.now = NOW + 50000 + 100 + MPK_TOKEN_SKEW - 1;
-    ok(decide(&resumed, r).outcome == MPK_DONE, "R11: a link has the rest of its time after the suspension");
-    r.now++;
-    ok(decide(&resumed, r).outcome == MPK_TOKEN_EXPIRED, "R11: and no more");
-
-    r = request(MPK_EVENT_VIEWED);
-    memset(r.token_id, 4, MPK_ID_LEN);
-    r.iat = NOW + 49000;
-    r.exp = NOW + 49010;
-    r.now = NOW + 50000;
-    ok(decide(&resumed, r).outcome == MPK_DONE, "R11: one made meanwhile has its whole time");
-    r.now = NOW + 50000 + 10 + MPK_TOKEN_SKEW;
-    ok(decide(&resumed, r).outcome == MPK_TOKEN_EXPIRED, "R11: counted from the end of the suspension");
-
-    r = request(MPK_EVENT_LINK_MINTED);
-    memset(r.token_id, 6, MPK_ID_LEN);
-    r.now = NOW + 50050;
-    d = decide(&resumed, r);
-    ok(mpk_order_link(&d.order, link) != NULL, "R11: a link that has time left keeps its slot");
-
-    r = request(MPK_EVENT_CLAIM_OPENED);
-    r.now = NOW + 50000 + WEEK;
-    ok(decide(&resumed, r).outcome == MPK_DONE, "R6, R11: the time for claims begins anew");
-    r.now++;
-    ok(decide(&resumed, r).outcome == MPK_LATE, "R6, R11: and ends");
-
-    /* many of them */
-
-    order = viewed;
-
-    for (i = 0; i < 3 * MPK_PAUSES_MAX; i++) {
-        r = request(MPK_EVENT_SUSPENDED);
-        r.now = NOW + 100 * (int64_t) (i + 1);
-        order = decide(&order, r).order;
-        r.event = MPK_EVENT_RESUMED;
-        r.now += 10;
-        order = decide(&order, r).order;
-    }
-
-    ok(order.pauses_count == MPK_PAUSES_MAX && mpk_order_until(&order, NOW, NOW + WEEK, NOW) == NOW + WEEK + 10 * MPK_PAUSES_MAX,
-       "R11: of many suspensions the latest count");
-
-    order = viewed;
-
-    for (i = 0; i <= MPK_PAUSES_MAX; i++) {
-        r = request(MPK_EVENT_SUSPENDED);
-        r.now = i ? NOW + 500000 + 100 * (int64_t) i : NOW;
-        order = decide(&order, r).order;
-        r.event = MPK_EVENT_RESUMED;
-        r.now += i ? 10 : 300000;
-        order = decide(&order, r).order;
-
-        ok(mpk_order_until(&order, NOW + 310000, NOW + 320000, r.now) == NOW + 320000, "R11: what has expired stays so, however many follow");
-    }
-
-    /* a clock that was ahead for one event, and is right again */
-
-    r = request(MPK_EVENT_LINK_MINTED);
-    memset(r.token_id, 8, MPK_ID_LEN);
-    r.now = NOW + 60 * DAY;
-    order = decide(&viewed, r).order;
-    r = request(MPK_EVENT_SUSPENDED);
-    r.now = NOW + 100;
-    order = decide(&order, r).order;
-    r.event = MPK_EVENT_RESUMED;
-    r.now = NOW + 600;
-    d = decide(&order, r);
-    ok(d.outcome == MPK_DONE && mpk_order_until(&d.order, NOW, NOW + 1000, r.now) == NOW + 1500, "R11: a suspension after it counts as long as it was");
-    r.now = NOW + 365 * DAY;
-    r.earliest = NOW + 600;
-    d = decide(&order, r);
-    ok(d.outcome == MPK_DONE && mpk_order_until(&d.order, NOW, NOW + 1000, NOW + 600) == NOW + 1500, "R11: nor does one that is resumed by such a clock last a year");
-
-    /* a used link that has expired makes no older one used that is still good */
-
-    order = viewed;
-    order.links_count = 0;
-    r = request(MPK_EVENT_SUSPENDED);
-    r.now = NOW + DAY;
-    order = decide(&order, r).order;
-    r.event = MPK_EVENT_RESUMED;
-    r.now = NOW + 21 * DAY;
-    order = decide(&order, r).order;
-    r = request(MPK_EVENT_VIEWED);
-    memset(r.token_id, 11, MPK_ID_LEN);
-    r.iat = r.now = NOW + 21 * DAY;
-    r.exp = r.iat + DAY;
-    d = decide(&order, r);
-    ok(d.outcome == MPK_DONE, "R11: a link made after the suspension is used");
-    order = d.order;
-    r = request(MPK_EVENT_LINK_MINTED);
-    memset(r.token_id, 12, MPK_ID_LEN);
-    r.iat = r.now = NOW + 23 * DAY;
-    r.exp = r.iat + DAY;
-    order = decide(&order, r).order;
-    r = request(MPK_EVENT_VIEWED);
-    memset(r.token_id, 13, MPK_ID_LEN);
-    r.iat = NOW;
-    r.exp = NOW + WEEK;
-    r.now = NOW + 23 * DAY;
-    ok(decide(&order, r).outcome == MPK_DONE, "R11: an older one that has time left is not taken for it");
-    r.channel = MPK_CHANNEL_TRACK;
-    ok(decide(&order, r).outcome == MPK_TOKEN_EXPIRED, "R11: the time of a page's link goes on");
-}
-
-
-/* The billing email is corrected. */
-
-static void
-test_email(void)
-{
-    size_t          i;
-    uint16_t        one[1] = { 1 };
-    mpk_order_t     order, viewed, held, pending;
-    mpk_request_t   r, change;
-    mpk_decision_t  d;
-
-    /* at once */
-
-    viewed = reach(VIEWED);
-    change = request(MPK_EVENT_EMAIL_CHANGED);
-    d = decide(&viewed, change);
-    held = d.order;
-    ok(d.correction == 1 && mpk_str_eq(mpk_order_email(&held, NOW), (mpk_str_t) { MPK_MAC_LEN, corrected })
-       && viewed.corrections_count == 0, "a corrected email holds at once");
-    ok(held.links_count == 1 && held.links[0].revoked && !viewed.links[0].revoked, "links handed out for the old one are closed");
-
-    d = decide(&held, change);
-    ok(d.outcome == MPK_SAME && d.correction == 1, "R10: the same again changes nothing");
-
-    r = request(MPK_EVENT_LINK_MINTED);
-    memset(r.token_id, 6, MPK_ID_LEN);
-    ok(decide(&held, r).outcome == MPK_WITHHELD, "no link to what was viewed is minted");
-    change.show_viewed = true;
-    d = decide(&held, change);
-    ok(d.outcome == MPK_DONE && d.event == MPK_EVENT_EMAIL_CHANGED && d.correction == 1, "the shop can show it later");
-    order = decide(&d.order, r).order;
-    ok(order.links_count == 2 && !order.links[1].revoked, "then one is");
-
-    r = request(MPK_EVENT_VIEWED);
-    memset(r.token_id, 6, MPK_ID_LEN);
-    ok(decide(&order, r).outcome == MPK_CHALLENGE, "a link wants the new address");
-    r.email_hash = corrected;
-    ok(decide(&order, r).outcome == MPK_DONE, "and shows the key to it");
-    memset(r.token_id, 5, MPK_ID_LEN);
-    ok(decide(&order, r).outcome == MPK_REVOKED, "the old link shows it to nobody");
-
-    /* links that the order does not know */
-
-    order = decide(&viewed, change).order;
-    memset(r.token_id, 12, MPK_ID_LEN);
-    r.iat = NOW - 1;
-    ok(decide(&order, r).outcome == MPK_REVOKED, "an unregistered link of before is closed");
-    r.event = MPK_EVENT_OPENED;
-    ok(decide(&order, r).outcome == MPK_REVOKED, "also when it is opened");
-    r.event = MPK_EVENT_VIEWED;
-    r.iat = NOW;
-    ok(decide(&order, r).outcome == MPK_DONE, "one that was signed after it is not");
-    r.channel = MPK_CHANNEL_TRACK;
-    ok(decide(&order, r).outcome == MPK_REVOKED, "a page's link of that second is");
-    r.iat = NOW + 1;
-    ok(decide(&order, r).outcome == MPK_DONE, "a later one is not");
-    r.channel = MPK_CHANNEL_ONSCREEN;
-    r.iat = NOW - 1;
-    ok(decide(&order, r).outcome == MPK_DONE, "what the shop puts on screen is no link");
-    ok(decide(&held, r).outcome == MPK_DONE, "and is not of an address");
-
-    r = request(MPK_EVENT_LINK_MINTED);
-    memset(r.token_id, 5, MPK_ID_LEN);
-    ok(decide(&order, r).outcome == MPK_REVOKED, "R10: a closed link is not minted again");
-    memset(r.token_id, 6, MPK_ID_LEN);
-    r.iat = NOW - 50;
-    d = decide(&order, r);
-    r.event = MPK_EVENT_OPENED;
-    ok(decide(&d.order, r).outcome == MPK_DONE, "one that is minted by a clock that was put back is good");
-
-    /* after a hold */
-
-    change = request(MPK_EVENT_EMAIL_CHANGED);
-    change.email_hold = DAY;
-    d = decide(&viewed, change);
-    pending = d.order;
-    ok(d.outcome == MPK_DONE && pending.links[0].revoked, "the old links are closed at the call, also if it is held");
-    ok(mpk_order_correction_pending(&pending, NOW + DAY - 1) == 1 && mpk_order_correction(&pending, NOW + DAY - 1) == 0
-       && mpk_order_correction_pending(&pending, NOW + DAY) == 0 && mpk_order_correction(&pending, NOW + DAY) == 1, "it holds to the second");
-    ok(decide(&pending, change).outcome == MPK_SAME, "R10: the same again does not hold it longer");
-
-    r = request(MPK_EVENT_LINK_MINTED);
-    memset(r.token_id, 6, MPK_ID_LEN);
-    r.iat = r.now = NOW + 10;
-    r.exp = NOW + WEEK;
-    order = decide(&pending, r).order;
-    r = request(MPK_EVENT_VIEWED);
-    memset(r.token_id, 6, MPK_ID_LEN);
-    r.iat = NOW + 10;
-    r.exp = NOW + WEEK;
-    r.now = NOW + DAY - 1;
-    ok(decide(&order, r).outcome == MPK_DONE, "a link that is minted meanwhile is for the old address");
-    r.now = NOW + DAY;
-    r.email_hash = corrected;
-    ok(decide(&order, r).outcome == MPK_WITHHELD, "and shows nothing that was viewed once the new one holds");
-    order.items[0].state = MPK_ITEM_NEW;
-    ok(decide(&order, r).outcome == MPK_REVOKED, "nor anything else");
-
-    r = request(MPK_EVENT_CLAIM_OPENED);
-    r.now = NOW + DAY;
-    ok(decide(&pending, r).outcome == MPK_NOT_BUYER, "the old address reports no key any more");
-    r.email_hash = corrected;
-    ok(decide(&pending, r).outcome == MPK_DONE, "the new one does");
-    r.now = NOW + DAY - 1;
-    ok(decide(&pending, r).outcome == MPK_NOT_BUYER, "and not before it holds");
-
-    /* stopped */
-
-    r = request(MPK_EVENT_EMAIL_KEPT);
-    r.email_hash = corrected;
-    ok(decide(&pending, r).outcome == MPK_NOT_BUYER, "the new address can't stop it");
-    r.email_hash = NULL;
-    ok(decide(&pending, r).outcome == MPK_NOT_BUYER, "nor nobody");
-    r.email_hash = hash;
-    d = decide(&pending, r);
-    ok(d.outcome == MPK_DONE && d.event == MPK_EVENT_EMAIL_KEPT && d.correction == 1, "the old one stops it");
-    ok(mpk_order_correction(&d.order, NOW + WEEK) == 0, "for good");
-    ok(decide(&d.order, r).outcome == MPK_SAME, "R10: and again");
-    ok(decide(&d.order, change).outcome == MPK_DONE, "it can be asked for again");
-    r.now = NOW + DAY;
-    ok(decide(&pending, r).outcome == MPK_NOT_BUYER, "not when it holds");
-
-    r = request(MPK_EVENT_EMAIL_CHANGED);
-    r.email_hash = hash;
-    r.email_hold = DAY;
-    d = decide(&pending, r);
-    ok(d.outcome == MPK_DONE && d.event == MPK_EVENT_EMAIL_KEPT && d.order.corrections_count == 1, "support stops it by naming the old one");
-    d = decide(&d.order, r);
-    ok(d.outcome == MPK_SAME && d.correction == 0, "R10: and again");
-    r.email_hash = wrong;
-    d = decide(&pending, r);
-    ok(d.outcome == MPK_DONE && d.correction == 2 && d.order.corrections[0].stopped, "a third address takes its place");
-    ok(mpk_order_correction(&d.order, NOW + WEEK) == 2, "and holds alone");
-
-    change.email_hold = 0;
-    change.now = NOW + 5;
-    d = decide(&pending, change);
-    ok(d.outcome == MPK_DONE && d.event == MPK_EVENT_EMAIL_CHANGED && mpk_order_correction(&d.order, NOW + 5) == 1
-       && d.order.corrections_count == 1, "the shop ends the hold");
-    ok(decide(&d.order, change).outcome == MPK_SAME, "R10: and again");
-
-    /* which keys */
-
-    order = reach(DELIVERED);
-    r = request(MPK_EVENT_VIEWED);
-    r.items = one;
-    r.items_count = 1;
-    memset(r.token_id, 21, MPK_ID_LEN);
-    order = decide(&order, r).order;
-    change = request(MPK_EVENT_EMAIL_CHANGED);
-    order = decide(&order, change).order;
-    r = request(MPK_EVENT_VIEWED);
-    r.iat = NOW;
-    r.email_hash = corrected;
-    memset(r.token_id, 22, MPK_ID_LEN);
-    d = decide(&order, r);
-    ok(d.outcome == MPK_DONE && d.items_count == 2 && d.items[0] == 2, "a link to several shows those that were not viewed before");
-    order = d.order;
-    ok(order.items[0].viewed_under == 0 && order.items[1].viewed_under == 1, "it is kept which address saw what");
-    d = decide(&order, r);
-    ok(d.outcome == MPK_DONE && d.event == MPK_EVENT_REPEATED && d.items_count == 2, "R3: and again");
-
-    change.email_hash = wrong;
-    held = decide(&order, change).order;
-    ok(mpk_order_withheld(&held, &held.items[0], NOW) && mpk_order_withheld(&held, &held.items[1], NOW), "the next address sees neither");
-    change.email_hash = hash;
-    held = decide(&order, change).order;
-    ok(mpk_order_withheld(&held, &held.items[0], NOW), "nor the first one, if it comes back");
-
-    r = request(MPK_EVENT_CLAIM_OPENED);
-    r.email_hash = corrected;
-    held = decide(&order, r).order;
-    held = decide(&held, request(MPK_EVENT_CLAIM_REPLACED)).order;
-    ok(!mpk_order_withheld(&held, &held.items[0], NOW), "a replacement is shown");
-
-    /* its bound */
-
-    order = viewed;
-    change.email_hold = DAY;
-
-    for (i = 0; i < MPK_CORRECTIONS_HELD; i++) {
-        change.email_hash = i % 2 ? wrong : corrected;
-        d = decide(&order, change);
-        order = d.order;
-    }
-
-    change.email_hash = i % 2 ? wrong : corrected;
-    ok(d.outcome == MPK_DONE && decide(&order, change).outcome == MPK_EXHAUSTED, "support can't use up all corrections");
-    change.email_hold = 0;
-
-    for (/* void */; i < MPK_CORRECTIONS_MAX; i++) {
-        change.email_hash = i % 2 ? wrong : corrected;
-        d = decide(&order, change);
-        order = d.order;
-    }
-
-    ok(d.outcome == MPK_DONE && order.corrections_count == MPK_CORRECTIONS_MAX, "an email can be corrected some times");
-    change.email_hash = hash;
-    ok(decide(&order, change).outcome == MPK_EXHAUSTED, "and not more");
-}
-
-
 static void
 test_random(void)
 {
@@ -1493,20 +931,13 @@ main(void)
 
     static mpk_mem_t  little = { scarce, NULL, false };
 
-    filing.state = MPK_ORDER_HELD;
-    filing.items_count = 3;
-    filing.items = items;
-    filing.digest = (mpk_str_t) { MPK_MAC_LEN, digest };
-    filing.email_hash = (mpk_str_t) { MPK_MAC_LEN, hash };
-    filing.purchased_at = NOW - 1000;
+    file_it();
 
     test_table();
     test_rules();
     test_imported();
     test_claims();
     test_time();
-    test_suspension();
-    test_email();
     test_random();
     test_words();
 

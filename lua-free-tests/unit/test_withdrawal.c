@@ -3,83 +3,10 @@
  * withdrawn is shown no more; their encoding.
  */
 
-#include "mpk_policy.h"
-#include "test.h"
-
-#define DAY    86400
-#define NOW    (20000 * (int64_t) DAY + 500)
-#define DAYS   14
+#include "test_policy.h"
 
 
-static uint8_t  hash[MPK_MAC_LEN] = "the hash of the right email....";
-static uint8_t  wrong[MPK_MAC_LEN] = "the hash of another email......";
-static uint8_t  digest[MPK_MAC_LEN] = "the digest of what was said....";
-static uint8_t  other[MPK_MAC_LEN] = "the digest of something else...";
-
-static mpk_item_t      items[3];
-static mpk_order_t     filing;
 static const uint16_t  one[] = { 1 }, two[] = { 2 }, both[] = { 1, 2 }, none[] = { 4 };
-
-
-static mpk_request_t
-request(mpk_event_t event)
-{
-    mpk_request_t  r;
-
-    memset(&r, 0, sizeof(mpk_request_t));
-
-    r.event = event;
-    r.now = NOW;
-    r.earliest = NOW;
-    r.grace = 3600;
-    r.filing = event == MPK_EVENT_FILED || event == MPK_EVENT_IMPORTED ? &filing : NULL;
-    r.reason = mpk_string("fraud");
-    memset(r.token_id, 7, MPK_ID_LEN);
-    r.iat = NOW - 100;
-    r.exp = NOW + 1000;
-    r.channel = MPK_CHANNEL_EMAIL;
-    memset(r.nonce, 9, MPK_ID_LEN);
-    r.nonce_fresh = true;
-    r.challenge_email = true;
-    r.email_hash = hash;
-    r.claim_window = 7 * DAY;
-    r.claim_item = 1;
-    r.claim = 1;
-    r.claim_digest = (mpk_str_t) { MPK_MAC_LEN, digest };
-    r.claim_key = mpk_string("the new key, sealed");
-    r.claim_finding = MPK_FINDING_DEFECTIVE;
-    r.claim_detail = mpk_string("detail, sealed");
-    r.suspension = MPK_SUSPENSION_DISPUTE;
-    r.suspend_digest = digest;
-    r.withdrawal_days = DAYS;
-    r.stated_at = NOW;
-    r.withdrawal = 1;
-    r.withdrawal_digest = (mpk_str_t) { MPK_MAC_LEN, digest };
-    r.withdrawal_detail = mpk_string("stated, sealed");
-
-    return r;
-}
-
-
-static mpk_decision_t
-decide(const mpk_order_t *order, mpk_request_t r)
-{
-    mpk_decision_t  d;
-
-    if (mpk_policy_decide(&test_mem, order, &r, &d) != MPK_OK) {
-        memset(&d, 0, sizeof(mpk_decision_t));
-        d.outcome = MPK_OUTCOME_MAX;
-    }
-
-    return d;
-}
-
-
-static mpk_order_t
-after(const mpk_order_t *order, mpk_event_t event)
-{
-    return decide(order, request(event)).order;
-}
 
 
 static mpk_order_t
@@ -425,45 +352,8 @@ test_decided(void)
 static void
 test_withdrawn(void)
 {
-    char           name[160];
-    size_t         e;
     mpk_order_t    order, part;
-    mpk_outcome_t  is;
     mpk_request_t  r;
-
-    /* the events that are not refused in a withdrawn order */
-
-    static const mpk_outcome_t  in[MPK_EVENT_MAX] = {
-        [MPK_EVENT_NONE] = MPK_SAME,
-        [MPK_EVENT_FILED] = MPK_SAME,
-        [MPK_EVENT_IMPORTED] = MPK_SAME,
-        [MPK_EVENT_LINK_REVOKED] = MPK_NO_LINK,
-        [MPK_EVENT_CUT_OFF] = MPK_OUTCOME_MAX,       /* done */
-        [MPK_EVENT_CLAIM_REJECTED] = MPK_NO_CLAIM,
-        [MPK_EVENT_CLAIM_NOTE] = MPK_NO_CLAIM,
-        [MPK_EVENT_ERASED] = MPK_OUTCOME_MAX,
-        [MPK_EVENT_EMAIL_KEPT] = MPK_SAME,
-        [MPK_EVENT_WITHDRAWAL_STATED] = MPK_SAME,
-        [MPK_EVENT_WITHDRAWN] = MPK_DECIDED,
-        [MPK_EVENT_WITHDRAWAL_REJECTED] = MPK_DECIDED
-    };
-
-    for (e = 0; e < MPK_EVENT_MAX; e++) {
-        order = ready();
-        order = decide(&order, statement(NULL, 0)).order;
-
-        is = in[e] == MPK_OUTCOME_MAX ? MPK_DONE : in[e] ? in[e] : MPK_WITHDRAWN;
-
-        /* only asked for by others */
-
-        if (e == MPK_EVENT_REPEATED) {
-            continue;
-        }
-
-        (void) snprintf(name, sizeof(name), "%.*s of an order that is withdrawn: %.*s", (int) mpk_event_name(e).len, (const char *) mpk_event_name(e).data,
-                        (int) mpk_outcome_info(is)->name.len, (const char *) mpk_outcome_info(is)->name.data);
-        ok(decide(&order, request((mpk_event_t) e)).outcome == is, name);
-    }
 
     r = request(MPK_EVENT_SUSPENDED);
     r.items = both;
@@ -571,12 +461,7 @@ test_encoding(void)
 int
 main(void)
 {
-    filing.state = MPK_ORDER_HELD;
-    filing.items_count = 3;
-    filing.items = items;
-    filing.digest = (mpk_str_t) { MPK_MAC_LEN, digest };
-    filing.email_hash = (mpk_str_t) { MPK_MAC_LEN, hash };
-    filing.purchased_at = NOW - 100;
+    file_it();
 
     test_granted();
     test_judged();
