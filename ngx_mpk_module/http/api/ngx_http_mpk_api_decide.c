@@ -3,7 +3,7 @@
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_sealed.h"
 
-#include "mpk_desk.h"
+#include "mpk_support.h"
 
 
 /* A decision in progress: api->data, in the transaction's memory. */
@@ -112,8 +112,8 @@ ngx_http_mpk_api_decide(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     api = ctx->data;
 
-    (void) mpk_desk_finding(&ctx->mem, api->body, &said->finding, &said->found,
-                            &api->errors);
+    (void) mpk_support_finding(&ctx->mem, api->body, &said->finding, &said->found,
+                               &api->errors);
 
     if (said->finding == MPK_FINDING_GOODWILL
         && said->event == MPK_EVENT_CLAIM_REJECTED)

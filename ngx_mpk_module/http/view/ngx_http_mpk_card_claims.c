@@ -10,7 +10,7 @@
 static void ngx_http_mpk_card_answers(ngx_http_mpk_ctx_t *ctx,
     const mpk_order_t *order, ngx_uint_t number, const mpk_claim_t *claim,
     mpk_value_t *facts);
-static void ngx_http_mpk_card_desk(ngx_http_mpk_ctx_t *ctx,
+static void ngx_http_mpk_card_support(ngx_http_mpk_ctx_t *ctx,
     const mpk_claim_t *claim, const mpk_detail_t *detail, mpk_value_t *facts);
 static ngx_int_t ngx_http_mpk_card_detail(ngx_http_mpk_ctx_t *ctx,
     ngx_http_mpk_order_t *opened, ngx_uint_t number, mpk_detail_t *detail);
@@ -129,7 +129,7 @@ ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     mpk_value_text(facts, mpk_string("reason"), mpk_reason_name(claim->reason));
 
     if (whom == NGX_HTTP_MPK_CLAIMS_READ) {
-        ngx_http_mpk_card_desk(ctx, claim, NULL, facts);
+        ngx_http_mpk_card_support(ctx, claim, NULL, facts);
         return NGX_OK;
     }
 
@@ -155,7 +155,7 @@ ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
     mpk_value_text(facts, mpk_string("note"), detail.note);
 
     if (whom == NGX_HTTP_MPK_CLAIMS_SUPPORT) {
-        ngx_http_mpk_card_desk(ctx, claim, &detail, facts);
+        ngx_http_mpk_card_support(ctx, claim, &detail, facts);
 
     } else if (claim->answered_at) {
         ngx_http_mpk_value_time(ctx, facts, mpk_string("answered_at"),
@@ -177,7 +177,7 @@ ngx_http_mpk_card_claim(ngx_http_mpk_ctx_t *ctx, ngx_http_mpk_order_t *opened,
  */
 
 static void
-ngx_http_mpk_card_desk(ngx_http_mpk_ctx_t *ctx, const mpk_claim_t *claim,
+ngx_http_mpk_card_support(ngx_http_mpk_ctx_t *ctx, const mpk_claim_t *claim,
     const mpk_detail_t *detail, mpk_value_t *facts)
 {
     mpk_value_t  *finding;

@@ -4,8 +4,8 @@
  * mpk_members_read().
  */
 
-#ifndef MPK_DESK_H
-#define MPK_DESK_H
+#ifndef MPK_SUPPORT_H
+#define MPK_SUPPORT_H
 
 #include "mpk_claim.h"
 #include "mpk_value.h"
@@ -37,15 +37,15 @@ typedef struct {
  */
 
 /* The member "finding"; NONE and "" if there is none. */
-bool mpk_desk_finding(mpk_mem_t *mem, const mpk_value_t *body,
+bool mpk_support_finding(mpk_mem_t *mem, const mpk_value_t *body,
     mpk_finding_t *finding, mpk_str_t *text, mpk_value_t **errors);
 
-bool mpk_desk_note(mpk_mem_t *mem, const mpk_value_t *body, mpk_note_t *note,
+bool mpk_support_note(mpk_mem_t *mem, const mpk_value_t *body, mpk_note_t *note,
     mpk_value_t **errors);
 
 /* now: what was received MPK_TOKEN_SKEW or more after it is in the future. */
-bool mpk_desk_report(mpk_mem_t *mem, const mpk_value_t *body, int64_t now,
+bool mpk_support_report(mpk_mem_t *mem, const mpk_value_t *body, int64_t now,
     mpk_report_t *report, mpk_value_t **errors);
 
 
-#endif /* MPK_DESK_H */
+#endif /* MPK_SUPPORT_H */

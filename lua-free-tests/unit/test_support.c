@@ -1,6 +1,6 @@
 /* What support says of a claim, read from the body of a call. */
 
-#include "mpk_desk.h"
+#include "mpk_support.h"
 #include "mpk_json.h"
 #include "test.h"
 
@@ -76,12 +76,12 @@ test_finding(void)
 
     for (i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         errors = NULL;
-        right = mpk_desk_finding(&test_mem, json(bodies[i].body), &finding, &text, &errors);
+        right = mpk_support_finding(&test_mem, json(bodies[i].body), &finding, &text, &errors);
         ok(right == (bodies[i].pointer[0] == '\0') && is(pointer(errors), bodies[i].pointer) && finding == bodies[i].finding, bodies[i].body);
     }
 
     errors = NULL;
-    ok(mpk_desk_finding(&test_mem, NULL, &finding, &text, &errors) && finding == MPK_FINDING_NONE && text.len == 0, "an empty body has no finding");
+    ok(mpk_support_finding(&test_mem, NULL, &finding, &text, &errors) && finding == MPK_FINDING_NONE && text.len == 0, "an empty body has no finding");
 }
 
 
@@ -116,14 +116,14 @@ test_note(void)
 
     for (i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         errors = NULL;
-        right = mpk_desk_note(&test_mem, json(bodies[i].body), &note, &errors);
+        right = mpk_support_note(&test_mem, json(bodies[i].body), &note, &errors);
         ok(right == (bodies[i].pointer[0] == '\0') && is(pointer(errors), bodies[i].pointer), test_shown(bodies[i].body));
     }
 
     errors = NULL;
-    ok(mpk_desk_note(&test_mem, json("{\"text\":\"t\",\"session\":\"offered\",\"files\":[{\"name\":\"a b\",\"sha256\":\"" HASH "\"},"
-                                     "{\"name\":\"c\",\"sha256\":\"0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF\"}]}"),
-                     &note, &errors)
+    ok(mpk_support_note(&test_mem, json("{\"text\":\"t\",\"session\":\"offered\",\"files\":[{\"name\":\"a b\",\"sha256\":\"" HASH "\"},"
+                                        "{\"name\":\"c\",\"sha256\":\"0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF\"}]}"),
+                        &note, &errors)
        && is(note.text, "t") && note.session == MPK_SESSION_OFFERED && is(note.files, HASH "  a b\n" HASH "  c\n"),
        "files are lines, their hashes in lower case");
 
@@ -136,7 +136,7 @@ test_note(void)
 
         (void) sprintf(body + len, "]}");
         errors = NULL;
-        right = mpk_desk_note(&test_mem, json(body), &note, &errors);
+        right = mpk_support_note(&test_mem, json(body), &note, &errors);
         ok(right == (i == MPK_NOTE_FILES_MAX) && is(pointer(errors), right ? "" : "/files"), right ? "a note has up to 32 files" : "and no more");
     }
 }
@@ -174,13 +174,13 @@ test_report(void)
 
     for (i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         errors = NULL;
-        right = mpk_desk_report(&test_mem, json(bodies[i].body), NOW, &report, &errors);
+        right = mpk_support_report(&test_mem, json(bodies[i].body), NOW, &report, &errors);
         ok(right == (bodies[i].pointer[0] == '\0') && is(pointer(errors), bodies[i].pointer), bodies[i].body);
     }
 
     errors = NULL;
-    ok(mpk_desk_report(&test_mem, json("{\"item\":3,\"name\":\"Ann\",\"category\":\"stopped\",\"description\":\"d\",\"key\":\"k\",\"exception\":\"e\","
-                                       "\"received_at\":\"2026-11-23T09:15:29+01:00\"}"), NOW, &report, &errors)
+    ok(mpk_support_report(&test_mem, json("{\"item\":3,\"name\":\"Ann\",\"category\":\"stopped\",\"description\":\"d\",\"key\":\"k\",\"exception\":\"e\","
+                                          "\"received_at\":\"2026-11-23T09:15:29+01:00\"}"), NOW, &report, &errors)
        && report.item == 3 && is(report.name, "Ann") && report.category == MPK_CATEGORY_STOPPED && is(report.description, "d")
        && is(report.key, "k") && is(report.exception, "e") && report.received_at == NOW - 1, "a report is read");
 }

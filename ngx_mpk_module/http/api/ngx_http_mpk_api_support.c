@@ -6,7 +6,7 @@
 #include "ngx_http_mpk_api.h"
 #include "ngx_http_mpk_sealed.h"
 
-#include "mpk_desk.h"
+#include "mpk_support.h"
 
 
 static ngx_int_t ngx_http_mpk_report_digest(ngx_http_mpk_txn_t *txn,
@@ -33,8 +33,8 @@ ngx_http_mpk_api_report(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!mpk_desk_report(&ctx->mem, api->body, txn->request.now, report,
-                         &api->errors))
+    if (!mpk_support_report(&ctx->mem, api->body, txn->request.now, report,
+                            &api->errors))
     {
         return ngx_http_mpk_api_invalid(r, ctx);
     }
@@ -138,7 +138,7 @@ ngx_http_mpk_api_note(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
     api = ctx->data;
 
-    if (!mpk_desk_note(&ctx->mem, api->body, &note, &api->errors)) {
+    if (!mpk_support_note(&ctx->mem, api->body, &note, &api->errors)) {
         return ngx_http_mpk_api_invalid(r, ctx);
     }
 
