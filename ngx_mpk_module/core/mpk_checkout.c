@@ -141,7 +141,7 @@ mpk_checkout_file(mpk_mem_t *mem, const mpk_value_t *body, int64_t latest,
 }
 
 
-/* The object of this name, its strings in text; NULL: there is none, or it is none. */
+/* Reads the strings of this member, an object, into text; NULL: it is missing or not an object. */
 
 static const mpk_value_t *
 mpk_checkout_object(mpk_checkout_reader_t *reader, const mpk_value_t *body,
@@ -168,7 +168,7 @@ mpk_checkout_object(mpk_checkout_reader_t *reader, const mpk_value_t *body,
 }
 
 
-/* 0 is no time, in an order as in many a shop. */
+/* an order stores "no time" as 0, and so do many shops */
 
 static int64_t
 mpk_checkout_time(mpk_checkout_reader_t *reader, mpk_str_t member,

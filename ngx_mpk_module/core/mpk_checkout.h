@@ -48,12 +48,12 @@ bool mpk_checkout_consented(const mpk_checkout_t *checkout);
 
 /*
  * Writes terms and consents, if they were filed.  Reading leaves "business" as it is;
- * MPK_MALFORMED: they were not so written.
+ * MPK_MALFORMED: mpk_checkout_write() did not write them.
  */
 void mpk_checkout_write(const mpk_checkout_t *checkout, mpk_buf_t *out);
 mpk_status_t mpk_checkout_read(mpk_str_t in, mpk_checkout_t *checkout);
 
-/* Adds what was filed to facts: "buyer" only if it is no consumer, "terms", "consents". */
+/* Adds "terms" and "consents" to facts if they were filed, and "buyer" if it is a business. */
 void mpk_checkout_show(mpk_mem_t *mem, const mpk_checkout_t *checkout,
     mpk_value_t *facts);
 

@@ -4,7 +4,7 @@
 
 #define MPK_CLAIM_VERSION  1
 
-/* Tags behind the claims: of what few of them have.  They never change. */
+/* Tags of optional members, stored after the claims; their values never change. */
 enum {
     MPK_CLAIM_TAG_FINDING = 1,
     MPK_CLAIM_TAG_RECEIVED,
@@ -152,7 +152,7 @@ mpk_claims_read(mpk_mem_t *mem, mpk_str_t value, size_t items_max, bool rare,
 }
 
 
-/* To the end: the number of a claim, a tag, a value; ascending. */
+/* Reads (claim number, tag, value) to the end of the field, in ascending order. */
 
 static mpk_status_t
 mpk_claims_read_rare(mpk_unpack_t *in, mpk_claim_t *claims, size_t count)
@@ -296,7 +296,7 @@ mpk_claim_write_int(size_t number, unsigned tag, uint64_t value,
 }
 
 
-/* The last string is not empty, unless it is one of the first three. */
+/* Trailing empty strings are left out, except the first three. */
 
 #define MPK_DETAIL_LEAST  3
 
@@ -449,7 +449,7 @@ mpk_session_find(mpk_str_t name, mpk_session_t *session)
 }
 
 
-/* The empty word of those that have one is none. */
+/* An empty name is never found: in some lists it stands for NONE. */
 
 static bool
 mpk_claim_word_find(const mpk_str_t *words, size_t max, mpk_str_t name,

@@ -56,7 +56,7 @@ typedef enum {
     MPK_FINDING_MAX
 } mpk_finding_t;
 
-/* A session in which support looks at the customer's computer from afar. */
+/* A remote session in which support looks at the customer's computer. */
 typedef enum {
     MPK_SESSION_NONE = 0,
     MPK_SESSION_OFFERED,
@@ -104,7 +104,7 @@ bool mpk_claim_undecided(const mpk_claim_t *claim);
 /* Whether support waits for an answer in words, also if files have come meanwhile. */
 bool mpk_claim_asked(const mpk_claim_t *claim);
 
-/* Whether any has a member that few have. */
+/* Whether any claim has an optional member. */
 bool mpk_claims_rare(const mpk_claim_t *claims, size_t count);
 
 /*

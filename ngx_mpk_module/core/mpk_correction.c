@@ -3,7 +3,7 @@
 #include "mpk_correction.h"
 
 
-/* Bits of what is stored of one. */
+/* Flags of a stored correction. */
 #define MPK_CORRECTION_STOPPED  1u
 #define MPK_CORRECTION_VIEWED   2u
 
@@ -19,7 +19,7 @@ mpk_correction_holds(const mpk_correction_t *list, size_t count, int64_t now)
 }
 
 
-/* One that follows stops it: only the last one can be pending. */
+/* A new correction stops the pending one, so only the last can be pending. */
 
 size_t
 mpk_correction_pending(const mpk_correction_t *list, size_t count,

@@ -13,7 +13,7 @@
 #define MPK_CORRECTIONS_HELD  8      /* after so many only the shop's own, which hold at once */
 
 
-/* Its number is its place in the order's list, from 1; 0 is the address as filed. */
+/* Numbered by its position in the order's list, from 1; 0 stands for the address as filed. */
 typedef struct {
     int64_t      at;                 /* when it was asked for; seconds */
     int64_t      from;               /* when it holds */
@@ -24,11 +24,11 @@ typedef struct {
 } mpk_correction_t;
 
 
-/* The number of the correction that holds. */
+/* The number of the correction in force; 0: the address as filed. */
 size_t mpk_correction_holds(const mpk_correction_t *list, size_t count,
     int64_t now);
 
-/* The number of the one that is to hold later; 0: there is none. */
+/* The number of the pending correction; 0: none is pending. */
 size_t mpk_correction_pending(const mpk_correction_t *list, size_t count,
     int64_t now);
 

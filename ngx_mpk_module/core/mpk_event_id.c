@@ -52,7 +52,7 @@ mpk_event_id_read(mpk_str_t member, mpk_event_id_t *id)
 }
 
 
-/* Takes what is before the next colon; all, if there is none. */
+/* Takes the text before the next colon, or all of it. */
 
 static mpk_str_t
 mpk_event_id_part(mpk_str_t *rest)

@@ -704,7 +704,7 @@ mpk_evidence_refusal(const mpk_evidence_t *evidence,
 }
 
 
-/* What the page before the first view said, and what was agreed to on it. */
+/* What the confirm page said before the first view, and what the customer agreed to there. */
 
 static void
 mpk_evidence_confirmed(const mpk_evidence_t *evidence,
@@ -761,7 +761,7 @@ mpk_evidence_confirmed(const mpk_evidence_t *evidence,
 }
 
 
-/* Ends a sentence with the words and their hash. */
+/* Appends the words of a consent and their hash, and ends the sentence. */
 
 static void
 mpk_evidence_agreed(const mpk_evidence_t *evidence, mpk_str_t hash,
@@ -823,7 +823,7 @@ mpk_evidence_rebuttal(const mpk_evidence_t *evidence,
 }
 
 
-/* Whether a view was under an email address that was corrected since. */
+/* Whether the billing email was corrected after this view. */
 
 static bool
 mpk_evidence_other(const mpk_evidence_t *evidence, const mpk_value_t *view)

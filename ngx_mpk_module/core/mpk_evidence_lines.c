@@ -110,7 +110,7 @@ static const mpk_evidence_word_t  mpk_evidence_media[] = {
 
 mpk_assert_rows(mpk_evidence_media, MPK_MEDIUM_MAX);
 
-/* Why a statement of withdrawal was not granted at once. */
+/* Why a withdrawal was not granted at once. */
 static const mpk_evidence_word_t  mpk_evidence_whys[] = {
     mpk_word("cancelled", "the order had been cancelled", 0),
     mpk_word("business", "the buyer is a business", 0),
@@ -284,7 +284,7 @@ mpk_evidence_line(mpk_buf_t *out, const mpk_value_t *entry)
 }
 
 
-/* What entries about withdrawals have. */
+/* Members of entries about withdrawals. */
 
 static void
 mpk_evidence_withdrawal(mpk_buf_t *out, const mpk_value_t *entry)
@@ -307,7 +307,7 @@ mpk_evidence_withdrawal(mpk_buf_t *out, const mpk_value_t *entry)
 }
 
 
-/* What entries about claims have. */
+/* Members of entries about claims. */
 
 static void
 mpk_evidence_claim(mpk_buf_t *out, const mpk_value_t *entry)

@@ -665,7 +665,7 @@ mpk_filing_content(const mpk_filing_t *filing, mpk_buf_t *out)
         out->len = start;
     }
 
-    /* nor for a consumer of whom the shop says nothing */
+    /* leaves the digest unchanged if the shop filed nothing of this */
 
     start = out->len;
     mpk_pack_int(out, UINT64_MAX - 1);

@@ -817,7 +817,7 @@ mpk_journal_read_personal(mpk_str_t personal, mpk_value_t *object)
 }
 
 
-/* Of a line that mpk_journal_file() did not write there is only a name. */
+/* A line that mpk_journal_file() did not write is shown as a name alone. */
 
 static void
 mpk_journal_read_files(mpk_str_t files, mpk_value_t *list)

@@ -53,7 +53,7 @@ mpk_number_counted(mpk_str_t id, uint8_t bytes[MPK_NUMBER_ID_LEN])
 }
 
 
-/* bytes has room for the text; all of it is a word if nothing else is. */
+/* Finds the word to look up; it is written to bytes, which has room for the whole text. */
 
 static mpk_str_t
 mpk_number_word(mpk_str_t text, uint8_t *bytes)
@@ -99,7 +99,7 @@ mpk_number_word(mpk_str_t text, uint8_t *bytes)
 }
 
 
-/* Without the punctuation around it. */
+/* Strips the punctuation around an id. */
 
 static mpk_str_t
 mpk_number_bare(mpk_str_t id)
@@ -117,7 +117,7 @@ mpk_number_bare(mpk_str_t id)
 }
 
 
-/* Letters from first to last change their case. */
+/* Adds an id with the case of letters from first to last changed, unless it is there already. */
 
 static void
 mpk_number_add(mpk_number_t *number, mpk_str_t id, uint8_t first, uint8_t last)

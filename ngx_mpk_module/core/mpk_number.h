@@ -18,15 +18,15 @@ typedef struct {
 
 
 /*
- * The ids of orders that UTF-8 text can mean: one of its words, without full stops and
- * dashes around it, also in capitals and in small letters.  The word is the last one that has a digit, or,
- * if none has, the last one.  false: there is none.
+ * Lists the order ids that a visitor may have meant by this UTF-8 text: its last word with a
+ * digit (or, without any digit, its last word) as typed, without punctuation around it, in
+ * capitals, and in small letters.  false: the text has no such word.
  */
 bool mpk_number_read(mpk_str_t text, mpk_number_t *number);
 
 /*
- * The name by which lookups of an order are counted, in bytes: the same for all ids that are
- * meant by one text.
+ * The name under which lookups of this id are counted: the same for all ids that one text
+ * may mean.  It is written to bytes.
  */
 mpk_str_t mpk_number_counted(mpk_str_t id, uint8_t bytes[MPK_NUMBER_ID_LEN]);
 

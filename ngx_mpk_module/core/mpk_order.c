@@ -318,8 +318,8 @@ mpk_order_read_state(mpk_unpack_t *in, mpk_order_t *order)
 
 
 /*
- * Passes over items and links, and leaves their arrays NULL: a lookup of the owner must not
- * take longer for a big order.
+ * Skips items and links without allocating their arrays: looking up the owner of a big order
+ * must not take longer than looking up an unknown one.
  */
 
 static void

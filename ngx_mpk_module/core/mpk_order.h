@@ -243,7 +243,7 @@ mpk_status_t mpk_person_open(mpk_crypto_t *crypto, mpk_mem_t *mem,
     const mpk_data_key_t *key, const mpk_order_t *order, size_t number,
     mpk_person_t *person);
 
-/* The number of the correction of the billing email that holds; 0: none. */
+/* The number of the correction in force; 0: the billing email is as filed. */
 static inline size_t
 mpk_order_correction(const mpk_order_t *order, int64_t now)
 {
@@ -251,7 +251,7 @@ mpk_order_correction(const mpk_order_t *order, int64_t now)
                                 now);
 }
 
-/* The number of the one that is to hold later; 0: none. */
+/* The number of the pending correction; 0: none is pending. */
 static inline size_t
 mpk_order_correction_pending(const mpk_order_t *order, int64_t now)
 {
@@ -259,7 +259,7 @@ mpk_order_correction_pending(const mpk_order_t *order, int64_t now)
                                   order->corrections_count, now);
 }
 
-/* The keyed hash of the billing email that holds: whoever says that one is the buyer. */
+/* The keyed hash of the billing email in force: a customer who gives it is the buyer. */
 mpk_str_t mpk_order_email(const mpk_order_t *order, int64_t now);
 
 /*
@@ -269,7 +269,7 @@ mpk_str_t mpk_order_email(const mpk_order_t *order, int64_t now);
 bool mpk_order_withheld(const mpk_order_t *order, const mpk_item_t *item,
     int64_t now);
 
-/* When the latest correction was asked for or came to hold; 0: there is none. */
+/* When the latest correction was requested or came into force; 0: there is none. */
 int64_t mpk_order_corrected_at(const mpk_order_t *order, int64_t now);
 
 /* What an item fits, of one kind; empty: the shop has not said. */

@@ -1,4 +1,4 @@
-/* What follows from an order's fields, and their words. */
+/* What is derived from an order's fields, and the names of its states. */
 
 #include "mpk_order.h"
 
@@ -84,7 +84,7 @@ mpk_order_until(const mpk_order_t *order, int64_t from, int64_t until,
 }
 
 
-/* By what of the pause lies between the beginning of the limit and its end. */
+/* Extends a time limit by the part of the pause that lies within it. */
 
 static int64_t
 mpk_order_extend(mpk_pause_t pause, int64_t from, int64_t until)

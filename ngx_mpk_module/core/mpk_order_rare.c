@@ -1,4 +1,4 @@
-/* The end of an order's head: what few orders have. */
+/* Optional members at the end of an order's head. */
 
 #include "mpk_order_int.h"
 
@@ -34,8 +34,6 @@ static void mpk_order_write_withdrawn(const mpk_order_t *order,
 
 static const uint8_t  mpk_order_nothing[MPK_MAC_LEN];
 
-
-/* Members that few orders have: tags, ascending.  Items are NULL if they were passed over. */
 
 mpk_status_t
 mpk_order_read_rare(mpk_mem_t *mem, mpk_unpack_t *in, mpk_order_t *order)
@@ -164,7 +162,7 @@ mpk_order_read_checkout(mpk_unpack_t *in, mpk_order_t *order)
 }
 
 
-/* And under which of them keys were first viewed, where it was one. */
+/* Also, per item, the correction that was in force at its first view. */
 
 static mpk_status_t
 mpk_order_read_corrections(mpk_mem_t *mem, mpk_unpack_t *in,
@@ -200,7 +198,7 @@ mpk_order_read_corrections(mpk_mem_t *mem, mpk_unpack_t *in,
 }
 
 
-/* The head has the states from before: releases that do not know the tag stop at it. */
+/* The head keeps the previous states; a release that does not know this tag answers "newer". */
 
 static void
 mpk_order_read_withdrawn(mpk_unpack_t *in, mpk_order_t *order)
@@ -245,7 +243,7 @@ mpk_order_read_withdrawn(mpk_unpack_t *in, mpk_order_t *order)
         return;
     }
 
-    /* one that has none does not say so */
+    /* an order without withdrawals does not have the tag */
 
     in->failed |= memcmp(order->hashes[MPK_ORDER_WITHDRAWALS],
                          mpk_order_nothing, MPK_MAC_LEN)

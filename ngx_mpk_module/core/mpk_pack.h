@@ -38,7 +38,7 @@ uint64_t mpk_unpack_long(mpk_unpack_t *unpack);
 uint64_t mpk_unpack_upto(mpk_unpack_t *unpack, uint64_t max);   /* fails above max */
 mpk_str_t mpk_unpack_str(mpk_unpack_t *unpack);                 /* refers to the input */
 mpk_str_t mpk_unpack_bytes(mpk_unpack_t *unpack, size_t len);   /* no length precedes them */
-void mpk_unpack_skip(mpk_unpack_t *unpack, uint64_t count);     /* passes over integers */
+void mpk_unpack_skip(mpk_unpack_t *unpack, uint64_t count);     /* skips integers */
 
 static inline uint64_t
 mpk_unpack_int(mpk_unpack_t *unpack)

@@ -90,7 +90,7 @@ static const mpk_policy_t  mpk_policies[] = {
             MPK_ERASED, MPK_WITHDRAWN },
           mpk_policy_claim, MPK_POLICY_CLAIMS },
 
-    /* only orders that were ready have claims; of a withdrawn one they can still be closed */
+    /* only orders that were ready have claims; those of a withdrawn order can still be closed */
 
     [MPK_EVENT_CLAIM_NEEDS_INFO] =
         { { MPK_ABSENT, MPK_NO_CLAIM, MPK_DONE, MPK_NO_CLAIM,
@@ -158,7 +158,7 @@ static const mpk_policy_t  mpk_policies[] = {
             MPK_ERASED, MPK_DONE },
           mpk_policy_claim_note, MPK_POLICY_CLAIMS },
 
-    /* support judges what is not granted at once, of a cancelled order, too */
+    /* what is not granted at once goes to support, also for a cancelled order */
 
     [MPK_EVENT_WITHDRAWAL_STATED] =
         { { MPK_ABSENT, MPK_DONE, MPK_DONE, MPK_DONE, MPK_ERASED, MPK_DONE },
@@ -351,7 +351,7 @@ mpk_policy_time(const mpk_request_t *request, mpk_order_t *order)
 }
 
 
-/* Bounds the journal; what the customer does not wait for is the first to be left out. */
+/* Bounds the journal; entries that no customer waits for are the first to be left out. */
 
 static mpk_outcome_t
 mpk_policy_entries(const mpk_order_t *order, const mpk_decision_t *decision)

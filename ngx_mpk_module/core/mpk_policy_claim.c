@@ -61,7 +61,7 @@ mpk_policy_claim(const mpk_request_t *request, mpk_decision_t *decision)
         }
     }
 
-    /* what the customer sent to support is judged by when that received it */
+    /* a report that support received is judged by the time of receipt */
 
     at = request->claim_exception ? 0
          : request->claim_received ? request->claim_received : request->now;
@@ -109,7 +109,7 @@ mpk_policy_claimable(const mpk_order_t *order, size_t item, int64_t window,
 }
 
 
-/* at: when the report came; 0: it is never late. */
+/* at: when the report was received; 0: skip the check of the window. */
 
 static mpk_outcome_t
 mpk_policy_claim_check(const mpk_order_t *order, size_t item, int64_t window,
@@ -204,7 +204,7 @@ mpk_policy_claim_decide(const mpk_request_t *request,
         return MPK_DECIDED;
     }
 
-    /* what was withdrawn is repaid: the claim is only closed (R12) */
+    /* a withdrawn item is repaid already: its claim can only be rejected (R12) */
 
     if (item->state == MPK_ITEM_WITHDRAWN && state != MPK_CLAIM_REJECTED) {
         return MPK_WITHDRAWN;
@@ -298,7 +298,7 @@ mpk_policy_claim_answer(const mpk_request_t *request,
 }
 
 
-/* What support did; of notes that follow each other, the same is one (R10). */
+/* Journals what support did; a note equal to the latest one is a retry (R10). */
 
 mpk_outcome_t
 mpk_policy_claim_note(const mpk_request_t *request, mpk_decision_t *decision)

@@ -10,7 +10,7 @@ static mpk_outcome_t mpk_policy_email_stop(mpk_decision_t *decision,
 static void mpk_policy_email_links(mpk_order_t *order);
 
 
-/* The address that holds, named again, stops a correction that does not hold yet. */
+/* Naming the address in force again stops a pending correction. */
 
 mpk_outcome_t
 mpk_policy_email_change(const mpk_request_t *request,
@@ -64,7 +64,7 @@ mpk_policy_email_change(const mpk_request_t *request,
 }
 
 
-/* R10; the shop can still let it hold at once, and show what was viewed before. */
+/* R10, but the shop can put a pending correction into force and set show_viewed. */
 
 static mpk_outcome_t
 mpk_policy_email_again(const mpk_request_t *request, mpk_decision_t *decision,
@@ -129,7 +129,7 @@ mpk_policy_email_stop(mpk_decision_t *decision, size_t number)
 }
 
 
-/* Closes what was handed out for the address of before: see mpk_policy_outdated(). */
+/* Revokes links that were handed out for the previous address: see mpk_policy_outdated(). */
 
 static void
 mpk_policy_email_links(mpk_order_t *order)

@@ -59,7 +59,7 @@ mpk_policy_mint(const mpk_request_t *request, mpk_decision_t *decision)
     if (link == NULL) {
         link = mpk_policy_slot(request, decision);
 
-        /* by a clock that was put back it could be one of before */
+        /* if the clock was set back, the link could be an earlier one */
 
         corrected = mpk_order_corrected_at(order, request->now);
 

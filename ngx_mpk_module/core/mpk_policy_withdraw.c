@@ -66,7 +66,7 @@ mpk_policy_withdraw(const mpk_request_t *request, mpk_decision_t *decision)
     w->stated_at = request->stated_at < request->now ? request->stated_at
                                                      : request->now;
 
-    /* in place: first those that are granted, then the others */
+    /* partitions in place: granted items first */
 
     granted = 0;
     left = 0;
@@ -107,7 +107,7 @@ mpk_policy_withdraw(const mpk_request_t *request, mpk_decision_t *decision)
         return MPK_DONE;
     }
 
-    /* nothing was granted: the event is about all of them */
+    /* nothing was granted: the event is about all stated items */
 
     decision->items = decision->left;
     decision->items_count = left;
@@ -140,7 +140,7 @@ mpk_policy_statement(const mpk_order_t *order,
 }
 
 
-/* Leaves those items that are neither withdrawn nor refunded. */
+/* Drops items that are withdrawn or refunded already. */
 
 static mpk_outcome_t
 mpk_policy_withdrawable(mpk_decision_t *decision)
@@ -184,7 +184,7 @@ mpk_policy_withdraw_why(const mpk_order_t *order, const mpk_item_t *item,
         return MPK_WHY_LATE;
     }
 
-    /* a day, since the shop's clock is another one */
+    /* allow for a shop's clock that is up to a day ahead */
 
     if (stated_at < order->purchased_at - MPK_DAY) {
         return MPK_WHY_EARLY;
@@ -194,7 +194,7 @@ mpk_policy_withdraw_why(const mpk_order_t *order, const mpk_item_t *item,
         return MPK_WHY_VIEWED;
     }
 
-    /* to report a key takes the key: whoever did has it, and a used key is not unused (R8) */
+    /* whoever reported the first key has it, and a used key stays used (R8) */
 
     if (item->generation > 1) {
         return MPK_WHY_REPLACED;
@@ -223,7 +223,7 @@ mpk_policy_marked(const mpk_request_t *request, const mpk_order_t *order,
     for (i = 0; i < w->items_count; i++) {
         item = &order->items[w->items[i] - 1];
 
-        /* of a replaced item, the order does not know when its first key was viewed */
+        /* the order does not store when a replaced item's first key was viewed */
 
         if (item->state != MPK_ITEM_VIEWED || item->generation > 1
             || request->consented_at > item->viewed_at
@@ -237,7 +237,7 @@ mpk_policy_marked(const mpk_request_t *request, const mpk_order_t *order,
 }
 
 
-/* R7 says how support decides: once; R10 */
+/* Support decides once (R7, R10). */
 
 mpk_outcome_t
 mpk_policy_withdraw_decide(const mpk_request_t *request,
@@ -295,7 +295,7 @@ mpk_policy_withdraw_decide(const mpk_request_t *request,
 }
 
 
-/* What was refunded or withdrawn meanwhile is not paid for twice. */
+/* Drops items that were refunded or withdrawn meanwhile: they must not be repaid twice. */
 
 static mpk_outcome_t
 mpk_policy_withdraw_items(const mpk_request_t *request,

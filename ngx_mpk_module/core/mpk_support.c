@@ -1,4 +1,4 @@
-/* What support says of a claim, as the body of a call has it. */
+/* Reads the bodies of support's calls about claims. */
 
 #include "mpk_support.h"
 #include "mpk_journal.h"

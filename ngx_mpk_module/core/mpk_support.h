@@ -1,7 +1,6 @@
 /*
- * What support says of a claim by the API: what was found, what was done, and what a
- * customer wrote.  Each is read from the body of a call, whose own members were checked by
- * mpk_members_read().
+ * Bodies of support's API calls about claims: findings, notes, and reports that a customer
+ * sent to support.  The caller has checked the body's own members by mpk_members_read().
  */
 
 #ifndef MPK_SUPPORT_H
@@ -43,7 +42,7 @@ bool mpk_support_finding(mpk_mem_t *mem, const mpk_value_t *body,
 bool mpk_support_note(mpk_mem_t *mem, const mpk_value_t *body, mpk_note_t *note,
     mpk_value_t **errors);
 
-/* now: what was received MPK_TOKEN_SKEW or more after it is in the future. */
+/* A received_at of MPK_TOKEN_SKEW or more after now is refused as in the future. */
 bool mpk_support_report(mpk_mem_t *mem, const mpk_value_t *body, int64_t now,
     mpk_report_t *report, mpk_value_t **errors);
 

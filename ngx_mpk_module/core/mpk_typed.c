@@ -134,7 +134,7 @@ mpk_typed_char(const uint8_t *p, size_t len, uint8_t *ch)
         : n == 3 ? (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu)
         : 0;
 
-    /* of these ranges also the marks of direction */
+    /* the ranges include marks of direction */
 
     if (c == 0xad || (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e)
         || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff)

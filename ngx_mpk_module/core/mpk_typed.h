@@ -1,7 +1,7 @@
 /*
- * A product key as somebody typed or copied it, and the item of an order whose key that is
- * (R6).  It is compared as it is first; then folded: ASCII letters in lower case, without
- * blanks and dashes, also those that phones, mail clients and word processors put there.
+ * Finds the item of an order by a product key that a person typed or pasted (R6).  An exact
+ * match comes first; otherwise both keys are folded: ASCII letters to lower case, blanks and
+ * dashes dropped, including those that phones, mail clients and word processors insert.
  */
 
 #ifndef MPK_TYPED_H
@@ -27,14 +27,14 @@ mpk_status_t mpk_typed_init(mpk_mem_t *mem, mpk_str_t text, size_t max,
     mpk_typed_t *typed);
 
 /*
- * Compares with the key of the next item, in a time that does not tell where they differ.
- * Nothing of the key is left in memory.  A key of more than max bytes is none of them.
+ * Compares with the key of the next item, in constant time, and cleanses its copy.  A key
+ * longer than max bytes never matches.
  */
 void mpk_typed_compare(mpk_typed_t *typed, size_t item, mpk_str_t key);
 
 /*
- * The item, once all were compared: that with exactly this key, the first of several, or
- * the only one whose key folds to the same; 0: there is none, or it is not clear which.
+ * The result, after all items were compared: the first exact match, or else the only item
+ * whose folded key is equal; 0: none, or more than one.
  */
 size_t mpk_typed_item(const mpk_typed_t *typed);
 

@@ -58,7 +58,7 @@ void mpk_value_int(mpk_value_t *parent, mpk_str_t name, int64_t n);
 void mpk_value_bool(mpk_value_t *parent, mpk_str_t name, bool b);
 void mpk_value_null(mpk_value_t *parent, mpk_str_t name);
 
-/* A string that is HTML; nobody else's text may be in it unless it is escaped. */
+/* A string that is HTML already: templates do not escape it, so the caller must have. */
 void mpk_value_markup(mpk_value_t *parent, mpk_str_t name, mpk_str_t html);
 
 /* A string, or null if it is empty. */

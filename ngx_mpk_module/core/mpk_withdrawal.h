@@ -13,7 +13,7 @@
 #define MPK_WITHDRAWAL_NAME_MAX 200      /* bytes, as all of these */
 #define MPK_WITHDRAWAL_TEXT_MAX 2000     /* a note, or why it was rejected */
 
-/* Seconds within which the shop repays, from the statement on (Directive 2011/83/EU, 13). */
+/* The shop repays within so many seconds of the statement (Directive 2011/83/EU, article 13). */
 #define MPK_WITHDRAWAL_REFUND   (14 * 86400)
 
 
@@ -36,7 +36,7 @@ typedef enum {
     MPK_MEDIUM_MAX
 } mpk_medium_t;
 
-/* Why an item was not granted at once. */
+/* Why a withdrawal of an item was not granted at once. */
 typedef enum {
     MPK_WHY_NONE = 0,                /* it was */
     MPK_WHY_CANCELLED,               /* the order was cancelled before */
@@ -87,8 +87,8 @@ void mpk_stated_write(const mpk_stated_t *stated, mpk_buf_t *out);
 mpk_status_t mpk_stated_read(mpk_str_t in, mpk_stated_t *stated);
 
 /*
- * When the time to withdraw ends: so many calendar days after the day of purchase, and a
- * day later, so that it has ended in every time zone.  A statement is in time before that.
+ * When the withdrawal period ends: so many calendar days (UTC) after the day of purchase, plus
+ * one day, so that it has ended in every time zone.  Statements before that are in time.
  */
 int64_t mpk_withdrawal_until(int64_t purchased_at, int64_t days);
 

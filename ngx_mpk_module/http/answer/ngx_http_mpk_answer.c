@@ -213,9 +213,9 @@ ngx_http_mpk_send_notice(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
 
 /*
- * How long it usually takes, and the reloads, which a visitor can stop (WCAG 2.2.1) by an
- * argument of the page's own address; it is looked for in the address as the client sent it,
- * which another one may have been answered for (X-Accel-Redirect).
+ * Adds how long the review usually takes, and reloads the page unless its address has the
+ * argument by which a visitor stops that (WCAG 2.2.1).  r->unparsed_uri is checked, not
+ * r->args: after X-Accel-Redirect the latter is not what the client sent.
  */
 
 static void
@@ -653,7 +653,7 @@ ngx_http_mpk_value_rights(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts)
     mpk_value_string(facts, mpk_string("rights"), ctx->language->rights);
     ngx_http_mpk_value_policy(ctx, facts);
 
-    /* pages have their support in _foot.mustache */
+    /* _foot.mustache has the support links of pages */
 
     if (!ctx->json || !ctx->mlcf->pages->support) {
         return;

@@ -82,8 +82,8 @@ void ngx_http_mpk_value_time(ngx_http_mpk_ctx_t *ctx,
     mpk_value_t *parent, mpk_str_t name, int64_t seconds);
 
 /*
- * Adds what remains where the shop's promise ends: that statutory rights are not affected,
- * the address of its policy and, for JSON, those of its support.
+ * Adds the sentence that statutory rights are not affected, the policy's URL and, for JSON,
+ * the support's addresses: for answers that refuse something.
  */
 void ngx_http_mpk_value_rights(ngx_http_mpk_ctx_t *ctx, mpk_value_t *facts);
 

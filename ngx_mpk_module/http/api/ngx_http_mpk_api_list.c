@@ -202,8 +202,8 @@ ngx_http_mpk_list_listed(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
 
 /*
- * The order of "order/3", or of "order".  Of a statement, which has none, the id: its bucket
- * is the list's, and no order is found there.
+ * The order of a member "order/3" or "order".  A statement has no order: its id is returned,
+ * which has the same bucket and names no order.
  */
 
 static mpk_str_t

@@ -29,7 +29,8 @@ typedef struct {
 
 /*
  * Reads the page that ?after= and ?limit= ask for, and the order of each entry with the last
- * "history" entries of its journal; then calls next.  Answers errors of the arguments, with those that the caller has added, itself.
+ * "history" entries of its journal; then calls next.  If an argument is wrong, or the caller
+ * has added an error, answers with that instead.
  */
 ngx_int_t ngx_http_mpk_list_read(ngx_http_request_t *r,
     ngx_http_mpk_ctx_t *ctx, const char *what, ngx_uint_t history,
@@ -41,10 +42,10 @@ mpk_str_t ngx_http_mpk_list_statement(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i);
 /* The number of entry i's case, "order/3"; 0: it has none. */
 ngx_uint_t ngx_http_mpk_list_case(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i);
 
-/* Whether the order of entry i is no more; the list forgets it then, in the background. */
+/* Whether the order of entry i is gone; if so, it is removed from the list as below. */
 ngx_uint_t ngx_http_mpk_list_gone(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i);
 
-/* The list forgets entry i, which should not be there, in the background. */
+/* Removes entry i from its list in Redis, without waiting for the answer. */
 void ngx_http_mpk_list_drop(ngx_http_mpk_ctx_t *ctx, ngx_uint_t i);
 
 /* Adds "next", and sends the answer. */

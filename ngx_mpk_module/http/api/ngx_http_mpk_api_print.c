@@ -75,7 +75,7 @@ ngx_http_mpk_evidence_print(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
     ngx_memzero(&answer, sizeof(ngx_http_mpk_answer_t));
     answer.status = NGX_HTTP_OK;
 
-    /* read by others in other places */
+    /* evidence keeps UTC: its readers are in several time zones */
 
     mpk_value_bool(document, mpk_string("utc"), 1);
 
@@ -188,7 +188,7 @@ ngx_http_mpk_print_row(ngx_http_mpk_ctx_t *ctx, const mpk_value_t *entry,
 }
 
 
-/* What entries about claims have. */
+/* Members of entries about claims. */
 
 static void
 ngx_http_mpk_print_claim(const mpk_value_t *entry, mpk_value_t *row)

@@ -67,7 +67,7 @@ ngx_http_mpk_api_report(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 }
 
 
-/* The call's content is to its claim what a form's token is to that of the form (R10). */
+/* The digest of the call identifies its claim, as the token's id does for a form (R10). */
 
 static ngx_int_t
 ngx_http_mpk_report_digest(ngx_http_mpk_txn_t *txn, const mpk_report_t *report)
@@ -97,7 +97,7 @@ ngx_http_mpk_report_digest(ngx_http_mpk_txn_t *txn, const mpk_report_t *report)
 }
 
 
-/* Looks whether the key is the item's, and seals the details. */
+/* Checks whether the given key is the item's, and seals the details. */
 
 static ngx_int_t
 ngx_http_mpk_report_prepare(ngx_http_mpk_txn_t *txn)

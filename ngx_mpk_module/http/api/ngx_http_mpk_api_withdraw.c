@@ -63,7 +63,7 @@ ngx_http_mpk_api_withdraw(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
     txn->request.stated_at = txn->request.now;
     txn->request.medium = MPK_MEDIUM_OTHER;
 
-    /* the edge's clock is right to the minute, and this one is the shop's */
+    /* tolerate MPK_TOKEN_SKEW between the shop's clock and the edge's */
 
     if (received.len
         && (mpk_time_read(received, &txn->request.stated_at) != MPK_OK
@@ -276,7 +276,7 @@ ngx_http_mpk_withdrawals_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
         n = ngx_http_mpk_list_case(ctx, i);
 
-        /* it was decided between the two reads */
+        /* decided between the two reads */
 
         if (n == 0 || n > order->withdrawals_count
             || order->withdrawals[n - 1].state != MPK_WITHDRAWAL_OPEN)

@@ -87,7 +87,7 @@ ngx_http_mpk_worklist_done(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
             continue;
         }
 
-        /* it has left the list between the two reads, or has expired and was filed anew */
+        /* left the list between the two reads, or expired and was filed again */
 
         if (suspended ? order->suspended_at == 0
                       : order->state != MPK_ORDER_HELD)

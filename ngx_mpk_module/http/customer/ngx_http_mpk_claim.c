@@ -69,7 +69,7 @@ ngx_http_mpk_claim_handler(ngx_http_request_t *r)
                                       ngx_http_mpk_claim_post);
     }
 
-    /* nothing that was typed shows who asks for the form */
+    /* a GET proves nothing about the visitor */
 
     if (claim->expired) {
         return ngx_http_mpk_claim_refused(r, ctx, MPK_TOKEN_EXPIRED);
@@ -161,7 +161,7 @@ ngx_http_mpk_claim_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_claim_open(r, ctx);
     }
 
-    /* an expired token tells as little as Order Tracking, and takes as many tries */
+    /* with an expired token the form tells no more than Order Tracking, under its limits */
 
     if (claim->wrong & (1 << NGX_HTTP_MPK_CLAIM_ORDER
                         | 1 << NGX_HTTP_MPK_CLAIM_EMAIL))

@@ -105,8 +105,8 @@ ngx_http_mpk_claim_access(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
 
 
 /*
- * An upload is journaled when it has ended: that its body was received to its end, of so
- * many bytes, and not refused.  What was in it the module does not look at.
+ * Journals an upload in the log phase, if its whole body was received and the upstream did
+ * not refuse it: the number of bytes.  The module does not look at the content.
  */
 
 ngx_int_t

@@ -162,8 +162,8 @@ ngx_http_mpk_claim_form(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
 
 /*
- * What the form says of the order: nothing until its customer is known.  A form whose token
- * has expired goes on with a fresh one then.
+ * Adds what the form says of the order, if the visitor has proved to be its customer; a form
+ * with an expired token then gets a fresh one.
  */
 
 static void

@@ -454,11 +454,11 @@ ngx_http_mpk_commit_lists(ngx_http_mpk_txn_t *txn,
              ngx_http_mpk_worklist_keys[NGX_HTTP_MPK_WORKLIST_WITHDRAWALS],
              ngx_http_mpk_commit_withdrawal, &lists[n]);
     n += ngx_http_mpk_commit_worklist(txn, NGX_HTTP_MPK_WORKLIST_SUSPENDED,
-                                   was->suspended_at != 0,
-                                   is->suspended_at != 0, &lists[n]);
+                                      was->suspended_at != 0,
+                                      is->suspended_at != 0, &lists[n]);
     n += ngx_http_mpk_commit_worklist(txn, NGX_HTTP_MPK_WORKLIST_HELD,
-                                   was->state == MPK_ORDER_HELD,
-                                   is->state == MPK_ORDER_HELD, &lists[n]);
+                                      was->state == MPK_ORDER_HELD,
+                                      is->state == MPK_ORDER_HELD, &lists[n]);
 
     return n;
 }

@@ -1,6 +1,7 @@
 /*
- * The scripts of commits and of the feed.  Each of a commit compares the order with what was read: of two commits after
- * the same revision one is made, and none after wrong challenges that it has not seen.
+ * The scripts of commits and of the feed.  A commit's script compares the order with what was
+ * read: of two commits after the same revision one is made, and none after wrong challenges
+ * that it has not seen.
  */
 
 #include "ngx_http_mpk_script.h"
