@@ -157,6 +157,10 @@ ngx_http_mpk_withdraw_post(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx)
         return ngx_http_mpk_withdraw_repeat(r, ctx);
     }
 
+    /* it was received: a client that disconnects does not take it back (I12) */
+
+    ctx->unattended = 1;
+
     if (ngx_http_mpk_withdraw_identify(ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -153,7 +153,7 @@ ngx_http_mpk_wait(ngx_http_request_t *r, ngx_http_mpk_ctx_t *ctx,
 
     /* notice a client that disconnects */
 
-    if (r == r->main) {
+    if (r == r->main && !ctx->unattended) {
         r->read_event_handler = ngx_http_test_reading;
     }
 

@@ -51,6 +51,7 @@ struct ngx_http_mpk_ctx_s {
     unsigned                      waiting:1;
     unsigned                      body_cut:1;      /* what is over body_max was dropped */
     unsigned                      passed:1;        /* left to the location's other handlers */
+    unsigned                      unattended:1;    /* continues when the client disconnects */
     unsigned                      json:1;          /* what Accept prefers */
     unsigned                      reader:1;        /* the token's role is read only */
 

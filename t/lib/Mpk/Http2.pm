@@ -8,6 +8,7 @@ use strict;
 
 use IO::Select;
 use IO::Socket::INET;
+use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(time);
 
 use constant { DATA => 0, HEADERS => 1, RST_STREAM => 3, SETTINGS => 4, GOAWAY => 7,
@@ -20,6 +21,7 @@ sub new {
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port,
         Timeout => 5) or die "connect: $!";
     $socket->autoflush(1);
+    setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
     my $self = bless { socket => $socket, buffer => '', stream => 1 }, $class;
     print $socket "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     $self->frame(SETTINGS, 0, 0, defined $window ? pack('nN', 4, $window) : '');
